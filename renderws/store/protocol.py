@@ -1,0 +1,316 @@
+"""What a store is: the operations the routes need, and what they promise.
+
+Every method that changes something is one transaction: when it returns, the change is durable; when it raises, nothing
+has changed. Readers see a state between two transactions, never half of one. Documents are UTF-8 JSON `bytes`, written as they
+were accepted (references unresolved, null values absent, unknown keys dropped by the route); the columns beside them
+exist to find them. Ids are ordered by UTF-8 bytes, z by number.
+
+Errors: `NotFound` (404), `Invalid` (400), `Conflict` (409, the state of the stack forbids it). Their text names owner,
+project and stack (or collection) and says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+Json = dict[str, Any]
+
+
+class StoreError(Exception):
+    """Root of the errors a store raises on purpose."""
+
+    status = 500
+
+
+class Invalid(StoreError):
+    """The request makes no sense, whatever the store holds."""
+
+    status = 400
+
+
+class NotFound(StoreError):
+    """No such stack, tile, section, transform or collection."""
+
+    status = 404
+
+
+class Conflict(StoreError):
+    """The state of the stack forbids the operation."""
+
+    status = 409
+
+
+class StackId(NamedTuple):
+    """Identity of a stack."""
+
+    owner: str
+    project: str
+    stack: str
+
+
+class CollectionId(NamedTuple):
+    """Identity of a match collection."""
+
+    owner: str
+    name: str
+
+
+class TileRecord(NamedTuple):
+    """A tile document and the columns it is found by.
+
+    `flat` says that the document's transforms hold neither references nor nested lists, so that the stored bytes are
+    also its flattened form. The box is in world pixels.
+    """
+
+    tile_id: str
+    z: float | None
+    min_x: float
+    min_y: float
+    max_x: float
+    max_y: float
+    section_id: str | None
+    group_id: str | None
+    flat: bool
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TileQuery:
+    """Which tiles of a stack: every condition given must hold; the default is all of them.
+
+    `box` is (min_x, min_y, max_x, max_y), inclusive on all sides. `min_z` and `max_z` are inclusive.
+    """
+
+    z: float | None = None
+    min_z: float | None = None
+    max_z: float | None = None
+    box: tuple[float, float, float, float] | None = None
+    group_id: str | None = None
+    section_id: str | None = None
+    tile_ids: Sequence[str] | None = None
+
+
+class TileBounds(NamedTuple):
+    """Where a tile is, without its document."""
+
+    tile_id: str
+    z: float | None
+    min_x: float
+    min_y: float
+    max_x: float
+    max_y: float
+    section_id: str | None
+
+
+class SectionData(NamedTuple):
+    """Tiles that share a sectionId and a z."""
+
+    section_id: str
+    z: float
+    tile_count: int
+    min_x: float
+    min_y: float
+    max_x: float
+    max_y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The point matches of one pair of canvases.
+
+    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,). `consensus_set` is the
+    consensusSetData object as sent, or None. With `exclude details` a query leaves p, q, w None and sets `count` only.
+    """
+
+    p_group_id: str
+    p_id: str
+    q_group_id: str
+    q_id: str
+    p: np.ndarray | None
+    q: np.ndarray | None
+    w: np.ndarray | None
+    count: int
+    consensus_set: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchQuery:
+    """Which matches of a collection. Exactly one of the shapes of the contract:
+
+    p_group | within | outside | (group, other_group) | (group, id) | (group, id, other_group)
+    | (group, id, other_group, other_id) | all of them (nothing given). Groups and ids of a pair may be given in either order.
+    """
+
+    p_group: str | None = None
+    within: str | None = None
+    outside: str | None = None
+    group: str | None = None
+    id: str | None = None
+    other_group: str | None = None
+    other_id: str | None = None
+
+
+class Store(Protocol):
+    """A place that keeps stacks and match collections."""
+
+    def close(self) -> None: ...
+
+    # Stacks. Metadata is the StackMetaData object of the contract (a fresh dict each time).
+
+    def owners(self) -> list[str]: ...
+
+    def stacks(self, owner: str, project: str | None = None) -> list[Json]:
+        """Metadata, in the order of the contract (project, cycle number, step, last modified)."""
+        ...
+
+    def stack(self, stack: StackId) -> Json:
+        """Metadata of one stack; NotFound."""
+        ...
+
+    def create_stack(self, stack: StackId, version: Json) -> None:
+        """POST: a new LOADING stack, or the next version of an existing one; tiles are kept. Conflict if READ_ONLY."""
+        ...
+
+    def update_stack_version(self, stack: StackId, changes: Mapping[str, Any]) -> None:
+        """Set (or with None remove) keys of currentVersion. Conflict if READ_ONLY."""
+        ...
+
+    def set_hierarchical_data(self, stack: StackId, value: Json | None) -> None: ...
+
+    def set_state(self, stack: StackId, state: str) -> None:
+        """The state machine of the contract with its derivations (section data and stats on COMPLETE)."""
+        ...
+
+    def rename_stack(self, stack: StackId, to: StackId) -> None: ...
+
+    def clone_stack(
+        self,
+        stack: StackId,
+        to: StackId,
+        version: Json,
+        zs: Sequence[float] | None = None,
+        skip_transforms: bool = False,
+    ) -> None: ...
+
+    def delete_stack(self, stack: StackId) -> None:
+        """Also succeeds when there is none. Conflict if READ_ONLY."""
+        ...
+
+    # Tiles and shared transforms.
+
+    def save_tiles(
+        self, stack: StackId, tiles: Sequence[TileRecord], transforms: Mapping[str, bytes]
+    ) -> None:
+        """Insert or replace by id. Stack must be LOADING (Conflict). Where a transform that replaces a different one is
+        used by stored tiles, their boxes are derived again in the same transaction."""
+        ...
+
+    def has_tiles(self, stack: StackId) -> bool:
+        """Whether the stack's tile collection exists ("404 db" of the contract when it does not)."""
+        ...
+
+    def count_tiles(self, stack: StackId, query: TileQuery) -> int: ...
+
+    def tiles(self, stack: StackId, query: TileQuery) -> Iterator[TileRecord]:
+        """Ascending tileId. Bounded memory: a cursor, consistent for as long as it is read."""
+        ...
+
+    def tile(self, stack: StackId, tile_id: str) -> TileRecord: ...
+
+    def tile_ids(
+        self,
+        stack: StackId,
+        min_z: float | None = None,
+        max_z: float | None = None,
+    ) -> Iterator[str]: ...
+
+    def tile_bounds(self, stack: StackId, query: TileQuery) -> list[TileBounds]:
+        """Ordered by min_y, min_x, max_y, max_x, tileId."""
+        ...
+
+    def z_values(
+        self, stack: StackId, min_z: float | None = None, max_z: float | None = None
+    ) -> list[float]: ...
+
+    def layer_bounds(self, stack: StackId, z: float) -> tuple[float, float, float, float] | None:
+        """(min_x, min_y, max_x, max_y) of the tiles at z, None without tiles; works in every state."""
+        ...
+
+    def section_data(
+        self, stack: StackId, min_z: float | None = None, max_z: float | None = None
+    ) -> list[SectionData]:
+        """As derived at the last COMPLETE, by sectionId then z; Invalid when never derived."""
+        ...
+
+    def section_data_now(self, stack: StackId, z: float) -> list[SectionData]:
+        """Derived from the tiles at z as they are."""
+        ...
+
+    def section_z(self, stack: StackId, section_id: str) -> float: ...
+
+    def set_tiles_z(self, stack: StackId, tile_ids: Sequence[str], z: float) -> None: ...
+
+    def set_section_z(self, stack: StackId, section_id: str, z: float) -> None: ...
+
+    def delete_tiles(self, stack: StackId, query: TileQuery) -> int:
+        """Remove tiles by id, z or section; returns how many. Stack must be LOADING (Conflict)."""
+        ...
+
+    def transform(self, stack: StackId, transform_id: str) -> bytes: ...
+
+    def transforms(self, stack: StackId, transform_ids: Iterable[str]) -> dict[str, bytes]:
+        """Those transforms and all they refer to, transitively; ids that are not stored are left out."""
+        ...
+
+    # Matches.
+
+    def match_owners(self) -> list[str]: ...
+
+    def match_collections(self, owner: str) -> list[tuple[CollectionId, int]]:
+        """Collections and their number of pairs, by name."""
+        ...
+
+    def has_collection(self, collection: CollectionId) -> bool: ...
+
+    def match_groups(self, collection: CollectionId, side: str) -> list[str]:
+        """Group ids in order; side is "p", "q" or "both"."""
+        ...
+
+    def multi_consensus_groups(self, collection: CollectionId, side: str) -> list[str]: ...
+
+    def matches(
+        self, collection: CollectionId, query: MatchQuery, details: bool = True
+    ) -> Iterator[Match]:
+        """By pGroupId, qGroupId, pId, qId. NotFound when the collection does not exist."""
+        ...
+
+    def save_matches(self, collection: CollectionId, matches: Sequence[Match]) -> None:
+        """Normalise each (p before q by group, then id), insert or replace; the last one wins within a call."""
+        ...
+
+    def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int: ...
+
+    def delete_collection(self, collection: CollectionId) -> None: ...
+
+    def rename_collection(self, collection: CollectionId, to: CollectionId) -> None: ...
+
+    def collection_metadata(self, collection: CollectionId) -> Json:
+        """What is recorded with a collection (additive to the contract), {} by default. `local_transforms`: the number
+        of leading transforms that were applied to the points stored in it."""
+        ...
+
+    def set_collection_metadata(self, collection: CollectionId, metadata: Json) -> None:
+        """Replace it; works before the first match is stored, and does not make the collection exist."""
+        ...
+
+    # Match trials.
+
+    def save_trial(self, trial_id: str, document: bytes) -> None: ...
+
+    def trial(self, trial_id: str) -> bytes: ...
+
+    def delete_trial(self, trial_id: str) -> None: ...
