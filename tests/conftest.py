@@ -1,0 +1,32 @@
+"""A live service in-process, and the real data where it is present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import renderapi
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Connection to an embedded service on a store of its own."""
+    return renderapi.connect(
+        host="local", store=tmp_path / "render.db", owner="test", project="project"
+    )
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Function from the name of a data set to its folder; skips the test where the data is absent."""
+
+    def folder(name: str) -> Path:
+        root = os.environ.get("RENDERAPPS_TEST_DATA")
+        base = Path(root) if root else Path(__file__).parents[2] / "shared" / "data"
+        if not (base / name).is_dir():
+            pytest.skip(f"no {name} in {base} (set RENDERAPPS_TEST_DATA)")
+        return base / name
+
+    return folder
