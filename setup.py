@@ -1,4 +1,4 @@
-"""Everything about the distribution is in pyproject.toml; this file serves tools that still look for it."""
+"""The distribution is described in pyproject.toml; this file serves tools that look for it."""
 
 from setuptools import setup
 

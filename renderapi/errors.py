@@ -1,6 +1,6 @@
 """Everything the client, the data model and the renderer raise on purpose.
 
-RenderError                     root: what was wrong, with which stack, tile or file, and what to do next
+RenderError                     root: what was wrong, with which stack, tile or file
  +- ClientScriptError           a bulk operation (or the Java script configured for it) failed
  +- ConversionError             points or a transform cannot be expressed in the form asked for
  +- EstimationError             a transform cannot be fitted to the points given
@@ -21,7 +21,7 @@ class RenderError(Exception):
 
 
 class ClientScriptError(RenderError):
-    """A bulk operation, or the Java client script configured for it, failed or was asked for nonsense."""
+    """A bulk operation, or the Java script configured for it, failed or was asked for nonsense."""
 
 
 class ConversionError(RenderError):

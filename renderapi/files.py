@@ -11,10 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary sibling of `path` to write to; it replaces `path` when the block ends without an error.
+    """Give a temporary sibling of `path` to write to; it replaces `path` when the block succeeds.
 
-    The temporary name keeps the suffixes of `path`, since writers choose their format by them. Missing parent folders
-    are made. On an error the temporary file is removed and `path` is as it was.
+    The temporary name keeps the suffixes of `path`, since writers choose their format by them.
+    Missing parent folders are made. On an error the temporary file is removed and `path` is as it
+    was.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """Paths of this machine as `file://` URLs, and back: the one place where the two meet.
 
-Tile specs carry URLs. A path becomes one percent-encoded `file://` URI; reading accepts what the field has written over
-the years: `file:///a/b.tif`, `file:/a/b.tif`, `file://localhost/a/b.tif` and plain paths (absolute or relative).
+Tile specs carry URLs. A path becomes one percent-encoded `file://` URI; reading accepts what the
+field has written over the years: `file:///a/b.tif`, `file:/a/b.tif`, `file://localhost/a/b.tif` and
+plain paths (absolute or relative).
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def path_to_url(path: str | os.PathLike[str]) -> str:
 def url_to_path(url: str) -> Path | None:
     """Path that a `file:` URL (or a plain path) names; None when the URL is of another kind.
 
-    A `file:` URL whose decoded path does not exist while its literal text does is taken literally: older
-    tools wrote paths with blanks and percent signs without encoding them.
+    A `file:` URL whose decoded path does not exist while its literal text does is taken
+    literally: older tools wrote paths with blanks and percent signs without encoding them.
     """
     if not _SCHEME.match(url):
         return Path(url)
-    if not url[:5].lower() == "file:":
+    if url[:5].lower() != "file:":
         return None
     raw = re.sub(r"^//(localhost)?(?=/)", "", url[5:])
     literal, decoded = Path(raw), Path(unquote(raw.split("?")[0].split("#")[0]))

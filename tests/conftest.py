@@ -20,7 +20,7 @@ def render(tmp_path):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Function from the name of a data set to its folder; skips the test where the data is absent."""
+    """Function from the name of a data set to its folder; skips the test where it is absent."""
 
     def folder(name: str) -> Path:
         root = os.environ.get("RENDERAPPS_TEST_DATA")
