@@ -36,7 +36,7 @@ def url_to_path(url: str) -> Path | None:
         return None
     raw = re.sub(r"^//(localhost)?(?=/)", "", url[5:])
     literal, decoded = Path(raw), Path(unquote(raw.split("?")[0].split("#")[0]))
-    if decoded != literal and not decoded.exists() and literal.exists():
+    if decoded != literal and not os.path.exists(decoded) and os.path.exists(literal):
         return literal
     return decoded
 
