@@ -1,0 +1,54 @@
+"""Implausible displacements."""
+
+from renderapps.stitching.displacements import Placement, find_mistakes
+
+
+def placed(positions, size=100):
+    return {
+        tile: Placement((x, y, x + size, y + size), (x + size / 2, y + size / 2))
+        for tile, (x, y) in positions.items()
+    }
+
+
+GRID = {f"{r}{c}": (c * 95.0, r * 95.0) for r in range(3) for c in range(3)}
+
+
+def test_plausible_shifts_keep_every_tile():
+    after = {tile: (x + 5 * int(tile[0]), y - 3) for tile, (x, y) in GRID.items()}
+    verdict = find_mistakes(placed(GRID), placed(after), distance_threshold=6)
+    assert verdict.kept == sorted(GRID)
+    assert verdict.dropped == {}
+    assert verdict.group_sizes == [9]
+
+
+def test_a_tile_that_jumped_is_dropped_as_displaced():
+    after = dict(GRID, **{"11": (150.0, 95.0)})
+    verdict = find_mistakes(placed(GRID), placed(after), distance_threshold=50)
+    assert verdict.dropped == {"11": "displaced"}
+    assert verdict.group_sizes == [8, 1]
+
+
+def test_a_group_that_moved_together_is_dropped_as_disconnected():
+    after = {t: (x + (400 if t[1] == "2" else 0), y) for t, (x, y) in GRID.items()}
+    verdict = find_mistakes(placed(GRID), placed(after), distance_threshold=50)
+    assert verdict.dropped == {t: "disconnected" for t in ("02", "12", "22")}
+    both = find_mistakes(placed(GRID), placed(after), 50, minimum_group_size=3)
+    assert both.dropped == {}
+
+
+def test_a_tile_the_stitcher_lost_is_missing():
+    after = {t: p for t, p in GRID.items() if t != "00"}
+    verdict = find_mistakes(placed(GRID), placed(after), 50)
+    assert verdict.dropped == {"00": "missing"}
+
+
+def test_neighbours_beyond_the_edge_threshold_do_not_count():
+    verdict = find_mistakes(placed(GRID), placed(GRID), 50, edge_threshold=90)
+    assert verdict.kept == []
+    assert set(verdict.dropped.values()) == {"disconnected"}
+
+
+def test_a_section_of_one_tile_is_kept_and_an_empty_one_is_no_error():
+    one = placed({"a": (0.0, 0.0)})
+    assert find_mistakes(one, one, 50).kept == ["a"]
+    assert find_mistakes({}, {}, 50).kept == []
