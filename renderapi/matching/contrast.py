@@ -1,0 +1,116 @@
+"""Which pixels of an image count, and their values freed of shading and contrast.
+
+Images are 2-D arrays (rows y, columns x); masks are boolean arrays of the same shape, True where
+the pixel counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatImage = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+FLAT_WINDOW = 5
+"""Side of the window (pixels) in which a dead border has not a single grey level of variation."""
+
+
+def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -> Mask:
+    """Pixels that carry picture: unmasked, and not part of a dead border.
+
+    A dead border is a connected region of constant value that touches the edge of the image, as
+    left by a camera's frame or by an earlier correction of distortion.
+
+    Parameters
+    ----------
+    image : (H, W) array of any number type
+    mask : (H, W) array, optional
+        Mask of the tile in its own type: boolean, or 8-bit where 255 is fully visible. Pixels
+        that are less than fully visible do not count.
+    margin : int
+        Pixels next to a dead border or a masked area that do not count either, since resampling
+        has mixed them.
+
+    Returns
+    -------
+    (H, W) boolean array, a new one.
+    """
+    import cv2
+
+    dead = _dead_border(image)
+    if mask is not None:
+        full = True if mask.dtype == np.bool_ else min(255, np.iinfo(mask.dtype).max)
+        dead |= mask < full
+    if margin and dead.any():
+        kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+        dead = cv2.dilate(dead.astype(np.uint8), kernel).astype(bool)
+    return ~dead
+
+
+def _dead_border(image: NDArray) -> Mask:
+    """Constant regions connected to the edge of the image."""
+    import cv2
+
+    values = np.ascontiguousarray(image, np.float32)
+    kernel = np.ones((FLAT_WINDOW, FLAT_WINDOW), np.uint8)
+    flat = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
+    if not flat.any():
+        return np.zeros(image.shape, bool)
+    _, labels = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    touching = np.zeros(labels.max() + 1, bool)
+    touching[edges] = True
+    touching[0] = False
+    core = touching[labels].astype(np.uint8)
+    return cv2.dilate(core, kernel).astype(bool)
+
+
+def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0) -> FloatImage:
+    """High-passed image with evened-out contrast: what is compared between two tiles.
+
+    The local mean (Gaussian, counting unmasked pixels only) is subtracted and the result divided
+    by the geometric mean of the local and the overall contrast, so that brightness, vignetting
+    and slow changes of contrast between cameras drop out while blank areas are not blown up to
+    the rank of structure.
+
+    Parameters
+    ----------
+    image : (H, W) array
+    mask : (H, W) boolean array
+    sigma : float
+        Standard deviation of the Gaussian, pixels.
+    clip : float
+        Values beyond this many times the overall contrast are clipped: dust does not decide.
+
+    Returns
+    -------
+    (H, W) float32, 0 where masked.
+    """
+    weight = mask.astype(np.float32)
+    values = np.where(mask, image, 0).astype(np.float32)
+    if mask.any():
+        values -= np.float32(values.sum(dtype=np.float64) / weight.sum(dtype=np.float64)) * weight
+    inside = np.maximum(_blur(weight, sigma), 1e-6)
+    detail = (values - _blur(values, sigma) / inside) * weight
+    local = np.sqrt(np.maximum(_blur(detail * detail, sigma) / inside, 0))
+    overall = float(np.sqrt((detail.astype(np.float64) ** 2).sum() / max(weight.sum(), 1.0)))
+    if overall == 0:
+        return detail
+    detail /= np.sqrt((local + 0.05 * overall) * overall)
+    return np.clip(detail, -clip, clip)
+
+
+def _blur(image: FloatImage, sigma: float) -> FloatImage:
+    import cv2
+
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def halved(image: FloatImage, mask: Mask) -> tuple[FloatImage, Mask]:
+    """Image at half the scale (means of 2 x 2 pixels); a pixel counts when all four did."""
+    rows, columns = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    blocks = image[:rows, :columns].astype(np.float32)
+    small = (blocks[0::2, 0::2] + blocks[1::2, 0::2] + blocks[0::2, 1::2] + blocks[1::2, 1::2]) / 4
+    m = mask[:rows, :columns]
+    return small, m[0::2, 0::2] & m[1::2, 0::2] & m[0::2, 1::2] & m[1::2, 1::2]

@@ -1,0 +1,89 @@
+"""Peaks of a correlation map and how far they stand out from chance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.matching.correlation_map import CorrelationMap
+from renderapi.matching.shifts import ShiftRange
+
+PEAK_RADIUS = 3
+"""Pixels around a peak that belong to it."""
+
+
+class Peak(NamedTuple):
+    """A local maximum: integer shift, its correlation, common pixels and significance."""
+
+    shift: tuple[int, int]
+    correlation: float
+    pixels: int
+    significance: float
+
+
+def scores(found: CorrelationMap) -> NDArray[np.float64]:
+    """Fisher's z of each correlation times the square root of the number of pixels.
+
+    Under independence this has the same spread for every overlap, however small, so that a high
+    correlation over few pixels does not win by chance.
+    """
+    r = np.clip(found.correlation, -0.9999, 0.9999)
+    return np.arctanh(r) * np.sqrt(np.maximum(found.pixels - 3, 0))
+
+
+def find_peaks(found: CorrelationMap, inside: ShiftRange, count: int) -> list[Peak]:
+    """The `count` best local maxima whose shift lies in the range `inside`, best first.
+
+    The significance of a peak is its score's distance from the median score of the map, in units
+    of the spread of the scores (from the median absolute deviation, leaving out the surroundings
+    of the best peak). The map itself is thereby the sample of what unrelated content gives.
+    Neighbouring scores are correlated, and so is the texture; both are in that spread.
+    """
+    from scipy.ndimage import maximum_filter
+
+    score = scores(found)
+    known = np.isfinite(score)
+    if not known.any():
+        return []
+    padded = np.where(known, score, -np.inf)
+    highest = maximum_filter(padded, size=3, mode="constant", cval=-np.inf)
+    maxima = known & (padded == highest) & (padded > 0) & _within(found.shifts, inside)
+    rows, columns = np.nonzero(maxima)
+    order = np.lexsort((columns, rows, -padded[rows, columns]))
+    if not len(order):
+        return []
+    best = (int(rows[order[0]]), int(columns[order[0]]))
+    centre, spread = _chance(score, best)
+    return [
+        Peak(
+            (found.shifts.x0 + int(columns[k]), found.shifts.y0 + int(rows[k])),
+            float(found.correlation[rows[k], columns[k]]),
+            int(found.pixels[rows[k], columns[k]]),
+            float((score[rows[k], columns[k]] - centre) / spread),
+        )
+        for k in order[:count]
+    ]
+
+
+def _within(shifts: ShiftRange, inside: ShiftRange) -> NDArray[np.bool_]:
+    x = np.arange(shifts.x0, shifts.x1 + 1)
+    y = np.arange(shifts.y0, shifts.y1 + 1)
+    return ((y >= inside.y0) & (y <= inside.y1))[:, None] & ((x >= inside.x0) & (x <= inside.x1))
+
+
+def _chance(score: NDArray[np.float64], best: tuple[int, int]) -> tuple[float, float]:
+    """Median and spread of the scores away from the best one; the spread is at least 1."""
+    rest = score.copy()
+    j, i = best
+    near = (
+        slice(max(0, j - PEAK_RADIUS), j + PEAK_RADIUS + 1),
+        slice(max(0, i - PEAK_RADIUS), i + PEAK_RADIUS + 1),
+    )
+    rest[near] = np.nan
+    rest = rest[np.isfinite(rest)]
+    if rest.size < 25:
+        return 0.0, max(1.0, abs(float(score[best])))
+    centre = float(np.median(rest))
+    return centre, max(1.0, 1.4826 * float(np.median(np.abs(rest - centre))))
