@@ -1,0 +1,149 @@
+"""How the parameters of a schema are found, ordered and checked, beyond what argschema does.
+
+Schemas are written with the fields of `argschema.fields`. A schema *instance* is prepared here
+before it is used: file checks get messages that name the path (or are left out, for examples),
+whole numbers must be whole, and a log level is checked without changing the loggers of the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from argschema import fields
+from marshmallow import Schema, ValidationError
+
+FILE_FIELDS = (fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
+
+
+def aliases(field: fields.Field) -> list[str]:
+    """Other accepted spellings of a parameter."""
+    return list(field.metadata.get("aliases", []))
+
+
+def by_spelling(schema: Schema) -> dict[str, str]:
+    """Every accepted spelling of the parameters of a schema, and the primary one it stands for."""
+    spellings = {alias: name for name, field in schema.fields.items() for alias in aliases(field)}
+    return spellings | {name: name for name in schema.fields}
+
+
+def ordered_fields(schema: Schema) -> Iterator[tuple[str, fields.Field]]:
+    """Parameters of a schema, those of the most derived class first."""
+    seen: set[str] = set()
+    for cls in type(schema).__mro__:
+        inherited: set[str] = set()
+        for base in cls.__bases__:
+            inherited |= set(getattr(base, "_declared_fields", ()))
+        for name in getattr(cls, "_declared_fields", ()):
+            if name not in inherited and name not in seen and name in schema.fields:
+                seen.add(name)
+                yield name, schema.fields[name]
+
+
+def group(field: fields.Field) -> Schema | None:
+    """Schema of a nested group of parameters; None for any other field."""
+    return field.schema if isinstance(field, fields.Nested) and not field.many else None
+
+
+def prepare(schema: Schema, check_files: bool = True) -> Schema:
+    """Correct the checks of a schema instance, in place, and return it."""
+    _prepare(schema, check_files, set())
+    return schema
+
+
+def _prepare(schema: Schema, check_files: bool, seen: set[type]) -> None:
+    if type(schema) in seen:  # a schema that contains itself
+        return
+    for field in schema.fields.values():
+        _prepare_field(field, check_files, seen | {type(schema)})
+
+
+def _prepare_field(field: fields.Field, check_files: bool, seen: set[type]) -> None:
+    if isinstance(field, fields.Nested):
+        _prepare(field.schema, check_files, seen)
+    elif isinstance(field, fields.List):
+        _prepare_field(field.inner, check_files, seen)
+    elif isinstance(field, fields.Dict) and field.value_field is not None:
+        _prepare_field(field.value_field, check_files, seen)
+    elif isinstance(field, fields.Integer):
+        field._validated = partial(_whole_number, field, field._validated)
+    elif isinstance(field, fields.LogLevel):
+        field._validate = _check_log_level
+    elif isinstance(field, FILE_FIELDS):
+        check = _FILE_CHECKS[next(kind for kind in FILE_FIELDS if isinstance(field, kind))]
+        field._validate = partial(_check_file, field, check if check_files else None)
+
+
+def _whole_number(field: fields.Field, convert: Callable[[Any], int], value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise field.make_error("invalid", input=value)
+    return convert(value)
+
+
+def _check_log_level(value: str) -> None:
+    if value not in logging.getLevelNamesMapping():
+        raise ValidationError(f"not a log level; use one of {', '.join(fields.LogLevel.options)}")
+
+
+def _check_file(field: fields.Field, check: Callable[[str, Any], None] | None, value: str) -> None:
+    if check is not None:
+        check(value, field)
+    fields.Field._validate(field, value)
+
+
+def _check_input_file(path: str, field: fields.Field) -> None:
+    if not os.path.exists(path):
+        raise ValidationError("no such file")
+    if not os.path.isfile(path):
+        raise ValidationError("not a file")
+    if not os.access(path, os.R_OK):
+        raise ValidationError("may not be read")
+
+
+def _check_input_folder(path: str, field: fields.Field) -> None:
+    if not os.path.exists(path):
+        raise ValidationError("no such folder")
+    if not os.path.isdir(path):
+        raise ValidationError("not a folder")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise ValidationError("may not be read")
+
+
+def _check_output_file(path: str, field: fields.Field) -> None:
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise ValidationError("is a folder, not a file")
+    if not os.path.isdir(folder):
+        raise ValidationError(f"its folder {folder} does not exist")
+    _check_writable(folder)
+
+
+def _check_output_folder(path: str, field: fields.OutputDir) -> None:
+    try:
+        existed = os.path.isdir(path)
+        os.makedirs(path, exist_ok=True)
+        if field.mode is not None and not existed:
+            os.chmod(path, field.mode)
+    except OSError as error:
+        raise ValidationError(f"cannot be made: {error.strerror}") from error
+    _check_writable(path)
+
+
+def _check_writable(folder: str) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValidationError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+_FILE_CHECKS: dict[type, Callable[[str, Any], None]] = {
+    fields.InputFile: _check_input_file,
+    fields.InputDir: _check_input_folder,
+    fields.OutputFile: _check_output_file,
+    fields.OutputDir: _check_output_folder,
+}

@@ -1,0 +1,237 @@
+"""One way to do many things at once: on this machine's processors, or on a Dask cluster.
+
+Processes are spawned, never forked: threads of the HTTP session, of numba and of SQLite do not
+survive a fork. The function goes to each worker once, the items one by one. An item that fails, or
+whose worker dies, is recorded and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from renderapps.module.errors import RenderModuleException
+from renderapps.module.progress import Progress
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """An item that failed: the reason on one line, and the traceback of the worker."""
+
+    item: Any
+    reason: str
+    details: str = ""
+
+
+def cpu_count() -> int:
+    """Number of processors of this machine, at least 1."""
+    return os.cpu_count() or 1
+
+
+def map_tasks(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    pool_size: int | None = None,
+    dask_scheduler: str | None = None,
+    progress: str | None = None,
+    logger: logging.Logger | None = None,
+) -> list[Any]:
+    """Results of `function` on every item, in their order; a TaskFailure where it failed.
+
+    Parameters
+    ----------
+    function : callable
+        A module-level function (or a `functools.partial` of one) that can be pickled. It must be
+        safe to run again on an item: after the death of a worker it may be.
+    pool_size : int, optional
+        Number of processes; the number of processors by default, 1 works in this process.
+    dask_scheduler : str, optional
+        Address of a Dask scheduler to send the items to instead.
+    progress : str, optional
+        What is being done: shown as a bar on a terminal, logged at INFO elsewhere.
+
+    Raises
+    ------
+    RenderModuleException
+        Where no worker can be started, or Dask is not installed or not reachable.
+    """
+    work = list(items)
+    size = min(pool_size or cpu_count(), max(len(work), 1))
+    with Progress(progress, len(work), logger) as bar:
+        if dask_scheduler:
+            return _on_cluster(function, work, dask_scheduler, bar)
+        if size == 1:
+            return [bar.step(attempt(function, item)) for item in work]
+        return _in_processes(function, work, size, bar)
+
+
+def attempt(function: Callable[[Any], Any], item: Any) -> Any:
+    """`function(item)`, or a TaskFailure in its place."""
+    try:
+        return function(item)
+    except Exception as error:
+        return TaskFailure(item, one_line(error), traceback.format_exc())
+
+
+def one_line(error: BaseException) -> str:
+    """Message of an error on one line; with its type where the message alone would say nothing."""
+    from renderapi.errors import RenderError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, RenderError | OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_function: Callable[[Any], Any] | None = None  # of this worker process
+
+
+def _start_worker(function: Callable[[Any], Any], level: int) -> None:
+    global _function
+    logging.basicConfig(level=level)
+    _function = function
+
+
+def _work(item: Any) -> Any:
+    assert _function is not None
+    return attempt(_function, item)
+
+
+def _ready() -> bool:
+    return True
+
+
+def _in_processes(
+    function: Callable[[Any], Any], work: list[Any], size: int, bar: Progress
+) -> list[Any]:
+    """Results of all items; those that a worker may have died of run again one by one."""
+    results: list[Any] = [None] * len(work)
+    waiting = deque(range(len(work)))
+    while waiting:
+        suspects = _run_pool(function, work, waiting, size, results, bar)
+        for index in suspects:
+            alone = deque([index])
+            if _run_pool(function, work, alone, 1, results, bar):
+                reason = "its worker process died (killed, or out of memory?)"
+                results[index] = bar.step(TaskFailure(work[index], reason))
+    return results
+
+
+def _run_pool(
+    function: Callable[[Any], Any],
+    work: list[Any],
+    waiting: deque[int],
+    size: int,
+    results: list[Any],
+    bar: Progress,
+) -> list[int]:
+    """Work until nothing is waiting or a worker dies; the items that were then running."""
+    running: dict[Future[Any], int] = {}
+    with _pool(function, size) as pool:
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2 * size:
+                    index = waiting.popleft()
+                    running[_submit(pool, work, waiting, index)] = index
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    results[running[future]] = bar.step(_result(future, work[running[future]]))
+                    del running[future]
+        except BrokenProcessPool:
+            return sorted(running.values())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return []
+
+
+def _submit(pool: ProcessPoolExecutor, work: list[Any], waiting: deque[int], index: int) -> Any:
+    try:
+        return pool.submit(_work, work[index])
+    except BrokenProcessPool:
+        waiting.appendleft(index)  # it never began
+        raise
+
+
+def _result(future: Future[Any], item: Any) -> Any:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:  # the item or its result cannot be pickled
+        return TaskFailure(item, one_line(error), traceback.format_exc())
+
+
+@contextmanager
+def _pool(function: Callable[[Any], Any], size: int) -> Iterator[ProcessPoolExecutor]:
+    """Pool whose workers are known to have started."""
+    level = logging.getLogger().getEffectiveLevel()
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(size, context, initializer=_start_worker, initargs=(function, level))
+    with pool, _threads_per_worker(max(1, cpu_count() // size)):
+        try:
+            pool.submit(_ready).result()
+        except BrokenProcessPool as error:
+            raise RenderModuleException(
+                "the worker processes do not start: a script that runs modules needs "
+                "`if __name__ == '__main__':` around the call (or use pool_size 1)"
+            ) from error
+        yield pool
+
+
+@contextmanager
+def _threads_per_worker(number: int) -> Iterator[None]:
+    """Processes started within use `number` threads each, unless the user has said."""
+    ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
+    os.environ.update(dict.fromkeys(ours, str(number)))
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+def _on_cluster(
+    function: Callable[[Any], Any], work: list[Any], address: str, bar: Progress
+) -> list[Any]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise RenderModuleException(
+            "dask_scheduler needs Dask: pip install 'render-python-apps[dask]'"
+        ) from None
+    try:
+        client = Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise RenderModuleException(
+            f"no Dask scheduler answers at {address}: {one_line(error)}"
+        ) from error
+    results: list[Any] = [None] * len(work)
+    with client:
+        futures = {
+            client.submit(attempt, function, item, pure=False): i for i, item in enumerate(work)
+        }
+        for future in as_completed(list(futures)):
+            index = futures[future]
+            try:
+                results[index] = bar.step(future.result())
+            except Exception as error:  # lost with its worker, more often than Dask retries
+                results[index] = bar.step(TaskFailure(work[index], one_line(error)))
+    return results

@@ -1,0 +1,72 @@
+"""Progress of a piece of work: a bar on a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Counts `total` steps of what `description` says; silent without a description."""
+
+    def __init__(
+        self, description: str | None, total: int, logger: logging.Logger | None = None
+    ) -> None:
+        self.description = description
+        self.total = total
+        self.done = 0
+        self.logger = logger or logging.getLogger(__name__)
+        self._bar: Any = None
+        self._task: Any = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        self._last_line = time.monotonic()
+        if self.description and self.total > 1 and sys.stderr.isatty():
+            self._start_bar()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self, result: T) -> T:
+        """One more is done; gives `result` back."""
+        self.done += 1
+        if self._bar is not None:
+            self._bar.advance(self._task)
+        elif self.description:
+            self._log()
+        return result
+
+    def _start_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = RichProgress(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task(self.description, total=self.total)
+        self._bar.start()
+
+    def _log(self) -> None:
+        now = time.monotonic()
+        if self.done == self.total or now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            self.logger.info("%s: %d of %d", self.description, self.done, self.total)

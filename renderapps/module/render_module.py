@@ -1,0 +1,268 @@
+"""What every module is: parameters, a connection, an output, an exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from argschema import ArgSchema
+from argschema.fields import Float, Int, List, Nested, Str
+from argschema.schemas import DefaultSchema
+from marshmallow import Schema, ValidationError, pre_load, validates_schema
+from marshmallow.validate import Range
+
+import renderapi
+from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.parallel import cpu_count, map_tasks, one_line
+from renderapps.module.parser import ModuleParser
+
+ENVIRONMENT = {
+    "host": "RENDER_HOST",
+    "port": "RENDER_PORT",
+    "owner": "RENDER_OWNER",
+    "project": "RENDER_PROJECT",
+}
+
+
+def is_local(host: str | None) -> bool:
+    """Whether a host is the embedded service of this machine."""
+    return host == "local" or str(host).startswith("http+local:")
+
+
+class RenderClientParameters(DefaultSchema):
+    """Which render web service to work with, and whose stacks."""
+
+    host = Str(
+        load_default="local",
+        metadata={
+            "description": "render web service; local is the embedded one, in this process",
+            "default_text": "$RENDER_HOST, else local",
+        },
+    )
+    port = Int(
+        allow_none=True,
+        load_default=None,
+        validate=Range(1, 65535),
+        metadata={
+            "description": "its port; none for local",
+            "default_text": "$RENDER_PORT, else that of the host's scheme",
+        },
+    )
+    owner = Str(
+        required=True,
+        error_messages={"required": "missing: give --render.owner or set RENDER_OWNER"},
+        metadata={"description": "owner of the stacks", "default_text": "$RENDER_OWNER"},
+    )
+    project = Str(
+        required=True,
+        error_messages={"required": "missing: give --render.project or set RENDER_PROJECT"},
+        metadata={"description": "project of the stacks", "default_text": "$RENDER_PROJECT"},
+    )
+    client_scripts = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder of the Java client scripts, to run those for bulk operations"
+        },
+    )
+    memGB = Str(
+        load_default="5G",
+        metadata={"description": "Java heap of the client scripts, if they are used"},
+    )
+    store = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "store file of the embedded service",
+            "default_text": "$RENDER_STORE, else render.db in the working folder",
+        },
+    )
+
+    @pre_load
+    def take_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Fill in what is absent from RENDER_*; the port only where the host is not local."""
+        filled = dict(data)
+        for name, variable in ENVIRONMENT.items():
+            if filled.get(name) is None and os.environ.get(variable):
+                if name == "port" and is_local(filled.get("host", "local")):
+                    continue
+                filled[name] = os.environ[variable]
+        return filled
+
+    @validates_schema
+    def store_is_local(self, data: dict[str, Any], **_: Any) -> None:
+        """A store file makes sense for the embedded service only."""
+        if data.get("store") and not is_local(data["host"]):
+            raise ValidationError(f"only for host local, not for {data['host']}", "store")
+
+
+class RenderParameters(ArgSchema):
+    """Parameters of every module."""
+
+    render = Nested(
+        RenderClientParameters,
+        required=True,
+        metadata={"description": "which render web service, and whose stacks"},
+    )
+
+    @pre_load
+    def render_from_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Without a `render` group the environment says it all."""
+        return data if data.get("render") is not None else {**data, "render": {}}
+
+
+class ParallelParameters(DefaultSchema):
+    """How many things are done at once, and where. Add to a schema that has `render`."""
+
+    pool_size = Int(
+        load_default=cpu_count,
+        validate=Range(min=1),
+        metadata={
+            "description": "number of processes; 1 works in this one",
+            "default_text": "number of processors",
+        },
+    )
+    dask_scheduler = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "address of a Dask scheduler to work on instead, tcp://host:8786"},
+    )
+
+    @validates_schema
+    def cluster_needs_server(self, data: dict[str, Any], **_: Any) -> None:
+        """The workers of a cluster cannot reach the embedded service of this machine."""
+        if data.get("dask_scheduler") and "render" in data and is_local(data["render"]["host"]):
+            raise ValidationError(
+                "needs a render web service that its workers can reach, not host local "
+                "(start one with `renderapps serve`)",
+                "dask_scheduler",
+            )
+
+
+class ZParameters(DefaultSchema):
+    """Which sections of a stack; all of them by default."""
+
+    zs = List(
+        Float(),
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "z values to work on",
+            "default_text": "all",
+            "aliases": ["zValues"],
+        },
+    )
+    minZ = Float(
+        allow_none=True, load_default=None, metadata={"description": "lowest z to work on"}
+    )
+    maxZ = Float(
+        allow_none=True, load_default=None, metadata={"description": "highest z to work on"}
+    )
+
+    @validates_schema
+    def one_selection(self, data: dict[str, Any], **_: Any) -> None:
+        """Sections are named one by one or as a range."""
+        low, high = data.get("minZ"), data.get("maxZ")
+        if data.get("zs") is not None and (low is not None or high is not None):
+            raise ValidationError("give zs, or minZ and maxZ, not both", "zs")
+        if low is not None and high is not None and low > high:
+            raise ValidationError(f"minZ {low:g} is above maxZ {high:g}", "minZ")
+
+
+class RenderModule(ModuleParser):
+    """A module: give it a `default_schema` and a `run()`.
+
+    From Python: `Module(input_data={...}, args=[]).run()`; on the command line: `Module.main()`.
+
+    Attributes
+    ----------
+    args : dict
+        The parameters.
+    render : renderapi.Render
+        The connection that `args["render"]` describes.
+    logger : logging.Logger
+    result : dict or None
+        What `output()` was given.
+    """
+
+    default_schema: type[Schema] = RenderParameters
+
+    def __init__(
+        self,
+        input_data: Mapping[str, Any] | None = None,
+        schema_type: type[Schema] | None = None,
+        output_schema_type: type[Schema] | None = None,
+        args: Sequence[str] | None = None,
+        logger_name: str | None = None,
+    ) -> None:
+        schema = schema_type or self.default_schema
+        if not issubclass(schema, RenderParameters):
+            raise RenderModuleException(
+                f"{schema.__name__} is not a schema of a module: derive it from RenderParameters"
+            )
+        super().__init__(input_data, schema_type, output_schema_type, args, logger_name)
+        self.render = connect(self.args["render"])
+
+    def run(self) -> None:
+        """Do the work; a failure is an exception."""
+        raise NotImplementedError(f"{type(self).__name__} has no run()")
+
+    def map_tasks(
+        self, function: Callable[[Any], Any], items: Iterable[Any], progress: str | None = None
+    ) -> list[Any]:
+        """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters."""
+        return map_tasks(
+            function,
+            items,
+            pool_size=self.args.get("pool_size"),
+            dask_scheduler=self.args.get("dask_scheduler"),
+            progress=progress or type(self).__name__,
+            logger=self.logger,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A module travels to the workers with its parameters and its connection."""
+        return {name: value for name, value in self.__dict__.items() if name != "schema"}
+
+    @classmethod
+    def main(cls, args: Sequence[str] | None = None) -> NoReturn:
+        """Run from the command line and exit: 0 success, 1 failure, 2 wrong parameters."""
+        sys.exit(cls.exit_status(args))
+
+    @classmethod
+    def exit_status(cls, args: Sequence[str] | None = None) -> int:
+        """Run from the command line; failures are told on stderr, one line each."""
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        name = cls.module_name().removeprefix("renderapps.")
+        try:
+            module = cls(args=args)
+            logging.getLogger().setLevel(module.args["log_level"])
+        except ParameterError as error:
+            return _tell(name, error.problems, 2)
+        except Exception as error:
+            return _tell(name, [one_line(error)], 1)
+        try:
+            module.run()
+        except KeyboardInterrupt:
+            return _tell(name, ["stopped by the keyboard"], 130)
+        except Exception as error:
+            if module.logger.isEnabledFor(logging.DEBUG):
+                traceback.print_exc()
+            return _tell(name, [one_line(error)], 1)
+        return 0
+
+
+def _tell(name: str, lines: list[str], status: int) -> int:
+    for line in lines:
+        print(f"{name}: error: {line}", file=sys.stderr)
+    return status
+
+
+def connect(parameters: Mapping[str, Any]) -> renderapi.Render:
+    """Connection that the `render` group describes; for local without port and scripts' memory."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return renderapi.connect(**given)

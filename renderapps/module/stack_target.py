@@ -1,0 +1,161 @@
+"""The stack that a module writes to: opened, filled section by section, closed or swapped in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import renderapi
+from renderapi.errors import NotFoundError
+from renderapps.module.errors import RenderModuleException
+from renderapps.module.section_module import missing_stack
+
+if TYPE_CHECKING:
+    from renderapi.resolvedtiles import ResolvedTiles
+    from renderapi.stack import StackVersion
+
+EXISTING = ("overwrite_z", "replace", "fail")
+
+
+@dataclass
+class StackTarget:
+    """Where the edited sections of `like` go.
+
+    Out of place they are written to `stack` itself, which is LOADING meanwhile. In place they are
+    written to a temporary stack, which takes the name of `stack` when it is complete; until then
+    nothing that users see has changed. `existing` says what happens to an output stack that has
+    tiles.
+
+    Attributes
+    ----------
+    name : str
+        The stack that sections are written to.
+    """
+
+    render: renderapi.Render
+    stack: str
+    like: str
+    in_place: bool
+    existing: str = "overwrite_z"
+    notes: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.stack}_being_edited" if self.in_place else self.stack
+
+    @property
+    def _backup(self) -> str:
+        return f"{self.stack}_before_edit"
+
+    def recover(self) -> None:
+        """Undo what a killed edit in place has left behind."""
+        if not self.in_place or stack_state(self.render, self._backup) is None:
+            return
+        if stack_state(self.render, self.stack) is None:
+            renderapi.stack.rename_stack(self._backup, self.stack, render=self.render)
+        else:
+            renderapi.stack.delete_stack(self._backup, render=self.render)
+
+    def open(self, whole_stack: bool) -> None:
+        """Make the stack ready for sections. `whole_stack`: every section will be written again."""
+        state = stack_state(self.render, self.stack)
+        if state in ("READ_ONLY", "OFFLINE"):
+            raise RenderModuleException(
+                f"stack {self.stack} is {state}: set it to COMPLETE first, or name another output"
+            )
+        if self.in_place:
+            renderapi.stack.delete_stack(self.name, render=self.render)
+            if whole_stack:
+                self._create()
+            else:
+                self._clone()
+        elif state is None:
+            self._create()
+        else:
+            self._reopen(state)
+
+    def close(self, complete: bool = True) -> None:
+        """Complete the stack and, in place, let it take the name of the original."""
+        if not renderapi.stack.get_z_values_for_stack(self.name, render=self.render):
+            self.abandon()
+            raise RenderModuleException(f"no tiles are left to write to stack {self.stack}")
+        if complete or self.in_place:
+            renderapi.stack.set_stack_state(self.name, "COMPLETE", render=self.render)
+        if self.in_place:
+            self._swap()
+            if not complete:
+                renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
+
+    def abandon(self) -> None:
+        """After a failure: drop the temporary stack; an output stack stays LOADING."""
+        if self.in_place:
+            renderapi.stack.delete_stack(self.name, render=self.render)
+
+    def _reopen(self, state: str) -> None:
+        occupied = bool(renderapi.stack.get_z_values_for_stack(self.stack, render=self.render))
+        if occupied and self.existing == "fail":
+            raise RenderModuleException(
+                f"stack {self.stack} has tiles: name another one, "
+                "or give existing overwrite_z or replace"
+            )
+        if occupied and self.existing == "replace":
+            renderapi.stack.delete_stack(self.stack, render=self.render)
+            self._create()
+        elif state != "LOADING":
+            renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
+
+    def _version(self) -> StackVersion:
+        version = dict(stack_metadata(self.render, self.like).get("currentVersion") or {})
+        version.pop("createTimestamp", None)
+        return renderapi.stack.StackVersion(
+            **version | ({"versionNotes": self.notes} if self.notes else {})
+        )
+
+    def _create(self) -> None:
+        renderapi.stack.set_stack_metadata(self.name, self._version(), render=self.render)
+
+    def _clone(self) -> None:
+        version: dict[str, Any] = self._version().to_dict()
+        version.pop("createTimestamp", None)
+        renderapi.stack.clone_stack(
+            self.stack, self.name, close_stack=False, render=self.render, **version
+        )
+
+    def _swap(self) -> None:
+        renderapi.stack.rename_stack(self.stack, self._backup, render=self.render)
+        try:
+            renderapi.stack.rename_stack(self.name, self.stack, render=self.render)
+        except Exception:
+            renderapi.stack.rename_stack(self._backup, self.stack, render=self.render)
+            raise
+        renderapi.stack.delete_stack(self._backup, render=self.render)
+
+
+def write_section(render: renderapi.Render, stack: str, z: float, tiles: ResolvedTiles) -> None:
+    """Let `tiles` be the section at `z` of a LOADING stack, whatever was there before."""
+    strangers = sorted({tile.z for tile in tiles.tilespecs if tile.z != z})
+    if strangers:
+        raise RenderModuleException(
+            f"tiles with z={strangers[0]} cannot be written as section z={z:g} of stack {stack}"
+        )
+    renderapi.stack.delete_section(stack, z, render=render)
+    if tiles.tilespecs:
+        renderapi.resolvedtiles.put_tilespecs(
+            stack, resolved_tiles=tiles, deriveData=True, render=render
+        )
+
+
+def stack_state(render: renderapi.Render, stack: str) -> str | None:
+    """State of a stack, None when there is no such stack."""
+    try:
+        return renderapi.stack.get_full_stack_metadata(stack, render=render)["state"]
+    except NotFoundError:
+        return None
+
+
+def stack_metadata(render: renderapi.Render, stack: str) -> dict[str, Any]:
+    """Metadata of a stack; an error that names the stack when there is none."""
+    try:
+        return renderapi.stack.get_full_stack_metadata(stack, render=render)
+    except NotFoundError as error:
+        raise RenderModuleException(missing_stack(render, stack)) from error
