@@ -1,0 +1,32 @@
+// The calls of the web service that the pages make.
+
+export const BASE = new URL("../v1/", location.href).href.replace(/\/$/, "");
+
+export async function getJson(path) {
+  const answer = await fetch(BASE + path, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error((await answer.text()) || `${answer.status} for ${path}`);
+  return answer.json();
+}
+
+export async function putJson(path, body) {
+  const answer = await fetch(BASE + path, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+export const stackPath = ({ owner, project, stack }) =>
+  `/owner/${owner}/project/${project}/stack/${stack}`;
+
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
