@@ -1,0 +1,29 @@
+"""Cache headers of images of a stack: valid until the stack changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from renderws.routes.call import Call
+
+_MAX_AGE = "max-age=3600, no-transform"
+
+
+def cache_headers(call: Call) -> dict[str, str]:
+    """ETag and Cache-Control for the stack of the path.
+
+    The tag is the stack's time stamp in milliseconds. While tiles may still be saved (LOADING) that
+    does not tell pictures apart, so the store's data version is added to it.
+    """
+    metadata = call.store.stack(call.stack)
+    tag = epoch_milliseconds(metadata["lastModifiedTimestamp"])
+    if metadata["state"] != "LOADING":
+        return {"ETag": f'"{tag}"', "Cache-Control": _MAX_AGE}
+    return {"Cache-Control": "no-cache"}
+
+
+def epoch_milliseconds(timestamp: str) -> int:
+    """Milliseconds since 1970 of a time stamp of the contract."""
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000)

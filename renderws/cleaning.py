@@ -1,0 +1,174 @@
+"""Documents on the way in: parsed, checked for type, rid of unknown keys and null values.
+
+The usual document has the right types and is decoded in one pass. Values of another JSON type are
+converted where that loses nothing (5 to "5", "5" to 5.0, 5.0 to 5), as services always did; what
+cannot be converted is refused with 400.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+import msgspec
+import orjson
+
+from renderws.documents import CollectionIdentity, StackIdentity, StackVersion
+from renderws.routes.answers import HttpError
+from renderws.routes.values import checked_name
+from renderws.store.protocol import CollectionId, StackId
+
+Json = dict[str, Any]
+
+_FRACTION = re.compile(r"(?<=:\d\d)\.(\d+)")
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder:
+    return msgspec.json.Decoder(shape)
+
+
+def parse(body: bytes, shape: Any, what: str) -> Any:
+    """Document of a TypedDict `shape` from JSON; None for an empty body or null.
+
+    Unknown keys and null values are gone. `what` names the document where the 400 says what is
+    wrong with it.
+    """
+    if not body.strip():
+        return None
+    try:
+        value = _decoder(shape).decode(body)
+        return without_nulls(value) if b"null" in body else value
+    except msgspec.ValidationError:
+        return convert(_loads(body, what), shape, what)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HttpError(400, f"{what} is not valid JSON: {error}") from error
+
+
+def _loads(body: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise HttpError(400, f"{what} is not valid JSON: {error}") from error
+
+
+def without_nulls(value: Any) -> Any:
+    """The same JSON value without null valued properties, at any depth."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) if isinstance(item, dict | list) else item for item in value]
+    return value
+
+
+def convert(value: Any, shape: Any, what: str) -> Any:
+    """A JSON value made to fit `shape`, scalars converted; 400 names the place that cannot."""
+    if value is None:
+        return None
+    origin = get_origin(shape)
+    if origin in (Union, types.UnionType):
+        return _convert_union(value, get_args(shape), what)
+    if origin is list:
+        if not isinstance(value, list):
+            raise HttpError(400, f"{what} must be a list")
+        return [convert(v, get_args(shape)[0], f"{what}[{i}]") for i, v in enumerate(value)]
+    if origin is dict:
+        items = _object(value, what).items()
+        return _present({k: convert(v, get_args(shape)[1], f"{what} {k}") for k, v in items})
+    if is_typeddict(shape):
+        given = _object(value, what)
+        hints = _hints(shape).items()
+        return _present({k: convert(given[k], h, f"{what}.{k}") for k, h in hints if k in given})
+    return _convert_scalar(value, shape, what)
+
+
+def _convert_union(value: Any, members: tuple[Any, ...], what: str) -> Any:
+    members = tuple(member for member in members if member is not type(None))
+    for member in members:
+        if isinstance(member, type) and not is_typeddict(member) and type(value) is member:
+            return value
+    return convert(value, members[0], what)
+
+
+@cache
+def _hints(shape: Any) -> dict[str, Any]:
+    return get_type_hints(shape)
+
+
+def _object(value: Any, what: str) -> Json:
+    if not isinstance(value, dict):
+        raise HttpError(400, f"{what} must be an object")
+    return value
+
+
+def _present(value: Mapping[str, Any]) -> Json:
+    return {k: v for k, v in value.items() if v is not None}
+
+
+def _convert_scalar(value: Any, shape: type, what: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise HttpError(400, f"{what} must be {_word(shape)}")
+    if shape is str:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        return float(value) if shape is float else int(float(value))
+    except (ValueError, OverflowError) as error:
+        raise HttpError(400, f"{what} must be {_word(shape)}, not '{value}'") from error
+
+
+def _word(shape: type) -> str:
+    return {str: "text", float: "a number", int: "an integer"}[shape]
+
+
+def timestamp(value: str | float, what: str = "createTimestamp") -> str:
+    """Time stamp of the contract from text with any fraction, or from epoch milliseconds."""
+    try:
+        if not isinstance(value, str):
+            moment = datetime.fromtimestamp(value / 1000, UTC)
+        elif value.isdigit():
+            moment = datetime.fromtimestamp(int(value) / 1000, UTC)
+        else:
+            moment = datetime.fromisoformat(_FRACTION.sub(_microseconds, value))
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise HttpError(
+            400, f"{what} '{value}' is not a time like 2024-05-06T07:08:09.010Z"
+        ) from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _microseconds(match: re.Match[str]) -> str:
+    return "." + match[1][:6].ljust(6, "0")
+
+
+def stack_version(body: bytes) -> Json:
+    """StackVersion of a request; 400 when there is none."""
+    version = parse(body, StackVersion, "the stack version")
+    if version is None:
+        raise HttpError(400, "the request body must hold a stack version")
+    if "createTimestamp" in version:
+        version["createTimestamp"] = timestamp(version["createTimestamp"])
+    return version
+
+
+def stack_identity(body: bytes) -> StackId:
+    """StackId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
+    value = parse(body, StackIdentity, "the stack id") or {}
+    for key in ("owner", "project", "stack"):
+        if key not in value:
+            raise HttpError(400, f"the request body must hold owner, project and stack; no {key}")
+    return StackId(*(checked_name(key, value[key]) for key in ("owner", "project", "stack")))
+
+
+def collection_identity(body: bytes) -> CollectionId:
+    """CollectionId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
+    value = parse(body, CollectionIdentity, "the collection id") or {}
+    for key in ("owner", "name"):
+        if key not in value:
+            raise HttpError(400, f"the request body must hold owner and name; no {key}")
+    owner, name = (checked_name(key, value[key]) for key in ("owner", "name"))
+    return CollectionId(owner, name)

@@ -1,0 +1,167 @@
+"""Shapes of the JSON documents of the contract (section 2): their keys and types."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class MipmapPathBuilder(TypedDict, total=False):
+    """Where the reduced images of a stack are."""
+
+    rootPath: str
+    numberOfLevels: int
+    extension: str
+    imageMipmapPatternString: str | None
+
+
+class ImageAndMask(TypedDict, total=False):
+    """Source of the pixels of one pyramid level."""
+
+    imageUrl: str | None
+    imageLoaderType: str | None
+    imageSliceNumber: int | None
+    maskUrl: str | None
+    maskLoaderType: str | None
+    maskSliceNumber: int | None
+
+
+class Channel(TypedDict, total=False):
+    """One channel of a tile."""
+
+    name: str | None
+    minIntensity: float | None
+    maxIntensity: float | None
+    mipmapLevels: dict[str, ImageAndMask | None] | None
+    mipmapPathBuilder: MipmapPathBuilder | None
+
+
+class Layout(TypedDict, total=False):
+    """How a tile was acquired."""
+
+    sectionId: str | None
+    temca: str | None
+    camera: str | None
+    imageRow: int | None
+    imageCol: int | None
+    stageX: float | None
+    stageY: float | None
+    rotation: float | None
+    pixelsize: float | None
+    distanceZ: float | None
+
+
+class Labels(TypedDict, total=False):
+    """The labels of a transform."""
+
+    labels: list[str] | None
+
+
+# one of its keys is a word of the language, hence not a class
+Transform = TypedDict(
+    "Transform",
+    {
+        "type": "str | None",
+        "id": "str | None",
+        "metaData": "Labels | None",
+        "className": "str | None",
+        "dataString": "str | None",
+        "specList": "list[Transform] | None",
+        "refId": "str | None",
+        "a": "Transform | None",
+        "b": "Transform | None",
+        "lambda": "float | None",
+    },
+    total=False,
+)
+
+
+class Tile(TypedDict, total=False):
+    """A tile specification."""
+
+    tileId: str | None
+    layout: Layout | None
+    groupId: str | None
+    z: float | None
+    minX: float | None
+    minY: float | None
+    maxX: float | None
+    maxY: float | None
+    width: float | None
+    height: float | None
+    minIntensity: float | None
+    maxIntensity: float | None
+    mipmapLevels: dict[str, ImageAndMask | None] | None
+    channels: list[Channel] | None
+    mipmapPathBuilder: MipmapPathBuilder | None
+    transforms: Transform | None
+    meshCellSize: float | None
+    labels: list[str] | None
+
+
+class ResolvedTiles(TypedDict, total=False):
+    """Tiles together with the transforms that they share."""
+
+    transformIdToSpecMap: dict[str, Transform] | None
+    tileIdToSpecMap: dict[str, Tile] | None
+
+
+class StackVersion(TypedDict, total=False):
+    """What describes one version of a stack."""
+
+    createTimestamp: str | float | None
+    versionNotes: str | None
+    cycleNumber: int | None
+    cycleStepNumber: int | None
+    stackResolutionX: float | None
+    stackResolutionY: float | None
+    stackResolutionZ: float | None
+    materializedBoxRootPath: str | None
+    mipmapPathBuilder: MipmapPathBuilder | None
+    alignmentQuality: float | None
+    defaultChannel: str | None
+
+
+class StackIdentity(TypedDict, total=False):
+    """Identity of a stack."""
+
+    owner: str | None
+    project: str | None
+    stack: str | None
+
+
+class CollectionIdentity(TypedDict, total=False):
+    """Identity of a match collection."""
+
+    owner: str | None
+    name: str | None
+
+
+class Bounds(TypedDict, total=False):
+    """A box in world pixels and z."""
+
+    minX: float | None
+    minY: float | None
+    minZ: float | None
+    maxX: float | None
+    maxY: float | None
+    maxZ: float | None
+
+
+class HierarchicalStack(TypedDict, total=False):
+    """Place of a stack in a hierarchical alignment."""
+
+    roughTilesStackId: StackIdentity | None
+    parentTierStackId: StackIdentity | None
+    alignedStackId: StackIdentity | None
+    warpTilesStackId: StackIdentity | None
+    tier: int | None
+    tierRow: int | None
+    tierColumn: int | None
+    totalTierRowCount: int | None
+    totalTierColumnCount: int | None
+    scale: float | None
+    fullScaleBounds: Bounds | None
+    matchCollectionId: CollectionIdentity | None
+    savedMatchPairCount: int | None
+    splitGroupIds: list[str] | None
+    alignmentQuality: float | None

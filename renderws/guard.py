@@ -1,0 +1,132 @@
+"""Who may ask for what: Host and Origin checks, the token, and the sources that may be opened."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from renderapi.errors import SourceNotAllowed
+from renderapi.urls import url_scheme, url_to_path
+from renderws.routes.answers import HttpError
+from renderws.settings import Settings
+
+if TYPE_CHECKING:
+    from renderws.routes.router import Route
+
+METHODS = "GET, POST, PUT, DELETE, OPTIONS, HEAD"
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": METHODS,
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match",
+    "Access-Control-Expose-Headers": "Location, ETag",
+    "Vary": "Origin",
+}
+_OPEN_PATHS = frozenset({"/health"})
+
+
+def check_host(headers: Mapping[str, str], settings: Settings) -> None:
+    """Refuse (403) a Host header that names another machine: a page that had its name rebound."""
+    if settings.host_names is None:
+        return
+    name = urlsplit("//" + headers.get("host", "")).hostname or ""
+    if name in settings.host_names or _is_address(name):
+        return
+    raise HttpError(403, f"this service does not answer to the host name '{name}'")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def check_permission(route: Route, headers: Mapping[str, str], settings: Settings) -> None:
+    """Token (401), read-only (403) and foreign origin (403) checks of one request."""
+    if settings.token is not None and route.path not in _OPEN_PATHS:
+        _check_token(headers.get("authorization", ""), settings.token)
+    if not route.is_change:
+        return
+    if settings.read_only:
+        raise HttpError(403, "this service is read-only")
+    if settings.check_origin:
+        _check_origin(headers, settings.allow_origins)
+
+
+def _check_token(authorization: str, token: str) -> None:
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            given = ""
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        raise HttpError(
+            401,
+            "this service needs its token (set RENDER_TOKEN for the client)",
+            {"WWW-Authenticate": 'Basic realm="render", charset="UTF-8"'},
+        )
+
+
+def _check_origin(headers: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    """Pages may change things only when they come from here or from an allowed origin."""
+    origin = headers.get("origin")
+    if origin is None:
+        if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+            return
+        origin = headers.get("sec-fetch-site", "")
+    elif origin in allowed or urlsplit(origin).netloc == headers.get("host"):
+        return
+    if "*" not in allowed:
+        raise HttpError(
+            403, f"pages of origin '{origin}' may not change anything here (see --allow-origin)"
+        )
+
+
+def source_check(settings: Settings) -> Callable[[str], None] | None:
+    """Function that raises `SourceNotAllowed` for a URL outside the image roots and allowed hosts.
+
+    None when everything may be opened.
+    """
+    if settings.image_roots is None and settings.allowed_hosts is None:
+        return None
+    return lambda url: check_source(url, settings)
+
+
+def check_source(url: str, settings: Settings) -> None:
+    """Refuse a file outside the image roots, links resolved, or a host that is not allowed."""
+    scheme = url_scheme(url)
+    if scheme == "mask":
+        return
+    path = url_to_path(url)
+    if path is not None:
+        check_path(path, settings)
+    elif scheme in ("http", "https", "n5", "s3", "gs"):
+        hosts = settings.allowed_hosts
+        if hosts is not None and urlsplit(url).hostname not in hosts:
+            raise SourceNotAllowed(
+                f"{url} is on a host that this service may not read; allow it with --allow-host"
+            )
+    else:
+        raise SourceNotAllowed(f"{url} is of a kind that this service does not read")
+
+
+def check_path(path: str | os.PathLike[str], settings: Settings) -> None:
+    """Refuse a path outside the image roots, symbolic links resolved."""
+    if settings.image_roots is None:
+        return
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(root)) for root in settings.image_roots):
+        roots = ", ".join(str(root) for root in settings.image_roots)
+        raise SourceNotAllowed(
+            f"{path} is not below an image root of this service ({roots});"
+            " start it with --image-root for the folder that holds it"
+        )

@@ -1,0 +1,63 @@
+"""The service about itself: operations 161 to 164 of the contract (section 1.14), and our own."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from renderws.routes.answers import Answer, HttpError, done, json_answer
+from renderws.routes.call import Call
+from renderws.routes.router import Route
+
+
+def get_health(call: Call) -> Answer:
+    """Whether the service can read its store."""
+    call.store.owners()
+    return json_answer({"status": "ok"})
+
+
+def get_root(call: Call) -> Answer:
+    """To the dashboard."""
+    return Answer(302, headers={"Location": "/render-ws/view/"})
+
+
+def get_server_properties(call: Call) -> Answer:
+    """Defaults of the web pages and limits of the service, as text."""
+    limit = call.settings.max_tile_specs_to_render
+    properties = {
+        "webService.maxTileSpecsToRender": "" if limit is None else str(limit),
+        **call.settings.properties,
+    }
+    return json_answer({"filePath": "", "properties": properties})
+
+
+def get_version_info(call: Call) -> Answer:
+    """Which software answers."""
+    try:
+        version = metadata.version("render-python-apps")
+    except metadata.PackageNotFoundError as error:
+        raise HttpError(404, "the service runs from files that were not installed") from error
+    return json_answer(
+        {
+            "git.build.version": version,
+            "server": "renderws",
+            "python": platform.python_version(),
+        }
+    )
+
+
+def delete_image_cache(call: Call) -> Answer:
+    """Forget the decoded source images."""
+    call.service.sources.clear()
+    return done()
+
+
+def routes() -> tuple[Route, ...]:
+    """Operations 161 to 164, health and the way to the dashboard."""
+    return (
+        Route(162, "GET", "/serverProperties", get_server_properties),
+        Route(163, "GET", "/versionInfo", get_version_info),
+        Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache, changes=False),
+        Route(0, "GET", "//health", get_health),
+        Route(0, "GET", "//", get_root),
+    )

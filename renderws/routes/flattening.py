@@ -1,0 +1,96 @@
+"""Tile specifications as answered: references resolved and nested lists flattened.
+
+A tile that is stored in that form already is passed on byte for byte; only the others are parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from renderapi.errors import RenderError
+from renderws.routes.answers import HttpError
+from renderws.store.protocol import Invalid, StackId, Store, TileQuery, TileRecord
+
+if TYPE_CHECKING:
+    from renderws.routes.call import Call
+
+Json = dict[str, Any]
+
+
+def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
+    """The tiles of a query, ascending tileId; 400 when there are more than one answer may hold."""
+    limit = call.settings.max_tiles
+    records = list(islice(call.store.tiles(stack, query), limit + 1))
+    if len(records) > limit:
+        raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
+    return records
+
+
+def flattened(call: Call, stack: StackId, query: TileQuery) -> list[bytes]:
+    """Flattened tile specifications (JSON each) of a query, ascending tileId."""
+    return list(flat_documents(call.store, stack, limited(call, stack, query)))
+
+
+def flat_documents(store: Store, stack: StackId, records: Iterable[TileRecord]) -> Iterator[bytes]:
+    """Flattened JSON of tiles of one stack."""
+    records = list(records)
+    if all(record.flat for record in records):
+        return (record.document for record in records)
+    return _resolved(store, stack, records)
+
+
+def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> list[Json]:
+    """Flattened tile specifications, parsed."""
+    return [orjson.loads(document) for document in flat_documents(store, stack, records)]
+
+
+def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
+    tiles = {r.tile_id: orjson.loads(r.document) for r in records if not r.flat}
+    lookup = shared_transforms(store, stack, tiles.values())
+    for record in records:
+        if record.flat:
+            yield record.document
+        else:
+            yield orjson.dumps(flatten_tile(tiles[record.tile_id], lookup))
+
+
+def shared_transforms(store: Store, stack: StackId, tiles: Iterable[Json]) -> dict[str, Json]:
+    """Every shared transform that the tiles depend on, by id."""
+    wanted = wanted_references(tiles)
+    if not wanted:
+        return {}
+    stored = store.transforms(stack, sorted(wanted))
+    return {key: orjson.loads(document) for key, document in stored.items()}
+
+
+def wanted_references(tiles: Iterable[Json]) -> set[str]:
+    """Ids of the shared transforms that the tiles name themselves."""
+    from renderapi.transform.specs import references
+
+    wanted: set[str] = set()
+    for tile in tiles:
+        for spec in tile.get("transforms", {}).get("specList", ()):
+            if spec.get("type") == "ref":
+                wanted.add(spec.get("refId", ""))
+            elif "className" not in spec:
+                wanted |= references(spec)
+    return wanted
+
+
+def flatten_tile(tile: Json, lookup: dict[str, Json]) -> Json:
+    """The tile with one list of leaves and interpolated transforms; 500 when a reference dangles.
+
+    A stored reference was there when its tile was saved: a missing one is damage, not a bad
+    request.
+    """
+    from renderapi.transform.specs import flatten
+
+    try:
+        leaves = flatten(tile.get("transforms", {"type": "list", "specList": []}), lookup)
+    except RenderError as error:
+        raise HttpError(500, f"tile '{tile.get('tileId')}': {error}") from error
+    return {**tile, "transforms": {"type": "list", "specList": leaves}}

@@ -1,0 +1,146 @@
+"""Paths of the contract: a table of routes, matched segment by segment on the undecoded path.
+
+Frameworks decode the whole path first, and with it the `%2F` inside ids; here a path is split
+first and each segment decoded by itself. A trailing slash makes no difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from renderws.routes.answers import Answer, HttpError
+from renderws.routes.values import Convert, Parameter, double, integer
+
+if TYPE_CHECKING:
+    from renderws.routes.call import Call
+
+BASE = "render-ws/v1/"
+PREFIXES = {
+    "O": BASE + "owner/{owner}",
+    "P": BASE + "owner/{owner}/project/{project}",
+    "S": BASE + "owner/{owner}/project/{project}/stack/{stack}",
+    "C": BASE + "owner/{owner}/matchCollection/{collection}",
+    "": BASE.rstrip("/"),
+}
+_DOUBLES = frozenset({"z", "x", "y", "scale", "minZ", "maxZ"})
+_INTEGERS = frozenset({"width", "height", "level", "row", "column"})
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation: its number in the contract (0: our own), method, path, handler and query.
+
+    The path begins with one of the letters of `PREFIXES` or with "/" for what lies outside them.
+    `changes` says whether the operation alters the store; by default every method but GET does.
+    `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack.
+    """
+
+    number: int
+    method: str
+    template: str
+    handler: Callable[[Call], Answer]
+    query: tuple[Parameter, ...] = ()
+    converters: dict[str, Convert] = field(default_factory=dict)
+    changes: bool | None = None
+    pixels: bool = False
+    cached: bool = False
+    body: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Full path template, with a leading slash."""
+        if self.template.startswith("//"):
+            return self.template[1:]
+        head, slash, rest = self.template.partition("/")
+        return "/" + PREFIXES[head] + slash + rest
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the operation alters what is stored."""
+        return self.method != "GET" if self.changes is None else self.changes
+
+    def converter(self, name: str) -> Convert:
+        """How the path value of this name is read."""
+        if name in self.converters:
+            return self.converters[name]
+        if name in _DOUBLES:
+            return double
+        return integer if name in _INTEGERS else str
+
+
+class _Node:
+    """A place in the tree of path segments."""
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.patterns: dict[str, tuple[re.Pattern[str], _Node]] = {}
+        self.routes: dict[str, Route] = {}
+
+    def step(self, segment: str) -> _Node:
+        """Child for a segment of a template, made when missing."""
+        if "{" not in segment:
+            return self.literals.setdefault(segment, _Node())
+        pattern = _segment_pattern(segment)
+        return self.patterns.setdefault(pattern.pattern, (pattern, _Node()))[1]
+
+
+def _segment_pattern(segment: str) -> re.Pattern[str]:
+    """Regular expression of a segment; one value may hold anything, several no separator."""
+    names = _HOLE.findall(segment)
+    value = ".+" if len(names) == 1 else "[^,_]+"
+    parts = _HOLE.split(segment)
+    texts = [f"({value})" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
+    return re.compile("".join(texts), re.DOTALL)
+
+
+class Router:
+    """Finds the route of a path."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        for route in routes:
+            node = self._root
+            for segment in route.path.strip("/").split("/"):
+                node = node.step(segment)
+            if route.method in node.routes:
+                raise ValueError(f"two routes for {route.method} {route.path}")
+            node.routes[route.method] = route
+
+    def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, Any]]:
+        """Route and path values of an undecoded path; 404 and 405 as `HttpError`."""
+        segments = [unquote(part) for part in raw_path.strip("/").split("/")]
+        allowed: set[str] = set()
+        for node, texts in _walk(self._root, segments, 0):
+            route = node.routes.get(method)
+            if route is not None:
+                names = _HOLE.findall(route.path)
+                pairs = zip(names, texts, strict=True)
+                return route, {name: route.converter(name)(text) for name, text in pairs}
+            allowed.update(node.routes)
+        if allowed:
+            message = f"{method} is not possible here, only {', '.join(sorted(allowed))}"
+            raise HttpError(405, message, {"Allow": ", ".join(sorted(allowed))})
+        raise HttpError(404, f"there is nothing at {raw_path}")
+
+
+def _walk(
+    node: _Node, segments: list[str], index: int, texts: tuple[str, ...] = ()
+) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+    """Nodes with routes that a path leads to, literal segments before patterns."""
+    if index == len(segments):
+        if node.routes:
+            yield node, texts
+        return
+    segment = segments[index]
+    child = node.literals.get(segment)
+    if child is not None:
+        yield from _walk(child, segments, index + 1, texts)
+    for pattern, target in node.patterns.values():
+        match = pattern.fullmatch(segment)
+        if match:
+            yield from _walk(target, segments, index + 1, texts + match.groups())

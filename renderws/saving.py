@@ -1,0 +1,204 @@
+"""Tiles on their way into the store: the checks of section 3.2, in its order.
+
+Nothing is stored unless every tile is fit to be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from renderapi.transform.specs import flatten
+from renderws.cleaning import parse
+from renderws.documents import ResolvedTiles
+from renderws.routes.answers import HttpError
+from renderws.store.protocol import Invalid, TileRecord
+
+Json = dict[str, Any]
+Stored = Callable[[Iterable[str]], Mapping[str, bytes]]
+
+_DEPTH = 100
+_BOX = ("minX", "minY", "maxX", "maxY")
+
+
+class TilesToSave:
+    """Tiles and shared transforms of one request, cleaned.
+
+    Attributes
+    ----------
+    tiles : list of dict
+        In the order of the request; each has `tileId`, `transforms` and `meshCellSize`.
+    transforms : dict
+        Shared transforms by the key they are referred to by.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        value = parse(body, ResolvedTiles, "the request body")
+        if value is None:
+            raise HttpError(400, "the request body must hold resolved tiles")
+        self.transforms: dict[str, Json] = {
+            key: _with_types({"id": key, **spec})
+            for key, spec in (value.get("transformIdToSpecMap") or {}).items()
+        }
+        self.tiles: list[Json] = [
+            _completed(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
+        ]
+
+    def resolve(self, stored: Stored) -> dict[str, Json]:
+        """Transforms by id for every reference; 400 naming the tile and the ids that are nowhere.
+
+        Transforms that the stack holds already serve as well as those of the request.
+        """
+        wanted = _references(chain(self.transforms.values(), map(_transforms, self.tiles)))
+        missing = wanted - self.transforms.keys()
+        lookup = dict(self.transforms)
+        if missing:
+            lookup |= {key: orjson.loads(spec) for key, spec in stored(sorted(missing)).items()}
+        unknown = missing - lookup.keys()
+        if unknown:
+            raise Invalid(self._unresolved(unknown))
+        self._check_nesting(lookup)
+        return lookup
+
+    def _unresolved(self, unknown: set[str]) -> str:
+        ids = ", ".join(sorted(unknown)[:10])
+        for tile in self.tiles:
+            if _references([_transforms(tile)]) & unknown:
+                return f"tile '{tile['tileId']}' refers to transforms that are nowhere: {ids}"
+        return f"shared transforms refer to transforms that are nowhere: {ids}"
+
+    def _check_nesting(self, lookup: Mapping[str, Json]) -> None:
+        """`SpecError` (400) for references that form a circle or go deeper than ten levels.
+
+        What tiles share is checked once; tiles with nested lists of their own one by one.
+        """
+        lists = [spec for spec in map(_transforms, self.tiles) if not _is_plain(spec)]
+        used = _references(map(_transforms, self.tiles)) | self.transforms.keys()
+        shared = [{"type": "ref", "refId": key} for key in sorted(used)]
+        for spec in chain(lists, [{"type": "list", "specList": [ref]} for ref in shared]):
+            flatten(spec, lookup)
+
+    def derive_boxes(self, lookup: Mapping[str, Json]) -> None:
+        """Set the box of every tile from its transforms."""
+        from renderapi.bounds import derive_boxes
+
+        if not self.tiles:
+            return
+        for tile, box in zip(self.tiles, derive_boxes(self.tiles, lookup).tolist(), strict=True):
+            tile["minX"], tile["minY"], tile["maxX"], tile["maxY"] = box
+
+    def check(self, z: float | None) -> None:
+        """400 without tiles, without a complete box, or with another z than the path's."""
+        if not self.tiles:
+            raise Invalid("there are no tiles in the request")
+        for tile in self.tiles:
+            missing = [key for key in _BOX if key not in tile]
+            if missing:
+                raise Invalid(
+                    f"tile '{tile['tileId']}' has no {', '.join(missing)};"
+                    " give a bounding box or deriveData=true"
+                )
+            if z is not None and tile.get("z") != z:
+                raise Invalid(f"tile '{tile['tileId']}' has z {tile.get('z')}, the path says {z}")
+
+    def records(self) -> list[TileRecord]:
+        """Rows for the store."""
+        return [_record(tile) for tile in self.tiles]
+
+    def transform_documents(self) -> dict[str, bytes]:
+        """JSON of the shared transforms, by the id they hold themselves."""
+        return {spec["id"]: orjson.dumps(spec) for spec in self.transforms.values()}
+
+
+def _transforms(tile: Json) -> Json:
+    return tile["transforms"]
+
+
+def _completed(key: str, tile: Json | None) -> Json:
+    """The tile with the properties that are always there."""
+    if tile is None:
+        raise Invalid(f"tile '{key}' is null")
+    tile.setdefault("tileId", key)
+    transforms = tile.get("transforms") or {"type": "list", "specList": []}
+    if transforms.get("type", "list") != "list" or "className" in transforms:
+        transforms = {"type": "list", "specList": [transforms]}
+    transforms["type"] = "list"
+    tile["transforms"] = _with_types(transforms)
+    tile.setdefault("meshCellSize", 64.0)
+    return tile
+
+
+def _with_types(spec: Json, depth: int = 0) -> Json:
+    """A transform in which every part says its type: without one it is a leaf."""
+    if depth > _DEPTH:
+        raise Invalid("transforms are nested too deeply")
+    kind = spec.setdefault("type", "leaf")
+    if kind == "list":
+        for part in spec.setdefault("specList", []):
+            if part is None:
+                raise Invalid("a list of transforms holds null")
+            if part.get("type") != "leaf":
+                _with_types(part, depth + 1)
+    elif kind == "interpolated":
+        for side in ("a", "b"):
+            if side not in spec:
+                raise Invalid(f"an interpolated transform has no '{side}'")
+            _with_types(spec[side], depth + 1)
+    elif kind == "ref":
+        if "refId" not in spec:
+            raise Invalid("a transform reference has no refId")
+    elif kind != "leaf":
+        raise Invalid(f"'{kind}' is not a type of transform (leaf, list, ref, interpolated)")
+    return spec
+
+
+def _references(specs: Iterable[Json]) -> set[str]:
+    """Ids of all transforms that the specifications refer to."""
+    found: set[str] = set()
+    rest = list(specs)
+    while rest:
+        spec = rest.pop()
+        kind = spec["type"]
+        if kind == "list":
+            for part in spec["specList"]:
+                if part["type"] == "ref":
+                    found.add(part["refId"])
+                elif part["type"] != "leaf":
+                    rest.append(part)
+        elif kind == "ref":
+            found.add(spec["refId"])
+        elif kind == "interpolated":
+            rest += (spec["a"], spec["b"])
+    return found
+
+
+def _is_plain(transforms: Json) -> bool:
+    """Whether the transform list holds nothing but leaves and references."""
+    return all(part["type"] in ("leaf", "ref") for part in transforms["specList"])
+
+
+def _is_flat(transforms: Json) -> bool:
+    """Whether the transform list is its own flattened form."""
+    if "metaData" in transforms:
+        return False
+    return all(part["type"] == "leaf" for part in transforms["specList"])
+
+
+def _record(tile: Json) -> TileRecord:
+    layout = tile.get("layout")
+    box = (tile["minX"], tile["minY"], tile["maxX"], tile["maxY"])
+    if not all(map(math.isfinite, box)):
+        raise Invalid(f"tile '{tile['tileId']}' has a box that is not finite")
+    return TileRecord(
+        tile["tileId"],
+        tile.get("z"),
+        *box,
+        layout.get("sectionId") if layout else None,
+        tile.get("groupId"),
+        _is_flat(tile["transforms"]),
+        orjson.dumps(tile),
+    )

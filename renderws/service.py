@@ -1,0 +1,265 @@
+"""The service itself: one request in, one answer out, and its ASGI form.
+
+Handlers are plain functions. Served by uvicorn they run in two bounded pools of threads, one for
+data and one for pixels; driven in-process (`renderws.local`) they run in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from renderapi.errors import RenderError
+from renderws import guard
+from renderws.caching import cache_headers
+from renderws.routes.answers import TEXT, Answer, HttpError
+from renderws.routes.call import Call
+from renderws.routes.router import Route, Router
+from renderws.settings import Settings
+from renderws.store.protocol import Store, StoreError
+
+if TYPE_CHECKING:
+    from renderapi.rendering.sources import SourceCache
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+DIRECT = "renderws.direct"
+_GZIP_FROM = 4096
+_LOG = logging.getLogger("renderws")
+
+
+class Service:
+    """A store, its settings and the table of operations."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        from renderws.routes.table import routes
+
+        self.store = store
+        self.settings = settings
+        self.routes = routes()
+        self.router = Router(self.routes)
+        self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
+        self._waiting = 0
+
+    @cached_property
+    def sources(self) -> SourceCache:
+        """Decoded source images, shared by all requests."""
+        from renderapi.rendering.sources import SourceCache
+
+        return SourceCache(
+            max_bytes=self.settings.cache_bytes, allow=guard.source_check(self.settings)
+        )
+
+    @cached_property
+    def _data_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.settings.threads, "renderws-data")
+
+    @cached_property
+    def _pixel_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.settings.render_threads, "renderws-pixels")
+
+    def close(self) -> None:
+        """Wait for running requests and close the store."""
+        for name in ("_data_pool", "_pixel_pool"):
+            pool = self.__dict__.pop(name, None)
+            if pool is not None:
+                pool.shutdown()
+        self.store.close()
+
+    def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, Any]]:
+        """Route of a request; HEAD is GET without the body."""
+        return self.router.find("GET" if method == "HEAD" else method, raw_path)
+
+    def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
+        """Run a handler, up to the first part of a streamed body: it may still fail until then."""
+        try:
+            call = Call(
+                self, route, path, request.query, request.headers, request.body, request.url
+            )
+            headers = cache_headers(call) if route.cached else {}
+            if headers and request.headers.get("if-none-match") == headers.get("ETag"):
+                return Answer(304, headers=headers)
+            answer = route.handler(call)
+            if not isinstance(answer.body, bytes):
+                answer.body = _begun(answer.body)
+            answer.headers.update(headers)
+            return answer
+        except Exception as error:
+            return refusal(error, request)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry point; websockets are refused."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1003})
+            return
+        request = Request(scope)
+        direct = DIRECT in scope
+        try:
+            if request.method == "OPTIONS":
+                answer = Answer(200, headers={"Allow": guard.METHODS})
+            else:
+                guard.check_host(request.headers, self.settings)
+                route, path = self.find(request.method, request.raw_path)
+                guard.check_permission(route, request.headers, self.settings)
+                request.body = await _read_body(receive, request, self.settings.max_body_bytes)
+                answer = await self._run(direct, route, path, request)
+        except HttpError as error:
+            answer = refusal(error, request)
+        await self._send(answer, request, direct, send)
+
+    async def _run(
+        self, direct: bool, route: Route, path: dict[str, Any], request: Request
+    ) -> Answer:
+        if direct:
+            return self.answer(route, path, request)
+        if self._waiting >= self.settings.queue:
+            raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
+        pool = self._pixel_pool if route.pixels else self._data_pool
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(pool, self.answer, route, path, request)
+            if self._compresses(answer, request):
+                await loop.run_in_executor(pool, _compress, answer)
+            return answer
+        finally:
+            self._waiting -= 1
+
+    def _compresses(self, answer: Answer, request: Request) -> bool:
+        body = answer.body
+        return (
+            self.settings.gzip
+            and isinstance(body, bytes)
+            and len(body) >= _GZIP_FROM
+            and not (answer.media or "").startswith(("image/", "application/octet"))
+            and not request.is_loopback
+            and "gzip" in request.headers.get("accept-encoding", "")
+        )
+
+    async def _send(self, answer: Answer, request: Request, direct: bool, send: Send) -> None:
+        body = answer.body
+        headers = {**guard.CORS, **answer.headers}
+        if answer.media:
+            headers["Content-Type"] = answer.media
+        if isinstance(body, bytes) and answer.status not in (204, 304):
+            headers["Content-Length"] = str(len(body))
+        pairs = [
+            (name.lower().encode(), value.encode("latin-1", "replace"))
+            for name, value in headers.items()
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+        if not isinstance(body, bytes):
+            await self._send_parts(body, request, direct, send)
+        else:
+            body = b"" if request.method == "HEAD" else body
+            await send({"type": "http.response.body", "body": body})
+
+    async def _send_parts(
+        self, parts: Iterator[bytes], request: Request, direct: bool, send: Send
+    ) -> None:
+        try:
+            while request.method != "HEAD":
+                if direct:
+                    part = next(parts, None)
+                else:
+                    loop = asyncio.get_running_loop()
+                    part = await loop.run_in_executor(self._data_pool, next, parts, None)
+                if part is None:
+                    break
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Request:
+    """The parts of an ASGI scope that matter here, and the body once it was read."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.method: str = scope["method"]
+        raw = scope.get("raw_path") or scope["path"].encode()
+        self.raw_path: str = raw.decode("latin-1")
+        self.query: str = scope.get("query_string", b"").decode("latin-1")
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope.get("headers", ())
+        }
+        host = self.headers.get("host", "localhost")
+        query = f"?{self.query}" if self.query else ""
+        self.url = f"{scope.get('scheme', 'http')}://{host}{self.raw_path}{query}"
+        client = scope.get("client")
+        self.is_loopback = client is None or client[0] in ("127.0.0.1", "::1")
+        self.body = b""
+
+
+async def _read_body(receive: Receive, request: Request, limit: int) -> bytes:
+    """The whole body; 413 when it is larger than `limit` bytes."""
+    too_large = HttpError(
+        413,
+        f"the request body is larger than {limit} bytes; send it in parts",
+        {"Connection": "close"},
+    )
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit():
+        raise HttpError(400, "Content-Length is not a number")
+    if int(length) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, "the client went away")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise too_large
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same parts, the first of them made already."""
+    first = next(parts, b"")
+
+    def rest() -> Iterator[bytes]:
+        yield first
+        yield from parts
+
+    return rest()
+
+
+def _compress(answer: Answer) -> None:
+    assert isinstance(answer.body, bytes)
+    answer.body = gzip.compress(answer.body, 1, mtime=0)
+    answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Vary"] = "Origin, Accept-Encoding"
+
+
+def refusal(error: Exception, request: Request) -> Answer:
+    """Answer for an error: a status and one plain line."""
+    if isinstance(error, HttpError):
+        return Answer(error.status, _line(error), TEXT, dict(error.headers))
+    if isinstance(error, StoreError):
+        return Answer(error.status, _line(error), TEXT)
+    if isinstance(error, RenderError):
+        return Answer(400, _line(error), TEXT)
+    if isinstance(error, RecursionError):
+        return Answer(400, b"the request is nested too deeply", TEXT)
+    _LOG.error("%s %s failed", request.method, request.url, exc_info=error)
+    return Answer(500, f"internal error: {type(error).__name__}: {error}".encode(), TEXT)
+
+
+def _line(error: Exception) -> bytes:
+    return str(error).encode("utf-8", "replace")

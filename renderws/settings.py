@@ -1,0 +1,79 @@
+"""What may be chosen about a service: one frozen object, handed to the application."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEGABYTE = 1 << 20
+
+
+def default_threads() -> int:
+    """Threads for requests that read and write the store."""
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits and permissions of one service. The defaults are those of in-process use.
+
+    Attributes
+    ----------
+    image_roots : tuple of Path or None
+        Folders below which files named by clients may be opened; None: everywhere.
+    allowed_hosts : tuple of str or None
+        Hosts from which http(s) images may be read; None: all.
+    host_names : tuple of str or None
+        Names accepted in the Host header (addresses are always accepted); None: not checked.
+    token : str or None
+        Secret that every request must carry.
+    read_only : bool
+        Refuse everything that changes the store.
+    allow_origins : tuple of str
+        Origins of web pages, beside our own, that may change things; "*" is all of them.
+    check_origin : bool
+        Refuse changes asked for by pages of foreign origins.
+    threads, render_threads : int
+        Sizes of the pools for data and for pixels.
+    queue : int
+        Requests that may wait for a thread before further ones are answered 503.
+    max_body_bytes : int
+        Largest request body; a larger one is answered 413.
+    max_tiles : int
+        Most tiles in one answer, as the contract says.
+    max_pixels : int
+        Most pixels in one answered image.
+    cache_bytes : int
+        Memory for decoded source images.
+    max_tile_specs_to_render : int or None
+        Most tiles drawn in one image; with more, outlines are drawn. None: no limit.
+    omit_match_count : bool
+        Leave `matchCount` out of matches answered with their points, as services did until 2019.
+    legacy_tile_size : bool
+        Give windows of single tiles one pixel more in width and height, as from 2017 to 2019.
+    gzip : bool
+        Compress large answers for clients on other machines that accept it.
+    properties : dict
+        Further entries of `/serverProperties` (`view.*` defaults of the web pages).
+    """
+
+    image_roots: tuple[Path, ...] | None = None
+    allowed_hosts: tuple[str, ...] | None = None
+    host_names: tuple[str, ...] | None = None
+    token: str | None = None
+    read_only: bool = False
+    allow_origins: tuple[str, ...] = ()
+    check_origin: bool = False
+    threads: int = field(default_factory=default_threads)
+    render_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    queue: int = 1000
+    max_body_bytes: int = 512 * MEGABYTE
+    max_tiles: int = 50_000
+    max_pixels: int = 1 << 28
+    cache_bytes: int = 256 * MEGABYTE
+    max_tile_specs_to_render: int | None = None
+    omit_match_count: bool = False
+    legacy_tile_size: bool = False
+    gzip: bool = True
+    properties: dict[str, str] = field(default_factory=dict)
