@@ -1,0 +1,138 @@
+"""JSON text of the objects of this package: exact where it is shown, fast where there is much.
+
+`renderdumps` writes what the standard library would write, except for many tiles at once, where the
+white space differs. `to_bytes` writes request bodies and `parse` reads answers.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from renderapi.errors import SpecError
+
+
+class RenderEncoder(json.JSONEncoder):
+    """Encoder that knows numpy scalars and objects that describe themselves.
+
+    An object is written as its `to_dict()`, else as `dict(obj)`, else as its attributes.
+    """
+
+    def default(self, obj: Any) -> Any:
+        if isinstance(obj, np.generic):
+            return obj.item()
+        if isinstance(obj, np.ndarray):
+            raise AttributeError(
+                f"an array of shape {obj.shape} is not JSON: write array.tolist() instead"
+            )
+        return _described(self, obj)
+
+
+class _WireEncoder(RenderEncoder):
+    """Request bodies may also hold arrays: they become nested lists."""
+
+    def default(self, obj: Any) -> Any:
+        return obj.tolist() if isinstance(obj, np.ndarray) else super().default(obj)
+
+
+def _described(encoder: json.JSONEncoder, obj: Any) -> Any:
+    to_dict = getattr(obj, "to_dict", None)
+    if callable(to_dict):
+        return to_dict()
+    if not isinstance(obj, (set, frozenset, bytes, bytearray)):
+        try:
+            return dict(obj)
+        except (TypeError, ValueError):
+            pass
+    try:
+        return json.JSONEncoder.default(encoder, obj)
+    except TypeError:
+        return obj.__dict__
+
+
+def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
+    """JSON text of any object of this package; arguments as for `json.dumps`.
+
+    Lists of objects (tile specs) and resolved tiles are written without blanks after separators
+    unless a formatting argument is given.
+    """
+    if not args and not kwargs and _is_bulk(obj):
+        text = _fast(obj)
+        if text is not None:
+            return text.decode()
+    kwargs.setdefault("cls", RenderEncoder)
+    return json.dumps(obj, *args, **kwargs)
+
+
+def renderdump(obj: Any, fp: IO[str], *args: Any, **kwargs: Any) -> None:
+    """Write the JSON text of any object of this package to an open text file."""
+    fp.write(renderdumps(obj, *args, **kwargs))
+
+
+def renderdump_temp(obj: Any, *args: Any, **kwargs: Any) -> str:
+    """Write the JSON text of an object to a new temporary file, which stays; return its path."""
+    text = renderdumps(obj, *args, **kwargs)
+    with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return file.name
+
+
+def to_bytes(obj: Any) -> bytes:
+    """Body of a request: JSON of objects, numbers, lists and numpy arrays (as nested lists).
+
+    Raises
+    ------
+    SpecError
+        A number is NaN or infinite: no service accepts that.
+    """
+    data = _fast(obj, orjson.OPT_SERIALIZE_NUMPY)
+    if data is not None:
+        return data
+    try:
+        return json.dumps(obj, cls=_WireEncoder, allow_nan=False).encode()
+    except ValueError as error:
+        raise SpecError(f"cannot send this as JSON: {error}") from error
+
+
+def parse(data: bytes | str) -> Any:
+    """Value of a JSON text; NaN and integers of any size are accepted. ValueError otherwise."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data)
+
+
+def _is_bulk(obj: Any) -> bool:
+    if isinstance(obj, (list, tuple)):
+        return bool(obj) and hasattr(obj[0], "to_dict")
+    return getattr(obj, "many_tiles", False) is True
+
+
+def _fast(obj: Any, option: int = 0) -> bytes | None:
+    """The text by orjson; None where it would not mean the same as the standard library's.
+
+    orjson writes NaN as null, so a text with null in it is written again the slow way.
+    """
+    option |= orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+    try:
+        data = orjson.dumps(obj, default=_fast_default, option=option)
+    except TypeError:
+        return None
+    return None if b"null" in data else data
+
+
+_ENCODER = RenderEncoder()
+
+
+def _fast_default(obj: Any) -> Any:
+    if isinstance(obj, Mapping) and not hasattr(obj, "to_dict"):
+        return dict(obj)
+    if isinstance(obj, float):
+        return float(obj)
+    return _ENCODER.default(obj)

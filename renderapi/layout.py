@@ -1,0 +1,73 @@
+"""Where and how a tile was acquired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_JSON_NAMES = {
+    "sectionId": "sectionId",
+    "scopeId": "temca",
+    "cameraId": "camera",
+    "imageRow": "imageRow",
+    "imageCol": "imageCol",
+    "stageX": "stageX",
+    "stageY": "stageY",
+    "rotation": "rotation",
+    "pixelsize": "pixelsize",
+    "distanceZ": "distanceZ",
+}
+DEFAULT_PIXELSIZE = 0.1
+
+
+class Layout:
+    """Acquisition settings of a tile: section, microscope, camera, grid position, stage position.
+
+    `pixelsize` is 0.1 when it is not given, unless `force_pixelsize` is false. In JSON, scopeId is
+    called "temca" and cameraId "camera".
+    """
+
+    def __init__(
+        self,
+        sectionId: str | None = None,
+        scopeId: str | None = None,
+        cameraId: str | None = None,
+        imageRow: int | None = None,
+        imageCol: int | None = None,
+        stageX: float | None = None,
+        stageY: float | None = None,
+        rotation: float | None = None,
+        pixelsize: float | None = None,
+        force_pixelsize: bool = True,
+        distanceZ: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.sectionId = sectionId
+        self.scopeId = scopeId
+        self.cameraId = cameraId
+        self.imageRow = imageRow
+        self.imageCol = imageCol
+        self.stageX = stageX
+        self.stageY = stageY
+        self.rotation = rotation
+        self.pixelsize = DEFAULT_PIXELSIZE if pixelsize is None and force_pixelsize else pixelsize
+        self.distanceZ = distanceZ
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON object of the fields that are set."""
+        mine = self.__dict__
+        return {
+            key: value for name, key in _JSON_NAMES.items() if (value := mine.get(name)) is not None
+        }
+
+    def from_dict(self, d: Mapping[str, Any] | None) -> None:
+        """Take every field from a JSON object; absent ones become None. None changes nothing."""
+        if d is not None:
+            self.__dict__.update({name: d.get(key) for name, key in _JSON_NAMES.items()})
+
+    @classmethod
+    def from_json(cls, d: Mapping[str, Any] | None) -> Layout:
+        """Layout of a JSON object, nothing added; all fields None for None."""
+        layout = cls.__new__(cls)
+        layout.from_dict(d or {})
+        return layout

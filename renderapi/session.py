@@ -1,0 +1,172 @@
+"""Sessions: pooled connections with retries and time-outs, and the way to an embedded service.
+
+A session of this module answers three schemes: http, https, and `http+local`, whose host is the
+percent-quoted path of a store. The service behind the last one runs in this process; it is found
+through the entry point group `renderapi.services` when it is first needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.util import Retry
+
+from renderapi.errors import RenderError, RequestError
+
+LOCAL_SCHEME = "http+local://"
+SERVICES = "renderapi.services"
+TIMEOUT = (10.0, 1800.0)
+"""Seconds to wait for a connection, and between two pieces of an answer.
+
+The second is long because completing or cloning a large stack answers only when it is done.
+"""
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+_POOL_SIZE = 16
+
+
+class ServiceUnreachable(RequestError, requests.ConnectionError):
+    """No connection to the service, or it broke before the answer."""
+
+
+class ServiceTimeout(RequestError, requests.Timeout):
+    """The service did not answer in time."""
+
+
+class _Retry(Retry):
+    """Retries that do not ask again for what took too long: it is still being worked on."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+def _retries() -> Retry:
+    return _Retry(
+        total=4,
+        backoff_factor=0.3,
+        status_forcelist=(502, 503, 504),
+        allowed_methods=IDEMPOTENT,
+        raise_on_status=False,
+    )
+
+
+class RenderSession(requests.Session):
+    """A `requests.Session` with pooled connections, retries, time-outs and the local scheme.
+
+    It can be pickled, and used in a forked process: connections are never shared between
+    processes.
+    """
+
+    __attrs__ = [*requests.Session.__attrs__, "timeout"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeout: Any = TIMEOUT
+        self._process = os.getpid()
+        self._mount_pools()
+
+    def _mount_pools(self) -> None:
+        for scheme in ("https://", "http://"):
+            adapter = HTTPAdapter(
+                pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE, max_retries=_retries()
+            )
+            self.mount(scheme, adapter)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: getattr(self, name) for name in self.__attrs__}
+        state["adapters"] = self.adapters.copy()
+        state["adapters"].pop(LOCAL_SCHEME, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._process = os.getpid()
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        """Adapter for a URL; the one of the embedded service is made on first use."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self.adapters.pop(LOCAL_SCHEME, None)
+            self._mount_pools()
+        if is_local(url) and LOCAL_SCHEME not in self.adapters:
+            self.mount(LOCAL_SCHEME, local_service())
+        return super().get_adapter(url)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request, with the time-out of this session unless another one is given."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.timeout
+        return super().send(request, **kwargs)
+
+
+def new_session() -> RenderSession:
+    """A session for one connection."""
+    return RenderSession()
+
+
+def ready_for(session: Any, url: str) -> Any:
+    """`session`, able to reach an embedded service even if the user made it."""
+    if (
+        is_local(url)
+        and isinstance(session, requests.Session)
+        and not isinstance(session, RenderSession)
+        and LOCAL_SCHEME not in session.adapters
+    ):
+        session.mount(LOCAL_SCHEME, local_service())
+    return session
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL or host is that of an embedded service."""
+    return url[: len(LOCAL_SCHEME)].lower() == LOCAL_SCHEME
+
+
+def local_host(store: str | os.PathLike[str]) -> str:
+    """Host that stands for the embedded service on a store file.
+
+    >>> local_host("/data/my stacks.db")
+    'http+local://%2Fdata%2Fmy%20stacks.db'
+    """
+    return LOCAL_SCHEME + quote(os.path.abspath(os.fspath(store)), safe="")
+
+
+def local_store(url: str) -> str:
+    """Path of the store that a local host, or a URL below it, stands for."""
+    if not is_local(url):
+        raise RenderError(f"{url} is not the host of an embedded service")
+    return unquote(url[len(LOCAL_SCHEME) :].split("/", 1)[0])
+
+
+def local_service() -> BaseAdapter:
+    """A new adapter to the embedded service that is installed."""
+    service: BaseAdapter = _service_class()()
+    return service
+
+
+@functools.cache
+def _service_class() -> Any:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=SERVICES, name="local"):
+        return entry.load()
+    raise RenderError(
+        'host="local" needs the embedded render web service, and no installed package offers it '
+        f"(entry point group {SERVICES}); install render-python-apps, or give the host of a server"
+    )

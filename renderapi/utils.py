@@ -1,0 +1,198 @@
+"""Small things used everywhere: JSON, checked requests, base 64 arrays, argument fitting."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import logging
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import requests
+
+from renderapi.errors import RenderError, RequestError
+from renderapi.jsontext import (
+    RenderEncoder,
+    parse,
+    renderdump,
+    renderdump_temp,
+    renderdumps,
+    to_bytes,
+)
+from renderapi.web import JSON_HEADERS, NO_BODY_HEADERS, request
+
+__all__ = [
+    "NullHandler",
+    "RenderEncoder",
+    "decodeBase64",
+    "default_ifNone",
+    "defaultifNone",
+    "encodeBase64",
+    "fitargspec",
+    "get_json",
+    "jbool",
+    "post_json",
+    "put_json",
+    "renderdump",
+    "renderdump_temp",
+    "renderdumps",
+    "requests_json",
+    "rest_delete",
+    "stripLogger",
+]
+
+logger = logging.getLogger(__name__)
+
+requests_json = vars(requests.models)["complexjson"]
+"""The JSON module that `requests` uses for answers that this package does not parse itself."""
+
+_WRITTEN = (200, 201, 204)
+_DELETED = (200, 202, 204)
+
+
+class NullHandler(logging.Handler):
+    """Logging handler that drops every record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Drop a record."""
+
+
+def stripLogger(logger_tostrip: logging.Logger) -> None:
+    """Remove every handler of a logger."""
+    for handler in list(logger_tostrip.handlers):
+        logger_tostrip.removeHandler(handler)
+
+
+def defaultifNone(val: Any, default: Any = None) -> Any:
+    """`val`, or `default` if it is None."""
+    return default if val is None else val
+
+
+default_ifNone = defaultifNone
+
+
+def jbool(val: Any) -> str:
+    """'true' or 'false', as Java reads them."""
+    if not isinstance(val, (bool, np.bool_)):
+        logger.warning("%r is not a boolean; sent as %s", val, bool(val))
+    return "true" if val else "false"
+
+
+def positional_names(f: Callable[..., Any]) -> tuple[list[str], int]:
+    """Names of the positional parameters of a function, and how many of them have no default."""
+    spec = inspect.getfullargspec(f)
+    return spec.args, len(spec.args) - len(spec.defaults or ())
+
+
+def fitargspec(
+    f: Callable[..., Any], oldargs: tuple[Any, ...], oldkwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with every positional one that has a default turned into a keyword.
+
+    Raises TypeError where an argument is given twice. Too many arguments are left as they are.
+    """
+    names, required = positional_names(f)
+    return fit_arguments(f.__name__, names, required, oldargs, dict(oldkwargs))
+
+
+def fit_arguments(
+    function: str,
+    names: list[str],
+    required: int,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """`fitargspec` for a function whose positional parameters are known; `kwargs` is extended."""
+    if len(args) <= required or len(args) > len(names):
+        return args, kwargs
+    for name, value in zip(names[required:], args[required:], strict=False):
+        if name in kwargs:
+            raise TypeError(f"{function}() got multiple values for argument {name!r}")
+        kwargs[name] = value
+    return args[:required], kwargs
+
+
+def get_json(
+    session: Any,
+    request_url: str,
+    params: Mapping[str, Any] | None = None,
+    stream: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """GET a JSON value. RequestError unless the answer is 200 and JSON."""
+    response = request(session, "GET", request_url, params=params, stream=stream)
+    return json_of(response)
+
+
+def json_of(response: requests.Response) -> Any:
+    """JSON value of an answer; RequestError with the text of the answer if it is not JSON."""
+    try:
+        return parse(response.content)
+    except ValueError as error:
+        text = response.content[:2000].decode("utf-8", "replace")
+        raise RequestError(
+            f"{response.url} did not answer with JSON ({error}): {text}",
+            response.status_code,
+            response.url,
+        ) from error
+
+
+def post_json(
+    session: Any, request_url: str, d: Any, params: Mapping[str, Any] | None = None
+) -> requests.Response:
+    """POST a JSON body (none if `d` is None). RequestError unless answered with 200, 201 or 204."""
+    return send_json(session, "POST", request_url, d, params)
+
+
+def put_json(
+    session: Any, request_url: str, d: Any, params: Mapping[str, Any] | None = None
+) -> requests.Response:
+    """PUT a JSON body (none if `d` is None). RequestError unless answered with 200, 201 or 204."""
+    return send_json(session, "PUT", request_url, d, params)
+
+
+def send_json(
+    session: Any,
+    method: str,
+    url: str,
+    d: Any,
+    params: Mapping[str, Any] | None = None,
+    accept: tuple[int, ...] = _WRITTEN,
+) -> requests.Response:
+    """Answer to a request with a JSON body; None sends no body."""
+    if d is None:
+        return request(session, method, url, accept=accept, params=params, headers=NO_BODY_HEADERS)
+    body = to_bytes(d)
+    return request(
+        session, method, url, accept=accept, params=params, data=body, headers=JSON_HEADERS
+    )
+
+
+def rest_delete(
+    session: Any, request_url: str, params: Mapping[str, Any] | None = None
+) -> requests.Response:
+    """DELETE a resource. RequestError unless answered with 200, 202 or 204."""
+    return request(session, "DELETE", request_url, accept=_DELETED, params=params)
+
+
+def encodeBase64(src: Any) -> str:
+    """Text of an array of numbers: big-endian float64, zlib level 6, base 64."""
+    data = np.ascontiguousarray(src, dtype=">f8").tobytes()
+    return base64.b64encode(zlib.compress(data, 6)).decode("ascii")
+
+
+def decodeBase64(src: str) -> np.ndarray:
+    """float64 array (N,) of a text by `encodeBase64`; a leading "@" says it is not compressed."""
+    if not src:
+        raise RenderError("an empty text holds no numbers")
+    compressed = not src.startswith("@")
+    try:
+        data = base64.b64decode(src if compressed else src[1:], validate=True)
+        data = zlib.decompress(data) if compressed else data
+    except (ValueError, zlib.error) as error:
+        raise RenderError(f"{src[:40]!r}... is not a base 64 array: {error}") from error
+    if len(data) % 8:
+        raise RenderError(f"{len(data)} bytes are no whole number of float64 values")
+    return np.frombuffer(data, dtype=">f8").astype(np.float64)
