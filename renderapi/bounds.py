@@ -1,0 +1,237 @@
+"""Boxes of tiles in world coordinates, derived from their sizes and transforms.
+
+A box is that of sample points along the tile's border (section by mesh cells, far edges at width
+and height), mapped exactly; its upper left corner is cut to whole numbers toward zero and its size
+rounded up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.errors import RenderError, SpecError
+from renderapi.transform.leaf.affine_models import AffineModel
+from renderapi.transform.specs import (
+    Lookup,
+    cached_leaf,
+    flatten,
+    leaves,
+    transform_points,
+)
+
+DEFAULT_MESH_CELL_SIZE = 64.0
+#: mapped samples held in memory at a time
+SAMPLES_AT_A_TIME = 1 << 20
+
+Entries = list[dict[str, Any]]
+
+_AFFINE = ("mpicbg.trakem2.transform.AffineModel2D", "mpicbg.models.AffineModel2D")
+_LINEAR_NAMES = ("AffineModel2D", "TranslationModel2D", "RigidModel2D", "SimilarityModel2D")
+_LINEAR = {
+    prefix + name
+    for prefix in ("mpicbg.trakem2.transform.", "mpicbg.models.")
+    for name in _LINEAR_NAMES
+}
+
+
+class _Shape(NamedTuple):
+    """What tiles of one group share: size, mesh, leading transforms, count of final affines."""
+
+    width: float
+    height: float
+    cell: float
+    lead: tuple[Any, ...]
+    tail: int
+
+
+def tile_box(
+    tile: Mapping[str, Any], lookup: Lookup | None = None
+) -> tuple[float, float, float, float]:
+    """Box (minX, minY, maxX, maxY) of one tile; see `derive_boxes`."""
+    min_x, min_y, max_x, max_y = derive_boxes([tile], lookup)[0].tolist()
+    return min_x, min_y, max_x, max_y
+
+
+def derive_boxes(
+    tiles: Sequence[Mapping[str, Any]], lookup: Lookup | None = None
+) -> NDArray[np.float64]:
+    """Boxes of tiles in world coordinates.
+
+    Tiles that agree in size, mesh and all transforms before their last affine ones are sampled
+    once; the affine ones are applied to all of them in bulk.
+
+    Parameters
+    ----------
+    tiles : sequence of dict
+        Tile specs with width, height, meshCellSize (64 if absent) and transforms.
+    lookup : mapping of id to document, optional
+        Shared transforms that the tiles refer to.
+
+    Returns
+    -------
+    ndarray, N x 4, float64
+        minX, minY, maxX, maxY; whole numbers.
+
+    Raises
+    ------
+    SpecError
+        Naming the tile: no size, a transform that cannot be resolved or read, or a box that is
+        not finite.
+    """
+    boxes = np.empty((len(tiles), 4))
+    groups: dict[_Shape, tuple[list[int], list[list[float]], Entries]] = {}
+    reader = _Reader(lookup or {})
+    for index, tile in enumerate(tiles):
+        try:
+            shape, lead, tail = reader.read(tile)
+        except RenderError as error:
+            raise _named(tile, error) from error
+        indices, tails, _ = groups.setdefault(shape, ([], [], lead))
+        indices.append(index)
+        tails.append(tail)
+    for shape, (indices, tails, lead) in groups.items():
+        try:
+            samples = transform_points(leaves(lead), border_samples(*shape[:3]))
+        except RenderError as error:
+            raise _named(tiles[indices[0]], error) from error
+        boxes[indices] = _boxes_of_group(samples, np.array(tails), shape.tail)
+    bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+    if len(bad):
+        raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))
+    return boxes
+
+
+def border_samples(width: float, height: float, cell: float) -> NDArray[np.float64]:
+    """Points N x 2 along the border of a tile: top, bottom, left and right edge."""
+    nx = max(2, int(width / cell + 0.5))
+    ny = max(2, int(height / cell + 0.5))
+    x = np.arange(nx) * ((width - 1.0) / (nx - 1))
+    y = np.arange(ny) * ((height - 1.0) / (ny - 1))
+    edges = (
+        (x, np.zeros(nx)),
+        (x, np.full(nx, height)),
+        (np.zeros(ny), y),
+        (np.full(ny, width), y),
+    )
+    return np.concatenate([np.stack(edge, axis=1) for edge in edges])
+
+
+def _named(tile: Mapping[str, Any], error: RenderError) -> SpecError:
+    kind = type(error) if isinstance(error, SpecError) else SpecError
+    return kind(f"tile {tile.get('tileId')}: {error}")
+
+
+class _Reader:
+    """Splits the transforms of tiles into leading ones and trailing affines."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.resolved: dict[str, Entries] = {}
+
+    def read(self, tile: Mapping[str, Any]) -> tuple[_Shape, Entries, list[float]]:
+        """Group of a tile, its leading transforms, and the numbers of its trailing affines."""
+        width, height = _length(tile, "width"), _length(tile, "height")
+        cell = tile.get("meshCellSize")
+        cell = DEFAULT_MESH_CELL_SIZE if cell is None else _length(tile, "meshCellSize")
+        entries = self._entries(tile.get("transforms"))
+        split = len(entries)
+        while split and entries[split - 1].get("className") in _LINEAR:
+            split -= 1
+        lead = entries[:split]
+        tail: list[float] = []
+        for entry in entries[split:]:
+            tail += _coefficients(entry["className"], entry["dataString"])
+        key = tuple(
+            (entry["className"], entry["dataString"]) if "className" in entry else id(entry)
+            for entry in lead
+        )
+        return _Shape(width, height, cell, key, len(entries) - split), lead, tail
+
+    def _entries(self, transforms: Mapping[str, Any] | None) -> Entries:
+        if transforms is None:
+            return []
+        specs = transforms.get("specList")
+        if not isinstance(specs, list):
+            return flatten(transforms, self.lookup)
+        entries: Entries = []
+        for spec in specs:
+            kind = spec.get("type", "leaf") if isinstance(spec, dict) else None
+            if kind == "ref" and spec.get("refId") is not None:
+                entries += self._shared(spec)
+            else:
+                entries += flatten(spec, self.lookup)
+        return entries
+
+    def _shared(self, spec: dict[str, Any]) -> Entries:
+        ref_id = spec["refId"]
+        if ref_id not in self.resolved:
+            self.resolved[ref_id] = flatten({"type": "ref", "refId": ref_id}, self.lookup)
+        return self.resolved[ref_id]
+
+
+def _length(tile: Mapping[str, Any], key: str) -> float:
+    value = tile.get(key)
+    if value is None:
+        raise SpecError(f"it has no {key}, so no box can be derived")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**31:
+        raise SpecError(f"its {key} must be a positive number, not {value!r}")
+    return float(value)
+
+
+def _coefficients(class_name: str, data: str) -> list[float]:
+    """M00, M10, M01, M11, M02, M12 of a linear transform."""
+    if class_name in _AFFINE:
+        try:
+            numbers = [float(word) for word in data.split()]
+        except (ValueError, AttributeError):
+            numbers = []
+        if len(numbers) == 6:
+            return numbers
+    model = cached_leaf(class_name, data)
+    assert isinstance(model, AffineModel)
+    return model.M[:2].T.ravel().tolist()
+
+
+def _boxes_of_group(
+    samples: NDArray[np.float64], tails: NDArray[np.float64], affines: int
+) -> NDArray[np.float64]:
+    """Boxes of tiles that map the same samples through `affines` affines each."""
+    if affines == 0:
+        box = _whole(*(f(samples[:, axis][None]) for axis in (0, 1) for f in (_low, _high)))
+        return np.repeat(box, len(tails), axis=0)
+    coefficients = tails.reshape(len(tails), affines, 6)
+    boxes = np.empty((len(tails), 4))
+    step = max(1, SAMPLES_AT_A_TIME // len(samples))
+    for first in range(0, len(tails), step):
+        part = coefficients[first : first + step]
+        x, y = samples[:, 0][None], samples[:, 1][None]
+        for k in range(affines):
+            m00, m10, m01, m11, m02, m12 = part[:, k].T[:, :, None]
+            # the order of these sums is that of AffineModel.tform
+            x, y = m00 * x + m01 * y + m02, m10 * x + m11 * y + m12
+        boxes[first : first + step] = _whole(_low(x), _high(x), _low(y), _high(y))
+    return boxes
+
+
+def _low(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values.min(axis=1)
+
+
+def _high(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values.max(axis=1)
+
+
+def _whole(
+    x_min: NDArray[np.float64],
+    x_max: NDArray[np.float64],
+    y_min: NDArray[np.float64],
+    y_max: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    left, top = np.trunc(x_min), np.trunc(y_min)
+    # 0.0 is added to turn a negative zero into zero
+    columns = (left, top, left + np.ceil(x_max - x_min), top + np.ceil(y_max - y_min))
+    return np.stack(columns, axis=1) + 0.0

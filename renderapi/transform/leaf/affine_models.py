@@ -1,0 +1,418 @@
+"""Affine transforms and their special cases: translation, rigid, similarity.
+
+All are an `AffineModel` with a 3 x 3 matrix `M`. The special cases differ in what they fit and in
+the data string they read (Java's meaning, the one the service uses):
+
+=====================  ====================  ==============================================
+class                  data string           meaning
+=====================  ====================  ==============================================
+AffineModel2D          M00 M10 M01 M11 B0 B1
+TranslationModel2D     tx ty
+RigidModel2D           theta tx ty           rotation by theta radians
+SimilarityModel2D      a b tx ty             a = s cos(theta), b = s sin(theta)
+=====================  ====================  ==============================================
+
+A special case that was read and not changed is written as it was read. In all other cases (built
+from arguments, fitted, or read with six numbers) it carries the class name AffineModel2D and six
+numbers, which every reader understands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from renderapi.errors import ConversionError, EstimationError
+from renderapi.transform.leaf.common import FirstOrderProperties, calc_first_order_properties
+from renderapi.transform.leaf.linear_fits import fit_linear
+from renderapi.transform.leaf.points import (
+    BLOCK,
+    SingularTransform,
+    as_pairs,
+    as_points,
+    read_floats,
+)
+from renderapi.transform.leaf.transform import CoordinateTransform
+
+_PACKAGE = "mpicbg.trakem2.transform."
+_AFFINE = _PACKAGE + "AffineModel2D"
+
+
+def map_affine(M: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """N x 2 points through the upper two rows of M; a point's result depends on that point only."""
+    (m00, m01, m02), (m10, m11, m12) = M[:2].tolist()
+    result = np.empty((len(points), 2))
+    for first in range(0, len(points), BLOCK):
+        block = points[first : first + BLOCK]
+        x, y = block[:, 0], block[:, 1]
+        out = result[first : first + BLOCK]
+        term = m00 * x
+        term += m01 * y
+        term += m02
+        out[:, 0] = term
+        np.multiply(x, m10, out=term)
+        term += m11 * y
+        term += m12
+        out[:, 1] = term
+    return result
+
+
+def invert_matrix(M: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse of a 3 x 3 affine matrix; SingularTransform (a LinAlgError) if there is none."""
+    (a, b, e), (c, d, f) = M[:2].tolist()
+    determinant = a * d - b * c
+    if not math.isfinite(determinant) or abs(determinant) < 1e-300:
+        raise SingularTransform(f"the affine ({a:g} {b:g}; {c:g} {d:g}) is singular: no inverse")
+    ia, ib, ic, id_ = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array(((ia, ib, -(ia * e + ib * f)), (ic, id_, -(ic * e + id_ * f)), (0.0, 0.0, 1.0)))
+
+
+class AffineModel(FirstOrderProperties, CoordinateTransform):
+    """Affine transform: x' = M00 x + M01 y + B0, y' = M10 x + M11 y + B1.
+
+    Parameters
+    ----------
+    M00, M01, M10, M11, B0, B1 : float
+        Coefficients; the identity if left out.
+    transformId : str, optional
+    labels : sequence of str, optional
+    json : dict, optional
+        Document to read instead of the other arguments.
+    force_shear : {'x', 'y'}
+        Which shear `scale`, `shear` and `rotation` speak of.
+
+    Attributes
+    ----------
+    M : ndarray, 3 x 3, float64
+        The transform, for homogeneous column vectors. May be assigned or edited in place.
+    """
+
+    className: Any = _AFFINE
+    _parameters = ("M",)
+
+    def __init__(
+        self,
+        M00: float = 1.0,
+        M01: float = 0.0,
+        M10: float = 0.0,
+        M11: float = 1.0,
+        B0: float = 0.0,
+        B1: float = 0.0,
+        transformId: str | None = None,
+        labels: Sequence[str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        force_shear: str = "x",
+    ) -> None:
+        self.force_shear = force_shear
+        if json is not None:
+            self.from_dict(json)
+            return
+        self.transformId = transformId
+        self.labels = labels
+        self.M = np.array(((M00, M01, B0), (M10, M11, B1), (0.0, 0.0, 1.0)), dtype=np.float64)
+
+    def from_dict(self, d: Mapping[str, Any]) -> None:
+        """Read a document in place; className and dataString are required (KeyError)."""
+        super().from_dict(d)
+        if self.className.rpartition(".")[2] not in self._names():
+            self.className = type(self).className
+
+    def _names(self) -> tuple[str, ...]:
+        return (type(self).className.rpartition(".")[2],)
+
+    def load_M(self) -> None:
+        """Does nothing: M00 to B1 are views of M and cannot differ from it."""
+
+    def _parse(self, datastring: str) -> None:
+        self.M = _affine_matrix(read_floats(datastring))
+
+    def _format(self) -> str:
+        (m00, m01, b0), (m10, m11, b1) = np.asarray(self.M)[:2].tolist()
+        return f"{m00:.10f} {m10:.10f} {m01:.10f} {m11:.10f} {b0:.10f} {b1:.10f}"
+
+    def _state(self) -> bytes:
+        return np.asarray(self.M, dtype=np.float64).tobytes()
+
+    def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return map_affine(np.asarray(self.M, dtype=np.float64), points)
+
+    def inverse_tform(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map N x 2 points through the inverse; SingularTransform (a LinAlgError) if none."""
+        return map_affine(invert_matrix(np.asarray(self.M, dtype=np.float64)), as_points(points))
+
+    def invert(self) -> AffineModel:
+        """Inverse as a new AffineModel; SingularTransform (a LinAlgError) if there is none."""
+        return _from_matrix(invert_matrix(np.asarray(self.M, dtype=np.float64)))
+
+    def concatenate(self, model: AffineModel) -> AffineModel:
+        """Transform that applies `model` first and this one after it, as a new AffineModel."""
+        return _from_matrix(self.M @ model.M)
+
+    @staticmethod
+    def fit(
+        A: ArrayLike, B: ArrayLike, return_all: bool = False, weights: ArrayLike | None = None
+    ) -> Any:
+        """Least-squares affine from points A to B.
+
+        Parameters
+        ----------
+        A, B : array_like, N x 2
+        return_all : bool
+            Also return what numpy's lstsq tells of the 2N x 6 system; points that do not determine
+            the affine then give the minimum-norm answer, and `rank` says so.
+        weights : array_like, N, optional
+
+        Returns
+        -------
+        ndarray, 6 x 1
+            M00, M01, M10, M11, B0, B1; with `return_all` a tuple with residuals, rank and s.
+
+        Raises
+        ------
+        EstimationError
+            Unequal or too small numbers of points, collinear points.
+        """
+        if return_all:
+            return _fit_with_details(A, B, weights)
+        matrix = fit_linear("affine", A, B, weights)
+        return matrix[[0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 2, 2]][:, None]
+
+    def estimate(
+        self, A: ArrayLike, B: ArrayLike, return_params: bool = True, **kwargs: Any
+    ) -> NDArray[np.float64] | None:
+        """Fit this transform to map A to B (N x 2 each).
+
+        Parameters
+        ----------
+        A, B : array_like, N x 2
+        return_params : bool
+            Whether to return the matrix.
+        **kwargs
+            `weights`: N numbers, the weight of each pair.
+
+        Returns
+        -------
+        ndarray, 3 x 3, or None
+        """
+        m00, m01, m10, m11, b0, b1 = self.fit(A, B, **kwargs)[:, 0].tolist()
+        self.M = np.array(((m00, m01, b0), (m10, m11, b1), (0.0, 0.0, 1.0)))
+        return self.M if return_params else None
+
+    @staticmethod
+    def convert_to_point_vector(points: ArrayLike) -> tuple[NDArray[np.float64], int]:
+        """Homogeneous N x 3 form of N x 2 points, and the number 2; ConversionError otherwise."""
+        array = as_points(points)
+        return np.hstack((array, np.ones((len(array), 1)))), 2
+
+    @staticmethod
+    def convert_points_vector_to_array(points: ArrayLike, Nd: int = 2) -> NDArray[np.float64]:
+        """First `Nd` columns of homogeneous points, divided by column `Nd`."""
+        array = np.asarray(points, dtype=np.float64)
+        if array.ndim != 2 or array.shape[1] <= Nd:
+            raise ConversionError(f"homogeneous points need {Nd + 1} columns, not {array.shape}")
+        return array[:, :Nd] / array[:, Nd, None]
+
+    def calc_properties(self) -> tuple[float, float, float, float, float]:
+        """Scale x, scale y, shear x, shear y, rotation: see calc_first_order_properties."""
+        return calc_first_order_properties(self.M, self.force_shear)
+
+    @property
+    def translation(self) -> tuple[float, float]:
+        """Translation in x and y."""
+        return (float(self.M[0, 2]), float(self.M[1, 2]))
+
+    def __str__(self) -> str:
+        (m00, m01, b0), (m10, m11, b1) = np.asarray(self.M)[:2].tolist()
+        return f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
+
+
+def _coefficient(row: int, column: int) -> property:
+    def read(self: AffineModel) -> float:
+        return float(self.M[row, column])
+
+    def write(self: AffineModel, value: float) -> None:
+        self.M[row, column] = value
+
+    return property(read, write, doc=f"Coefficient M[{row}, {column}].")
+
+
+for _name, _row, _column in (
+    ("M00", 0, 0),
+    ("M01", 0, 1),
+    ("M10", 1, 0),
+    ("M11", 1, 1),
+    ("B0", 0, 2),
+    ("B1", 1, 2),
+):
+    setattr(AffineModel, _name, _coefficient(_row, _column))
+
+
+def _from_matrix(M: NDArray[np.float64]) -> AffineModel:
+    model = AffineModel.__new__(AffineModel)
+    model.M = M
+    model.transformId = None
+    model.labels = None
+    model.force_shear = "x"
+    return model
+
+
+def _affine_matrix(numbers: Sequence[float]) -> NDArray[np.float64]:
+    if len(numbers) != 6:
+        raise ValueError(f"6 numbers are needed, not {len(numbers)}")
+    m00, m10, m01, m11, b0, b1 = numbers
+    return np.array(((m00, m01, b0), (m10, m11, b1), (0.0, 0.0, 1.0)))
+
+
+def _fit_with_details(A: ArrayLike, B: ArrayLike, weights: ArrayLike | None) -> tuple[Any, ...]:
+    p, q = as_pairs(A, B, 1, "affine")
+    root = np.ones(len(p)) if weights is None else np.sqrt(np.asarray(weights, dtype=np.float64))
+    if root.shape != (len(p),) or not np.isfinite(root).all():
+        raise EstimationError(f"affine: {len(p)} weights of 0 or more are needed")
+    left = np.hstack((p, np.ones((len(p), 1)))) * root[:, None]
+    solution, residuals, rank, s = np.linalg.lstsq(left, q * root[:, None], rcond=None)
+    vector = solution.T[[0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 2, 2]][:, None]
+    # the 2N x 6 system is this one twice: once for x', once for y'
+    total = residuals.sum(keepdims=True) if residuals.size else residuals
+    return vector, total, 2 * int(rank), np.repeat(s, 2)
+
+
+class _FamilyClassName:
+    """Class name of a special case: its own while what it read stands, else AffineModel2D."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> str:
+        if instance is None:
+            return self.name
+        read = instance.__dict__.get("_read")
+        if read is None:
+            return instance.__dict__.get("_className", _AFFINE)
+        own = instance._numbers_read != 6 and read[1] == instance._state()
+        return instance.__dict__.get("_className", self.name) if own else _AFFINE
+
+    def __set__(self, instance: Any, value: str) -> None:
+        instance.__dict__["_className"] = value
+
+
+class _SpecialAffine(AffineModel):
+    _numbers_read = 6
+    _model = ""
+    _count = 0
+
+    def _parse(self, datastring: str) -> None:
+        numbers = read_floats(datastring)
+        if len(numbers) not in (self._count, 6):
+            raise ValueError(
+                f"{self._model} takes {self._count} numbers (or 6, as an affine), "
+                f"not {len(numbers)}"
+            )
+        self._numbers_read = len(numbers)
+        self.M = _affine_matrix(self._coefficients(*numbers) if len(numbers) != 6 else numbers)
+
+    @staticmethod
+    def _coefficients(*numbers: float) -> tuple[float, ...]:
+        """M00, M10, M01, M11, B0, B1 from the numbers of the data string."""
+        raise NotImplementedError
+
+    def estimate(
+        self, A: ArrayLike, B: ArrayLike, return_params: bool = True, **kwargs: Any
+    ) -> NDArray[np.float64] | None:
+        """Fit this transform to map A to B (N x 2 each); see `fit`.
+
+        Returns
+        -------
+        ndarray, 3 x 3, or None
+            The matrix, if `return_params`.
+        """
+        self.M = self.fit(A, B, **kwargs)
+        return self.M if return_params else None
+
+
+class TranslationModel(_SpecialAffine):
+    """Translation; takes the arguments of AffineModel."""
+
+    className: Any = _FamilyClassName(_PACKAGE + "TranslationModel2D")
+    _model = "translation"
+    _count = 2
+
+    @staticmethod
+    def _coefficients(*numbers: float) -> tuple[float, ...]:
+        tx, ty = numbers
+        return (1.0, 0.0, 0.0, 1.0, tx, ty)
+
+    @staticmethod
+    def fit(  # type: ignore[override]
+        src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None
+    ) -> Any:
+        """Difference of the (weighted) means, 3 x 3; without weights the numbers may differ."""
+        if weights is not None:
+            return fit_linear("translation", src, dst, weights)
+        p, _ = as_pairs(src, src, 1, "translation")
+        q, _ = as_pairs(dst, dst, 1, "translation")
+        M = np.eye(3)
+        M[:2, 2] = q.mean(axis=0) - p.mean(axis=0)
+        return M
+
+
+class RigidModel(_SpecialAffine):
+    """Rotation and translation; takes the arguments of AffineModel."""
+
+    className: Any = _FamilyClassName(_PACKAGE + "RigidModel2D")
+    _model = "rigid"
+    _count = 3
+
+    @staticmethod
+    def _coefficients(*numbers: float) -> tuple[float, ...]:
+        theta, tx, ty = numbers
+        cos, sin = math.cos(theta), math.sin(theta)
+        return (cos, sin, -sin, cos, tx, ty)
+
+    @staticmethod
+    def fit(
+        src: ArrayLike, dst: ArrayLike, rigid: bool = True, weights: ArrayLike | None = None
+    ) -> Any:
+        """Least-squares rotation and translation from src to dst (Umeyama).
+
+        Parameters
+        ----------
+        src, dst : array_like, N x 2
+        rigid : bool
+            False fits a uniform scale too.
+        weights : array_like, N, optional
+
+        Returns
+        -------
+        ndarray, 3 x 3
+            A proper rotation also for mirrored points, for which it is the best one there is.
+
+        Raises
+        ------
+        EstimationError
+            Fewer than 2 points, unequal numbers of points, identical points.
+        """
+        return fit_linear("rigid" if rigid else "similarity", src, dst, weights)
+
+
+class SimilarityModel(RigidModel):
+    """Rotation, uniform scale and translation; takes the arguments of AffineModel."""
+
+    className: Any = _FamilyClassName(_PACKAGE + "SimilarityModel2D")
+    _model = "similarity"
+    _count = 4
+
+    @staticmethod
+    def _coefficients(*numbers: float) -> tuple[float, ...]:
+        scaled_cos, scaled_sin, tx, ty = numbers
+        return (scaled_cos, scaled_sin, -scaled_sin, scaled_cos, tx, ty)
+
+    @staticmethod
+    def fit(
+        src: ArrayLike, dst: ArrayLike, rigid: bool = False, weights: ArrayLike | None = None
+    ) -> Any:
+        """Least-squares rotation, scale and translation from src to dst; see RigidModel.fit."""
+        return RigidModel.fit(src, dst, rigid=rigid, weights=weights)

@@ -1,0 +1,230 @@
+"""Transform documents (JSON dicts): flattening, references, and mapping points with them.
+
+Nothing here changes a document it was given; flattened lists share leaves with their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.errors import SpecError, UnresolvedReference
+from renderapi.transform.leaf.registry import LEAF_CLASSES
+from renderapi.transform.leaf.transform import CoordinateTransform
+from renderapi.transform.transform import InterpolatedTransform, TransformList
+
+Spec = Mapping[str, Any]
+Lookup = Mapping[str, dict[str, Any]]
+PointTransform = CoordinateTransform | InterpolatedTransform
+
+#: nested references beyond this many levels are refused
+MAXIMUM_LEVELS = 10
+#: nested lists beyond this many levels are refused
+MAXIMUM_NESTING = 100
+CACHED_TRANSFORMS = 1024
+
+
+def flatten(spec: Spec, lookup: Lookup | None = None) -> list[dict[str, Any]]:
+    """Leaves and interpolated transforms of a document, in the order they apply.
+
+    Parameters
+    ----------
+    spec : dict
+        Leaf, list, reference or interpolated.
+    lookup : mapping of id to document, optional
+        Shared transforms that references may refer to.
+
+    Returns
+    -------
+    list of dict
+        Each with its own labels and those of all lists and references around it. References inside
+        an interpolated transform are replaced by what they refer to.
+
+    Raises
+    ------
+    UnresolvedReference
+        Naming all ids that are not in `lookup`.
+    SpecError
+        For references that go round in a circle or more than 10 levels deep, and for documents
+        that are no transforms.
+    """
+    missing: list[str] = []
+    result = list(_walk(spec, lookup or {}, (), (), missing, 0))
+    if missing:
+        names = ", ".join(dict.fromkeys(missing))
+        raise UnresolvedReference(f"shared transforms not found: {names}")
+    return result
+
+
+def _walk(
+    spec: Spec,
+    lookup: Lookup,
+    labels: tuple[str, ...],
+    path: tuple[str, ...],
+    missing: list[str],
+    depth: int,
+) -> Iterator[dict[str, Any]]:
+    kind = kind_of(spec)
+    if depth > MAXIMUM_NESTING:
+        raise SpecError(f"transform lists are nested more than {MAXIMUM_NESTING} deep")
+    if kind == "leaf":
+        yield _labelled(spec, labels)
+    elif kind == "interpolated":
+        yield _labelled(_resolved(spec, lookup, path, missing, depth), labels)
+    elif kind == "list":
+        labels = _union(labels, labels_of(spec))
+        for entry in _entries(spec):
+            yield from _walk(entry, lookup, labels, path, missing, depth + 1)
+    else:
+        target = _target(spec, lookup, path, missing)
+        if target is not None:
+            labels = _union(labels, labels_of(spec))
+            yield from _walk(target, lookup, labels, (*path, spec["refId"]), missing, depth + 1)
+
+
+def kind_of(spec: Spec) -> str:
+    """Type of a transform document; SpecError if it is none."""
+    if not isinstance(spec, Mapping):
+        raise SpecError(f"a transform must be an object, not {str(spec)[:60]!r}")
+    kind = spec.get("type", "leaf")
+    required = {
+        "leaf": ("className", "dataString"),
+        "list": (),
+        "ref": ("refId",),
+        "interpolated": ("a", "b", "lambda"),
+    }.get(kind)
+    if required is None:
+        raise SpecError(f"unknown type of transform {kind!r}")
+    for key in required:
+        if spec.get(key) is None:
+            raise SpecError(f"a transform of type {kind} lacks {key}")
+    return kind
+
+
+def _entries(spec: Spec) -> Sequence[Spec]:
+    entries = spec.get("specList")
+    if entries is None:
+        return ()
+    if not isinstance(entries, list | tuple):
+        raise SpecError("the specList of a transform list must be a list")
+    return entries
+
+
+def labels_of(spec: Spec) -> tuple[str, ...]:
+    """Labels of a transform document."""
+    metadata = spec.get("metaData")
+    return tuple(metadata.get("labels") or ()) if isinstance(metadata, Mapping) else ()
+
+
+def _union(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _labelled(spec: Spec, labels: tuple[str, ...]) -> dict[str, Any]:
+    own = labels_of(spec)
+    union = _union(own, labels)
+    if len(union) == len(own):
+        return spec if isinstance(spec, dict) else dict(spec)
+    return {**spec, "metaData": {**(spec.get("metaData") or {}), "labels": list(union)}}
+
+
+def _target(
+    spec: Spec, lookup: Lookup, path: tuple[str, ...], missing: list[str]
+) -> dict[str, Any] | None:
+    ref_id = spec["refId"]
+    if ref_id in path:
+        circle = " -> ".join((*path[path.index(ref_id) :], ref_id))
+        raise SpecError(f"shared transforms refer to each other in a circle: {circle}")
+    if len(path) >= MAXIMUM_LEVELS:
+        raise SpecError(
+            f"shared transform {path[0]} leads more than {MAXIMUM_LEVELS} references deep"
+        )
+    target = lookup.get(ref_id)
+    if target is None:
+        missing.append(ref_id)
+    return target
+
+
+def _resolved(
+    spec: Spec, lookup: Lookup, path: tuple[str, ...], missing: list[str], depth: int
+) -> Spec:
+    """Interpolated document without references in its two transforms."""
+    changed = {}
+    for end in ("a", "b"):
+        if is_flat(spec[end]):
+            continue
+        parts = list(_walk(spec[end], lookup, (), path, missing, depth + 1))
+        changed[end] = parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
+    return {**spec, **changed} if changed else spec
+
+
+def is_flat(spec: Spec) -> bool:
+    """Whether `flatten` would change nothing: a leaf, or an unlabelled list of flat ones."""
+    kind = kind_of(spec)
+    if kind == "interpolated":
+        return all(not references(spec[end]) for end in ("a", "b"))
+    if kind != "list":
+        return kind == "leaf"
+    if labels_of(spec):
+        return False
+    return all(kind_of(entry) != "list" and is_flat(entry) for entry in _entries(spec))
+
+
+def references(spec: Spec) -> set[str]:
+    """Ids that a document refers to directly, at any depth of its lists."""
+    kind = kind_of(spec)
+    if kind == "ref":
+        return {spec["refId"]}
+    if kind == "list":
+        return set().union(*map(references, _entries(spec)))
+    if kind == "interpolated":
+        return references(spec["a"]) | references(spec["b"])
+    return set()
+
+
+def leaves(specs: Iterable[Spec]) -> list[PointTransform]:
+    """Transforms of flattened documents, ready to map points.
+
+    Transforms of leaves are kept in a cache and shared: do not change them.
+
+    Raises
+    ------
+    SpecError
+        For an unknown class, or a data string that its class cannot read.
+    """
+    return [_transform(spec) for spec in specs]
+
+
+def _transform(spec: Spec) -> Any:
+    kind = kind_of(spec)
+    if kind == "leaf":
+        return cached_leaf(spec["className"], spec["dataString"])
+    if kind == "list":
+        return TransformList(tforms=leaves(_entries(spec)))
+    if kind == "interpolated":
+        share = spec["lambda"]
+        if isinstance(share, bool) or not isinstance(share, int | float):
+            raise SpecError(f"the lambda of an interpolated transform must be a number: {share!r}")
+        a, b = leaves([spec["a"], spec["b"]])
+        return InterpolatedTransform(a=a, b=b, lambda_=share)
+    raise UnresolvedReference(f"shared transforms not found: {spec['refId']}")
+
+
+@lru_cache(maxsize=CACHED_TRANSFORMS)
+def cached_leaf(className: str, dataString: str) -> CoordinateTransform:
+    """Transform of a class name and data string; shared by all callers, so not to be changed."""
+    cls = LEAF_CLASSES.get(className)
+    if cls is None:
+        raise SpecError(f"unknown transform class {className}")
+    return cls(json={"className": className, "dataString": dataString})
+
+
+def transform_points(transforms: Iterable[Any], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """N x 2 points through transforms, first to last."""
+    for transform in transforms:
+        points = transform.tform(points)
+    return points
