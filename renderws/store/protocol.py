@@ -1,17 +1,32 @@
 """What a store is: the operations the routes need, and what they promise.
 
-Every method that changes something is one transaction: when it returns, the change is durable; when it raises, nothing
-has changed. Readers see a state between two transactions, never half of one. Documents are UTF-8 JSON `bytes`, written as they
-were accepted (references unresolved, null values absent, unknown keys dropped by the route); the columns beside them
-exist to find them. Ids are ordered by UTF-8 bytes, z by number.
+Every method that changes something is one transaction: when it returns, the change is durable; when
+it raises, nothing has changed. Readers see a state between two transactions, never half of one.
+Documents are UTF-8 JSON `bytes`, written as they were accepted (references unresolved, null values
+absent, unknown keys dropped by the route); the columns beside them exist to find them. Ids are
+ordered by UTF-8 bytes, z by number.
 
-Errors: `NotFound` (404), `Invalid` (400), `Conflict` (409, the state of the stack forbids it). Their text names owner,
-project and stack (or collection) and says what to do.
+Errors: their text names owner, project and stack (or collection, or the file) and says what to do.
+
+StoreError                  500, root: the store could not do it (damage, failed disk)
+ +- Invalid                 400, the request makes no sense, whatever the store holds
+ +- NotFound                404, no such stack, tile, section, transform or collection
+ +- Conflict                409, the state of the stack forbids it
+ +- StoreBusy               503, another process has held the store for too long
+ +- StoreFull               507, no room left on the disk; nothing has changed
+ +- CannotOpen              500, the file cannot be opened as a store
+     +- NewerStore          it was written by a newer version of this software
+     +- NetworkFileSystem   it lies on a file system that cannot lock reliably
+
+Reading from a stack that does not exist (or is OFFLINE) gives what an empty stack gives, unless
+said otherwise; `has_tiles` tells the two apart.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -44,6 +59,32 @@ class Conflict(StoreError):
     status = 409
 
 
+class StoreBusy(StoreError):
+    """Another process has held the store for longer than a request may wait."""
+
+    status = 503
+
+
+class StoreFull(StoreError):
+    """The disk has no room left; nothing has changed."""
+
+    status = 507
+
+
+class CannotOpen(StoreError):
+    """The file cannot be opened as a store."""
+
+
+class NewerStore(CannotOpen):
+    """The file was written by a newer version of this software."""
+
+
+class NetworkFileSystem(CannotOpen):
+    """The file lies on a file system shared between machines, where locks and shared memory do
+    not hold.
+    """
+
+
 class StackId(NamedTuple):
     """Identity of a stack."""
 
@@ -62,8 +103,8 @@ class CollectionId(NamedTuple):
 class TileRecord(NamedTuple):
     """A tile document and the columns it is found by.
 
-    `flat` says that the document's transforms hold neither references nor nested lists, so that the stored bytes are
-    also its flattened form. The box is in world pixels.
+    `flat` says that the document's transforms hold neither references nor nested lists, so that the
+    stored bytes are also its flattened form. The box is in world pixels.
     """
 
     tile_id: str
@@ -82,7 +123,8 @@ class TileRecord(NamedTuple):
 class TileQuery:
     """Which tiles of a stack: every condition given must hold; the default is all of them.
 
-    `box` is (min_x, min_y, max_x, max_y), inclusive on all sides. `min_z` and `max_z` are inclusive.
+    `box` is (min_x, min_y, max_x, max_y), inclusive on all sides. `min_z` and `max_z` are
+    inclusive.
     """
 
     z: float | None = None
@@ -122,8 +164,9 @@ class SectionData(NamedTuple):
 class Match:
     """The point matches of one pair of canvases.
 
-    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,). `consensus_set` is the
-    consensusSetData object as sent, or None. With `exclude details` a query leaves p, q, w None and sets `count` only.
+    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,).
+    `consensus_set` is the consensusSetData object as sent, or None. With `exclude details` a query
+    leaves p, q, w None and sets `count` only.
     """
 
     p_group_id: str
@@ -142,7 +185,8 @@ class MatchQuery:
     """Which matches of a collection. Exactly one of the shapes of the contract:
 
     p_group | within | outside | (group, other_group) | (group, id) | (group, id, other_group)
-    | (group, id, other_group, other_id) | all of them (nothing given). Groups and ids of a pair may be given in either order.
+    | (group, id, other_group, other_id) | all of them (nothing given). Groups and ids of a pair may
+    be given in either order.
     """
 
     p_group: str | None = None
@@ -154,10 +198,27 @@ class MatchQuery:
     other_id: str | None = None
 
 
+class DroppedStack(NamedTuple):
+    """A stack that was deleted or taken OFFLINE and whose rows are still there.
+
+    `dropped` is a timestamp in the contract's text format, `state` the one it had before.
+    """
+
+    stack: StackId
+    state: str
+    tile_count: int
+    dropped: str
+
+
 class Store(Protocol):
     """A place that keeps stacks and match collections."""
 
     def close(self) -> None: ...
+
+    def snapshot(self) -> AbstractContextManager[Store]:
+        """The store as it is now, for reading: everything read through it comes from one moment.
+        Writing through it is refused, and it is used by one thread at a time."""
+        ...
 
     # Stacks. Metadata is the StackMetaData object of the contract (a fresh dict each time).
 
@@ -172,7 +233,9 @@ class Store(Protocol):
         ...
 
     def create_stack(self, stack: StackId, version: Json) -> None:
-        """POST: a new LOADING stack, or the next version of an existing one; tiles are kept. Conflict if READ_ONLY."""
+        """POST: a new LOADING stack, or the next version of an existing one; tiles are kept.
+        Conflict if READ_ONLY.
+        """
         ...
 
     def update_stack_version(self, stack: StackId, changes: Mapping[str, Any]) -> None:
@@ -182,7 +245,9 @@ class Store(Protocol):
     def set_hierarchical_data(self, stack: StackId, value: Json | None) -> None: ...
 
     def set_state(self, stack: StackId, state: str) -> None:
-        """The state machine of the contract with its derivations (section data and stats on COMPLETE)."""
+        """The state machine of the contract with its derivations (section data and stats on
+        COMPLETE).
+        """
         ...
 
     def rename_stack(self, stack: StackId, to: StackId) -> None: ...
@@ -197,7 +262,24 @@ class Store(Protocol):
     ) -> None: ...
 
     def delete_stack(self, stack: StackId) -> None:
-        """Also succeeds when there is none. Conflict if READ_ONLY."""
+        """Also succeeds when there is none. Conflict if READ_ONLY. Gone at once; its rows are
+        reclaimed later.
+        """
+        ...
+
+    def dropped_stacks(self) -> list[DroppedStack]:
+        """Stacks that `undelete_stack` can bring back, newest first."""
+        ...
+
+    def undelete_stack(self, stack: StackId) -> None:
+        """Bring back what was last deleted, or taken OFFLINE, under this name. NotFound when there
+        is nothing left; Conflict when another stack has taken the name."""
+        ...
+
+    def data_version(self, stack: StackId) -> int:
+        """A number that grows with every change of the stack's tiles, transforms or version.
+        NotFound.
+        """
         ...
 
     # Tiles and shared transforms.
@@ -205,12 +287,15 @@ class Store(Protocol):
     def save_tiles(
         self, stack: StackId, tiles: Sequence[TileRecord], transforms: Mapping[str, bytes]
     ) -> None:
-        """Insert or replace by id. Stack must be LOADING (Conflict). Where a transform that replaces a different one is
-        used by stored tiles, their boxes are derived again in the same transaction."""
+        """Insert or replace by id. Stack must be LOADING (Conflict). Where a transform that
+        replaces a different one is used by stored tiles, their boxes are derived again in the same
+        transaction."""
         ...
 
     def has_tiles(self, stack: StackId) -> bool:
-        """Whether the stack's tile collection exists ("404 db" of the contract when it does not)."""
+        """Whether the stack's tile collection exists ("404 db" of the contract when it does
+        not).
+        """
         ...
 
     def count_tiles(self, stack: StackId, query: TileQuery) -> int: ...
@@ -237,7 +322,9 @@ class Store(Protocol):
     ) -> list[float]: ...
 
     def layer_bounds(self, stack: StackId, z: float) -> tuple[float, float, float, float] | None:
-        """(min_x, min_y, max_x, max_y) of the tiles at z, None without tiles; works in every state."""
+        """(min_x, min_y, max_x, max_y) of the tiles at z, None without tiles; works in every
+        state.
+        """
         ...
 
     def section_data(
@@ -263,7 +350,9 @@ class Store(Protocol):
     def transform(self, stack: StackId, transform_id: str) -> bytes: ...
 
     def transforms(self, stack: StackId, transform_ids: Iterable[str]) -> dict[str, bytes]:
-        """Those transforms and all they refer to, transitively; ids that are not stored are left out."""
+        """Those transforms and all they refer to, transitively; ids that are not stored are
+        left out.
+        """
         ...
 
     # Matches.
@@ -289,7 +378,9 @@ class Store(Protocol):
         ...
 
     def save_matches(self, collection: CollectionId, matches: Sequence[Match]) -> None:
-        """Normalise each (p before q by group, then id), insert or replace; the last one wins within a call."""
+        """Normalise each (p before q by group, then id), insert or replace; the last one wins
+        within a call.
+        """
         ...
 
     def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int: ...
@@ -299,12 +390,15 @@ class Store(Protocol):
     def rename_collection(self, collection: CollectionId, to: CollectionId) -> None: ...
 
     def collection_metadata(self, collection: CollectionId) -> Json:
-        """What is recorded with a collection (additive to the contract), {} by default. `local_transforms`: the number
-        of leading transforms that were applied to the points stored in it."""
+        """What is recorded with a collection (additive to the contract), {} by default.
+        `local_transforms`: the number of leading transforms that were applied to the points stored
+        in it."""
         ...
 
     def set_collection_metadata(self, collection: CollectionId, metadata: Json) -> None:
-        """Replace it; works before the first match is stored, and does not make the collection exist."""
+        """Replace it; works before the first match is stored, and does not make the collection
+        exist.
+        """
         ...
 
     # Match trials.
@@ -314,3 +408,31 @@ class Store(Protocol):
     def trial(self, trial_id: str) -> bytes: ...
 
     def delete_trial(self, trial_id: str) -> None: ...
+
+    # Maintenance.
+
+    def reclaim(self, limit: int = 5000, grace: float = 0.0) -> int:
+        """Remove up to `limit` rows of what was dropped more than `grace` seconds ago; returns
+        how many. 0: all done.
+        """
+        ...
+
+    def check(self, documents: bool = True) -> list[str]:
+        """Problems found, none when the store is sound. `documents` also compares every tile
+        document with its columns.
+        """
+        ...
+
+    def compact(self) -> None:
+        """Remove everything dropped, give the space back to the file system. What was dropped
+        can no longer come back.
+        """
+        ...
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write a consistent copy to a new file while the store is in use."""
+        ...
+
+    def info(self) -> Json:
+        """Path, sizes in bytes, version and counts."""
+        ...

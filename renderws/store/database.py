@@ -1,0 +1,318 @@
+"""Connections to the SQLite file: one that writes, several that read, each in explicit
+transactions.
+
+Readers see the last committed state and never wait for the writer (WAL). The writer is guarded by
+a lock within this process and by SQLite's own between processes. A commit is on the disk when it
+returns (`synchronous=FULL`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from renderws.store.location import check_location
+from renderws.store.protocol import CannotOpen, Invalid, StoreBusy, StoreError, StoreFull
+from renderws.store.schema import migrate
+
+T = TypeVar("T")
+Statement = tuple[str, Sequence[Any]]
+
+BUSY_SECONDS = 60.0
+IDLE_READERS = 8
+FETCH_ROWS = 256
+WRITER_CACHE_KIB = 48_000
+READER_CACHE_KIB = 8_000
+CHECKPOINT_PAGES = 4_000
+WAL_BYTES_KEPT = 64 * 1024 * 1024
+
+
+class Source(Protocol):
+    """Where the parts of the store get their connections: a database, or a snapshot of one."""
+
+    path: Path
+
+    def lease(self) -> Lease: ...
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+    def write(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+    def exclusive(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+    def close(self) -> None: ...
+
+
+class Lease:
+    """A reading connection inside a transaction, given back once: explicitly, or when it is
+    forgotten.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, give_back: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        self.connection = connection
+        self._give_back: Callable[[sqlite3.Connection], None] | None = give_back
+
+    def release(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back(self.connection)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+class Database:
+    """One SQLite file in WAL mode."""
+
+    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
+        self.path = Path(path).absolute()
+        self._lock = threading.Lock()
+        self._pool_lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._process = os.getpid()
+        check_location(self.path, create)
+        with translated(self.path):
+            self._writer: sqlite3.Connection | None = self._open_writer(create)
+
+    def lease(self) -> Lease:
+        """A connection whose transaction sees the store as it is now."""
+        self._check_usable()
+        with translated(self.path):
+            with self._pool_lock:
+                connection = self._idle.pop() if self._idle else None
+            connection = connection or self._open_reader()
+            try:
+                connection.execute("BEGIN")
+                # the snapshot is taken by the first read, not by BEGIN
+                connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            except BaseException:
+                connection.close()
+                raise
+            return Lease(connection, self._take_back)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A reading transaction."""
+        lease = self.lease()
+        try:
+            with translated(self.path):
+                yield lease.connection
+        finally:
+            lease.release()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A writing transaction: committed at the end of the block, undone when it raises."""
+        self._check_usable()
+        with self._lock, translated(self.path):
+            self._check_usable()
+            connection = self._writer = self._writer or self._open_writer(create=False)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo(connection)
+                raise
+
+    @contextmanager
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection outside a transaction, for maintenance."""
+        self._check_usable()
+        with self._lock, translated(self.path):
+            self._check_usable()
+            self._writer = self._writer or self._open_writer(create=False)
+            yield self._writer
+
+    def close(self) -> None:
+        """Close all connections; those still being read from are closed when they are given
+        back.
+        """
+        with self._lock, self._pool_lock:
+            self._closed = True
+            if self._process != os.getpid():  # closing a parent's connections would drop its locks
+                return
+            idle, self._idle = self._idle, []
+            for connection in idle:
+                connection.close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise StoreError(f"the store {self.path} is closed")
+        if self._process != os.getpid():
+            raise StoreError(
+                f"the store {self.path} was opened by another process; open it again in this one"
+            )
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:  # the next write opens the file again, which recovers it
+            self._writer = None
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _take_back(self, connection: sqlite3.Connection) -> None:
+        if self._process != os.getpid():
+            return
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._pool_lock:
+            keep = not self._closed and len(self._idle) < IDLE_READERS
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+
+    def _open_writer(self, create: bool) -> sqlite3.Connection:
+        connection = self._connect("rwc" if create else "rw")
+        try:
+            enter_wal_mode(connection, self.path)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = OFF")
+            connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
+            migrate(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_reader(self) -> sqlite3.Connection:
+        connection = self._connect("rw")  # readers, too, write to the index of the WAL
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+
+class SnapshotSource:
+    """One reading transaction that serves every read; writing is refused."""
+
+    def __init__(self, source: Source) -> None:
+        self.path = source.path
+        self._lease = source.lease()
+
+    def lease(self) -> Lease:
+        return Lease(self._lease.connection, lambda connection: None)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            yield self._lease.connection
+
+    def write(self) -> AbstractContextManager[sqlite3.Connection]:
+        raise StoreError("a snapshot of the store cannot be written to")
+
+    exclusive = write
+
+    def close(self) -> None:
+        self._lease.release()
+
+
+def stream(
+    path: Path,
+    lease: Lease,
+    statements: Sequence[Statement],
+    convert: Callable[[tuple[Any, ...]], T],
+) -> Iterator[T]:
+    """Rows of the statements, one after the other, from one snapshot, a few at a time.
+
+    The lease is released at the end, when the generator is closed, and when it is forgotten.
+    """
+    try:
+        with translated(path):
+            for sql, parameters in statements:
+                cursor = lease.connection.execute(sql, parameters)
+                try:
+                    while rows := cursor.fetchmany(FETCH_ROWS):
+                        yield from map(convert, rows)
+                finally:
+                    cursor.close()
+    finally:
+        lease.release()
+
+
+def enter_wal_mode(connection: sqlite3.Connection, path: Path) -> None:
+    """Switch the file to WAL, waiting for other processes that are opening it."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError as error:  # this switch does not use the busy handler
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    if mode != "wal":
+        raise CannotOpen(f"cannot open the store {path}: its file system does not support WAL")
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's result code without its extension; -1 where there is none."""
+    code: int = getattr(error, "sqlite_errorcode", -1)
+    return code & 0xFF if code >= 0 else -1
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into the errors of the store."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    except UnicodeEncodeError as error:
+        raise Invalid(f"a name holds characters that cannot be stored: {error.reason}") from error
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error of the store that says what SQLite's error means."""
+    code = primary_code(error)
+    if is_busy(error):
+        return StoreBusy(
+            f"the store {path} has been held by another process for more than "
+            f"{BUSY_SECONDS:.0f} s; try again"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"no room left for the store {path}: nothing was changed; free some space")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return CannotOpen(f"cannot open the store {path} for writing ({error}); check permissions")
+    if code == sqlite3.SQLITE_NOTADB:
+        return CannotOpen(f"cannot open the store {path}: it is not a database; give another path")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError(f"the store {path} is damaged ({error}); restore it from a backup")
+    if code == sqlite3.SQLITE_IOERR:
+        return StoreError(
+            f"reading or writing the store {path} failed ({error}): nothing was changed; "
+            "check the disk and its free space"
+        )
+    return StoreError(f"the store {path} failed: {error}")

@@ -1,0 +1,123 @@
+"""What completing a stack derives: its section data and its stats (sections 2.1 and 3.5 of the
+contract).
+
+All of it is read from the index `tile_layer`; no document is touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import orjson
+
+from renderws.store.protocol import Conflict, Json, SectionData
+from renderws.store.stackrows import StackRow
+from renderws.store.states import stack_text
+
+SECTIONS_OF_LAYER = """
+SELECT section_id, z, count(*), min(min_x), min(min_y), max(max_x), max(max_y)
+FROM tile INDEXED BY tile_layer
+WHERE stack = ? AND z = ? AND section_id IS NOT NULL
+GROUP BY section_id ORDER BY section_id
+"""
+
+STATS = """
+SELECT count(*), min(min_x), min(min_y), min(z), max(max_x), max(max_y), max(z),
+  min(max_x - min_x), max(max_x - min_x), min(max_y - min_y), max(max_y - min_y)
+FROM tile INDEXED BY tile_layer WHERE stack = ?
+"""
+
+
+def derive(connection: sqlite3.Connection, row: StackRow) -> Json:
+    """Rebuild the section data of a stack and return its stats; Conflict when it has no tiles."""
+    if row.tile_count == 0:
+        raise Conflict(
+            f"{stack_text(row.id)} has no tiles and cannot be completed; import tiles, or delete it"
+        )
+    zs = z_values(connection, row.key)
+    connection.execute("DELETE FROM section WHERE stack = ?", (row.key,))
+    for z in zs:
+        connection.execute(
+            "INSERT INTO section (stack, section_id, z, tile_count, min_x, min_y, max_x, max_y)"
+            f" SELECT ?, * FROM ({SECTIONS_OF_LAYER})",
+            (row.key, row.key, z),
+        )
+    return stats(connection, row.key, zs)
+
+
+def sections_of_layer(
+    connection: sqlite3.Connection, stack_key: int, z: float
+) -> list[SectionData]:
+    rows = connection.execute(SECTIONS_OF_LAYER, (stack_key, z))
+    return [SectionData._make(row) for row in rows]
+
+
+def z_values(
+    connection: sqlite3.Connection,
+    stack_key: int,
+    min_z: float | None = None,
+    max_z: float | None = None,
+) -> list[float]:
+    """Distinct z of the stack's tiles, ascending; one index search each, however many tiles
+    there are.
+    """
+    limits: list[Any] = [value for value in (min_z, max_z) if value is not None]
+    low = "AND z >= ?" if min_z is not None else "AND z IS NOT NULL"
+    high = "AND z <= ?" if max_z is not None else ""
+    rows = connection.execute(
+        f"""
+        WITH RECURSIVE layer (z) AS (
+          SELECT (SELECT min(z) FROM tile INDEXED BY tile_layer WHERE stack = ? {low} {high})
+          UNION ALL
+          SELECT (SELECT min(z) FROM tile INDEXED BY tile_layer
+                  WHERE stack = ? AND z > layer.z {high})
+          FROM layer WHERE layer.z IS NOT NULL
+        )
+        SELECT z FROM layer WHERE z IS NOT NULL
+        """,
+        (stack_key, *limits, stack_key, *([max_z] if max_z is not None else [])),
+    )
+    return [z for (z,) in rows]
+
+
+def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Json:
+    """StackStats of the contract."""
+    row = connection.execute(STATS, (stack_key,)).fetchone()
+    names = ("minX", "minY", "minZ", "maxX", "maxY", "maxZ")
+    bounds = {name: value for name, value in zip(names, row[1:7], strict=True) if value is not None}
+    narrow, wide, low, high = (int(value) for value in row[7:])
+    (transforms,) = connection.execute(
+        "SELECT count(*) FROM transform WHERE stack = ?", (stack_key,)
+    ).fetchone()
+    return {
+        "stackBounds": bounds,
+        "sectionCount": len(zs),
+        "nonIntegralSectionCount": sum(z > int(z) for z in zs),
+        "tileCount": row[0],
+        "transformCount": transforms,
+        "minTileWidth": narrow,
+        "maxTileWidth": wide,
+        "minTileHeight": low,
+        "maxTileHeight": high,
+        "channelNames": channel_names(connection, stack_key),
+    }
+
+
+def channel_names(connection: sqlite3.Connection, stack_key: int) -> list[str]:
+    """Distinct channel names of the stack's tiles, in order."""
+    rows = connection.execute(
+        """
+        WITH RECURSIVE kind (names) AS (
+          SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
+                  WHERE stack = ? AND channels IS NOT NULL)
+          UNION ALL
+          SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
+                  WHERE stack = ? AND channels > kind.names)
+          FROM kind WHERE kind.names IS NOT NULL
+        )
+        SELECT names FROM kind WHERE names IS NOT NULL
+        """,
+        (stack_key, stack_key),
+    )
+    return sorted({name for (names,) in rows for name in orjson.loads(names)})

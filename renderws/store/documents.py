@@ -1,0 +1,102 @@
+"""What the store needs to know of the JSON documents it keeps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+
+from renderws.store.protocol import Invalid, Json
+
+
+class Spec(msgspec.Struct):
+    """The parts of a transform spec that can hold references."""
+
+    type: str | None = None
+    refId: str | None = None
+    specList: list[Spec] | None = None
+    a: Spec | None = None
+    b: Spec | None = None
+
+
+class _Channel(msgspec.Struct):
+    name: str | None = None
+
+
+class _Tile(msgspec.Struct):
+    transforms: Spec | None = None
+    channels: list[_Channel] | None = None
+
+
+class Contents(NamedTuple):
+    """Shared transforms a tile refers to directly, and the names of its channels, each once and
+    in order.
+    """
+
+    references: tuple[str, ...]
+    channels: tuple[str, ...]
+
+
+NOTHING = Contents((), ())
+
+_tile_decoder = msgspec.json.Decoder(_Tile)
+_spec_decoder = msgspec.json.Decoder(Spec)
+
+
+def tile_contents(document: bytes, tile_id: str, flat: bool) -> Contents:
+    """References and channels of a tile document; Invalid where it is no tile."""
+    if flat and b'"channels"' not in document:
+        return NOTHING
+    try:
+        tile = _tile_decoder.decode(document)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid(f"the document of tile {tile_id} is malformed: {error}") from error
+    references = () if tile.transforms is None else tuple(sorted(set(_targets(tile.transforms))))
+    names = {channel.name for channel in tile.channels or () if channel.name is not None}
+    return Contents(references, tuple(sorted(names)))
+
+
+def transform_references(document: bytes, transform_id: str) -> set[str]:
+    """Ids that a transform document refers to directly."""
+    try:
+        return set(_targets(_spec_decoder.decode(document)))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid(f"transform {transform_id} is malformed: {error}") from error
+
+
+def _targets(spec: Spec) -> Iterator[str]:
+    pending = [spec]
+    while pending:
+        item = pending.pop()
+        if item.type == "ref" and item.refId is not None:
+            yield item.refId
+        pending += item.specList or ()
+        pending += [part for part in (item.a, item.b) if part is not None]
+
+
+def same_json(one: bytes, other: bytes) -> bool:
+    """Whether two documents say the same, whatever their spacing and order of keys."""
+    return one == other or orjson.loads(one) == orjson.loads(other)
+
+
+def with_values(document: bytes, values: Json) -> bytes:
+    """The document with some keys set; the others keep their place."""
+    return orjson.dumps({**orjson.loads(document), **values})
+
+
+def json_list(texts: tuple[str, ...] | list[str]) -> str:
+    """A JSON list, the form in which lists of ids are given to SQL."""
+    return orjson.dumps(texts).decode()
+
+
+def chunks_by_ids(
+    connection: sqlite3.Connection, sql: str, before: tuple[object, ...], ids: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a query whose last parameter is a JSON list of ids, asked for 10,000 ids at a
+    time.
+    """
+    for start in range(0, len(ids), 10_000):
+        yield from connection.execute(sql, (*before, json_list(ids[start : start + 10_000])))

@@ -1,0 +1,129 @@
+"""Deleting stacks, bringing them back, and removing the rows of what was dropped.
+
+Dropping marks one row. What is dropped keeps its rows until `reclaim` takes them away, a few at a
+time so that no other writer waits long; from its first step on a stack can no longer come back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from renderws.store.database import Source
+from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
+from renderws.store.stackrows import (
+    COLUMNS,
+    StackRow,
+    find_stack,
+    now_after,
+    refuse_read_only,
+    time_text,
+)
+from renderws.store.states import OFFLINE, stack_text
+
+
+class Drops:
+    """The part of the store that drops, restores and reclaims."""
+
+    _source: Source
+
+    def delete_stack(self, stack: StackId) -> None:
+        with self._source.write() as connection:
+            row = find_stack(connection, stack)
+            if row is None:
+                return
+            refuse_read_only(row)
+            if row.state == OFFLINE:  # it has no rows; those it had were dropped before
+                connection.execute("DELETE FROM stack WHERE key = ?", (row.key,))
+            else:
+                connection.execute(
+                    "UPDATE stack SET dropped = ? WHERE key = ?", (now_after(row.modified), row.key)
+                )
+
+    def dropped_stacks(self) -> list[DroppedStack]:
+        with self._source.read() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM stack WHERE dropped IS NOT NULL AND reclaiming = 0"
+                " ORDER BY dropped DESC, key DESC"
+            ).fetchall()
+        return [_dropped(StackRow._make(row)) for row in rows]
+
+    def undelete_stack(self, stack: StackId) -> None:
+        with self._source.write() as connection:
+            dropped = _last_dropped(connection, stack)
+            live = find_stack(connection, stack)
+            if live is not None:
+                if live.state != OFFLINE:
+                    raise Conflict(
+                        f"{stack_text(stack)} exists again; rename or delete it, then undelete"
+                    )
+                connection.execute("DELETE FROM stack WHERE key = ?", (live.key,))
+            connection.execute(
+                "UPDATE stack SET dropped = NULL, modified = ?, data_version = data_version + 2"
+                " WHERE key = ?",
+                (now_after(dropped.dropped or 0), dropped.key),
+            )
+
+    def reclaim(self, limit: int = 5000, grace: float = 0.0) -> int:
+        return reclaim(self._source, limit, grace)
+
+
+def reclaim(source: Source, limit: int = 5000, grace: float = 0.0) -> int:
+    """Remove some rows of what was dropped more than `grace` seconds ago; returns how many."""
+    before = now_after() - int(grace * 1000)
+    with source.write() as connection:
+        for kind, remove in (("stack", _reclaim_stack), ("collection", _reclaim_collection)):
+            row = connection.execute(
+                f"SELECT key FROM {kind} WHERE dropped <= ? ORDER BY dropped, key LIMIT 1",
+                (before,),
+            ).fetchone()
+            if row is not None:
+                return remove(connection, row[0], limit)
+    return 0
+
+
+def remove_tiles(connection: sqlite3.Connection, keys: list[tuple[int]]) -> None:
+    """Remove tiles, given by their keys, from the table and the R*Tree."""
+    connection.executemany("DELETE FROM tile_box WHERE key = ?", keys)
+    connection.executemany("DELETE FROM tile WHERE key = ?", keys)
+
+
+def _last_dropped(connection: sqlite3.Connection, stack: StackId) -> StackRow:
+    row = connection.execute(
+        f"SELECT {COLUMNS} FROM stack WHERE dropped IS NOT NULL AND reclaiming = 0"
+        " AND owner = ? AND project = ? AND name = ? ORDER BY dropped DESC, key DESC LIMIT 1",
+        stack,
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"{stack_text(stack)} was not deleted, or its tiles have been removed since")
+    return StackRow._make(row)
+
+
+def _dropped(row: StackRow) -> DroppedStack:
+    return DroppedStack(row.id, row.state, row.tile_count, time_text(row.dropped or 0))
+
+
+def _reclaim_stack(connection: sqlite3.Connection, key: int, limit: int) -> int:
+    connection.execute("UPDATE stack SET reclaiming = 1 WHERE key = ?", (key,))
+    tiles = connection.execute(
+        "SELECT key FROM tile WHERE stack = ? LIMIT ?", (key, limit)
+    ).fetchall()
+    if tiles:
+        remove_tiles(connection, tiles)
+        return len(tiles)
+    removed = 1
+    for table in ("transform", "transform_reference", "section"):
+        cursor = connection.execute(f"DELETE FROM {table} WHERE stack = ?", (key,))
+        removed += cursor.rowcount
+    connection.execute("DELETE FROM stack WHERE key = ?", (key,))
+    return removed
+
+
+def _reclaim_collection(connection: sqlite3.Connection, key: int, limit: int) -> int:
+    cursor = connection.execute(
+        "DELETE FROM match WHERE key IN (SELECT key FROM match WHERE collection = ? LIMIT ?)",
+        (key, limit),
+    )
+    if cursor.rowcount:
+        return cursor.rowcount
+    connection.execute("DELETE FROM collection WHERE key = ?", (key,))
+    return 1

@@ -1,0 +1,134 @@
+"""Point matches: saving, reading and deleting pairs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from renderws.store.collections import (
+    find_collection,
+    insert_collection,
+    need_collection,
+)
+from renderws.store.database import Source, Statement, stream, translated
+from renderws.store.matchquery import canvas_sql, of_canvas, search_sql, searches
+from renderws.store.points import decode_points, encode_points
+from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery
+
+IDS = "p_group, p_id, q_group, q_id, count, consensus"
+SAVE = """
+INSERT INTO match (collection, p_group, p_id, q_group, q_id, count, consensus, points)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (collection, p_group, q_group, p_id, q_id)
+DO UPDATE SET count = excluded.count, consensus = excluded.consensus, points = excluded.points
+"""
+DELETE_BATCH = 10_000
+
+
+class Matches:
+    """The part of the store that keeps the pairs of match collections."""
+
+    _source: Source
+
+    def save_matches(self, collection: CollectionId, matches: Sequence[Match]) -> None:
+        if not matches:
+            return
+        rows = [_row(normalised(match)) for match in matches]
+        with self._source.write() as connection:
+            key = _existing(connection, collection)
+            before = _last_key(connection)
+            connection.executemany(SAVE, [(key, *row) for row in rows])
+            added = _last_key(connection) - before  # new rows take the keys after the last one
+            connection.execute(
+                "UPDATE collection SET visible = 1, pair_count = pair_count + ? WHERE key = ?",
+                (added, key),
+            )
+
+    def matches(
+        self, collection: CollectionId, query: MatchQuery, details: bool = True
+    ) -> Iterator[Match]:
+        lease = self._source.lease()
+        try:
+            with translated(self._source.path):
+                row = need_collection(lease.connection, collection)
+            columns = f"{IDS}, points" if details else IDS
+            statements = _statements(row.key, query, columns)
+        except BaseException:
+            lease.release()
+            raise
+        return stream(self._source.path, lease, statements, _match if details else _bare_match)
+
+    def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int:
+        removed = 0
+        with self._source.write() as connection:
+            row = need_collection(connection, collection)
+            for sql, parameters in _statements(row.key, query, f"key, {IDS}"):
+                while found := connection.execute(
+                    f"SELECT key FROM ({sql}) LIMIT {DELETE_BATCH}", parameters
+                ).fetchall():
+                    connection.executemany("DELETE FROM match WHERE key = ?", found)
+                    removed += len(found)
+            connection.execute(
+                "UPDATE collection SET pair_count = pair_count - ? WHERE key = ?",
+                (removed, row.key),
+            )
+        return removed
+
+
+def normalised(match: Match) -> Match:
+    """The match with p before q, by group and then id; points go along with their side."""
+    for name in (match.p_group_id, match.p_id, match.q_group_id, match.q_id):
+        if not isinstance(name, str):
+            raise Invalid("a match needs pGroupId, pId, qGroupId and qId")
+    if (match.p_group_id, match.p_id) <= (match.q_group_id, match.q_id):
+        return match
+    return replace(
+        match,
+        p_group_id=match.q_group_id,
+        p_id=match.q_id,
+        q_group_id=match.p_group_id,
+        q_id=match.p_id,
+        p=match.q,
+        q=match.p,
+    )
+
+
+def _existing(connection: sqlite3.Connection, collection: CollectionId) -> int:
+    row = find_collection(connection, collection)
+    return insert_collection(connection, collection, 1) if row is None else row.key
+
+
+def _statements(key: int, query: MatchQuery, columns: str) -> list[Statement]:
+    if of_canvas(query):
+        if query.p_group or query.within or query.outside:
+            raise Invalid("a match query for one canvas takes no other group conditions")
+        return [canvas_sql(key, query, columns)]
+    return [search_sql(search, columns) for search in searches(key, query)]
+
+
+def _row(match: Match) -> tuple[Any, ...]:
+    points = encode_points(match)
+    consensus = None if match.consensus_set is None else orjson.dumps(match.consensus_set)
+    count = 0 if match.w is None else len(match.w)
+    ids = (match.p_group_id, match.p_id, match.q_group_id, match.q_id)
+    return (*ids, count, consensus, points)
+
+
+def _match(row: tuple[Any, ...]) -> Match:
+    match = _bare_match(row[:6])
+    p, q, w = decode_points(row[6], match.count)
+    return replace(match, p=p, q=q, w=w)
+
+
+def _bare_match(row: tuple[Any, ...]) -> Match:
+    p_group, p_id, q_group, q_id, count, consensus = row
+    consensus_set = None if consensus is None else orjson.loads(consensus)
+    return Match(p_group, p_id, q_group, q_id, None, None, None, count, consensus_set)
+
+
+def _last_key(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(key), 0) FROM match").fetchone()[0])

@@ -1,0 +1,86 @@
+"""The default store: everything in one SQLite file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from renderws.store.clones import Clones
+from renderws.store.collections import Collections
+from renderws.store.database import Database, SnapshotSource, Source
+from renderws.store.drops import Drops
+from renderws.store.maintenance import Maintenance
+from renderws.store.matches import Matches
+from renderws.store.protocol import Store
+from renderws.store.stacks import Stacks
+from renderws.store.tiles import Tiles
+from renderws.store.tilewrites import TileWrites
+from renderws.store.transforms import Transforms
+from renderws.store.trials import Trials
+
+
+class _Parts(
+    Stacks,
+    Clones,
+    Drops,
+    Tiles,
+    TileWrites,
+    Transforms,
+    Collections,
+    Matches,
+    Trials,
+    Maintenance,
+):
+    """A store on top of whatever gives it connections."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the file."""
+        return self._source.path
+
+    def close(self) -> None:
+        self._source.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Store]:
+        view = _Parts(SnapshotSource(self._source))
+        try:
+            yield view
+        finally:
+            view.close()
+
+
+class SqliteStore(_Parts):
+    """Stacks and match collections in one SQLite file.
+
+    Safe to use from several threads, and from several processes that each open the file. Iterators
+    it returns keep a reading transaction open until they are exhausted, closed or forgotten.
+
+    Parameters
+    ----------
+    path : path
+        The file. Its folder must exist, on a local file system.
+    create : bool
+        Whether a missing file is made.
+
+    Raises
+    ------
+    CannotOpen
+        The file is missing or no store of this software, or its place is unsuitable.
+    NewerStore
+        The file was written by a newer version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
+        super().__init__(Database(path, create))
+
+    def __enter__(self) -> SqliteStore:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

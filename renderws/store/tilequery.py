@@ -1,0 +1,124 @@
+"""The SQL of tile queries: which index leads, which conditions remain."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from renderws.store.protocol import TileQuery
+
+STACK_THICKNESS = 0.25
+Z_THICKNESS = 0.01
+
+
+class Plan(NamedTuple):
+    """FROM and WHERE clause of a query on tiles, with the parameters of the latter."""
+
+    source: str
+    condition: str
+    parameters: list[Any]
+
+
+def plan(stack_key: int, query: TileQuery) -> Plan:
+    """How to find the tiles of a query; the index is named, so that the plan never depends on
+    statistics.
+    """
+    conditions, parameters = ["tile.stack = ?"], [stack_key]
+    if query.box is not None:
+        box_conditions, box_parameters = _preselection(stack_key, query, query.box)
+        conditions = box_conditions + conditions
+        parameters = box_parameters + parameters
+    for condition, value in _conditions(query):
+        conditions.append(condition)
+        parameters.append(value)
+    return Plan(_source(query), " AND ".join(conditions), parameters)
+
+
+def _source(query: TileQuery) -> str:
+    if query.tile_ids is not None:
+        return "tile INDEXED BY tile_identity"
+    if query.box is not None:
+        return "tile_box CROSS JOIN tile ON tile.key = tile_box.key"
+    if query.z is not None:
+        return "tile INDEXED BY tile_layer"
+    if query.section_id is not None:
+        return "tile INDEXED BY tile_section"
+    if query.group_id is not None:
+        return "tile INDEXED BY tile_group"
+    if query.min_z is not None or query.max_z is not None:
+        return "tile INDEXED BY tile_layer"
+    return "tile INDEXED BY tile_identity"
+
+
+def _conditions(query: TileQuery) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    if query.tile_ids is not None:
+        ids = orjson.dumps(list(query.tile_ids)).decode()
+        found.append(("tile.tile_id IN (SELECT value FROM json_each(?))", ids))
+    if query.box is not None:
+        min_x, min_y, max_x, max_y = query.box
+        found += [("tile.min_x <= ?", max_x), ("tile.max_x >= ?", min_x)]
+        found += [("tile.min_y <= ?", max_y), ("tile.max_y >= ?", min_y)]
+    for condition, value in (
+        ("tile.z = ?", query.z),
+        ("tile.z >= ?", query.min_z),
+        ("tile.z <= ?", query.max_z),
+        ("tile.section_id = ?", query.section_id),
+        ("tile.group_id = ?", query.group_id),
+    ):
+        if value is not None:
+            found.append((condition, value))
+    return found
+
+
+def _preselection(
+    stack_key: int, query: TileQuery, box: tuple[float, float, float, float]
+) -> tuple[list[str], list[Any]]:
+    """Conditions on the R*Tree: a little too wide, since it holds 32-bit floats."""
+    if query.tile_ids is not None:
+        return [], []
+    low = max((z for z in (query.z, query.min_z) if z is not None), default=None)
+    high = min((z for z in (query.z, query.max_z) if z is not None), default=None)
+    min_x, min_y, max_x, max_y = box
+    pairs: list[tuple[str, Any]] = [
+        ("tile_box.min_stack <= ?", stack_key),
+        ("tile_box.max_stack >= ?", stack_key),
+        ("tile_box.min_x <= ?", max_x),
+        ("tile_box.max_x >= ?", min_x),
+        ("tile_box.min_y <= ?", max_y),
+        ("tile_box.max_y >= ?", min_y),
+    ]
+    if high is not None:
+        pairs.append(("tile_box.min_z <= ?", high))
+    if low is not None:
+        pairs.append(("tile_box.max_z >= ?", low))
+    return [condition for condition, _ in pairs], [value for _, value in pairs]
+
+
+def tree_box(
+    key: int,
+    stack_key: int,
+    z: float | None,
+    min_x: float,
+    min_y: float,
+    max_x: float,
+    max_y: float,
+) -> tuple[float, ...]:
+    """Row of the R*Tree for a tile.
+
+    A tile without z lies at 0: it is found only by queries that do not ask for z. A box given with
+    its corners exchanged is stored in order; the exact test decides.
+    """
+    z = 0.0 if z is None else z
+    return (
+        key,
+        stack_key - STACK_THICKNESS,
+        stack_key + STACK_THICKNESS,
+        z - Z_THICKNESS,
+        z + Z_THICKNESS,
+        min(min_x, max_x),
+        max(min_x, max_x),
+        min(min_y, max_y),
+        max(min_y, max_y),
+    )
