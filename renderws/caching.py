@@ -17,11 +17,12 @@ def cache_headers(call: Call) -> dict[str, str]:
     The tag is the stack's time stamp in milliseconds. While tiles may still be saved (LOADING) that
     does not tell pictures apart, so the store's data version is added to it.
     """
-    metadata = call.store.stack(call.stack)
-    tag = epoch_milliseconds(metadata["lastModifiedTimestamp"])
-    if metadata["state"] != "LOADING":
-        return {"ETag": f'"{tag}"', "Cache-Control": _MAX_AGE}
-    return {"Cache-Control": "no-cache"}
+    stack = call.stack
+    metadata = call.store.stack(stack)
+    tag = str(epoch_milliseconds(metadata["lastModifiedTimestamp"]))
+    if metadata["state"] == "LOADING":
+        tag += f"-{call.store.data_version(stack)}"
+    return {"ETag": f'"{tag}"', "Cache-Control": _MAX_AGE}
 
 
 def epoch_milliseconds(timestamp: str) -> int:

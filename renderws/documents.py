@@ -165,3 +165,30 @@ class HierarchicalStack(TypedDict, total=False):
     savedMatchPairCount: int | None
     splitGroupIds: list[str] | None
     alignmentQuality: float | None
+
+
+class Points(TypedDict, total=False):
+    """Corresponding points: rows of coordinates of both canvases, and weights."""
+
+    p: list[list[float]] | None
+    q: list[list[float]] | None
+    w: list[float] | None
+
+
+class ConsensusSet(TypedDict, total=False):
+    """Which of several match sets of one pair a document holds."""
+
+    index: int | None
+    originalPId: str | None
+    originalQId: str | None
+
+
+class CanvasMatches(TypedDict, total=False):
+    """The point matches of a pair of canvases."""
+
+    pGroupId: str | None
+    pId: str | None
+    qGroupId: str | None
+    qId: str | None
+    consensusSetData: ConsensusSet | None
+    matches: Points | None

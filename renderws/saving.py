@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from renderapi.transform.specs import flatten
 from renderws.cleaning import parse
 from renderws.documents import ResolvedTiles
 from renderws.routes.answers import HttpError
@@ -45,7 +44,7 @@ class TilesToSave:
             for key, spec in (value.get("transformIdToSpecMap") or {}).items()
         }
         self.tiles: list[Json] = [
-            _completed(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
+            completed_tile(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
         ]
 
     def resolve(self, stored: Stored) -> dict[str, Json]:
@@ -76,6 +75,8 @@ class TilesToSave:
 
         What tiles share is checked once; tiles with nested lists of their own one by one.
         """
+        from renderapi.transform.specs import flatten
+
         lists = [spec for spec in map(_transforms, self.tiles) if not _is_plain(spec)]
         used = _references(map(_transforms, self.tiles)) | self.transforms.keys()
         shared = [{"type": "ref", "refId": key} for key in sorted(used)]
@@ -118,7 +119,7 @@ def _transforms(tile: Json) -> Json:
     return tile["transforms"]
 
 
-def _completed(key: str, tile: Json | None) -> Json:
+def completed_tile(key: str, tile: Json | None) -> Json:
     """The tile with the properties that are always there."""
     if tile is None:
         raise Invalid(f"tile '{key}' is null")

@@ -81,19 +81,22 @@ class Service:
     def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         """Run a handler, up to the first part of a streamed body: it may still fail until then."""
         try:
-            call = Call(
-                self, route, path, request.query, request.headers, request.body, request.url
-            )
-            headers = cache_headers(call) if route.cached else {}
-            if headers and request.headers.get("if-none-match") == headers.get("ETag"):
-                return Answer(304, headers=headers)
-            answer = route.handler(call)
-            if not isinstance(answer.body, bytes):
-                answer.body = _begun(answer.body)
-            answer.headers.update(headers)
-            return answer
+            if route.is_change or not route.consistent:
+                return self._handled(Call(self, self.store, route, path, request))
+            with self.store.snapshot() as view:
+                return self._handled(Call(self, view, route, path, request))
         except Exception as error:
             return refusal(error, request)
+
+    def _handled(self, call: Call) -> Answer:
+        headers = cache_headers(call) if call.route.cached else {}
+        if headers and headers["ETag"] in call.headers.get("if-none-match", ""):
+            return Answer(304, headers=headers)
+        answer = call.route.handler(call)
+        if not isinstance(answer.body, bytes):
+            answer.body = _begun(answer.body)
+        answer.headers.update(headers)
+        return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry point; websockets are refused."""

@@ -13,8 +13,10 @@ from renderws.store.protocol import CollectionId, StackId, Store
 
 if TYPE_CHECKING:
     from renderws.routes.router import Route
-    from renderws.service import Service
+    from renderws.service import Request, Service
     from renderws.settings import Settings
+
+_MAX_FIELDS = 100_000
 
 
 class Call:
@@ -23,7 +25,9 @@ class Call:
     Attributes
     ----------
     service : Service
-        The application: store, settings, source images.
+        The application: settings, source images.
+    store : Store
+        Where everything is kept; for operations that only read, as it is at one moment.
     path, query : dict
         Converted values by name; `query` holds every declared parameter.
     headers : dict
@@ -34,35 +38,20 @@ class Call:
         The request's own URI.
     """
 
-    __slots__ = ("body", "headers", "path", "query", "query_texts", "route", "service", "url")
+    __slots__ = ("body", "headers", "path", "query", "route", "service", "store", "url")
 
     def __init__(
-        self,
-        service: Service,
-        route: Route,
-        path: dict[str, Any],
-        query_string: str,
-        headers: dict[str, str],
-        body: bytes,
-        url: str,
+        self, service: Service, store: Store, route: Route, path: dict[str, Any], request: Request
     ) -> None:
         self.service = service
+        self.store = store
         self.route = route
         self.path = path
-        self.query_texts = (
-            parse_qs(query_string, keep_blank_values=True, max_num_fields=100_000)
-            if query_string
-            else {}
-        )
-        self.query = {p.name: p.read(self.query_texts.get(p.name)) for p in route.query}
-        self.headers = headers
-        self.body = body
-        self.url = url
-
-    @property
-    def store(self) -> Store:
-        """Where everything is kept."""
-        return self.service.store
+        texts = _query_texts(request.query)
+        self.query = {p.name: p.read(texts.get(p.name)) for p in route.query}
+        self.headers = request.headers
+        self.body = request.body
+        self.url = request.url
 
     @property
     def settings(self) -> Settings:
@@ -124,3 +113,13 @@ class Call:
             return self.body.decode()
         except UnicodeDecodeError as error:
             raise HttpError(400, "the request body is not UTF-8 text") from error
+
+
+def _query_texts(query: str) -> dict[str, list[str]]:
+    """Texts of a query string by parameter name; 400 when there are absurdly many."""
+    if not query:
+        return {}
+    try:
+        return parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise HttpError(400, f"the query has more than {_MAX_FIELDS} parameters") from error

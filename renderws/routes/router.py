@@ -37,7 +37,8 @@ class Route:
 
     The path begins with one of the letters of `PREFIXES` or with "/" for what lies outside them.
     `changes` says whether the operation alters the store; by default every method but GET does.
-    `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack.
+    `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack;
+    `consistent` operations that change nothing read the store as it is at one moment.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Route:
     changes: bool | None = None
     pixels: bool = False
     cached: bool = False
+    consistent: bool = True
     body: str | None = None
 
     @property

@@ -259,7 +259,8 @@ def compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        raise HttpError(400, f"'{pattern}' is not a usable regular expression: {error}") from error
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise HttpError(400, f"'{pattern}' is not a regular expression: {reason}") from error
 
 
 def put_tile_specs_with_ids(call: Call) -> Answer:
@@ -319,7 +320,7 @@ def routes() -> tuple[Route, ...]:
         Route(29, "DELETE", "S/z/{z}", delete_z),
         Route(30, "PUT", "S/state/{state}", put_state, converters=name),
         Route(31, "GET", "S/bounds", get_bounds),
-        Route(32, "GET", "S/tileIds", get_tile_ids, ids),
+        Route(32, "GET", "S/tileIds", get_tile_ids, ids, consistent=False),
         Route(
             33,
             "PUT",

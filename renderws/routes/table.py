@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderws.routes import deployment, layers, resolved, stacks
+from renderws.routes import coordinates, deployment, layers, layouts, matches, resolved, stacks
 from renderws.routes.router import Route
 
 
@@ -10,7 +10,10 @@ def routes() -> tuple[Route, ...]:
     """Every operation of the service, in the order of the contract."""
     return (
         *stacks.routes(),
+        *layouts.routes(),
         *layers.routes(),
         *resolved.routes(),
+        *coordinates.routes(),
+        *matches.routes(),
         *deployment.routes(),
     )

@@ -1,0 +1,286 @@
+"""Coordinates: operations 108 to 118 of the contract (sections 1.10 and 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from renderws.cleaning import parse
+from renderws.documents import Tile
+from renderws.routes.answers import Answer, HttpError, json_answer, json_stream
+from renderws.routes.call import Call
+from renderws.routes.flattening import flat_tiles, flatten_tile
+from renderws.routes.layers import require_tiles
+from renderws.routes.router import Route
+from renderws.routes.stacks import stack_text
+from renderws.routes.values import Parameter, double
+from renderws.saving import completed_tile
+from renderws.store.protocol import Invalid, StackId
+
+if TYPE_CHECKING:
+    from renderws.mapping import Points
+
+Json = dict[str, Any]
+
+_ECHO = ("tileId", "local", "world", "error")
+
+
+def put_tile_ids(call: Call) -> Answer:
+    """For each world point the tiles whose box contains it."""
+    elements = _elements(call)
+    stack, z = call.stack, call.path.get("z")
+    least = 2 if z is not None else 3
+    for element in elements:
+        problem = _problem(element, "world", least)
+        if problem:
+            raise Invalid(f"{problem}: {orjson.dumps(_echo(element)).decode()}")
+    answers: list[list[Json]] = [[] for _ in elements]
+    for rows, at_z in _by_z(elements, z):
+        _name_tiles(call, stack, at_z, rows, elements, answers)
+    return json_stream(
+        orjson.dumps(found or [_echo(element)])
+        for found, element in zip(answers, elements, strict=True)
+    )
+
+
+def _name_tiles(
+    call: Call,
+    stack: StackId,
+    z: float,
+    rows: list[int],
+    elements: list[Json],
+    answers: list[list[Json]],
+) -> None:
+    from renderws.mapping import candidates
+
+    near = candidates(call.store, stack, z, _points(elements, rows, "world"))
+    for tile_id, inside in zip(near.tile_ids, near.rows, strict=True):
+        for index in inside.tolist():
+            row = rows[index]
+            answers[row].append({**_echo(elements[row]), "tileId": tile_id})
+
+
+def put_spec_to_world(call: Call) -> Answer:
+    """World point of a local point of the tile in the body."""
+    from renderws.mapping import to_world
+
+    tile = _body_tile(call)
+    return _place(tile, to_world(tile, _path_point(call)))
+
+
+def put_spec_to_local(call: Call) -> Answer:
+    """Local point, in the tile of the body, of a world point."""
+    from renderapi.rendering.inverse import world_to_local
+
+    tile = _body_tile(call)
+    if call.query["meshCellSize"] is not None:
+        tile["meshCellSize"] = call.query["meshCellSize"]
+    local = world_to_local(tile, _path_point(call))
+    if np.isnan(local).any():
+        x, y = call.path["x"], call.path["y"]
+        raise Invalid(f"world point ({x}, {y}) is not in tile '{tile.get('tileId')}'")
+    return _place(tile, local)
+
+
+def _body_tile(call: Call) -> Json:
+    tile = parse(call.body, Tile, "the tile specification")
+    if tile is None:
+        raise HttpError(400, "the request body must hold a tile specification")
+    try:
+        return flatten_tile(completed_tile("", tile), {})
+    except HttpError as error:
+        raise HttpError(400, str(error)) from error
+
+
+def _path_point(call: Call) -> Points:
+    return np.array([[call.path["x"], call.path["y"]]])
+
+
+def _place(tile: Json, points: Points) -> Answer:
+    z = tile.get("z")
+    return json_answer([*points[0].tolist(), *([] if z is None else [z])])
+
+
+def get_to_world(call: Call) -> Answer:
+    """World point of a local point of a tile."""
+    stack, tile_id = call.stack, call.path["tileId"]
+    (tile,) = flat_tiles(call.store, stack, [call.store.tile(stack, tile_id)])
+    return json_answer(_world_entry(tile, _path_point(call)))
+
+
+def _world_entry(tile: Json, local: Points) -> Json:
+    from renderws.mapping import to_world
+
+    x, y = to_world(tile, local)[0].tolist()
+    z = tile.get("z")
+    return {"tileId": tile["tileId"], "world": [x, y] if z is None else [x, y, z]}
+
+
+def put_to_world(call: Call) -> Answer:
+    """World points of local points; failures carry an error. The z of the path plays no part."""
+    from renderws.mapping import local_to_world
+
+    elements = _elements(call)
+    stack = call.stack
+    answers: list[Json] = [{}] * len(elements)
+    rows = []
+    for row, element in enumerate(elements):
+        problem = _id_problem(element) or _problem(element, "local", 2)
+        if problem:
+            answers[row] = {**_echo(element), "error": problem}
+        else:
+            rows.append(row)
+    ids = [elements[row]["tileId"] for row in rows]
+    points = _points(elements, rows, "local")
+    world, zs, missing = local_to_world(call.store, stack, ids, points)
+    for row, tile_id, place, z in zip(rows, ids, world.tolist(), zs, strict=True):
+        if tile_id in missing:
+            problem = f"tile '{tile_id}' is not in {stack_text(stack)}"
+            answers[row] = {**_echo(elements[row]), "error": problem}
+        else:
+            answers[row] = {"tileId": tile_id, "world": place if z is None else [*place, z]}
+    return json_answer(answers)
+
+
+def get_to_local(call: Call) -> Answer:
+    """The tiles that a world point lies in, and its place in each."""
+    return json_answer(_to_local(call))
+
+
+def _to_local(call: Call) -> list[Json]:
+    from renderws.mapping import to_local
+
+    stack, z = call.stack, call.path["z"]
+    found, tried = to_local(call.store, stack, z, _path_point(call))
+    if not tried[0]:
+        require_tiles(call, stack)
+    if not found[0]:
+        raise Invalid(_not_found(stack, (call.path["x"], call.path["y"], z), tried[0]))
+    return found[0]
+
+
+def _not_found(stack: StackId, point: Sequence[float], tried: list[str]) -> str:
+    where = ", ".join(f"{value:g}" for value in point)
+    if not tried:
+        return f"{stack_text(stack)} has no tile at world point ({where})"
+    return f"world point ({where}) is in the box of, but not inside: {', '.join(tried)}"
+
+
+def get_mapped(call: Call) -> Answer:
+    """World point, in another stack, of what is seen at a world point of this one."""
+    visible = _to_local(call)[-1]
+    target = call.stack_named(call.path["toStack"], call.query["toProject"], call.query["toOwner"])
+    record = call.store.tile(target, visible["tileId"])
+    (tile,) = flat_tiles(call.store, target, [record])
+    return json_answer(_world_entry(tile, np.array([visible["local"][:2]])))
+
+
+def put_to_local(call: Call) -> Answer:
+    """For each world point the tiles it lies in; failures carry an error."""
+    from renderws.mapping import to_local
+
+    elements = _elements(call)
+    stack, z = call.stack, call.path.get("z")
+    answers: list[list[Json]] = [[] for _ in elements]
+    least = 2 if z is not None else 3
+    for element, answer in zip(elements, answers, strict=True):
+        problem = _problem(element, "world", least)
+        if problem:
+            answer.append({**_echo(element), "error": problem})
+    sound = [row for row, answer in enumerate(answers) if not answer]
+    for rows, at_z in _by_z(elements, z, sound):
+        points = _points(elements, rows, "world")
+        found, tried = to_local(call.store, stack, at_z, points)
+        for row, entries, ids, point in zip(rows, found, tried, points.tolist(), strict=True):
+            if not entries:
+                problem = _not_found(stack, (*point, at_z), ids)
+                entries = [{**_echo(elements[row]), "error": problem}]
+            answers[row] = entries
+    return json_answer(answers)
+
+
+def _elements(call: Call) -> list[Json]:
+    elements = call.json_list("coordinates")
+    if not all(isinstance(element, dict) for element in elements):
+        raise HttpError(400, "the request body must be a list of coordinates, objects each")
+    return elements
+
+
+def _echo(element: Json) -> Json:
+    """The known properties of an input element."""
+    echo = {key: element[key] for key in _ECHO if element.get(key) is not None}
+    return {**echo, "visible": True} if element.get("visible") is True else echo
+
+
+def _id_problem(element: Json) -> str | None:
+    return None if isinstance(element.get("tileId"), str) else "tileId is missing"
+
+
+def _problem(element: Json, key: str, least: int) -> str | None:
+    """What is wrong with the point of an element, None when nothing is."""
+    values = element.get(key)
+    if values is None:
+        return f"{key} values are missing"
+    if not isinstance(values, list) or len(values) < least:
+        names = "both x and y" if least == 2 else "x, y, and z"
+        return f"{key} values must include {names}"
+    for value in values[:least]:
+        if type(value) not in (float, int) or not math.isfinite(value):
+            return f"{key} values must be numbers"
+    return None
+
+
+def _points(elements: list[Json], rows: Sequence[int], key: str) -> Points:
+    points = [elements[row][key][:2] for row in rows]
+    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _by_z(
+    elements: list[Json], z: float | None, rows: list[int] | None = None
+) -> list[tuple[list[int], float]]:
+    """Rows of the elements by z: of the path where it has one, else each element's own."""
+    rows = list(range(len(elements))) if rows is None else rows
+    if z is not None:
+        return [(rows, z)] if rows else []
+    groups: dict[float, list[int]] = {}
+    for row in rows:
+        groups.setdefault(float(elements[row]["world"][2]), []).append(row)
+    return [(group, at_z) for at_z, group in groups.items()]
+
+
+def routes() -> tuple[Route, ...]:
+    """Operations 108 to 118."""
+    to_stack = (Parameter("toOwner"), Parameter("toProject"))
+    local, world = "local-to-world-coordinates", "world-to-local-coordinates"
+    mapped = "S/z/{z}/world-coordinates/{x},{y}/mapped-to-stack/{toStack}"
+
+    def reading(number: int, path: str, handler: Callable[[Call], Answer]) -> Route:
+        return Route(number, "PUT", path, handler, changes=False, body="[TileCoordinates]")
+
+    return (
+        reading(108, "S/z/{z}/tileIdsForCoordinates", put_tile_ids),
+        reading(109, "S/tileIdsForCoordinates", put_tile_ids),
+        Route(
+            110, "PUT", f"O/{local}/{{x}},{{y}}", put_spec_to_world, changes=False, body="TileSpec"
+        ),
+        Route(
+            111,
+            "PUT",
+            f"O/{world}/{{x}},{{y}}",
+            put_spec_to_local,
+            (Parameter("meshCellSize", double),),
+            changes=False,
+            body="TileSpec",
+        ),
+        Route(112, "GET", f"S/tile/{{tileId}}/{local}/{{x}},{{y}}", get_to_world),
+        reading(113, f"S/{local}", put_to_world),
+        reading(114, f"S/z/{{z}}/{local}", put_to_world),
+        Route(115, "GET", f"S/z/{{z}}/{world}/{{x}},{{y}}", get_to_local),
+        Route(116, "GET", mapped, get_mapped, to_stack),
+        reading(117, f"S/{world}", put_to_local),
+        reading(118, f"S/z/{{z}}/{world}", put_to_local),
+    )

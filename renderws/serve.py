@@ -1,0 +1,217 @@
+"""The service on a socket: addresses, permissions, start and stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from starlette.applications import Starlette
+
+from renderapi.errors import RenderError
+from renderws.app import create_app
+from renderws.settings import Settings
+
+WORKER_VARIABLE = "RENDERWS_WORKER"
+GRACE_SECONDS = 30
+
+Announce = Callable[[str], Any]
+
+
+def serve(
+    store_path: str | os.PathLike[str],
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    image_roots: Iterable[str | os.PathLike[str]] = (),
+    token: str | None = None,
+    insecure: bool = False,
+    read_only: bool = False,
+    allow_origins: Iterable[str] = (),
+    allowed_hosts: Iterable[str] = (),
+    threads: int | None = None,
+    workers: int = 1,
+    announce: Announce = print,
+    **limits: Any,
+) -> None:
+    """Serve a store until the process is told to stop (SIGINT, SIGTERM); running requests finish.
+
+    Parameters
+    ----------
+    store_path
+        The store file; made when there is none.
+    host, port
+        Address to listen at; port 0 picks a free one. Addresses that other machines can reach are
+        refused without a token unless `insecure`.
+    image_roots
+        Folders below which image files may be opened; by default the working directory.
+    token
+        Secret that every request must carry.
+    read_only
+        Refuse everything that changes the store.
+    allow_origins
+        Origins of web pages, beside our own, that may change things.
+    allowed_hosts
+        Hosts from which http(s) images may be read; by default none.
+    threads
+        Threads for requests.
+    workers
+        Processes that share the address and the store.
+    announce
+        Called with the lines that say where the service is and who can reach it.
+    **limits
+        Further fields of `renderws.settings.Settings`.
+
+    Raises
+    ------
+    RenderError
+        For an address that may not be used, or that is taken.
+    """
+    settings = served_settings(
+        host=host,
+        image_roots=image_roots,
+        token=token,
+        insecure=insecure,
+        read_only=read_only,
+        allow_origins=allow_origins,
+        allowed_hosts=allowed_hosts,
+        threads=threads,
+        **limits,
+    )
+    open_store(store_path).close()
+    listener = _listen(host, port)
+    with listener:
+        for line in start_lines(listener, store_path, settings):
+            announce(line)
+        if workers > 1:
+            _run_workers(store_path, settings, listener, workers)
+        else:
+            app = create_app(open_store(store_path), settings)
+            uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+def served_settings(
+    host: str,
+    image_roots: Iterable[str | os.PathLike[str]] = (),
+    token: str | None = None,
+    insecure: bool = False,
+    allow_origins: Iterable[str] = (),
+    allowed_hosts: Iterable[str] = (),
+    threads: int | None = None,
+    **fields: Any,
+) -> Settings:
+    """Settings of a service that listens at `host`; `RenderError` when that would be unsafe."""
+    if not is_loopback(host) and token is None and not insecure:
+        raise RenderError(
+            f"{host} can be reached from other machines: give --token (the client reads"
+            " RENDER_TOKEN), or --insecure to let everybody in"
+        )
+    roots = tuple(Path(root).resolve() for root in image_roots) or (Path.cwd(),)
+    missing = [str(root) for root in roots if not root.is_dir()]
+    if missing:
+        raise RenderError(f"image root {', '.join(missing)} is not a folder")
+    names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+    if threads is not None:
+        fields["threads"] = threads
+    try:
+        return Settings(
+            image_roots=roots,
+            allowed_hosts=tuple(allowed_hosts),
+            host_names=tuple(sorted(names)),
+            token=token,
+            allow_origins=tuple(allow_origins),
+            check_origin=True,
+            **fields,
+        )
+    except TypeError as error:
+        raise RenderError(f"no such setting of the service: {error}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def open_store(store_path: str | os.PathLike[str]) -> Any:
+    """The store of a file, made when there is none."""
+    from renderws.store.sqlite import SqliteStore
+
+    return SqliteStore(Path(store_path))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise RenderError(f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def start_lines(
+    listener: socket.socket, store_path: str | os.PathLike[str], settings: Settings
+) -> list[str]:
+    """What a user should know at the start: address, store, folders, and who can connect."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    roots = ", ".join(str(root) for root in settings.image_roots or ())
+    lines = [
+        f"render web service on http://{shown}:{port}/ with {Path(store_path).resolve()}",
+        f"images are read below {roots}",
+    ]
+    if settings.token is None:
+        who = "other users of this machine" if is_loopback(host) else "everybody in the network"
+        lines.append(f"{who} can connect too, unless --token is given")
+    return lines
+
+
+def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **options,
+    )
+
+
+def _run_workers(
+    store_path: str | os.PathLike[str], settings: Settings, listener: socket.socket, workers: int
+) -> None:
+    """Run several processes on one listening socket; they find their task in the environment."""
+    from uvicorn.supervisors import Multiprocess
+
+    task = {"store": os.path.abspath(os.fspath(store_path)), "settings": asdict(settings)}
+    os.environ[WORKER_VARIABLE] = orjson.dumps(task, default=str).decode()
+    try:
+        config = _config("renderws.serve:worker_app", factory=True, workers=workers)
+        server = uvicorn.Server(config)
+        Multiprocess(config, target=server.run, sockets=[listener]).run()
+    finally:
+        del os.environ[WORKER_VARIABLE]
+
+
+def worker_app() -> Starlette:
+    """Application of one of several processes, as its parent described it in the environment."""
+    task = orjson.loads(os.environ[WORKER_VARIABLE])
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in task["settings"].items()
+    }
+    fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
+    return create_app(open_store(task["store"]), Settings(**fields))
