@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
 from renderapps.dataimport.acquired_image import AcquiredImage, listed, natural_key
+from renderapps.dataimport.image_headers import ImageHeader
 from renderapps.dataimport.placement import PlacedImage
 from renderapps.module.errors import RenderModuleException
 
@@ -30,14 +31,6 @@ SAMPLED_FILES = 8
 
 Range = tuple[float, float]
 Key = tuple[Any, ...]
-
-
-class ImageHeader(NamedTuple):
-    """Width, height and pixel type of an image file."""
-
-    width: int
-    height: int
-    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def channel_order(
 def group_positions(
     placed: Sequence[PlacedImage], channels: Sequence[str | None]
 ) -> list[TilePosition]:
-    """One entry for each stop of the stage, ordered by section, row and column (or as listed).
+    """One entry for each stop of the stage, in the order in which they are listed.
 
     Images belong together when section, row and column are equal, or, where rows and columns are
     not known, when section and position are. A stop may lack a channel: see `lacking_channels`.

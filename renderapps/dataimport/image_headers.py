@@ -1,0 +1,71 @@
+"""Size and pixel type of many image files, from their headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from renderapi.errors import ImageError
+from renderapps.dataimport.acquired_image import listed
+
+THREADS = 8
+
+
+class ImageHeader(NamedTuple):
+    """Width, height and pixel type of an image file."""
+
+    width: int
+    height: int
+    dtype: np.dtype[Any]
+
+
+def read_headers(files: Sequence[Path]) -> tuple[dict[Path, ImageHeader], dict[Path, str]]:
+    """Headers of the files, and the reason for each that cannot be read."""
+    headers: dict[Path, ImageHeader] = {}
+    unreadable: dict[Path, str] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for file, header in zip(files, pool.map(_header_or_reason, files), strict=True):
+            if isinstance(header, str):
+                unreadable[file] = header
+            else:
+                headers[file] = header
+    return headers, unreadable
+
+
+def _header_or_reason(file: Path) -> ImageHeader | str:
+    from renderapi.rendering.sources import image_size_and_dtype
+
+    if not file.exists():
+        return "no such file"
+    try:
+        return ImageHeader(*image_size_and_dtype(file))
+    except ImageError as error:
+        return str(error)
+
+
+def unreadable_text(unreadable: dict[Path, str], total: int) -> str:
+    """One line that names the files which cannot be imported, and why."""
+    entries = listed(f"{file} ({reason})" for file, reason in unreadable.items())
+    return (
+        f"{len(unreadable)} of {total} files cannot be imported: {entries}; "
+        "correct the positions, or give skip_missing to leave them out"
+    )
+
+
+def image_size(file: Path) -> tuple[int, int]:
+    """(width, height) of an image file, from its header."""
+    from renderapi.rendering.sources import image_size_and_dtype
+
+    width, height, _ = image_size_and_dtype(file)
+    return width, height
+
+
+def pixels(file: Path) -> np.ndarray:
+    """Pixels of an image file."""
+    from renderapi.rendering.sources import read_image
+
+    return read_image(str(file))
