@@ -5,7 +5,8 @@ A tile that is stored in that form already is passed on byte for byte; only the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from renderws.routes.call import Call
 
 Json = dict[str, Any]
+
+_REFERENCE = re.compile(
+    rb'\{(?:"type":"ref","refId":"([^"\\]+)"|"refId":"([^"\\]+)","type":"ref")\}'
+)
 
 
 def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
@@ -49,13 +54,58 @@ def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> l
 
 
 def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
-    tiles = {r.tile_id: orjson.loads(r.document) for r in records if not r.flat}
+    """Flattened JSON of tiles, by exchanging the text of references where a tile holds no more."""
+    plain: dict[bytes, bytes] = {}
+    ids = {i for r in records if not r.flat for i in _plain_references(r.document)}
+    if ids:
+        plain = _texts(store.transforms(stack, sorted(ids)))
+    rest = [r for r in records if not (r.flat or _is_plain(r.document, plain))]
+    tiles = {r.tile_id: orjson.loads(r.document) for r in rest}
     lookup = shared_transforms(store, stack, tiles.values())
     for record in records:
         if record.flat:
             yield record.document
-        else:
+        elif record.tile_id in tiles:
             yield orjson.dumps(flatten_tile(tiles[record.tile_id], lookup))
+        else:
+            yield _REFERENCE.sub(lambda match: plain[match[1] or match[2]], record.document)
+
+
+def _plain_references(document: bytes) -> list[str]:
+    """Ids in the references of a stored tile, as far as they are written without escapes."""
+    return [(first or second).decode() for first, second in _REFERENCE.findall(document)]
+
+
+def _is_plain(document: bytes, texts: Mapping[bytes, bytes]) -> bool:
+    """Whether exchanging the text of its references for `texts` flattens a stored tile.
+
+    Not where labels are handed down, lists are nested, or references hold more than an id. The
+    patterns are found in structure only, never inside a text: quotes there are escaped.
+    """
+    if b'"metaData"' in document or b'"interpolated"' in document:
+        return False
+    if document.count(b'"type":"list"') != 1:
+        return False
+    found = _REFERENCE.findall(document)
+    return document.count(b'"type":"ref"') == len(found) and all(
+        (first or second) in texts for first, second in found
+    )
+
+
+def _texts(stored: Mapping[str, bytes]) -> dict[bytes, bytes]:
+    """For each shared transform that flattens to something, its leaves as JSON, comma separated."""
+    from renderapi.transform.specs import flatten
+
+    lookup = {key: orjson.loads(document) for key, document in stored.items()}
+    texts = {}
+    for key in lookup:
+        try:
+            leaves = flatten({"type": "ref", "refId": key}, lookup)
+        except RenderError:
+            continue
+        if leaves:
+            texts[key.encode()] = b",".join(map(orjson.dumps, leaves))
+    return texts
 
 
 def shared_transforms(store: Store, stack: StackId, tiles: Iterable[Json]) -> dict[str, Json]:
