@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from renderapps.module.errors import RenderModuleException
@@ -111,7 +111,16 @@ def _start_worker(function: Callable[[Any], Any], level: int) -> None:
 
 def _work(item: Any) -> Any:
     assert _function is not None
-    return attempt(_function, item)
+    return _without_item(attempt(_function, item))
+
+
+def _without_item(result: Any) -> Any:
+    """A failure need not carry its item back: the other side has it."""
+    return replace(result, item=None) if isinstance(result, TaskFailure) else result
+
+
+def _with_item(result: Any, item: Any) -> Any:
+    return replace(result, item=item) if isinstance(result, TaskFailure) else result
 
 
 def _ready() -> bool:
@@ -172,7 +181,7 @@ def _submit(pool: ProcessPoolExecutor, work: list[Any], waiting: deque[int], ind
 
 def _result(future: Future[Any], item: Any) -> Any:
     try:
-        return future.result()
+        return _with_item(future.result(), item)
     except BrokenProcessPool:
         raise
     except Exception as error:  # the item or its result cannot be pickled
@@ -224,7 +233,7 @@ def _on_cluster(
             f"no Dask scheduler answers at {address}: {one_line(error)}"
         ) from error
     results: list[Any] = [None] * len(work)
-    with client:
+    with client, client.as_current():
         futures = {
             client.submit(attempt, function, item, pure=False): i for i, item in enumerate(work)
         }

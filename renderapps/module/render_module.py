@@ -49,7 +49,7 @@ class RenderClientParameters(DefaultSchema):
         validate=Range(1, 65535),
         metadata={
             "description": "its port; none for local",
-            "default_text": "$RENDER_PORT, else that of the host's scheme",
+            "default_text": "$RENDER_PORT",
         },
     )
     owner = Str(
@@ -92,6 +92,12 @@ class RenderClientParameters(DefaultSchema):
                     continue
                 filled[name] = os.environ[variable]
         return filled
+
+    @validates_schema
+    def server_has_port(self, data: dict[str, Any], **_: Any) -> None:
+        """A service elsewhere is found by its port."""
+        if not is_local(data["host"]) and data["port"] is None:
+            raise ValidationError("missing: give --render.port or set RENDER_PORT", "port")
 
     @validates_schema
     def store_is_local(self, data: dict[str, Any], **_: Any) -> None:
@@ -263,6 +269,6 @@ def _tell(name: str, lines: list[str], status: int) -> int:
 
 
 def connect(parameters: Mapping[str, Any]) -> renderapi.Render:
-    """Connection that the `render` group describes; for local without port and scripts' memory."""
+    """Connection that the `render` group describes; nothing is asked on the terminal."""
     given = {name: value for name, value in parameters.items() if value is not None}
-    return renderapi.connect(**given)
+    return renderapi.connect(**given, web_only="client_scripts" not in given)

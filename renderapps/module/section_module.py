@@ -58,9 +58,14 @@ class SectionModule(RenderModule):
         self.output(report | self.finish(sections))
         self.raise_failures(failed, len(zs))
 
+    @property
+    def z_stack(self) -> str:
+        """Name of the stack whose z values are worked through."""
+        return self.args[self.stack]
+
     def available_zs(self) -> list[float]:
         """The z values that there are, ascending."""
-        return stack_zs(self.render, self.args[self.stack])
+        return stack_zs(self.render, self.z_stack)
 
     def select_zs(self) -> list[float]:
         """The z values that `zs`, `minZ` and `maxZ` select."""
@@ -69,7 +74,7 @@ class SectionModule(RenderModule):
             self.args["zs"],
             self.args["minZ"],
             self.args["maxZ"],
-            f"stack {self.args[self.stack]}",
+            f"stack {self.z_stack}",
         )
 
     def map_sections(

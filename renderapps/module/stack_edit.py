@@ -13,7 +13,7 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapps.module.errors import ParameterError, RenderModuleException
-from renderapps.module.section_module import SectionModule, SectionParameters, stack_zs
+from renderapps.module.section_module import SectionModule, SectionParameters
 from renderapps.module.stack_target import EXISTING, StackTarget, write_section
 
 if TYPE_CHECKING:
@@ -62,12 +62,20 @@ class StackEditModule(SectionModule):
     inputs : tuple of str
         Names of the parameters that hold the input stacks (a list of stacks counts as that many).
     output : str
-        Name of the parameter that holds the output stack.
+        Name of the parameter that holds the output stack. It is kept as `output_role`, since
+        `self.output(...)` writes the report.
     """
 
     default_schema = StackEditParameters
     inputs: tuple[str, ...] = ("input_stack",)
-    output = "output_stack"
+    output_role = "output_stack"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Take a subclass's `output = "parameter"` as the role it names."""
+        super().__init_subclass__(**kwargs)
+        if isinstance(role := cls.__dict__.get("output"), str):
+            cls.output_role = role
+            del cls.output
 
     def __init__(
         self,
@@ -112,32 +120,36 @@ class StackEditModule(SectionModule):
     @property
     def output_stack(self) -> str:
         """Name of the output stack; with in_place the first input when none is given."""
-        return self.args.get(self.output) or self.input_stacks[0]
+        return self.args.get(self.output_role) or self.input_stacks[0]
 
     @property
     def in_place(self) -> bool:
         """Whether the output takes the place of an input."""
-        return self.output in self.inputs or self.args["in_place"]
+        return self.output_role in self.inputs or self.args["in_place"]
 
     def role_problems(self) -> list[str]:
         """Lines for input and output stacks that do not go together."""
-        given = self.args.get(self.output)
+        given = self.args.get(self.output_role)
         if self.in_place:
             if given and given not in self.input_stacks:
                 return [
-                    f"in_place: {self.output} {given} is none of the inputs; name one, or neither"
+                    f"in_place: {self.output_role} {given} is none of the inputs; "
+                    "name one, or neither"
                 ]
             if self.args["existing"] != EXISTING[0]:
                 return ["existing: is for an output that is not an input"]
         elif not given:
-            return [f"{self.output}: missing; name a stack, or give in_place"]
+            return [f"{self.output_role}: missing; name a stack, or give in_place"]
         elif given in self.input_stacks:
-            return [f"{self.output}: {given} is also an input; name another one, or give in_place"]
+            return [
+                f"{self.output_role}: {given} is also an input; name another one, or give in_place"
+            ]
         return []
 
-    def available_zs(self) -> list[float]:
-        """The z values of the first input."""
-        return stack_zs(self.render, self.input_stacks[0])
+    @property
+    def z_stack(self) -> str:
+        """The first input."""
+        return self.input_stacks[0]
 
     def run(self) -> None:
         """Edit the sections into the output stack, report, and fail if a section failed."""

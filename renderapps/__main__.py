@@ -1,0 +1,82 @@
+"""The command line of the suite: `renderapps list`, `describe`, `run`, `serve`, `demo`, ..."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from renderapps.commands.catalogue import UnknownModule
+
+PASS_ON = ("run", "demo")  # verbs whose words are read elsewhere
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a verb and exit with its status: 0 success, 1 failure, 2 wrong usage."""
+    sys.exit(status(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Run a verb; failures are told on stderr, one line each."""
+    try:
+        if arguments and arguments[0] in PASS_ON:
+            return pass_on(arguments[0], arguments[1:])
+        options = parser().parse_args(arguments)
+        return options.run(options)
+    except UnknownModule as error:
+        return tell(str(error), 2)
+    except KeyboardInterrupt:
+        return tell("stopped by the keyboard", 130)
+    except BrokenPipeError:  # the reader of our output has gone, as `renderapps list | head` does
+        sys.stderr.close()
+        return 0
+    except ImportError as error:
+        return tell(f"{error}; `renderapps doctor` says what is wrong", 1)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        return tell(text or type(error).__name__, 1)
+
+
+def tell(text: str, code: int) -> int:
+    """Say why it failed, and give the exit status back."""
+    print(f"renderapps: error: {text}", file=sys.stderr)
+    return code
+
+
+def pass_on(verb: str, arguments: Sequence[str]) -> int:
+    """Run a verb that reads its own words."""
+    if verb == "run":
+        from renderapps.commands.modules import run_module
+
+        return run_module(arguments)
+    from renderapps.demo.__main__ import main as demo
+
+    return demo(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Parser of all verbs."""
+    from renderapps.commands.doctor import add_doctor
+    from renderapps.commands.modules import add_describe, add_list
+    from renderapps.commands.serve import add_serve
+    from renderapps.commands.store import add_store
+
+    result = argparse.ArgumentParser(
+        prog="renderapps",
+        description="From raw microscope tiles to aligned image volumes.",
+        allow_abbrev=False,
+    )
+    verbs = result.add_subparsers(title="verbs", metavar="VERB", required=True)
+    add_list(verbs)
+    add_describe(verbs)
+    verbs.add_parser("run", help="run a module: renderapps run MODULE --help")
+    add_serve(verbs)
+    verbs.add_parser("demo", help="simulate an acquisition and stitch it")
+    add_store(verbs)
+    add_doctor(verbs)
+    return result
+
+
+if __name__ == "__main__":
+    main()

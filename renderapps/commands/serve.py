@@ -1,0 +1,78 @@
+"""`renderapps serve`: the embedded render web service on a socket."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+
+def add_serve(verbs: Any) -> None:
+    """Add the verb `serve`."""
+    parser = verbs.add_parser(
+        "serve",
+        help="serve a store over HTTP, with its web pages",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path(os.environ.get("RENDER_STORE") or "render.db"),
+        help="store file; made when there is none",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0: any free one")
+    parser.add_argument(
+        "--image-root",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="folder below which images may be opened for clients; may be given several times "
+        "(default: the working folder)",
+    )
+    parser.add_argument("--token", help="secret that every request must carry (RENDER_TOKEN)")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="listen on another address than 127.0.0.1 without a token",
+    )
+    parser.add_argument(
+        "--read-only", action="store_true", help="refuse whatever changes the store"
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="URL",
+        help="origin of web pages that may change things; may be given several times",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        metavar="HOST",
+        help="host from which http(s) images may be read; may be given several times",
+    )
+    parser.add_argument("--threads", type=int, help="threads that serve requests")
+    parser.add_argument("--workers", type=int, default=1, help="processes that serve requests")
+    parser.set_defaults(run=run_serve)
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    from renderws.serve import serve
+
+    serve(
+        options.store,
+        host=options.host,
+        port=options.port,
+        image_roots=options.image_root or [Path.cwd()],
+        token=options.token or os.environ.get("RENDER_TOKEN"),
+        insecure=options.insecure,
+        read_only=options.read_only,
+        allow_origins=options.allow_origin or [],
+        allowed_hosts=options.allow_host or [],
+        workers=options.workers,
+        threads=options.threads,
+    )
+    return 0

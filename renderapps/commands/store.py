@@ -1,0 +1,105 @@
+"""`renderapps store`: look after a store file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from renderws.store.sqlite import SqliteStore
+
+Action = Callable[["SqliteStore", argparse.Namespace], int]
+
+
+def add_store(verbs: Any) -> None:
+    """Add the verb `store` and what it can do."""
+    parser = verbs.add_parser("store", help="look after a store file: check, compact, back up, ...")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add(actions, "info", info, "what is in it, and how large it is")
+    checking = _add(actions, "check", check, "look for damage; exit status 1 when there is some")
+    checking.add_argument("--quick", action="store_true", help="leave out the tile documents")
+    _add(actions, "compact", compact, "remove what was deleted and give the space back")
+    saving = _add(actions, "backup", backup, "copy it to a new file, also while it is served")
+    saving.add_argument("path", type=Path, help="file to make")
+    restoring = _add(
+        actions, "undelete", undelete, "bring a deleted stack back; without a name: list them"
+    )
+    restoring.add_argument("stack", nargs="?", help="name of the stack")
+    restoring.add_argument("--owner", default=os.environ.get("RENDER_OWNER"))
+    restoring.add_argument("--project", default=os.environ.get("RENDER_PROJECT"))
+
+
+def _add(actions: Any, name: str, action: Action, text: str) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path(os.environ.get("RENDER_STORE") or "render.db"),
+        help="store file (default: RENDER_STORE, else render.db)",
+    )
+    parser.set_defaults(run=_on_store, action=action)
+    return parser
+
+
+def _on_store(options: argparse.Namespace) -> int:
+    from renderws.store.sqlite import SqliteStore
+
+    with closing(SqliteStore(options.store, create=False)) as store:
+        return options.action(store, options)
+
+
+def info(store: SqliteStore, options: argparse.Namespace) -> int:
+    """Print what the store says about itself."""
+    for name, value in store.info().items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def check(store: SqliteStore, options: argparse.Namespace) -> int:
+    """Print the problems of the file, one a line; 1 when there are any."""
+    problems = store.check(documents=not options.quick)
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} problems: copy what is needed from a backup")
+        return 1
+    print(f"{store.path} is sound")
+    return 0
+
+
+def compact(store: SqliteStore, options: argparse.Namespace) -> int:
+    """Give space back, and print how much."""
+    before = store.info()
+    store.compact()
+    after = store.info()
+    freed = before["bytes"] + before["walBytes"] - after["bytes"] - after["walBytes"]
+    print(f"{store.path} is {freed / 1e6:.1f} MB smaller; deleted stacks are gone for good")
+    return 0
+
+
+def backup(store: SqliteStore, options: argparse.Namespace) -> int:
+    """Copy the store."""
+    store.backup(options.path)
+    print(f"{store.path} copied to {options.path}")
+    return 0
+
+
+def undelete(store: SqliteStore, options: argparse.Namespace) -> int:
+    """Bring a stack back, or list those that can be."""
+    from renderws.store.protocol import StackId
+
+    if options.stack is None:
+        for dropped in store.dropped_stacks():
+            owner, project, stack = dropped.stack
+            name = f"{stack} (owner {owner}, project {project})"
+            print(f"{dropped.dropped}  {name}: {dropped.tile_count} tiles, was {dropped.state}")
+        return 0
+    if not options.owner or not options.project:
+        raise ValueError("give --owner and --project of the stack")
+    store.undelete_stack(StackId(options.owner, options.project, options.stack))
+    print(f"stack {options.stack} of owner {options.owner}, project {options.project} is back")
+    return 0

@@ -1,0 +1,97 @@
+"""Checks of files and folders, and the order in which parameters are shown."""
+
+import os
+import stat
+
+import pytest
+from argschema import ArgSchema
+from argschema.fields import InputDir, InputFile, List, OutputDir, OutputFile, Str
+from marshmallow import ValidationError
+from marshmallow.validate import Length
+
+from renderapps.module.fields import ordered_fields, prepare
+from renderapps.module.validation import validate_example
+
+
+class Paths(ArgSchema):
+    input_file = InputFile(validate=Length(max=200))
+    files = List(InputFile())
+    input_folder = InputDir()
+    output_file = OutputFile()
+    output_folder = OutputDir()
+    shared_folder = OutputDir(mode=0o750)
+
+
+def messages(**data):
+    with pytest.raises(ValidationError) as caught:
+        prepare(Paths()).load(data)
+    return caught.value.messages
+
+
+def test_paths_that_are_there_are_accepted(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("a")
+    data = {
+        "input_file": str(file),
+        "files": [str(file)],
+        "input_folder": str(tmp_path),
+        "output_file": str(tmp_path / "b.txt"),
+        "output_folder": str(tmp_path / "new" / "folder"),
+        "shared_folder": str(tmp_path / "shared"),
+    }
+    loaded = prepare(Paths()).load(dict(data))
+    assert {name: loaded[name] for name in data} == data
+    assert (tmp_path / "new" / "folder").is_dir()
+    assert stat.S_IMODE(os.stat(tmp_path / "shared").st_mode) == 0o750
+    assert not (tmp_path / "b.txt").exists()
+
+
+def test_paths_that_are_wrong_are_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    told = messages(
+        input_file=str(tmp_path),
+        files=[str(tmp_path / "none")],
+        input_folder=str(tmp_path / "file"),
+        output_file=str(tmp_path / "none" / "file"),
+        output_folder=str(tmp_path / "file" / "below"),
+    )
+    assert told["input_file"] == ["not a file"]
+    assert told["files"] == {0: ["no such file"]}
+    assert told["input_folder"] == ["not a folder"]
+    assert told["output_file"] == [f"its folder {tmp_path / 'none'} does not exist"]
+    assert told["output_folder"] == ["cannot be made: Not a directory"]
+    assert messages(input_folder=str(tmp_path / "none")) == {"input_folder": ["no such folder"]}
+    assert messages(output_file=str(tmp_path)) == {"output_file": ["is a folder, not a file"]}
+
+
+def test_validators_of_a_file_field_still_run(tmp_path):
+    name = tmp_path / ("a" * 201)
+    name.write_text("")
+    assert messages(input_file=str(name)) == {"input_file": ["Longer than maximum length 200."]}
+
+
+def test_examples_need_no_files_and_make_none(tmp_path):
+    absent = str(tmp_path / "absent" / "x")
+    data = {name: absent for name in ("input_file", "input_folder", "output_file", "output_folder")}
+    assert validate_example(Paths, data | {"files": [absent]}) == []
+    assert list(tmp_path.iterdir()) == []
+    assert validate_example(Paths, {"input_file": 3, "unknown": 1}) == [
+        "input_file: not a valid string (got 3)",
+        "unknown: unknown parameter",
+    ]
+
+
+def test_the_checks_of_one_instance_do_not_leak_into_another():
+    prepare(Paths(), check_files=False)
+    with pytest.raises(ValidationError):
+        prepare(Paths()).load({"input_file": "/no/such/file"})
+
+
+def test_parameters_of_the_most_derived_class_come_first():
+    class Derived(Paths):
+        mine = Str()
+
+    names = [name for name, _ in ordered_fields(Derived())]
+    assert names[:2] == ["mine", "input_file"]
+    assert names[-3:] == ["input_json", "output_json", "log_level"]
+    assert len(names) == len(set(names)) == 10

@@ -1,0 +1,122 @@
+"""Items in order, failures recorded, workers that die reported."""
+
+import os
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from renderapps.module import RenderModuleException, TaskFailure, map_tasks
+from renderapps.module.parallel import cpu_count, one_line
+
+
+def uneven(x):
+    """Odd things happen to some numbers; the others are squared, later ones faster."""
+    if x == 3:
+        raise ValueError("three\nis bad")
+    if x == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if x == 7:
+        return lambda: x
+    time.sleep(0.02 * (10 - x) / 10)
+    return x * x
+
+
+def process_and_threads(_):
+    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
+
+
+def add(a, b):
+    return a + b
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_results_come_in_the_order_of_the_items_with_failures_in_their_places(size):
+    results = map_tasks(uneven, [9, 3, 0, 1, 2], pool_size=size)
+    assert results[0] == 81
+    assert results[2:] == [0, 1, 4]
+    assert isinstance(results[1], TaskFailure)
+    assert results[1].item == 3
+    assert results[1].reason == "ValueError: three is bad"
+    assert "uneven" in results[1].details
+
+
+def test_a_worker_that_dies_costs_its_own_item_only():
+    results = map_tasks(uneven, range(10), pool_size=2)
+    failed = {i: r.reason for i, r in enumerate(results) if isinstance(r, TaskFailure)}
+    assert sorted(failed) == [3, 5, 7]
+    assert "died" in failed[5]
+    assert "pickle" in failed[7]
+    assert [results[i] for i in (0, 1, 2, 4, 6, 8, 9)] == [0, 1, 4, 16, 36, 64, 81]
+
+
+def test_several_processes_share_the_processors_and_the_environment_is_restored():
+    before = dict(os.environ)
+    results = map_tasks(process_and_threads, range(8), pool_size=2)
+    assert os.getpid() not in {pid for pid, _ in results}
+    expected = os.environ.get("OMP_NUM_THREADS", str(max(1, cpu_count() // 2)))
+    assert {threads for _, threads in results} == {expected}
+    assert dict(os.environ) == before
+
+
+def test_one_process_is_this_one():
+    assert map_tasks(process_and_threads, [0], pool_size=8)[0][0] == os.getpid()
+    assert map_tasks(partial(add, 1), range(3), pool_size=1) == [1, 2, 3]
+    assert map_tasks(abs, []) == []
+
+
+def test_progress_is_logged_where_there_is_no_terminal(caplog):
+    with caplog.at_level("INFO"):
+        map_tasks(abs, [1, 2], pool_size=1, progress="counting")
+    assert "counting: 2 of 2" in caplog.text
+
+
+def test_workers_that_cannot_start_are_an_error_not_a_hang(tmp_path):
+    import subprocess
+    import sys
+
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from renderapps.module import map_tasks\nprint(map_tasks(abs, [1, 2], pool_size=2))\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
+    assert "if __name__ == '__main__':" in run.stderr
+
+
+def test_tasks_run_on_a_dask_cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        results = map_tasks(
+            partial(divide, 12), [3, 0, 4], dask_scheduler=cluster.scheduler_address
+        )
+    assert results[0] == 4
+    assert results[2] == 3
+    assert results[1].item == 0
+    assert "ZeroDivisionError" in results[1].reason
+
+
+def divide(a, b):
+    return a // b
+
+
+def test_a_scheduler_that_does_not_answer_is_one_clear_line(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(RenderModuleException, match="no Dask scheduler answers at"),
+    ):
+        map_tasks(abs, [1], dask_scheduler="tcp://127.0.0.1:1")
+    assert distributed is not None
+
+
+def test_errors_are_one_line():
+    assert one_line(KeyError("a")) == "KeyError: 'a'"
+    assert one_line(ValueError()) == "ValueError"
+    assert one_line(RenderModuleException("a\n b")) == "a b"
+    assert "nowhere" in one_line(FileNotFoundError(2, "No such file", "nowhere"))
