@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from renderapi.errors import RenderError
+from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Transform, estimate_dstpts
+from renderapps.stitching.displacements import Placement
 from renderapps.stitching.solving import Link, Solution
 
 Json = dict[str, Any]
@@ -31,6 +33,17 @@ def world_centre(tile: TileSpec, references: Sequence[Transform]) -> np.ndarray:
     """(2,) centre of a tile's image in the world."""
     middle = np.array([[(tile.width - 1) / 2, (tile.height - 1) / 2]])
     return estimate_dstpts(tile.tforms, middle, list(references))[0]
+
+
+def placements(section: ResolvedTiles) -> dict[str, Placement]:
+    """Where the tiles of a section lie in the world, by tileId."""
+    placed = {}
+    for tile in section.tilespecs:
+        corners = world_corners(tile, section.transforms)
+        bounds = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+        x, y = world_centre(tile, section.transforms).tolist()
+        placed[tile.tileId] = Placement(bounds, (x, y))
+    return placed
 
 
 def links_from_matches(

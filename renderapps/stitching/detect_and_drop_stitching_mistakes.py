@@ -1,0 +1,165 @@
+"""Drop the tiles that stitching put where their neighbours say they cannot be.
+
+Works on the result of any stitcher: it compares the vector between every two neighbouring tiles
+before and after. Tiles are dropped because they are missing after stitching, displaced (every
+neighbour vector changed too much) or disconnected (part of a group that hangs together but not with
+the largest one). The output JSON lists them all with their reasons.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from argschema.fields import Boolean, Float, Int, OutputDir, Str
+from marshmallow.validate import Range
+
+from renderapi.files import atomic_write
+from renderapi.resolvedtiles import ResolvedTiles
+from renderapi.utils import renderdumps
+from renderapps.module import StackEditModule, StackEditParameters
+from renderapps.module.section_module import stack_zs
+
+
+class DetectAndDropStitchingMistakesParameters(StackEditParameters):
+    """Parameters of the search for stitching mistakes."""
+
+    prestitchedStack = Str(
+        required=True,
+        metadata={
+            "description": "stack with the tiles as acquired",
+            "aliases": ["prestitched_stack"],
+        },
+    )
+    poststitchedStack = Str(
+        required=True,
+        metadata={
+            "description": "stack with the tiles as stitched",
+            "aliases": ["poststitched_stack", "input_stack"],
+        },
+    )
+    outputStack = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "stack to make: the stitched tiles without the mistakes",
+            "aliases": ["output_stack"],
+        },
+    )
+    jsonDirectory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder to write the kept tile specs to, one file per section",
+            "aliases": ["json_directory"],
+        },
+    )
+    edge_threshold = Float(
+        allow_none=True,
+        load_default=None,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={
+            "description": "neighbours whose centres were further apart than this before stitching "
+            "are not considered, pixels",
+            "default_text": "the larger side of the tile",
+        },
+    )
+    distance_threshold = Float(
+        load_default=50.0,
+        validate=Range(min=0),
+        metadata={"description": "greatest tolerated change of a neighbour vector, pixels"},
+    )
+    minimum_group_size = Int(
+        allow_none=True,
+        load_default=None,
+        validate=Range(min=1),
+        metadata={
+            "description": "keep every group of at least so many tiles that hang together",
+            "default_text": "keep only the largest group",
+        },
+    )
+    report_only = Boolean(
+        load_default=False,
+        metadata={"description": "only report; write neither a stack nor files"},
+    )
+
+
+class DetectAndDropStitchingMistakes(StackEditModule):
+    """Drop the tiles whose place after stitching is implausible."""
+
+    default_schema = DetectAndDropStitchingMistakesParameters
+    inputs = ("poststitchedStack", "prestitchedStack")
+    output = "outputStack"
+
+    def role_problems(self) -> list[str]:
+        """An output is needed only when something is to be written."""
+        return [] if self.args["report_only"] else super().role_problems()
+
+    @property
+    def z_stack(self) -> str:
+        """The stack before stitching, which has every section."""
+        return self.args["prestitchedStack"]
+
+    def prepare(self) -> None:
+        """A section that the stitcher lost as a whole is empty, not an error."""
+        self.stitched_zs = set(stack_zs(self.render, self.args["poststitchedStack"]))
+
+    def run(self) -> None:
+        """Find the mistakes; without `report_only` also write the stack without them."""
+        if not self.args["report_only"]:
+            super().run()
+            return
+        zs = self.select_zs()
+        self.prepare()
+        sections, failed = self.map_sections(zs)
+        self.output({"sections": sections, "failed_sections": failed})
+        self.raise_failures(failed, len(zs))
+
+    def process_section(self, z: float) -> dict[str, Any]:
+        """Judge one section, and write it unless only a report is wanted."""
+        if not self.args["report_only"]:
+            return super().process_section(z)
+        return self.edit(self.read_sections(z))[1]
+
+    def read_sections(self, z: float) -> tuple[ResolvedTiles, ...]:
+        """The section after and before stitching."""
+        after, before = self.input_stacks
+        stitched = self._read(after, z) if z in self.stitched_zs else ResolvedTiles()
+        return stitched, self._read(before, z)
+
+    def edit(self, sections: tuple[ResolvedTiles, ...]) -> tuple[ResolvedTiles, dict[str, Any]]:
+        """The stitched section without its mistakes, and why each of them is one."""
+        from renderapps.stitching.displacements import find_mistakes
+        from renderapps.stitching.montage import placements
+
+        after, before = sections
+        verdict = find_mistakes(
+            placements(before),
+            placements(after),
+            self.args["distance_threshold"],
+            self.args["edge_threshold"],
+            self.args["minimum_group_size"],
+        )
+        keep = set(verdict.kept)
+        kept = [tile for tile in after.tilespecs if tile.tileId in keep]
+        report = {
+            "kept": len(kept),
+            "dropped": [
+                {"tileId": tile, "reason": reason} for tile, reason in verdict.dropped.items()
+            ],
+            "group_sizes": verdict.group_sizes,
+        }
+        if self.args["jsonDirectory"] and not self.args["report_only"]:
+            report["file"] = self.write_tiles(before.tilespecs[0].z, kept)
+        return ResolvedTiles(tilespecs=kept, transformList=after.transforms), report
+
+    def write_tiles(self, z: float, tiles: list[Any]) -> str:
+        """Write the kept tile specs of a section; the z in the file name is exact."""
+        exact = f"{z:04.0f}" if z == int(z) else repr(z)
+        path = Path(self.args["jsonDirectory"]) / f"{self.output_stack}_z{exact}.json"
+        atomic_write(path, renderdumps(tiles))
+        return str(path)
+
+
+if __name__ == "__main__":
+    DetectAndDropStitchingMistakes.main()
