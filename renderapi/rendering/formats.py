@@ -1,0 +1,252 @@
+"""Bytes of an image file -> pixels, told apart by their first bytes and not by their name.
+
+Pixels are one of four kinds: (h, w) uint8, (h, w) uint16, (h, w) float32, or (h, w, 3) uint8 RGB.
+Alpha is dropped. Palettes are looked up: RGB when coloured, uint8 when grey.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.errors import ImageError
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PNG_MAGIC = b"\x89PNG"
+ZIP_MAGIC = b"PK\x03\x04"
+_PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2, "F": 4}
+
+
+class ImageInfo(NamedTuple):
+    """Size and pixel type of an image; `components` is 3 for RGB, else 1."""
+
+    width: int
+    height: int
+    dtype: np.dtype[Any]
+    components: int = 1
+
+
+def decode(source: Path | bytes, plane: int | None = None) -> NDArray:
+    """Decode an image.
+
+    Parameters
+    ----------
+    source : path or bytes
+        A TIFF, PNG, JPEG, BMP, GIF, PGM or PPM file, or a zip file that holds one.
+    plane : int, optional
+        Page of a multi-page TIFF, counted from 0; the first when absent.
+
+    Returns
+    -------
+    (h, w) uint8, uint16 or float32, or (h, w, 3) uint8.
+    """
+    magic = _magic(source)
+    if magic == ZIP_MAGIC:
+        return decode(_unzipped(source), plane)
+    if magic in TIFF_MAGIC:
+        return _decode_tiff(source, plane)
+    if plane:
+        raise ImageError(f"plane {plane} of a file that is not a TIFF")
+    if magic == PNG_MAGIC:
+        return _decode_png(source)
+    return _decode_with_pillow(source)
+
+
+def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
+    """Size and pixel type of an image from its header, without decoding it."""
+    magic = _magic(source)
+    if magic == ZIP_MAGIC:
+        return read_info(_unzipped(source), plane)
+    if magic in TIFF_MAGIC:
+        return _tiff_info(source, plane)
+    from PIL import Image
+
+    with Image.open(_openable(source)) as image:
+        if image.mode in _PIXEL_TYPES and image.mode != "P":
+            dtype = np.dtype(f"{'f' if image.mode == 'F' else 'u'}{_PIXEL_TYPES[image.mode]}")
+            return ImageInfo(image.width, image.height, dtype)
+        if image.mode == "P":
+            components = as_pixels(_pillow_array(image)).ndim
+            return ImageInfo(image.width, image.height, np.dtype("u1"), 2 * components - 3)
+        return ImageInfo(image.width, image.height, np.dtype("u1"), 3)
+
+
+def as_pixels(array: NDArray) -> NDArray:
+    """Bring a decoded array to one of the four kinds of pixels, C order, writable.
+
+    Integers of 32 bits and more become float32, as ImageJ reads them; 16-bit RGB keeps its high
+    bytes.
+    """
+    if array.ndim == 3 and array.shape[2] in (1, 2):
+        array = array[:, :, 0]
+    if array.ndim == 3 and array.shape[2] >= 3:
+        array = array[:, :, :3]
+        if array.dtype == np.uint16:
+            array = (array >> 8).astype(np.uint8)
+        if array.dtype != np.uint8:
+            raise ImageError(f"colour of type {array.dtype} is not supported")
+    elif array.ndim != 2:
+        raise ImageError(f"an array of shape {array.shape} is not an image")
+    return np.require(_supported_type(array), requirements=["C", "W"])
+
+
+def _supported_type(array: NDArray) -> NDArray:
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
+    if kind == "u" and size <= 2:
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if kind == "i" and size <= 2:
+        if array.size and array.min() < 0:
+            raise ImageError("signed integer pixels below 0 are not supported")
+        return array.astype(np.uint8 if size == 1 else np.uint16)
+    if kind in "iuf":
+        return array.astype(np.float32, copy=False)
+    raise ImageError(f"pixels of type {array.dtype} are not supported")
+
+
+def _magic(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:4]
+    with source.open("rb") as stream:
+        return stream.read(4)
+
+
+def _openable(source: Path | bytes) -> Path | BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _unzipped(source: Path | bytes) -> bytes:
+    import zipfile
+
+    with zipfile.ZipFile(_openable(source)) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        tiffs = [name for name in names if name.lower().endswith((".tif", ".tiff"))]
+        if not names:
+            raise ImageError("the zip file is empty")
+        data = archive.read((tiffs or names)[0])
+    if data[:4] == ZIP_MAGIC:
+        raise ImageError("the zip file holds another zip file")
+    return data
+
+
+def _tiff_page(tiff: Any, plane: int | None) -> Any:
+    number = plane or 0
+    if not 0 <= number < len(tiff.pages):
+        raise ImageError(f"plane {number} of {len(tiff.pages)} does not exist")
+    return tiff.pages[number]
+
+
+def _decode_tiff(source: Path | bytes, plane: int | None) -> NDArray:
+    import tifffile
+
+    with tifffile.TiffFile(_openable(source)) as tiff:
+        if tiff.is_imagej and len(tiff.pages) == 1 and plane:
+            series = tiff.series[0].asarray()  # ImageJ keeps one directory for large stacks
+            return as_pixels(series.reshape(-1, *series.shape[-2:])[plane])
+        page = _tiff_page(tiff, plane)
+        array = page.asarray()
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
+            array = np.moveaxis(array, 0, -1)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            array = _looked_up(array, (np.asarray(page.colormap) >> 8).astype(np.uint8).T)
+        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind in "bu":
+            array = ~array
+        return as_pixels(array)
+
+
+def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
+    import tifffile
+
+    with tifffile.TiffFile(_openable(source)) as tiff:
+        page: Any = tiff.pages[0] if tiff.is_imagej else _tiff_page(tiff, plane)
+        width, height = int(page.imagewidth), int(page.imagelength)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            colours = np.asarray(page.colormap)
+            grey = bool((colours[0] == colours[1]).all() and (colours[1] == colours[2]).all())
+            return ImageInfo(width, height, np.dtype("u1"), 1 if grey else 3)
+        if page.samplesperpixel >= 3:
+            return ImageInfo(width, height, np.dtype("u1"), 3)
+        sample = np.zeros((1, 1), dtype=page.dtype or np.uint8)
+        return ImageInfo(width, height, as_pixels(sample).dtype)
+
+
+def composite(source: Path | bytes) -> NDArray:
+    """Render a multi-channel ImageJ TIFF to RGB: each channel through its range and colours, added.
+
+    Returns
+    -------
+    (h, w, 3) uint8
+    """
+    import tifffile
+
+    with tifffile.TiffFile(_openable(source)) as tiff:
+        metadata = tiff.imagej_metadata or {}
+        planes = [page.asarray() for page in tiff.pages[: int(metadata.get("channels", 0)) or None]]
+        if len(planes) == 1:
+            only = as_pixels(planes[0])
+            if only.ndim == 3:
+                return only
+    tables, ranges = metadata.get("LUTs"), metadata.get("Ranges")
+    total = np.zeros((*planes[0].shape[:2], 3))
+    for number, plane in enumerate(planes):
+        low, high = (
+            ranges[2 * number : 2 * number + 2] if ranges else (float(plane.min()), plane.max())
+        )
+        span = max(float(high) - float(low), 1e-12)
+        grey = np.clip(256 * (plane.astype(np.float64) - low) / span, 0, 255).astype(np.uint8)
+        table = tables[number].T if tables else _primary_colour(number, len(planes))
+        total += table[grey]
+    return np.clip(total, 0, 255).astype(np.uint8)
+
+
+def _primary_colour(number: int, count: int) -> NDArray[np.uint8]:
+    """ImageJ's default colours: grey for one channel, then red, green, blue, grey, ..."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    colours = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0)]
+    return ramp * np.array(colours[number % 7] if count > 1 else (1, 1, 1), dtype=np.uint8)
+
+
+def _looked_up(indices: NDArray, table: NDArray[np.uint8]) -> NDArray:
+    colours = table[indices]
+    grey = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 1] == colours[..., 2]).all()
+    return colours[..., 0] if grey else colours
+
+
+def _decode_png(source: Path | bytes) -> NDArray:
+    import imagecodecs
+
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    depth, colour = data[24], data[25]
+    if colour == 3 or depth < 8:  # a palette, or packed bits
+        return _decode_with_pillow(data)
+    return as_pixels(imagecodecs.png_decode(data))
+
+
+def _decode_with_pillow(source: Path | bytes) -> NDArray:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(_openable(source)) as image:
+            return as_pixels(_pillow_array(image))
+    except UnidentifiedImageError:
+        raise ImageError("the file is in no known image format") from None
+
+
+def _pillow_array(image: Any) -> NDArray:
+    if image.mode == "P":
+        colours = np.asarray(image.convert("RGB"))
+        grey = bool((colours[..., :1] == colours[..., 1:]).all())
+        return colours[..., 0] if grey else colours
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode == "I":
+        array = np.asarray(image)
+        return array.astype(np.uint16) if not array.size or array.max() < 65536 else array
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
+        return np.asarray(image.convert("RGB"))
+    return np.asarray(image)

@@ -1,0 +1,125 @@
+"""A tile made ready for drawing: its transforms built, its level chosen, its place known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from renderapi.errors import RenderError, SpecError
+from renderapi.rendering import mesh
+from renderapi.rendering.mesh import Array, PixelMap
+from renderapi.rendering.parameters import optional_number
+from renderapi.rendering.pyramid import level_for_scale
+
+
+def transform_leaves(tile: Mapping[str, Any]) -> list[Any]:
+    """Transform objects of a tile, first to last; its references must be resolved.
+
+    Raises
+    ------
+    SpecError
+        Naming the tile and what is wrong with which transform.
+    """
+    from renderapi.transform import specs
+
+    document = tile.get("transforms") or {"type": "list", "specList": []}
+    if isinstance(document, list):
+        document = {"type": "list", "specList": document}
+    try:
+        flat = document.get("specList", [])
+        if document.get("type") != "list" or not all(specs.is_flat(spec) for spec in flat):
+            flat = specs.flatten(document, None)
+        return specs.leaves(flat)
+    except RenderError as error:
+        raise type(error)(f"tile {tile.get('tileId')}: {error}") from None
+
+
+@dataclass
+class Placement:
+    """Where a tile lies and how it is sampled.
+
+    Attributes
+    ----------
+    tile_id : str or None
+    width, height : float or None
+        Full-scale size; None where the tile does not say (the image decides).
+    transforms : list
+        Objects with `tform`.
+    """
+
+    tile_id: str | None
+    width: float | None
+    height: float | None
+    transforms: list[Any]
+
+    @cached_property
+    def matrix(self) -> Array | None:
+        """3 x 3 affine, full-scale pixels -> world, where all transforms are affine."""
+        return mesh.affine_of(self.transforms)
+
+    def to_world(self, points: Array) -> Array:
+        """Full-scale pixels -> world, exactly: (N, 2) -> (N, 2) float64."""
+        if self.matrix is not None:
+            return points @ self.matrix[:2, :2].T + self.matrix[:2, 2]
+        for transform in self.transforms:
+            points = np.asarray(transform.tform(points), dtype=np.float64)
+        return points
+
+    def average_scale(self, cell_size: float, scale: float) -> float:
+        """Canvas pixels per full-scale pixel; 1 where the tile is too small to tell."""
+        if self.width is None or self.height is None:
+            raise SpecError(f"tile {self.tile_id} has no width and height")
+        if self.matrix is None:
+            return mesh.average_scale(self.width, self.height, cell_size, self.to_world, scale)
+        if self.width <= cell_size or self.height <= cell_size:
+            return 1.0
+        steps = np.hypot(self.matrix[0, :2], self.matrix[1, :2])
+        return float(steps.max()) * scale
+
+    def level(self, cell_size: float, scale: float) -> int:
+        """Pyramid level that a picture at this scale samples."""
+        return level_for_scale(self.average_scale(cell_size, scale))
+
+    def pixel_map(
+        self, cell_size: float, scale: float, level: int, size: tuple[int, int], whole: bool
+    ) -> PixelMap:
+        """Polygons of the picture with the way back to the level image of `size` (width, height).
+
+        `whole` allows one quadrilateral instead of the mesh where the tile's map is affine.
+        """
+        if self.matrix is not None and whole:
+            return mesh.quadrilateral_map(self.matrix, scale, level, *size)
+        full_width = self.width if self.width is not None else size[0] << level
+        columns = mesh.columns_of_cells(full_width, cell_size)
+        vertices, triangles = mesh.triangle_mesh(*size, columns)
+        target = self.to_world(mesh.level_to_full(vertices, level)) * scale
+        return mesh.triangle_map(vertices, target, triangles)
+
+    def may_touch(self, window: tuple[float, float, float, float]) -> bool:
+        """Whether the tile can have pixels in a world box; generous, to skip what is far away.
+
+        Twice the tile's size all around its outline is taken as its reach: an image may be
+        larger than the tile says, and a curved tile may bulge.
+        """
+        if self.width is None or self.height is None:
+            return True
+        steps = np.linspace(0, 1, 9)
+        x, y = np.meshgrid(steps * self.width, steps * self.height)
+        points = self.to_world(np.column_stack([x.ravel(), y.ravel()]))
+        low, high = points.min(axis=0), points.max(axis=0)
+        reach = high - low
+        if not np.isfinite(reach).all():
+            return True
+        (left, top), (right, bottom) = low - reach, high + reach
+        x0, y0, x1, y1 = window
+        return bool(left <= x1 and right >= x0 and top <= y1 and bottom >= y0)
+
+
+def placement_of(tile: Mapping[str, Any]) -> Placement:
+    """Placement of a tile spec."""
+    size = [optional_number(tile, key) for key in ("width", "height")]
+    return Placement(tile.get("tileId"), size[0], size[1], transform_leaves(tile))
