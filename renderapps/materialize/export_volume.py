@@ -1,0 +1,372 @@
+"""Write a stack as an image volume: OME-Zarr 0.5, sharded, with resolution levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from argschema.fields import Boolean, Float, Int, List, Nested, Str
+from argschema.schemas import DefaultSchema
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Length, OneOf, Range
+
+import renderapi
+from renderapps.materialize.omezarr import (
+    LevelWriter,
+    VolumeLayout,
+    create_volume,
+    reduce_slab,
+    whole_folder,
+)
+from renderapps.materialize.section_pictures import (
+    Window,
+    channel_names,
+    require_channel,
+    section_document,
+    section_tiles,
+)
+from renderapps.module import (
+    ParallelParameters,
+    RenderModule,
+    RenderModuleException,
+    RenderParameters,
+    TaskFailure,
+    ZParameters,
+)
+from renderapps.module.section_module import chosen_zs, stack_zs
+from renderapps.module.stack_target import stack_metadata
+
+Size3 = tuple[int, int, int]
+
+
+class BoundsParameters(DefaultSchema):
+    """A box of the world, in pixels of full scale."""
+
+    minX = Int(required=True, metadata={"description": "left side"})
+    maxX = Int(required=True, metadata={"description": "right side"})
+    minY = Int(required=True, metadata={"description": "upper side"})
+    maxY = Int(required=True, metadata={"description": "lower side"})
+
+    @validates_schema
+    def not_empty(self, data: dict[str, Any], **_: Any) -> None:
+        """The box has an inside."""
+        for low, high in (("minX", "maxX"), ("minY", "maxY")):
+            if data[low] >= data[high]:
+                raise ValidationError(f"must be less than {high}", low)
+
+
+class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
+    """Parameters of export_volume."""
+
+    input_stack = Str(required=True, metadata={"description": "stack to write, COMPLETE"})
+    output_volume = Str(
+        required=True,
+        metadata={"description": "folder of the volume, by custom called NAME.ome.zarr"},
+    )
+    format = Str(
+        load_default="omezarr",
+        validate=OneOf(("omezarr",)),
+        metadata={"description": "kind of volume"},
+    )
+    scale = Float(
+        load_default=1.0,
+        validate=Range(0, 1, min_inclusive=False),
+        metadata={"description": "pixels of level 0 for each pixel of the stack"},
+    )
+    bounds = Nested(
+        BoundsParameters,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "part of the world to write", "default_text": "all tiles"},
+    )
+    z_step = Float(
+        load_default=1.0,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={
+            "description": "z from plane to plane; a plane without a section stays 0 and is "
+            "listed in the output"
+        },
+    )
+    channels = List(
+        Str(),
+        allow_none=True,
+        load_default=None,
+        validate=Length(min=1),
+        metadata={"description": "channels to write", "default_text": "all"},
+    )
+    dtype = Str(
+        allow_none=True,
+        load_default=None,
+        validate=OneOf(("uint8", "uint16")),
+        metadata={
+            "description": "pixel type: uint16 holds the values as they are, uint8 those of the "
+            "display range",
+            "default_text": "uint16 where a display range of the first section ends above 255",
+        },
+    )
+    minIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "display minimum instead of that of the tiles"},
+    )
+    maxIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "display maximum instead of that of the tiles"},
+    )
+    chunk = List(
+        Int(validate=Range(min=1)),
+        load_default=lambda: [1, 512, 512],
+        validate=Length(equal=3),
+        metadata={
+            "description": "z, y and x size of what is compressed together",
+            "default_text": "1 512 512",
+        },
+    )
+    shard = List(
+        Int(validate=Range(min=1)),
+        load_default=lambda: [1, 2048, 2048],
+        validate=Length(equal=3),
+        metadata={
+            "description": "z, y and x size of a file: whole chunks; a process holds depth x "
+            "height x width of the volume in memory",
+            "default_text": "1 2048 2048",
+        },
+    )
+    levels = Int(
+        allow_none=True,
+        load_default=None,
+        validate=Range(1, 32),
+        metadata={
+            "description": "number of resolution levels, the full one included",
+            "default_text": "until the larger side is at most 512",
+        },
+    )
+    halve_z = Boolean(
+        load_default=False, metadata={"description": "halve z too from level to level"}
+    )
+    overwrite = Boolean(
+        load_default=False,
+        metadata={"description": "let a finished volume take the place of one that is there"},
+    )
+
+    @validates_schema
+    def shards_of_chunks(self, data: dict[str, Any], **_: Any) -> None:
+        """A shard is a whole number of chunks."""
+        if any(s % c for s, c in zip(data["shard"], data["chunk"], strict=True)):
+            raise ValidationError(f"must be multiples of chunk {data['chunk']}", "shard")
+
+
+@dataclass(frozen=True)
+class VolumeJob:
+    """What a worker needs to draw and write a part of a volume.
+
+    Attributes
+    ----------
+    zs : tuple of float or None
+        z of each plane; None where there is no section.
+    channels : tuple of str or None
+        Channel of each index of the channel axis; (None,) without one.
+    """
+
+    render: renderapi.Render
+    stack: str
+    path: Path
+    layout: VolumeLayout
+    window: Window
+    zs: tuple[float | None, ...]
+    channels: tuple[str | None, ...]
+    query: Mapping[str, Any]
+
+
+class ExportVolume(RenderModule):
+    """Write a stack as an image volume: OME-Zarr 0.5, sharded, with resolution levels."""
+
+    default_schema = ExportVolumeParameters
+
+    def run(self) -> None:
+        """Draw the sections into a temporary folder, which becomes the volume when it is whole."""
+        target = Path(self.args["output_volume"]).resolve()
+        if target.exists() and not self.args["overwrite"]:
+            raise RenderModuleException(
+                f"{target} exists: name another volume, or give overwrite to replace it"
+            )
+        zs = chosen_zs(
+            stack_zs(self.render, self.args["input_stack"]),
+            self.args["zs"],
+            self.args["minZ"],
+            self.args["maxZ"],
+            f"stack {self.args['input_stack']}",
+        )
+        with whole_folder(target) as folder:
+            job = self.job(folder, zs)
+            create_volume(folder, job.layout, self.args["input_stack"])
+            self.write(job)
+        self.output(self.report(target, job))
+
+    def job(self, folder: Path, zs: Sequence[float]) -> VolumeJob:
+        """Decide the size, channels and pixel type of the volume."""
+        stack = self.args["input_stack"]
+        tiles = section_tiles(self.render, stack, zs[0])
+        channels = self.args["channels"] or channel_names(tiles)
+        for channel in channels:
+            require_channel(tiles, channel, stack, zs[0])
+        ranges = [self.display_range(tiles, channel) for channel in channels or [None]]
+        dtype = self.args["dtype"] or ("uint16" if max(r[1] for r in ranges) > 255 else "uint8")
+        window = self.window()
+        planes = plane_zs(zs, self.args["z_step"])
+        columns, rows = window.size
+        layout = VolumeLayout(
+            shape=(len(planes), rows, columns),
+            dtype=dtype,
+            channels=tuple(channels),
+            windows=tuple(ranges) if dtype == "uint16" else ((0.0, 255.0),) * len(ranges),
+            chunk=_triple(self.args["chunk"]),
+            shard=_triple(self.args["shard"]),
+            levels=self.args["levels"],
+            halve_z=self.args["halve_z"],
+            **self.placement(window, zs[0]),
+        )
+        query = {
+            "minIntensity": self.args["minIntensity"],
+            "maxIntensity": self.args["maxIntensity"],
+            "convertToGray": True,
+        }
+        return VolumeJob(
+            self.render, stack, folder, layout, window, planes, tuple(channels) or (None,), query
+        )
+
+    def display_range(
+        self, tiles: Sequence[dict[str, Any]], channel: str | None
+    ) -> tuple[float, float]:
+        """Display range of a channel: as given, else that of the first tile that has it."""
+        for tile in tiles:
+            for source in tile.get("channels") or [tile]:
+                if channel is None or source["name"] == channel:
+                    low, high = self.args["minIntensity"], self.args["maxIntensity"]
+                    return (
+                        float(source.get("minIntensity", 0) if low is None else low),
+                        float(source.get("maxIntensity", 255) if high is None else high),
+                    )
+        raise RenderModuleException(f"no tile has channel {channel}")
+
+    def window(self) -> Window:
+        """What is drawn of each section: `bounds`, else all tiles."""
+        box = self.args["bounds"]
+        if box is None:
+            box = renderapi.stack.get_stack_bounds(self.args["input_stack"], render=self.render)
+        x, y = math.floor(box["minX"]), math.floor(box["minY"])
+        width, height = math.ceil(box["maxX"]) - x, math.ceil(box["maxY"]) - y
+        return Window(x, y, width, height, self.args["scale"])
+
+    def placement(self, window: Window, first_z: float) -> dict[str, tuple[float, float, float]]:
+        """Size of a voxel and place of the first one, in nanometres."""
+        version = stack_metadata(self.render, self.args["input_stack"])["currentVersion"]
+        x, y, z = (float(version.get(f"stackResolution{axis}") or 1.0) for axis in "XYZ")
+        return {
+            "voxel_nm": (z * self.args["z_step"], y / window.scale, x / window.scale),
+            "origin_nm": (z * first_z, y * window.y, x * window.x),
+        }
+
+    def write(self, job: VolumeJob) -> None:
+        """Draw all slabs; levels are made slab by slab too where z is not halved."""
+        self.map_slabs(partial(write_slab, job), job.layout.slabs(), "drawing sections")
+        if job.layout.halve_z:
+            for level in range(1, job.layout.level_count):
+                reduce = partial(reduce_slab, job.path, job.layout, level)
+                self.map_slabs(reduce, job.layout.slabs(level), f"making level {level}")
+
+    def map_slabs(self, function: Any, slabs: list[range], progress: str) -> None:
+        """Work through slabs in parallel; one that fails is the failure of the volume."""
+        for result in self.map_tasks(function, slabs, progress):
+            if isinstance(result, TaskFailure):
+                self.logger.debug("%s", result.details)
+                raise RenderModuleException(f"planes {result.item}: {result.reason}")
+
+    def report(self, target: Path, job: VolumeJob) -> dict[str, Any]:
+        """What was written, and the planes that are empty."""
+        first = next(z for z in job.zs if z is not None)
+        step = self.args["z_step"]
+        return {
+            "output_volume": target,
+            "shape_zyx": job.layout.shape,
+            "channels": job.layout.channels,
+            "dtype": job.layout.dtype,
+            "levels": job.layout.level_count,
+            "voxel_nm_zyx": job.layout.voxel_nm,
+            "origin_nm_zyx": job.layout.origin_nm,
+            "sections": sum(z is not None for z in job.zs),
+            "empty_planes_z": [first + k * step for k, z in enumerate(job.zs) if z is None],
+        }
+
+
+def plane_zs(zs: Sequence[float], step: float) -> tuple[float | None, ...]:
+    """z of every plane from the first section to the last; None where there is no section.
+
+    Raises
+    ------
+    RenderModuleException
+        A section lies between two planes.
+    """
+    numbers = [(z - zs[0]) / step for z in zs]
+    for z, number in zip(zs, numbers, strict=True):
+        if abs(number - round(number)) > 1e-6:
+            raise RenderModuleException(
+                f"z={z:g} lies between two planes of a volume that starts at z={zs[0]:g} with a "
+                f"z_step of {step:g}; choose a z_step that meets every section"
+            )
+    placed = dict(zip((round(number) for number in numbers), zs, strict=True))
+    return tuple(placed.get(plane) for plane in range(max(placed) + 1))
+
+
+def write_slab(job: VolumeJob, slab: range) -> None:
+    """Draw the planes of a slab and write them, and their levels unless z is halved."""
+    writer = LevelWriter(job.path)
+    rows = job.layout.grid(0)[1][1]
+    for index, channel in enumerate(job.channels):
+        planes = [_bands(job, job.zs[plane], channel, rows) for plane in slab]
+        for first_row, *blocks in zip(range(0, job.layout.shape[1], rows), *planes, strict=True):
+            writer.write(np.stack(blocks), index, slab.start, first_row)
+    if not job.layout.halve_z:
+        for level in range(1, job.layout.level_count):
+            reduce_slab(job.path, job.layout, level, slab)
+
+
+def _bands(job: VolumeJob, z: float | None, channel: str | None, rows: int) -> Iterator[np.ndarray]:
+    """Bands of a plane, (rows, columns) of the volume's type; 0 where there is no section."""
+    if z is None:
+        return _empty_bands(job.layout, rows)
+    return _drawn_bands(job, z, channel, rows)
+
+
+def _empty_bands(layout: VolumeLayout, rows: int) -> Iterator[np.ndarray]:
+    _, height, width = layout.shape
+    for first in range(0, height, rows):
+        yield np.zeros((min(rows, height - first), width), layout.dtype)
+
+
+def _drawn_bands(job: VolumeJob, z: float, channel: str | None, rows: int) -> Iterator[np.ndarray]:
+    from renderapi.rendering import render_bands
+    from renderapi.rendering.output import to_rgb_over_black, to_values_16
+
+    tiles = section_tiles(job.render, job.stack, z)
+    require_channel(tiles, channel, job.stack, z)
+    query = {**job.query, "channels": channel}
+    document = section_document(job.render, job.stack, tiles, job.window, query)
+    pixels = to_values_16 if job.layout.dtype == "uint16" else to_rgb_over_black
+    for _, canvas in render_bands(document, rows):
+        yield pixels(canvas)
+
+
+def _triple(values: Sequence[int]) -> Size3:
+    z, y, x = values
+    return z, y, x
+
+
+if __name__ == "__main__":
+    ExportVolume.main()
