@@ -6,10 +6,12 @@ the pixel counts.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-FloatImage = NDArray[np.float32]
+FloatImage = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 FLAT_WINDOW = 5
@@ -104,7 +106,9 @@ def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0
 def _blur(image: FloatImage, sigma: float) -> FloatImage:
     import cv2
 
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(
+        cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def halved(image: FloatImage, mask: Mask) -> tuple[FloatImage, Mask]:

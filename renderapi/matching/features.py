@@ -77,7 +77,7 @@ def find_features(
     small, shown = _reduced(image, mask, parameters.scale)
     if min(small.shape) < 16 or not shown.any():
         return Features(np.empty((0, 2)), np.empty((0, 128), np.float32))
-    sift = cv2.SIFT_create(
+    sift = cv2.SIFT.create(
         nfeatures=parameters.max_features,
         nOctaveLayers=parameters.steps,
         contrastThreshold=parameters.contrast,
@@ -96,7 +96,7 @@ def find_features(
     order = order[: parameters.max_features]
     ratio = np.array(image.shape[1::-1]) / np.array(small.shape[1::-1])
     full = (points[order] + 0.5) * ratio - 0.5
-    return Features(full, _root(descriptors[order]))
+    return Features(full, _root(np.asarray(descriptors[order], np.float32)))
 
 
 def _reduced(image: NDArray, mask: Mask, scale: float) -> tuple[NDArray, Mask]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+Points = NDArray[np.floating[Any]]
+Matrix = NDArray[np.floating[Any]]
 Fit = Callable[[Points, Points, NDArray[np.float64]], Matrix]
 
 MINIMAL_SETS = {"translation": 1, "rigid": 2, "similarity": 2, "affine": 3}
@@ -103,7 +104,8 @@ def _assembled(linear: NDArray, p_mean: NDArray, q_mean: NDArray) -> Matrix:
     matrix[..., :2, :2] = linear
     matrix[..., :2, 2] = q_mean - (linear @ p_mean[..., None])[..., 0]
     matrix[..., 2, 2] = 1.0
-    return np.where(np.isfinite(matrix).all((-1, -2))[..., None, None], matrix, np.nan)
+    known = np.isfinite(matrix).all(axis=(-1, -2), keepdims=True)
+    return np.where(known, matrix, np.nan)
 
 
 def _fit_translation(p: Points, q: Points, w: NDArray[np.float64]) -> Matrix:

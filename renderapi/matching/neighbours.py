@@ -235,7 +235,8 @@ def _near(
 def _beside(source: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the centres of the other boxes lie in the x range or the y range of the source."""
     centres = (other[:, :2] + other[:, 2:]) / 2
-    return ((centres >= source[:, :2]) & (centres <= source[:, 2:])).any(1)
+    inside = (centres >= source[:, :2]) & (centres <= source[:, 2:])
+    return inside[:, 0] | inside[:, 1]
 
 
 def _pair(first: Layer, i: int, second: Layer, j: int, delta_z: float | None) -> Pair:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.matching.blocks import BlockMatches, BlockParameters, match_blocks
+from renderapi.matching.canvases import View
 from renderapi.matching.contrast import Mask, halved
 from renderapi.matching.correlation import (
     Candidate,
@@ -25,7 +26,7 @@ from renderapi.matching.correlation import (
     verdict,
 )
 from renderapi.matching.coverage import coverage_percentage, overlap_mask
-from renderapi.matching.features import FeatureParameters, Features, find_features, match_features
+from renderapi.matching.features import FeatureParameters, Features, match_features
 from renderapi.matching.frames import Frame, common_frame, overlap_box
 from renderapi.matching.models import Matrix, Model, Points, apply
 from renderapi.matching.ransac import Consensus, RansacParameters, find_consensus
@@ -81,18 +82,6 @@ class PairParameters:
     max_distortion: float = 0.2
     use_correlation: bool = True
     use_features: bool = True
-
-
-@dataclass(frozen=True)
-class View:
-    """A tile's picture for matching.
-
-    `features` are those of the whole image where they have been found before.
-    """
-
-    image: NDArray
-    mask: Mask
-    features: Features | None = None
 
 
 @dataclass(frozen=True)
@@ -202,7 +191,7 @@ def _from_shift(
     to_frame[:2, 2] = -shift
     offset = (best.shift[0] - frame.shift[0], best.shift[1] - frame.shift[1])
     if parameters.model.name != "translation":
-        flat = replace(q, image=frame.image, mask=frame.mask)
+        flat = View(frame.image, frame.mask)
         blocks = _from_blocks(p, flat, to_frame, parameters)
         if blocks is not None:
             on_q = frame.points_on_q(blocks.q)
@@ -316,7 +305,7 @@ def _from_features(p: View, q: View, p_to_q: Matrix, parameters: PairParameters)
     found = replace(found, method="features", offset=_offset(consensus, p_to_q, a))
     frame = common_frame(p.image.shape, q.image, q.mask, consensus.matrix, 0.0)
     to_frame = np.linalg.inv(frame.to_q) @ consensus.matrix
-    flat = replace(q, image=frame.image, mask=frame.mask)
+    flat = View(frame.image, frame.mask)
     blocks = _from_blocks(p, flat, to_frame, parameters)
     if blocks is None or blocks.coverage < found.coverage:
         return found
@@ -329,7 +318,7 @@ def _features_near(
     p: View, q: View, p_to_q: Matrix, parameters: PairParameters
 ) -> tuple[Features, Features]:
     """Features of each image that the other may show."""
-    found = [v.features or find_features(v.image, v.mask, parameters.features) for v in (p, q)]
+    found = [view.features(parameters.features) for view in (p, q)]
     maps = (p_to_q, np.linalg.inv(p_to_q))
     others = (q.image.shape, p.image.shape)
     kept = []

@@ -94,7 +94,8 @@ def _gauss_newton(
         rest = rest + step
         residual = target - system @ solution
         variance = residual @ residual / max(1, target.size - 4) / gain**2
-        error = float(np.sqrt(variance * np.diag(np.linalg.inv(normal))[:2].max()))
+        inverse = np.linalg.inv(normal)
+        error = float(np.sqrt(variance * max(inverse[0, 0], inverse[1, 1])))
         if np.abs(step).max() < 1e-3 or np.abs(rest).max() > 1.5:
             break
     return rest, error
