@@ -200,8 +200,7 @@ def _run_workers(
     os.environ[WORKER_VARIABLE] = orjson.dumps(task, default=str).decode()
     try:
         config = _config("renderws.serve:worker_app", factory=True, workers=workers)
-        server = uvicorn.Server(config)
-        Multiprocess(config, target=server.run, sockets=[listener]).run()
+        Multiprocess(config, sockets=[listener]).run()
     finally:
         del os.environ[WORKER_VARIABLE]
 

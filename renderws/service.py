@@ -66,6 +66,10 @@ class Service:
     def _pixel_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.settings.render_threads, "renderws-pixels")
 
+    def forget_images(self) -> None:
+        """Drop the decoded source images."""
+        self.__dict__.pop("sources", None)
+
     def close(self) -> None:
         """Wait for running requests and close the store."""
         for name in ("_data_pool", "_pixel_pool"):

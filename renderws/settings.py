@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 MEGABYTE = 1 << 20
 
@@ -56,6 +57,8 @@ class Settings:
         Compress large answers for clients on other machines that accept it.
     properties : dict
         Further entries of `/serverProperties` (`view.*` defaults of the web pages).
+    filter_lists : dict
+        Filter lists by name, beside the built-in ones.
     """
 
     image_roots: tuple[Path, ...] | None = None
@@ -70,10 +73,11 @@ class Settings:
     queue: int = 1000
     max_body_bytes: int = 512 * MEGABYTE
     max_tiles: int = 50_000
-    max_pixels: int = 1 << 28
+    max_pixels: int = 1 << 27
     cache_bytes: int = 256 * MEGABYTE
     max_tile_specs_to_render: int | None = None
     omit_match_count: bool = False
     legacy_tile_size: bool = False
     gzip: bool = True
     properties: dict[str, str] = field(default_factory=dict)
+    filter_lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

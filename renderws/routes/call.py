@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -83,6 +85,17 @@ class Call:
         return CollectionId(
             checked_name("owner", owner or self.path["owner"]), checked_name("collection", name)
         )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within it, everything is read from the store as it is at one moment."""
+        store = self.store
+        with store.snapshot() as view:
+            self.store = view
+            try:
+                yield
+            finally:
+                self.store = store
 
     def json(self) -> Any:
         """The body as JSON, None when it is empty or `null`; 400 when it cannot be parsed."""

@@ -31,6 +31,13 @@ def get_server_properties(call: Call) -> Answer:
     return json_answer({"filePath": "", "properties": properties})
 
 
+def get_filter_lists(call: Call) -> Answer:
+    """Filter lists by name: the built-in ones and those of the server."""
+    from renderapi.rendering.filters import NAMED_FILTERS
+
+    return json_answer({"namedFilterSpecLists": {**NAMED_FILTERS, **call.settings.filter_lists}})
+
+
 def get_version_info(call: Call) -> Answer:
     """Which software answers."""
     try:
@@ -48,13 +55,14 @@ def get_version_info(call: Call) -> Answer:
 
 def delete_image_cache(call: Call) -> Answer:
     """Forget the decoded source images."""
-    call.service.sources.clear()
+    call.service.forget_images()
     return done()
 
 
 def routes() -> tuple[Route, ...]:
     """Operations 161 to 164, health and the way to the dashboard."""
     return (
+        Route(161, "GET", "/namedFilterSpecLists", get_filter_lists),
         Route(162, "GET", "/serverProperties", get_server_properties),
         Route(163, "GET", "/versionInfo", get_version_info),
         Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache, changes=False),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from renderws.routes import coordinates, deployment, layers, layouts, matches, resolved, stacks
+from renderws.routes import (
+    coordinates,
+    deployment,
+    images,
+    large_data,
+    layers,
+    layouts,
+    matches,
+    resolved,
+    stacks,
+    windows,
+)
 from renderws.routes.router import Route
 
 
@@ -13,6 +24,9 @@ def routes() -> tuple[Route, ...]:
         *layouts.routes(),
         *layers.routes(),
         *resolved.routes(),
+        *windows.routes(),
+        *images.routes(),
+        *large_data.routes(),
         *coordinates.routes(),
         *matches.routes(),
         *deployment.routes(),
