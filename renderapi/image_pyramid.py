@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import (
     Callable,
     ItemsView,
-    Iterable,
     Iterator,
     KeysView,
     Mapping,
@@ -19,6 +18,7 @@ from renderapi.errors import RenderError
 
 _URLS = ("imageUrl", "maskUrl")
 _LOADER_KEYS = ("imageLoaderType", "imageSliceNumber", "maskLoaderType", "maskSliceNumber")
+_NO_LOADERS: Mapping[str, Any] = {}
 
 
 class MipMap:
@@ -29,30 +29,37 @@ class MipMap:
     `loaders` and written back.
     """
 
+    __slots__ = ("imageUrl", "loaders", "maskUrl")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
         self, imageUrl: str | None = None, maskUrl: str | None = None, **loaders: Any
     ) -> None:
-        unknown = set(loaders).difference(_LOADER_KEYS)
-        if unknown:
+        if loaders and (unknown := set(loaders).difference(_LOADER_KEYS)):
             raise TypeError(f"a mipmap has no {', '.join(sorted(unknown))}")
         self.imageUrl = imageUrl
         self.maskUrl = maskUrl
-        self.loaders = loaders
+        self.loaders: Mapping[str, Any] = loaders or _NO_LOADERS
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> MipMap:
         """Mipmap of a JSON object; unknown keys are left out."""
         mipmap = cls(d.get("imageUrl"), d.get("maskUrl"))
         if len(d) > 1:
-            mipmap.loaders = {key: d[key] for key in _LOADER_KEYS if d.get(key) is not None}
+            loaders = {key: d[key] for key in _LOADER_KEYS if d.get(key) is not None}
+            mipmap.loaders = loaders or _NO_LOADERS
         return mipmap
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object, without what is None."""
-        urls = {"imageUrl": self.imageUrl, "maskUrl": self.maskUrl, **self.loaders}
-        return {key: value for key, value in urls.items() if value is not None}
+        d: dict[str, Any] = {}
+        if self.imageUrl is not None:
+            d["imageUrl"] = self.imageUrl
+        if self.maskUrl is not None:
+            d["maskUrl"] = self.maskUrl
+        if self.loaders:
+            d.update(self.loaders)
+        return d
 
     def __getitem__(self, key: str) -> Any:
         if key not in _URLS:
@@ -164,13 +171,7 @@ class ImagePyramid(TransformedDict):
             self.append(level)
 
     def __keytransform__(self, key: Any) -> str:
-        try:
-            level = int(key)
-        except ValueError as error:
-            raise RenderError(f"{key!r} is not a mipmap level (0, 1, 2, ...)") from error
-        if level < 0:
-            raise RenderError(f"{key!r} is not a mipmap level (0, 1, 2, ...)")
-        return str(level)
+        return _level(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.store))
@@ -188,9 +189,8 @@ class ImagePyramid(TransformedDict):
     @classmethod
     def from_dict(cls, d: Mapping[Any, Mapping[str, Any]]) -> ImagePyramid:
         """Pyramid of a JSON object."""
-        pyramid = cls()
-        key = pyramid.__keytransform__
-        pyramid.store = {key(level): MipMap.from_dict(mipmap) for level, mipmap in d.items()}
+        pyramid = cls.__new__(cls)
+        pyramid.store = {_level(key): MipMap.from_dict(mipmap) for key, mipmap in d.items()}
         return pyramid
 
     def append(self, mmL: MipMapLevel) -> None:
@@ -212,8 +212,17 @@ class ImagePyramid(TransformedDict):
         return OrderedDict(sorted(items, key=key or (lambda item: int(item[0]))))
 
 
+def _level(key: Any) -> str:
+    """Text of a level; RenderError unless it is 0, 1, 2, ..."""
+    try:
+        level = int(key)
+    except ValueError as error:
+        raise RenderError(f"{key!r} is not a mipmap level (0, 1, 2, ...)") from error
+    if level < 0:
+        raise RenderError(f"{key!r} is not a mipmap level (0, 1, 2, ...)")
+    return str(level)
+
+
 def _is_level_list(value: Any) -> bool:
     """Whether an argument is the list of MipMapLevel that release 1.0.1 took."""
-    if not isinstance(value, Iterable) or isinstance(value, Mapping):
-        return False
     return isinstance(value, (list, tuple)) and all(isinstance(v, MipMapLevel) for v in value)

@@ -6,9 +6,11 @@ white space differs. `to_bytes` writes request bodies and `parse` reads answers.
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 import msgspec
@@ -63,7 +65,8 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
     unless a formatting argument is given.
     """
     if not args and not kwargs and _is_bulk(obj):
-        text = _fast(obj)
+        with collection_paused():
+            text = _fast(obj)
         if text is not None:
             return text.decode()
     kwargs.setdefault("cls", RenderEncoder)
@@ -81,6 +84,21 @@ def renderdump_temp(obj: Any, *args: Any, **kwargs: Any) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False, encoding="utf-8") as file:
         file.write(text)
     return file.name
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Without garbage collection: making many small objects takes half the time, none is garbage.
+
+    Collection stays off where it was off before.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def to_bytes(obj: Any) -> bytes:
@@ -103,7 +121,8 @@ def to_bytes(obj: Any) -> bytes:
 def parse(data: bytes | str) -> Any:
     """Value of a JSON text; NaN and integers of any size are accepted. ValueError otherwise."""
     try:
-        return msgspec.json.decode(data)
+        with collection_paused():
+            return msgspec.json.decode(data)
     except msgspec.DecodeError:
         return json.loads(data)
 

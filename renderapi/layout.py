@@ -5,18 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_JSON_NAMES = {
-    "sectionId": "sectionId",
-    "scopeId": "temca",
-    "cameraId": "camera",
-    "imageRow": "imageRow",
-    "imageCol": "imageCol",
-    "stageX": "stageX",
-    "stageY": "stageY",
-    "rotation": "rotation",
-    "pixelsize": "pixelsize",
-    "distanceZ": "distanceZ",
-}
 DEFAULT_PIXELSIZE = 0.1
 
 
@@ -55,15 +43,35 @@ class Layout:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object of the fields that are set."""
-        mine = self.__dict__
-        return {
-            key: value for name, key in _JSON_NAMES.items() if (value := mine.get(name)) is not None
+        d = {
+            "sectionId": self.sectionId,
+            "temca": self.scopeId,
+            "camera": self.cameraId,
+            "imageRow": self.imageRow,
+            "imageCol": self.imageCol,
+            "stageX": self.stageX,
+            "stageY": self.stageY,
+            "rotation": self.rotation,
+            "pixelsize": self.pixelsize,
+            "distanceZ": self.distanceZ,
         }
+        return {key: value for key, value in d.items() if value is not None}
 
     def from_dict(self, d: Mapping[str, Any] | None) -> None:
         """Take every field from a JSON object; absent ones become None. None changes nothing."""
-        if d is not None:
-            self.__dict__.update({name: d.get(key) for name, key in _JSON_NAMES.items()})
+        if d is None:
+            return
+        get = d.get
+        self.sectionId = get("sectionId")
+        self.scopeId = get("temca")
+        self.cameraId = get("camera")
+        self.imageRow = get("imageRow")
+        self.imageCol = get("imageCol")
+        self.stageX = get("stageX")
+        self.stageY = get("stageY")
+        self.rotation = get("rotation")
+        self.pixelsize = get("pixelsize")
+        self.distanceZ = get("distanceZ")
 
     @classmethod
     def from_json(cls, d: Mapping[str, Any] | None) -> Layout:

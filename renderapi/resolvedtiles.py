@@ -8,8 +8,9 @@ from typing import Any
 import requests
 
 from renderapi.errors import RenderError, SpecError
+from renderapi.jsontext import collection_paused
 from renderapi.render import Render, format_preamble, renderaccess
-from renderapi.tilespec import TileSpec
+from renderapi.tilespec import TileSpec, tiles_of
 from renderapi.transform import load_transform_json
 from renderapi.utils import get_json, jbool, put_json
 from renderapi.web import join, number
@@ -43,13 +44,15 @@ class ResolvedTiles:
         self.transforms = [
             _shared_transform(key, spec) for key, spec in d["transformIdToSpecMap"].items()
         ]
-        self.tilespecs = [TileSpec(json=spec) for spec in d["tileIdToSpecMap"].values()]
+        self.tilespecs = tiles_of(d["tileIdToSpecMap"].values())
 
     def to_dict(self) -> dict[str, dict[str | None, Any]]:
         """JSON object: transforms by transformId and tiles by tileId; of two alike the last."""
+        with collection_paused():
+            tiles = {tile.tileId: tile.to_dict() for tile in self.tilespecs}
         return {
             "transformIdToSpecMap": _transforms_by_id(self.transforms),
-            "tileIdToSpecMap": {tile.tileId: tile.to_dict() for tile in self.tilespecs},
+            "tileIdToSpecMap": tiles,
         }
 
 
@@ -123,11 +126,12 @@ def put_tilespecs(
             raise RenderError("put_tilespecs needs resolved_tiles or tilespecs")
         resolved_tiles = ResolvedTiles(tilespecs, shared_transforms)
     url = join(format_preamble(host, port, owner, project, stack), "resolvedTiles")
+    bounds = not deriveData
+    with collection_paused():
+        tiles = {tile.tileId: tile.document(bounds) for tile in resolved_tiles.tilespecs}
     body = {
         "transformIdToSpecMap": _transforms_by_id(resolved_tiles.transforms),
-        "tileIdToSpecMap": {
-            tile.tileId: tile.document(bounds=not deriveData) for tile in resolved_tiles.tilespecs
-        },
+        "tileIdToSpecMap": tiles,
     }
     query = None if deriveData is None else {"deriveData": jbool(deriveData)}
     return put_json(session, url, body, params=query)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from renderapi.channel import Channel
 from renderapi.errors import RenderError, SpecError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
+from renderapi.jsontext import collection_paused
 from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.transform import TransformList, estimate_dstpts, load_transform_json
@@ -71,7 +72,7 @@ class TileSpec:
     meshCellSize: float | None = None
     mipmapPathBuilder: Mapping[str, Any] | None = None
     frameId: str | None = None
-    _specs: list[Mapping[str, Any]] | None = None
+    _specs: list[dict[str, Any]] | None = None
 
     def __init__(
         self,
@@ -226,10 +227,7 @@ class TileSpec:
         self.maxX, self.maxY = get("maxX"), get("maxY")
         self.meshCellSize = get("meshCellSize")
         self.mipmapPathBuilder = get("mipmapPathBuilder")
-        specs = d["transforms"]["specList"]
-        for spec in specs:
-            _check_transform(spec, self.tileId)
-        self._specs = specs
+        self._specs = [_checked(spec, self.tileId) for spec in d["transforms"]["specList"]]
         self.labels = list(get("labels") or ())
         self.groupId = get("groupId")
         self.inputfilters = []
@@ -239,8 +237,14 @@ class TileSpec:
 
     def _transform_specs(self) -> list[Any]:
         if self._specs is not None:
-            return list(self._specs)
+            return [_copied(spec) for spec in self._specs]
         return [_transform_spec(transform) for transform in self._tforms]
+
+
+def tiles_of(specs: Iterable[Mapping[str, Any]]) -> list[TileSpec]:
+    """Tiles of many JSON objects."""
+    with collection_paused():
+        return [TileSpec(json=spec) for spec in specs]
 
 
 def _transform_spec(transform: Any) -> dict[str, Any]:
@@ -249,20 +253,30 @@ def _transform_spec(transform: Any) -> dict[str, Any]:
     return transform.to_dict()
 
 
-def _check_transform(spec: Mapping[str, Any], tile: str) -> None:
-    """Refuse a transform that cannot be made later, naming the tile."""
+def _checked(spec: Mapping[str, Any], tile: Any) -> dict[str, Any]:
+    """Copy of a transform's JSON; SpecError naming the tile if no transform can be made of it."""
     kind = spec.get("type", "leaf")
     if kind not in _REQUIRED_KEYS:
         raise SpecError(f"tile {tile} has a transform of unknown type {kind!r}")
     for key in _REQUIRED_KEYS[kind]:
         if key not in spec:
             raise SpecError(f"tile {tile} has a transform ({kind}) without {key}")
+    copy = dict(spec)
     if kind == "list":
-        for inner in spec["specList"]:
-            _check_transform(inner, tile)
+        copy["specList"] = [_checked(inner, tile) for inner in spec["specList"]]
     elif kind == "interpolated":
-        _check_transform(spec["a"], tile)
-        _check_transform(spec["b"], tile)
+        copy["a"], copy["b"] = _checked(spec["a"], tile), _checked(spec["b"], tile)
+    return copy
+
+
+def _copied(spec: dict[str, Any]) -> dict[str, Any]:
+    """Copy of the JSON of a transform that shares no dict or list but its metaData."""
+    copy = spec.copy()
+    if "specList" in copy:
+        copy["specList"] = [_copied(inner) for inner in copy["specList"]]
+    elif "a" in copy:
+        copy["a"], copy["b"] = _copied(copy["a"]), _copied(copy["b"])
+    return copy
 
 
 def _pyramid(
@@ -357,7 +371,7 @@ def get_tile_specs_from_box(
     base = format_preamble(host, port, owner, project, stack)
     url = join(base, "z", number("%d", z), "box", box_text(x, y, width, height, scale, "%3.2f"))
     parameters = get_json(session, url + "/render-parameters")
-    return [TileSpec(json=tile) for tile in parameters.get("tileSpecs") or ()]
+    return tiles_of(parameters.get("tileSpecs") or ())
 
 
 @renderaccess
@@ -409,7 +423,7 @@ def get_tile_specs_from_z(
     """Tiles at z, with references resolved, by tileId; an empty list if there are none."""
     base = format_preamble(host, port, owner, project, stack)
     tiles = get_json(session, join(base, "z", number("%f", z), "tile-specs"))
-    return [TileSpec(json=tile) for tile in tiles]
+    return tiles_of(tiles)
 
 
 @renderaccess
@@ -429,4 +443,4 @@ def get_tile_specs_from_stack(
     urls = [join(base, "z", number("%f", z), "tile-specs") for z in zs]
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
         sections = pool.map(lambda url: get_json(session, url), urls)
-        return [TileSpec(json=tile) for tiles in sections for tile in tiles]
+        return [tile for tiles in sections for tile in tiles_of(tiles)]
