@@ -19,13 +19,14 @@ from renderapi.transform.specs import (
     Lookup,
     cached_leaf,
     flatten,
+    kind_of,
     leaves,
     transform_points,
 )
 
 DEFAULT_MESH_CELL_SIZE = 64.0
 #: mapped samples held in memory at a time
-SAMPLES_AT_A_TIME = 1 << 20
+SAMPLES_AT_A_TIME = 1 << 15
 
 Entries = list[dict[str, Any]]
 
@@ -154,13 +155,15 @@ class _Reader:
     def _entries(self, transforms: Mapping[str, Any] | None) -> Entries:
         if transforms is None:
             return []
-        specs = transforms.get("specList")
+        specs = transforms.get("specList") if isinstance(transforms, Mapping) else None
         if not isinstance(specs, list):
             return flatten(transforms, self.lookup)
         entries: Entries = []
         for spec in specs:
-            kind = spec.get("type", "leaf") if isinstance(spec, dict) else None
-            if kind == "ref" and spec.get("refId") is not None:
+            kind = kind_of(spec)
+            if kind == "leaf":
+                entries.append(spec)
+            elif kind == "ref":
                 entries += self._shared(spec)
             else:
                 entries += flatten(spec, self.lookup)

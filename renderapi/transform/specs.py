@@ -27,6 +27,14 @@ MAXIMUM_LEVELS = 10
 MAXIMUM_NESTING = 100
 CACHED_TRANSFORMS = 1024
 
+_REQUIRED = {
+    "leaf": ("className", "dataString"),
+    "list": (),
+    "ref": ("refId",),
+    "interpolated": ("a", "b", "lambda"),
+}
+_TEXTS = ("className", "dataString", "refId")
+
 
 def flatten(spec: Spec, lookup: Lookup | None = None) -> list[dict[str, Any]]:
     """Leaves and interpolated transforms of a document, in the order they apply.
@@ -91,17 +99,15 @@ def kind_of(spec: Spec) -> str:
     if not isinstance(spec, Mapping):
         raise SpecError(f"a transform must be an object, not {str(spec)[:60]!r}")
     kind = spec.get("type", "leaf")
-    required = {
-        "leaf": ("className", "dataString"),
-        "list": (),
-        "ref": ("refId",),
-        "interpolated": ("a", "b", "lambda"),
-    }.get(kind)
+    required = _REQUIRED.get(kind) if isinstance(kind, str) else None
     if required is None:
         raise SpecError(f"unknown type of transform {kind!r}")
     for key in required:
-        if spec.get(key) is None:
+        value = spec.get(key)
+        if value is None:
             raise SpecError(f"a transform of type {kind} lacks {key}")
+        if key in _TEXTS and not isinstance(value, str):
+            raise SpecError(f"the {key} of a transform must be a text, not {value!r}")
     return kind
 
 
@@ -155,7 +161,7 @@ def _resolved(
     """Interpolated document without references in its two transforms."""
     changed = {}
     for end in ("a", "b"):
-        if is_flat(spec[end]):
+        if not references(spec[end]):
             continue
         parts = list(_walk(spec[end], lookup, (), path, missing, depth + 1))
         changed[end] = parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
@@ -163,27 +169,32 @@ def _resolved(
 
 
 def is_flat(spec: Spec) -> bool:
-    """Whether `flatten` would change nothing: a leaf, or an unlabelled list of flat ones."""
+    """Whether `flatten` would change nothing: no references, nested lists or labels of lists."""
     kind = kind_of(spec)
-    if kind == "interpolated":
-        return all(not references(spec[end]) for end in ("a", "b"))
     if kind != "list":
-        return kind == "leaf"
+        return not references(spec)
     if labels_of(spec):
         return False
-    return all(kind_of(entry) != "list" and is_flat(entry) for entry in _entries(spec))
+    return all(kind_of(entry) != "list" and not references(entry) for entry in _entries(spec))
 
 
 def references(spec: Spec) -> set[str]:
     """Ids that a document refers to directly, at any depth of its lists."""
+    return set(_references(spec, 0))
+
+
+def _references(spec: Spec, depth: int) -> Iterator[str]:
+    if depth > MAXIMUM_NESTING:
+        raise SpecError(f"transforms are nested more than {MAXIMUM_NESTING} deep")
     kind = kind_of(spec)
     if kind == "ref":
-        return {spec["refId"]}
-    if kind == "list":
-        return set().union(*map(references, _entries(spec)))
-    if kind == "interpolated":
-        return references(spec["a"]) | references(spec["b"])
-    return set()
+        yield spec["refId"]
+    elif kind == "list":
+        for entry in _entries(spec):
+            yield from _references(entry, depth + 1)
+    elif kind == "interpolated":
+        for end in ("a", "b"):
+            yield from _references(spec[end], depth + 1)
 
 
 def leaves(specs: Iterable[Spec]) -> list[PointTransform]:

@@ -12,31 +12,55 @@ from renderapi.transform.leaf.affine_models import (
     SimilarityModel,
     TranslationModel,
 )
+from renderapi.transform.leaf.affine_warp_field import AffineWarpFieldTransform
+from renderapi.transform.leaf.homography import HomographyModel
+from renderapi.transform.leaf.moving_least_squares import (
+    MovingLeastSquaresTransform,
+    MovingLeastSquaresTransform2,
+)
+from renderapi.transform.leaf.nonlinear_models import (
+    LensCorrection,
+    NonLinearCoordinateTransform,
+    NonLinearTransform,
+)
+from renderapi.transform.leaf.offsets import (
+    ExponentialFunctionOffsetTransform,
+    ExponentialRecoveryOffsetTransform,
+    SEMDistortionTransformA,
+)
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform
+from renderapi.transform.leaf.thin_plate_spline import ThinPlateSplineTransform
 from renderapi.transform.leaf.transform import CoordinateTransform, Transform
 
 TRAKEM2 = "mpicbg.trakem2.transform."
 
-#: classes of the package mpicbg.trakem2.transform
-_CLASSES: dict[str, type[CoordinateTransform]] = {
+#: models that exist under the same name and with the same parameters in mpicbg.models
+_MODELS: dict[str, type[CoordinateTransform]] = {
     "AffineModel2D": AffineModel,
     "TranslationModel2D": TranslationModel,
     "RigidModel2D": RigidModel,
     "SimilarityModel2D": SimilarityModel,
-    "PolynomialTransform2D": Polynomial2DTransform,
+    "HomographyModel2D": HomographyModel,
 }
 
-#: models that also exist in the package mpicbg.models, with the same parameters
-_MODELS = (
-    "AffineModel2D",
-    "TranslationModel2D",
-    "RigidModel2D",
-    "SimilarityModel2D",
+_OTHERS: tuple[type[CoordinateTransform], ...] = (
+    AffineWarpFieldTransform,
+    ExponentialFunctionOffsetTransform,
+    ExponentialRecoveryOffsetTransform,
+    LensCorrection,
+    MovingLeastSquaresTransform,
+    MovingLeastSquaresTransform2,
+    NonLinearCoordinateTransform,
+    NonLinearTransform,
+    Polynomial2DTransform,
+    SEMDistortionTransformA,
+    ThinPlateSplineTransform,
 )
 
 LEAF_CLASSES: dict[str, type[CoordinateTransform]] = {
-    **{TRAKEM2 + name: cls for name, cls in _CLASSES.items()},
-    **{"mpicbg.models." + name: _CLASSES[name] for name in _MODELS},
+    **{cls.className: cls for cls in _OTHERS},
+    **{TRAKEM2 + name: cls for name, cls in _MODELS.items()},
+    **{"mpicbg.models." + name: cls for name, cls in _MODELS.items()},
 }
 
 
