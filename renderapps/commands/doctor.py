@@ -171,18 +171,23 @@ def check_store(path: Path) -> Finding:
 
 
 def check_service(host: str, port: int | None, store: str) -> Finding:
-    """The render web service answers."""
+    """The render web service answers; the embedded one also without a store."""
+    if host != "local":
+        port = port or int(os.environ.get("RENDER_PORT") or 8080)
+        owners = _owners(host=host, port=port)
+        return Finding("service", OK, f"{host}:{port} answers; owners: {owners}")
+    if os.path.exists(store):
+        return Finding("service", OK, f"embedded, answers; owners: {_owners(store=store)}")
+    with tempfile.TemporaryDirectory() as folder:
+        _owners(store=os.path.join(folder, "render.db"))
+    return Finding("service", OK, "embedded, answers")
+
+
+def _owners(host: str = "local", **where: Any) -> int:
     import renderapi
 
-    if host == "local" and not os.path.exists(store):
-        return Finding("service", OK, "embedded, in this process; no store to ask about yet")
-    port = None if host == "local" else port or int(os.environ.get("RENDER_PORT") or 8080)
-    render = renderapi.connect(
-        host=host, port=port, owner="doctor", project="doctor", store=store, web_only=True
-    )
-    where = host if port is None else f"{host}:{port}"
-    owners = renderapi.render.get_owners(render=render)
-    return Finding("service", OK, f"{where} answers; owners: {len(owners)}")
+    render = renderapi.connect(host=host, owner="doctor", project="doctor", web_only=True, **where)
+    return len(renderapi.render.get_owners(render=render))
 
 
 def _print(found: list[Finding]) -> None:

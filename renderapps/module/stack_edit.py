@@ -156,7 +156,7 @@ class StackEditModule(SectionModule):
         self.target.recover()
         zs = self.select_zs()
         self.prepare()
-        self.target.open(whole_stack=len(zs) == len(self.available_zs()))
+        self.target.open(zs, whole_stack=len(zs) == len(self.available_zs()))
         try:
             sections, failed = self.map_sections(zs)
         except BaseException:
@@ -173,6 +173,16 @@ class StackEditModule(SectionModule):
             self.target.close(self.args["close_stack"])
         self.output(report | self.finish(sections))
         self.raise_failures(failed, len(zs))
+
+    def raise_failures(self, failed: list[dict[str, Any]], total: int) -> None:
+        """RenderModuleException when sections failed; it says what has become of the output."""
+        try:
+            super().raise_failures(failed, total)
+        except RenderModuleException as error:
+            left = "as it was" if self.in_place else "LOADING"
+            raise RenderModuleException(
+                f"{error}; stack {self.output_stack} is left {left}"
+            ) from None
 
     def read_sections(self, z: float) -> tuple[ResolvedTiles, ...]:
         """The section at `z` of every input."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,8 @@ class StackTarget:
         else:
             renderapi.stack.delete_stack(self._backup, render=self.render)
 
-    def open(self, whole_stack: bool) -> None:
-        """Make the stack ready for sections. `whole_stack`: every section will be written again."""
+    def open(self, zs: Sequence[float], whole_stack: bool) -> None:
+        """Make the stack ready for what becomes of the sections at `zs`, maybe all that there are."""
         state = stack_state(self.render, self.stack)
         if state in ("READ_ONLY", "OFFLINE"):
             raise RenderModuleException(
@@ -68,7 +69,7 @@ class StackTarget:
             if whole_stack:
                 self._create()
             else:
-                self._clone()
+                self._clone(leave_out=zs)
         elif state is None:
             self._create()
         else:
@@ -114,12 +115,14 @@ class StackTarget:
     def _create(self) -> None:
         renderapi.stack.set_stack_metadata(self.name, self._version(), render=self.render)
 
-    def _clone(self) -> None:
+    def _clone(self, leave_out: Sequence[float]) -> None:
         version: dict[str, Any] = self._version().to_dict()
         version.pop("createTimestamp", None)
         renderapi.stack.clone_stack(
             self.stack, self.name, close_stack=False, render=self.render, **version
         )
+        for z in leave_out:
+            renderapi.stack.delete_section(self.name, z, render=self.render)
 
     def _swap(self) -> None:
         renderapi.stack.rename_stack(self.stack, self._backup, render=self.render)

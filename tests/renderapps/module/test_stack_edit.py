@@ -193,14 +193,16 @@ def test_a_failed_section_is_reported_and_the_output_not_completed(render, stack
     target = tmp_path / "out.json"
     with pytest.raises(RenderModuleException) as caught:
         run(render, output_stack="out", bad_z=1, pool_size=size, output_json=str(target))
-    assert str(caught.value) == "1 of 3 sections failed; z=1: this one is bad"
+    assert str(caught.value) == (
+        "1 of 3 sections failed; z=1: this one is bad; stack out is left LOADING"
+    )
     assert stack_state(render, "out") == "LOADING"
     assert '"reason": "this one is bad"' in target.read_text()
 
 
 def test_a_failure_in_place_leaves_the_stack_as_it_was(render, stack):
     before = boxes(render, stack)
-    with pytest.raises(RenderModuleException):
+    with pytest.raises(RenderModuleException, match="stack raw is left as it was"):
         run(render, in_place=True, bad_z=1)
     assert boxes(render, stack) == before
     assert stack_state(render, stack) == "COMPLETE"
@@ -235,6 +237,12 @@ def test_no_tiles_at_all_is_an_error(render, stack):
 def test_sections_may_move(render, stack):
     run(render, output_stack="out", new_z=10)
     assert renderapi.stack.get_z_values_for_stack("out", render=render) == [10.0, 11.0, 12.5]
+
+
+def test_sections_that_move_in_place_leave_nothing_where_they_were(render, stack):
+    run(render, in_place=True, zs=[0, 1], new_z=1, drop=["b_0.0"])
+    assert renderapi.stack.get_z_values_for_stack(stack, render=render) == [1.0, 2.0, 2.5]
+    assert set(boxes(render, stack)) == {"a_0.0", "a_1.0", "b_1.0", "a_2.5", "b_2.5"}
 
 
 def test_close_stack_false_leaves_it_open(render, stack):

@@ -1,0 +1,34 @@
+"""Every module has an example, and it is valid."""
+
+import pytest
+
+from renderapps.commands.catalogue import discover
+from renderapps.module import RenderModuleException, example_path
+from renderapps.module.examples import FOLDER, read_example
+from renderapps.module.template_module import Template
+from renderapps.module.validation import validate_example
+
+ENTRIES = discover()
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_module_has_a_valid_example(entry):
+    assert validate_example(entry.load().default_schema, read_example(entry.name)) == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_examples_name_owner_and_project_and_not_a_private_server(entry):
+    render = read_example(entry.name)["render"]
+    assert render["host"] == "local"
+    assert {"owner", "project"} <= set(render)
+
+
+def test_every_example_is_one_of_a_module():
+    assert {path for path in FOLDER.rglob("*.json")} == {example_path(e.name) for e in ENTRIES}
+
+
+def test_examples_are_found_by_name_or_class():
+    assert example_path(Template) == FOLDER / "module" / "template_module.json"
+    assert example_path("renderapps.module.template_module") == example_path(Template)
+    with pytest.raises(RenderModuleException, match="no example"):
+        read_example("theme.no_module")
