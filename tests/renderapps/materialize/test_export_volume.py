@@ -1,0 +1,170 @@
+"""export_volume: what is in the volume is what the sections show."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorstore
+
+import renderapi
+from renderapps.materialize.export_volume import ExportVolume, plane_zs
+from renderapps.module import ParameterError, RenderModuleException
+
+
+@pytest.fixture
+def export(connection, stack, tmp_path):
+    """Function that writes the volume and gives its path and the module's result."""
+
+    def call(**options):
+        parameters = {
+            "render": connection,
+            "input_stack": stack,
+            "output_volume": str(tmp_path / "out" / "volume.ome.zarr"),
+            "chunk": [1, 16, 16],
+            "shard": [1, 16, 32],
+            "levels": 2,
+            "pool_size": 1,
+        } | options
+        module = ExportVolume(input_data=parameters, args=[])
+        module.run()
+        return tmp_path / "out" / "volume.ome.zarr", module.result
+
+    return call
+
+
+def read(path, level=0):
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path / str(level))}}
+    return tensorstore.open(spec).result().read().result()
+
+
+def test_the_values_are_those_of_the_tiles_and_a_missing_plane_is_empty(export, section_pixels):
+    path, result = export()
+    volume = read(path)
+    assert volume.shape == (2, 3, 40, 110)
+    assert volume.dtype == np.uint16
+    for index, channel in enumerate(("DAPI", "GFP")):
+        np.testing.assert_array_equal(volume[index, 0], section_pixels(channel, "a"))
+        np.testing.assert_array_equal(volume[index, 1], 0)
+        np.testing.assert_array_equal(volume[index, 2], section_pixels(channel, "b"))
+    assert result["empty_planes_z"] == [1.0]
+    assert (result["sections"], result["levels"]) == (2, 2)
+
+
+def test_the_volume_lies_where_the_stack_does(export):
+    path, _ = export()
+    ome = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]
+    scale, shift = ome["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"] == [1.0, 40.0, 5.0, 4.0]
+    assert shift["translation"] == [0.0, 0.0, 100.0, -28.0]
+    windows = [channel["window"] for channel in ome["omero"]["channels"]]
+    assert [(w["start"], w["end"]) for w in windows] == [(0.0, 40000.0)] * 2
+
+
+def test_a_level_is_the_mean_of_four_pixels(export, section_pixels):
+    path, _ = export()
+    full = section_pixels("GFP", "b").astype(np.float64).reshape(20, 2, 55, 2)
+    np.testing.assert_array_equal(read(path, 1)[1, 2], np.floor(full.mean(axis=(1, 3)) + 0.5))
+
+
+def test_sections_are_what_the_service_draws(export, render, stack):
+    path, _ = export(scale=0.5, channels=["GFP"])
+    for plane, z in ((0, 0.0), (2, 2.0)):
+        image = renderapi.image.get_bb_image(
+            stack, z, -7, 20, 110, 40, 0.5, img_format="tiff16", channel="GFP", render=render
+        )
+        np.testing.assert_array_equal(read(path)[0, plane], image)
+
+
+def test_eight_bits_hold_the_display_range(export, section_pixels):
+    path, _ = export(dtype="uint8", minIntensity=1000, maxIntensity=3000, channels=["DAPI"])
+    values = section_pixels("DAPI", "a").astype(np.float64)
+    shown = np.floor(np.maximum(values - 1000, 0) * 256 / 2001 + 0.5).clip(0, 255)
+    np.testing.assert_array_equal(read(path)[0, 0], shown)
+
+
+def test_bounds_z_and_deep_shards(export, section_pixels):
+    path, result = export(
+        bounds={"minX": 3, "maxX": 47, "minY": 15, "maxY": 40},
+        chunk=[2, 8, 8],
+        shard=[4, 8, 16],
+        halve_z=True,
+        z_step=2,
+        pool_size=2,
+    )
+    expected = np.zeros((2, 25, 44), np.uint16)
+    for plane, section in enumerate("ab"):
+        expected[plane, 5:] = section_pixels("GFP", section)[:20, 10:54]
+    np.testing.assert_array_equal(read(path)[1], expected)
+    assert result["empty_planes_z"] == []
+    assert read(path, 1).shape == (2, 1, 13, 22)
+    first = expected[:, :2, :2].mean()
+    assert read(path, 1)[1, 0, 0, 0] == np.floor(first + 0.5)
+
+
+def test_one_section_of_one_channel_stack_has_no_channel_axis(export, connection, stack, render):
+    tiles = renderapi.tilespec.get_tile_specs_from_z(stack, 0.0, render=render)
+    for tile in tiles:
+        tile.ip, tile.channels = tile.channels[0].ip, None
+    renderapi.stack.create_stack("plain", render=render)
+    renderapi.resolvedtiles.put_tilespecs("plain", tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state("plain", "COMPLETE", render=render)
+    path, result = export(input_stack="plain")
+    assert read(path).shape == (1, 40, 110)
+    assert result["channels"] == []
+
+
+def test_an_existing_volume_is_kept_unless_it_is_to_be_replaced(export):
+    path, _ = export()
+    with pytest.raises(RenderModuleException, match=r"volume\.ome\.zarr exists"):
+        export()
+    _, result = export(overwrite=True, zs=[2.0])
+    assert read(path).shape == (2, 1, 40, 110)
+    assert result["sections"] == 1
+
+
+def test_a_failure_leaves_nothing_behind(export, render, tmp_path, stack):
+    (tmp_path / "raw" / "GFP_b_1.tif").unlink()
+    with pytest.raises(RenderModuleException, match=r"GFP_b_1\.tif"):
+        export()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": ["Cy5"]}, "stack acquired has no channel Cy5 at z=0; it has DAPI, GFP"),
+        ({"z_step": 1.5}, "z=2 lies between two planes"),
+        ({"zs": [1.0]}, "stack acquired has no section at z=1"),
+        ({"scale": 0.001}, "has no pixels"),
+        ({"input_stack": "nothing"}, "no stack nothing in project"),
+    ],
+)
+def test_what_cannot_be_written_is_said(export, options, message):
+    with pytest.raises(RenderModuleException, match=message):
+        export(**options)
+
+
+def test_wrong_parameters_are_listed(export):
+    with pytest.raises(ParameterError) as raised:
+        export(shard=[1, 20, 32], bounds={"minX": 5, "maxX": 5, "minY": 0, "maxY": 1}, scale=0)
+    assert len(raised.value.problems) >= 2
+
+
+def test_planes_follow_the_step():
+    assert plane_zs([3.0, 4.0, 6.0], 1.0) == (3.0, 4.0, None, 6.0)
+    assert plane_zs([0.1, 0.2, 0.3], 0.1) == (0.1, 0.2, 0.3)
+
+
+def test_the_command_line(stack, render, tmp_path):
+    store = tmp_path / "render.db"
+    command = [sys.executable, "-m", "renderapps.materialize.export_volume", "--pool_size", "1"]
+    command += ["--render.store", str(store), "--render.owner", "test", "--render.project"]
+    command += ["project", "--input_stack", stack, "--output_volume", str(tmp_path / "v.zarr")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "v.zarr" / "zarr.json").exists()
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
