@@ -24,6 +24,8 @@ from renderapi.matching.subpixel import refine
 
 MAX_PIXELS = 1 << 18
 """Overlaps with more pixels than this are searched at a reduced scale first."""
+MAX_FIT_PIXELS = 1 << 19
+"""A shift is not refined at scales at which the search area has more pixels than this."""
 MIN_THICKNESS = 48
 """An overlap is not reduced to fewer pixels than this across for the first search."""
 NULL_RADIUS = 10
@@ -246,24 +248,22 @@ def _search(
 
 
 def _refined(scales: list[_Scale], peak: Peak, sigma: float) -> Candidate:
-    """Candidate of a peak of the coarsest of `scales`, refined down to full scale.
+    """Candidate of a peak of the coarsest of `scales`, refined at finer ones.
 
-    The refinement stops at the scale whose overlap no longer agrees, as happens where the tiles
-    are distorted against each other by more than a pixel.
+    The refinement stops where the overlap has more pixels than a fit to a small fraction of a
+    pixel needs, or no longer agrees, as happens where the tiles are distorted against each other
+    by more than a pixel of that scale.
     """
     top = len(scales) - 1
-    shift = np.array(peak.shift, float)
+    shift = np.array(peak.shift, float) * 2**top
     correlation, error = peak.correlation, float("inf")
     for level in range(top, -1, -1):
-        fit = _fit_overlap(scales[level], shift, sigma)
-        if fit is None or (level < top and not fit[1] > 0.5 * correlation):
-            shift = shift * 2**level
-            error = error * 2**level
+        if level < top and scales[level].p.size > MAX_FIT_PIXELS:
             break
-        shift, correlation, error = fit
-        if level:
-            shift = shift * 2
-            error = error * 2
+        fit = _fit_overlap(scales[level], shift / 2**level, sigma)
+        if fit is None or (level < top and not fit[1] > 0.5 * correlation):
+            break
+        shift, correlation, error = fit[0] * 2**level, fit[1], fit[2] * 2**level
     place = (shift[0] + scales[0].offset[0], shift[1] + scales[0].offset[1])
     return Candidate(
         (float(place[0]), float(place[1])),

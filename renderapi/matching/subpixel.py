@@ -81,13 +81,13 @@ def _gauss_newton(
     target = a[mask]
     for _ in range(ITERATIONS):
         moved = _moved(b, rest)
-        gy, gx = np.gradient(moved)
+        gx, gy = (np.asarray(np.gradient(moved, axis=axis)) for axis in (1, 0))
         system = np.stack([-gx[mask], -gy[mask], moved[mask], np.ones(target.size)], axis=1)
         normal = system.T @ system
         if np.linalg.cond(normal) > 1e12:
             return np.full(2, np.nan), float("inf")
         solution = np.linalg.solve(normal, system.T @ target)
-        gain = solution[2]
+        gain = float(solution[2])
         if gain <= 0.05:
             return np.full(2, np.nan), float("inf")
         step = solution[:2] / gain
