@@ -8,8 +8,9 @@ or as one JSON list, objects as JSON or with dotted names.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from argschema import fields
@@ -34,7 +35,7 @@ def flag_parameters(schema: Schema, argv: Sequence[str]) -> tuple[dict[str, Any]
     for flag, values in words:
         found = _find(schema, flag)
         if found is None:
-            problems.append(f"--{flag}: unknown parameter")
+            problems.append(f"--{flag}: unknown parameter{_hint(schema, flag)}")
             continue
         path, field = found
         name = ".".join(path)
@@ -55,6 +56,20 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(below, dict) and isinstance(value, dict)
         merged[name] = merge(below, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def _hint(schema: Schema, flag: str) -> str:
+    near = difflib.get_close_matches(flag, list(_flags(schema)), n=1)
+    return f"; did you mean --{near[0]}?" if near else ""
+
+
+def _flags(schema: Schema, path: str = "", depth: int = 4) -> Iterator[str]:
+    """Every flag of a schema; groups that contain themselves are followed a few steps."""
+    for spelling, name in by_spelling(schema).items():
+        yield path + spelling
+        nested = group(schema.fields[name])
+        if nested is not None and depth:
+            yield from _flags(nested, f"{path}{spelling}.", depth - 1)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[tuple[str, list[str]]], list[str]]:

@@ -58,7 +58,7 @@ class StackTarget:
             renderapi.stack.delete_stack(self._backup, render=self.render)
 
     def open(self, zs: Sequence[float], whole_stack: bool) -> None:
-        """Make the stack ready for what becomes of the sections at `zs`, maybe all that there are."""
+        """Make the stack ready for what becomes of the sections at `zs`, maybe of all."""
         state = stack_state(self.render, self.stack)
         if state in ("READ_ONLY", "OFFLINE"):
             raise RenderModuleException(

@@ -74,8 +74,10 @@ def test_words_become_parameters(argv, expected):
         (["--text"], "--text: needs a value"),
         (["--text", "a", "b"], "--text: takes one value, got a b"),
         (["--inner", "x"], "--inner: needs JSON, got 'x'"),
-        (["--inner.y", "1"], "--inner.y: unknown parameter"),
-        (["--text.a", "1"], "--text.a: unknown parameter"),
+        (["--inner.y", "1"], "--inner.y: unknown parameter; did you mean --inner.x?"),
+        (["--tabel", "1"], "--tabel: unknown parameter; did you mean --table?"),
+        (["--nonsense", "1"], "--nonsense: unknown parameter"),
+        (["--text.a", "1"], "--text.a: unknown parameter; did you mean --text?"),
         (["word", "--text", "a"], "word: expected --parameter value"),
     ],
 )

@@ -121,7 +121,7 @@ def test_whole_numbers_must_be_whole_and_may_be_text():
 
 
 def test_flags_are_not_abbreviated():
-    assert "--sta: unknown parameter" in problems(None, "--sta", "s")
+    assert "--sta: unknown parameter; did you mean --stack?" in problems(None, "--sta", "s")
 
 
 @pytest.mark.parametrize(
