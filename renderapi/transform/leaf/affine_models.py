@@ -71,6 +71,16 @@ def invert_matrix(M: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array(((ia, ib, -(ia * e + ib * f)), (ic, id_, -(ic * e + id_ * f)), (0.0, 0.0, 1.0)))
 
 
+def _coefficient(row: int, column: int) -> property:
+    def read(self: Any) -> float:
+        return float(self.M[row, column])
+
+    def write(self: Any, value: float) -> None:
+        self.M[row, column] = value
+
+    return property(read, write, doc=f"Coefficient M[{row}, {column}].")
+
+
 class AffineModel(FirstOrderProperties, CoordinateTransform):
     """Affine transform: x' = M00 x + M01 y + B0, y' = M10 x + M11 y + B1.
 
@@ -94,6 +104,9 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     className: Any = _AFFINE
     _parameters = ("M",)
 
+    M00, M01, B0 = _coefficient(0, 0), _coefficient(0, 1), _coefficient(0, 2)
+    M10, M11, B1 = _coefficient(1, 0), _coefficient(1, 1), _coefficient(1, 2)
+
     def __init__(
         self,
         M00: float = 1.0,
@@ -113,16 +126,16 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
             return
         self.transformId = transformId
         self.labels = labels
-        self.M = np.array(((M00, M01, B0), (M10, M11, B1), (0.0, 0.0, 1.0)), dtype=np.float64)
+        numbers = (M00, M01, B0, M10, M11, B1, 0.0, 0.0, 1.0)
+        self.M = np.array(numbers, dtype=np.float64).reshape(3, 3)
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Read a document in place; className and dataString are required (KeyError)."""
         super().from_dict(d)
-        if self.className.rpartition(".")[2] not in self._names():
-            self.className = type(self).className
-
-    def _names(self) -> tuple[str, ...]:
-        return (type(self).className.rpartition(".")[2],)
+        own = type(self).className
+        name = d["className"]
+        if name != own and name.rpartition(".")[2] != own.rpartition(".")[2]:
+            self.className = own
 
     def load_M(self) -> None:
         """Does nothing: M00 to B1 are views of M and cannot differ from it."""
@@ -135,7 +148,8 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         return f"{m00:.10f} {m10:.10f} {m01:.10f} {m11:.10f} {b0:.10f} {b1:.10f}"
 
     def _state(self) -> bytes:
-        return np.asarray(self.M, dtype=np.float64).tobytes()
+        M = self.M
+        return M.tobytes() if type(M) is np.ndarray else np.asarray(M, dtype=np.float64).tobytes()
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return map_affine(np.asarray(self.M, dtype=np.float64), points)
@@ -230,27 +244,6 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         return f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
 
 
-def _coefficient(row: int, column: int) -> property:
-    def read(self: AffineModel) -> float:
-        return float(self.M[row, column])
-
-    def write(self: AffineModel, value: float) -> None:
-        self.M[row, column] = value
-
-    return property(read, write, doc=f"Coefficient M[{row}, {column}].")
-
-
-for _name, _row, _column in (
-    ("M00", 0, 0),
-    ("M01", 0, 1),
-    ("M10", 1, 0),
-    ("M11", 1, 1),
-    ("B0", 0, 2),
-    ("B1", 1, 2),
-):
-    setattr(AffineModel, _name, _coefficient(_row, _column))
-
-
 def _from_matrix(M: NDArray[np.float64]) -> AffineModel:
     model = AffineModel.__new__(AffineModel)
     model.M = M
@@ -264,7 +257,7 @@ def _affine_matrix(numbers: Sequence[float]) -> NDArray[np.float64]:
     if len(numbers) != 6:
         raise ValueError(f"6 numbers are needed, not {len(numbers)}")
     m00, m10, m01, m11, b0, b1 = numbers
-    return np.array(((m00, m01, b0), (m10, m11, b1), (0.0, 0.0, 1.0)))
+    return np.array((m00, m01, b0, m10, m11, b1, 0.0, 0.0, 1.0)).reshape(3, 3)
 
 
 def _fit_with_details(A: ArrayLike, B: ArrayLike, weights: ArrayLike | None) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -61,14 +63,11 @@ def as_weights(weights: ArrayLike | None, count: int, name: str) -> NDArray[np.f
 
 def read_floats(text: str) -> list[float]:
     """Finite numbers of a data string, separated by any white space; ValueError otherwise."""
-    numbers = [float(word) for word in text.split()]
-    if not all(map(_isfinite, numbers)):
+    numbers = list(map(float, text.split()))
+    # the sum is finite if all are, but for overflow
+    if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):
         raise ValueError("it holds NaN or infinite values")
     return numbers
-
-
-def _isfinite(number: float) -> bool:
-    return number - number == 0.0
 
 
 def java_double(value: float) -> str:
