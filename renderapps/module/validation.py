@@ -35,11 +35,14 @@ def load_parameters(
         return {}, list(problem_lines(schema, messages, data)), messages
 
 
-def validate_example(schema_type: type[Schema], data: Mapping[str, Any]) -> list[str]:
-    """Problems of an example of a module's parameters; files need not exist, nothing is made."""
+def load_example(
+    schema_type: type[Schema], data: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """An example of parameters, loaded, and its problems; files need not exist, none are made."""
     schema = prepare(schema_type(), check_files=False)
     primary, problems = primary_spellings(schema, data)
-    return problems + load_parameters(schema, primary)[1]
+    args, wrong, _ = load_parameters(schema, primary)
+    return args, problems + wrong
 
 
 def primary_spellings(

@@ -3,17 +3,23 @@
 import pytest
 
 from renderapps.commands.catalogue import discover
-from renderapps.module import RenderModuleException, example_path
+from renderapps.module import RenderModuleException, StackEditModule, example_path
 from renderapps.module.examples import FOLDER, read_example
 from renderapps.module.template_module import Template
-from renderapps.module.validation import validate_example
+from renderapps.module.validation import load_example
 
 ENTRIES = discover()
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_every_module_has_a_valid_example(entry):
-    assert validate_example(entry.load().default_schema, read_example(entry.name)) == []
+    module = entry.load()
+    args, problems = load_example(module.default_schema, read_example(entry.name))
+    assert problems == []
+    if issubclass(module, StackEditModule):
+        unconnected = module.__new__(module)
+        unconnected.args = args
+        assert unconnected.role_problems() == []
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)

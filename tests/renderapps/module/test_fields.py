@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import Length
 
 from renderapps.module.fields import ordered_fields, prepare
-from renderapps.module.validation import validate_example
+from renderapps.module.validation import load_example
 
 
 class Paths(ArgSchema):
@@ -73,9 +73,9 @@ def test_validators_of_a_file_field_still_run(tmp_path):
 def test_examples_need_no_files_and_make_none(tmp_path):
     absent = str(tmp_path / "absent" / "x")
     data = {name: absent for name in ("input_file", "input_folder", "output_file", "output_folder")}
-    assert validate_example(Paths, data | {"files": [absent]}) == []
+    assert load_example(Paths, data | {"files": [absent]})[1] == []
     assert list(tmp_path.iterdir()) == []
-    assert validate_example(Paths, {"input_file": 3, "unknown": 1}) == [
+    assert load_example(Paths, {"input_file": 3, "unknown": 1})[1] == [
         "input_file: not a valid string (got 3)",
         "unknown: unknown parameter",
     ]
