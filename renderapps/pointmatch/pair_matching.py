@@ -1,0 +1,161 @@
+"""Pairs of a stack's tiles matched in chunks that can be worked on anywhere.
+
+A chunk is a run of pairs that lie close together, so that a worker draws each tile once or twice.
+The worker reads the tile specs of the chunk's sections itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import renderapi
+from renderapi.errors import RenderError
+from renderapi.matching.neighbours import Layer, Pair, relative_positions
+
+if TYPE_CHECKING:
+    from renderapi.matching.batches import PairOutcome, PairTask
+    from renderapi.matching.pairs import PairParameters
+
+MAX_CHUNK = 400
+"""Most pairs in a chunk."""
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """What all chunks of a run have in common."""
+
+    stack: str
+    parameters: PairParameters
+    local_transforms: int
+    scale: float
+    channel: str | None
+    search_radius: float | None
+    cache_bytes: int
+
+
+@dataclass(frozen=True)
+class TilePlaces:
+    """Where the tiles of a stack lie: z and box (minX, minY, maxX, maxY) by tile id."""
+
+    z: dict[str, float]
+    boxes: dict[str, np.ndarray]
+
+    @classmethod
+    def of_layers(cls, layers: Iterable[Layer]) -> TilePlaces:
+        """Places of the tiles of some layers."""
+        z: dict[str, float] = {}
+        boxes: dict[str, np.ndarray] = {}
+        for layer in layers:
+            for tile, box in zip(layer.ids, layer.boxes, strict=True):
+                z[tile], boxes[tile] = layer.z, box
+        return cls(z, boxes)
+
+    def direction(self, pair: Pair) -> tuple[float, float, str]:
+        """Sections of a pair and the side on which p lies, the key of the stage's habit."""
+        p, q = pair.p_id, pair.q_id
+        return self.z[p], self.z[q], relative_positions(self.boxes[p], self.boxes[q])[0]
+
+
+def chunks_of(tasks: Sequence[PairTask], places: TilePlaces, workers: int) -> list[list[PairTask]]:
+    """Tasks in chunks of neighbours, several for each worker."""
+    if not tasks:
+        return []
+    ordered = sorted(tasks, key=lambda task: _order(task.pair, places))
+    size = min(MAX_CHUNK, max(1, -(-len(ordered) // (4 * workers))))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def _order(pair: Pair, places: TilePlaces) -> tuple[Any, ...]:
+    """Along a Z-shaped curve through the tiles of each section, which keeps neighbours together."""
+    box = places.boxes[pair.p_id]
+    side = max(float((box[2:] - box[:2]).max()), 1.0)
+    x, y = (int(v // side) + (1 << 20) for v in (box[:2] + box[2:]) / 2)
+    code = sum(((x >> bit & 1) | (y >> bit & 1) << 1) << 2 * bit for bit in range(22))
+    return places.z[pair.p_id], places.z[pair.q_id], code, pair.key
+
+
+def match_chunk(
+    render: renderapi.Render,
+    settings: MatchSettings,
+    zs: Mapping[str, float],
+    chunk: list[PairTask],
+) -> list[PairOutcome]:
+    """Match the pairs of a chunk; `zs` has the z of every tile."""
+    import cv2
+
+    from renderapi.matching.batches import ViewCache, match_pairs
+
+    cv2.setNumThreads(1)  # the chunks run side by side
+    wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
+    canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
+    cache = ViewCache(settings.cache_bytes)
+    return list(match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius))
+
+
+def tile_canvases(
+    render: renderapi.Render, settings: MatchSettings, wanted: set[str], zs: set[float]
+) -> dict[str, Any]:
+    """How each of the tiles is drawn, by tile id."""
+    from renderapi.matching.canvases import canvas_spec
+
+    canvases = {}
+    for z in sorted(zs):
+        section = renderapi.resolvedtiles.get_resolved_tiles_from_z(
+            settings.stack, z, render=render
+        )
+        lookup = {transform.transformId: transform.to_dict() for transform in section.transforms}
+        for tile in section.tilespecs:
+            if tile.tileId in wanted:
+                canvases[tile.tileId] = canvas_spec(
+                    tile.to_dict(),
+                    lookup,
+                    settings.local_transforms,
+                    settings.scale,
+                    settings.channel,
+                )
+    missing = sorted(wanted - canvases.keys())
+    if missing:
+        raise RenderError(f"stack {settings.stack} no longer has tile {missing[0]}")
+    return canvases
+
+
+def pair_row(outcome: PairOutcome) -> dict[str, Any]:
+    """Entry of a pair in the report."""
+    match, pair = outcome.match, outcome.pair
+    row: dict[str, Any] = {
+        "pGroupId": pair.p_group,
+        "pId": pair.p_id,
+        "qGroupId": pair.q_group,
+        "qId": pair.q_id,
+        "accepted": match.accepted,
+        "method": match.method or None,
+        "matches": len(match.p),
+        "residual": _rounded(match.residual),
+        "coverage": _rounded(match.coverage, 1),
+        "offset": None if match.offset is None else [_rounded(v) for v in match.offset],
+        "search_radius": _rounded(outcome.search_radius, 1),
+    }
+    if match.candidates:
+        best = match.candidates[0]
+        row["correlation"] = _rounded(best.correlation)
+        row["significance"] = _rounded(best.significance, 1)
+    if not match.accepted:
+        row["reason"] = match.reason
+        row["candidates"] = [
+            {
+                "shift": [_rounded(v) for v in candidate.shift],
+                "correlation": _rounded(candidate.correlation),
+                "significance": _rounded(candidate.significance, 1),
+            }
+            for candidate in match.candidates
+        ]
+    return row
+
+
+def _rounded(value: float, digits: int = 4) -> float | None:
+    """Number for the report; None for what is not one."""
+    return round(float(value), digits) if np.isfinite(value) else None
