@@ -1,10 +1,38 @@
-"""Image filters by their class names, and the lists that a service knows by name."""
+"""Image filters by their class names, and the lists that a service knows by name.
+
+Filters act on the level image that was loaded, before it is mapped. Lengths are given in pixels of
+the full-scale image and shrink with the level. Each filter is a function
+
+    filter(pixels, parameters, shown, scale, random) -> pixels of the same shape and type
+
+of the image, its parameters, its display range, 1 / 2^level and a random generator.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from renderapi.errors import SpecError
+from renderapi.rendering.filters.values import Values
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from renderapi.rendering.intensity import DisplayRange
 
 PREFIX = "org.janelia.alignment.filter."
+# class name: the module of this package that has it, and its function there
+FILTERS: dict[str, tuple[str, str]] = {
+    "ValueToNoise": ("noise", "value_to_noise"),
+    "NormalizeLocalContrast": ("local_contrast", "normalize_local_contrast"),
+    "CLAHE": ("clahe", "clahe"),
+    "EqualizeHistogram": ("equalize", "equalize_histogram"),
+    "Rank": ("rank", "rank"),
+    "RollingBallSubtraction": ("rolling_ball", "subtract_rolling_ball"),
+}
 
 
 def _spec(name: str, **parameters: str) -> dict[str, Any]:
@@ -27,3 +55,54 @@ NAMED_FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
     "default": DEFAULT_FILTERS,
     "simpleTest": (_spec("CLAHE", fast="true", blockRadius="500", bins="256", slope="2.5"),),
 }
+
+
+def apply_filters(
+    pixels: NDArray,
+    specs: Sequence[Mapping[str, Any]],
+    shown: DisplayRange,
+    scale: float = 1.0,
+    seed: int = 0,
+) -> NDArray:
+    """Apply filters one after the other.
+
+    Parameters
+    ----------
+    pixels : (h, w) uint8, uint16 or float32, or (h, w, 3) uint8
+        Not changed.
+    specs : sequence of {className, parameters}
+    shown : DisplayRange
+        Of the image.
+    scale : float
+        1 / 2^level.
+    seed : int
+        Of the noise filters; the same seed gives the same noise.
+
+    Returns
+    -------
+    array of the same shape and type
+
+    Raises
+    ------
+    SpecError
+        An unknown class, or a parameter that is no number.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    for spec in specs:
+        function, values = filter_of(spec)
+        pixels = np.ascontiguousarray(function(pixels, values, shown, scale, random))
+    return pixels
+
+
+def filter_of(spec: Mapping[str, Any]) -> tuple[Callable[..., NDArray[np.generic]], Values]:
+    """Function and parameters of a filter spec."""
+    name = str(spec.get("className") or "")
+    short = name.removeprefix(PREFIX)
+    if short not in FILTERS:
+        known = ", ".join(PREFIX + each for each in FILTERS)
+        raise SpecError(f"unknown filter class {name!r}; known: {known}")
+    module, function = FILTERS[short]
+    loaded = import_module(f"renderapi.rendering.filters.{module}")
+    return getattr(loaded, function), Values(short, spec.get("parameters") or {})

@@ -1,0 +1,89 @@
+"""Contrast limited adaptive histogram equalisation.
+
+S. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV (1994). Works
+on the 8 bit values shown; other pixel types are scaled by the gain found for those.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.rendering.filters.values import Values
+from renderapi.rendering.intensity import DisplayRange, kind_of, to_8_bit
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def clahe(
+    pixels: NDArray,
+    values: Values,
+    shown: DisplayRange,
+    scale: float,
+    random: np.random.Generator,
+) -> NDArray:
+    """Equalise local histograms of at most the given slope.
+
+    `fast`: one transfer function per block, mixed bilinearly between block centres; otherwise one
+    per pixel, from the window around it.
+    """
+    radius = max(values.radius("blockRadius", 500, scale), 1)
+    bins = int(values.positive("bins", 256))
+    slope = values.positive("slope", 2.5)
+    kind = kind_of(pixels)
+    grey = _grey(pixels, kind, shown)
+    equalised = equalise(grey, radius, bins, slope, values.switch("fast", True))
+    if kind == "8":
+        return equalised
+    return _scaled(pixels, kind, shown, equalised / np.maximum(grey, 1).astype(np.float64), grey)
+
+
+def equalise(
+    grey: NDArray[np.uint8], radius: int, bins: int, slope: float, fast: bool
+) -> NDArray[np.uint8]:
+    """CLAHE of an (h, w) uint8 image; windows of 2 radius + 1 pixels, bins + 1 cells."""
+    from renderapi.rendering.filters import clahe_kernels
+
+    side = 2 * radius + 1
+    limit = int(slope * side * side / bins + 0.5)
+    cells = (np.arange(256) / 255 * bins + 0.5).astype(np.int64)
+    if not fast:
+        return clahe_kernels.exact(grey, cells, bins + 1, radius, limit)
+    rows, columns = _centres(grey.shape[0], radius), _centres(grey.shape[1], radius)
+    transfers = clahe_kernels.block_transfers(grey, cells, bins + 1, radius, limit, rows, columns)
+    return clahe_kernels.mix(grey, cells, transfers, rows, columns)
+
+
+def _centres(length: int, radius: int) -> NDArray[np.int64]:
+    """Centres of blocks along an axis, ascending."""
+    side = 2 * radius + 1
+    count, rest = divmod(length, side)
+    centres = [k * side + radius + 1 for k in range(count)]
+    if rest == 1:
+        centres.append(length - radius - 1)
+    elif rest > 1:
+        inner = [centre + rest // 2 for centre in centres]
+        centres = [radius + 1, *inner, length - radius - 1]
+    return np.unique(np.array(centres, dtype=np.int64))
+
+
+def _grey(pixels: NDArray, kind: str, shown: DisplayRange) -> NDArray[np.uint8]:
+    if kind == "8":
+        return pixels
+    if kind == "rgb":
+        return (pixels @ LUMA + 0.5).astype(np.uint8)
+    return to_8_bit(pixels, shown)
+
+
+def _scaled(
+    pixels: NDArray, kind: str, shown: DisplayRange, gain: NDArray, grey: NDArray[np.uint8]
+) -> NDArray:
+    """Pixels scaled about the display minimum; where the grey level is 0 they stay."""
+    gain = np.where(grey == 0, 1.0, gain)
+    low = 0.0 if kind == "rgb" else shown.minimum
+    if kind == "rgb":
+        gain = gain[:, :, None]
+    result = gain * (pixels.astype(np.float64) - low) + low
+    if kind == "float":
+        return result.astype(np.float32)
+    return np.clip(np.floor(result + 0.5), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
