@@ -10,17 +10,17 @@ import orjson
 from renderapi.errors import SpecError
 from renderws.store.documents import tile_contents
 from renderws.store.protocol import Invalid
-from renderws.store.tilequery import tree_box
 from renderws.store.transforms import parsed, reachable, users_of
+from renderws.store.tree import refresh
 
 BATCH = 2_000
 
 TILES_OF_SET = (
-    "SELECT key, tile_id, z, document FROM tile INDEXED BY tile_references"
+    "SELECT key, tile_id, document FROM tile INDEXED BY tile_references"
     " WHERE reference_set = ? AND stack = ? AND key > ? ORDER BY key LIMIT ?"
 )
 
-StoredTile = tuple[int, str, float | None, bytes]
+StoredTile = tuple[int, str, bytes]
 
 
 def derive_boxes_again(
@@ -56,10 +56,10 @@ def _update(
 ) -> None:
     from renderapi.bounds import derive_boxes  # here, since it brings scipy along
 
-    _, tile_id, _, document = tiles[0]  # all tiles of a batch refer to the same transforms
+    _, tile_id, document = tiles[0]  # all tiles of a batch refer to the same transforms
     references = tile_contents(document, tile_id, flat=False).references
     lookup = parsed(reachable(connection, stack_key, references))
-    specs = [orjson.loads(document) for _, _, _, document in tiles]
+    specs = [orjson.loads(document) for *_, document in tiles]
     try:
         boxes = derive_boxes(specs, lookup).tolist()
     except SpecError as error:
@@ -68,14 +68,12 @@ def _update(
             f"the changed transforms ({names}) are used by stored tiles whose boxes cannot be "
             f"derived again: {error}; correct the transforms, or delete these tiles first"
         ) from error
-    rows, tree_rows = [], []
-    for (key, _, z, _), spec, box in zip(tiles, specs, boxes, strict=True):
+    rows = []
+    for (key, *_), spec, box in zip(tiles, specs, boxes, strict=True):
         spec.update(zip(("minX", "minY", "maxX", "maxY"), box, strict=True))
         rows.append((*box, orjson.dumps(spec), key))
-        tree_rows.append(tree_box(key, stack_key, z, *box))
     connection.executemany(
         "UPDATE tile SET min_x = ?, min_y = ?, max_x = ?, max_y = ?, document = ? WHERE key = ?",
         rows,
     )
-    connection.executemany("DELETE FROM tile_box WHERE key = ?", [(row[0],) for row in tree_rows])
-    connection.executemany("INSERT INTO tile_box VALUES (?,?,?,?,?,?,?,?,?)", tree_rows)
+    refresh(connection, (key for key, *_ in tiles))

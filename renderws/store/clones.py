@@ -17,7 +17,7 @@ from renderws.store.stackrows import (
 )
 from renderws.store.stacks import insert_stack
 from renderws.store.states import LOADING, stack_text
-from renderws.store.tilequery import STACK_THICKNESS, Z_THICKNESS
+from renderws.store.tree import add_entries, next_free_key
 
 TILE_COLUMNS = (
     "tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat,"
@@ -96,30 +96,26 @@ def _copy_tiles(
     to: StackId,
     zs: Sequence[float] | None,
 ) -> int:
-    """Copy tiles with their places in the R*Tree; returns how many."""
-    (last,) = connection.execute("SELECT coalesce(max(key), 0) FROM tile").fetchone()
+    """Copy tiles with their places in the R*Tree; returns how many.
+
+    All keys are moved by whole blocks, so the copies lie in blocks like those of the originals.
+    """
+    first = next_free_key(connection)
     conditions: list[tuple[str, tuple[float, ...]]] = [("stack = ?", (source,))]
     if zs is not None:
         conditions = [("stack = ? AND z = ?", (source, z)) for z in sorted(set(zs))]
+    added = 0
     for condition, parameters in conditions:
         try:
-            connection.execute(
-                f"INSERT INTO tile (stack, {TILE_COLUMNS})"
-                f" SELECT ?, {TILE_COLUMNS} FROM tile WHERE {condition}",
-                (target, *parameters),
+            cursor = connection.execute(
+                f"INSERT INTO tile (key, stack, {TILE_COLUMNS})"
+                f" SELECT key + ?, ?, {TILE_COLUMNS} FROM tile WHERE {condition}",
+                (first, target, *parameters),
             )
         except sqlite3.IntegrityError as error:
             raise Conflict(
                 f"{stack_text(to)} has tiles with the ids of those to clone; delete them first"
             ) from error
-    cursor = connection.execute(
-        f"""
-        INSERT INTO tile_box
-        SELECT key, stack - {STACK_THICKNESS}, stack + {STACK_THICKNESS},
-          coalesce(z, 0) - {Z_THICKNESS}, coalesce(z, 0) + {Z_THICKNESS},
-          min(min_x, max_x), max(min_x, max_x), min(min_y, max_y), max(min_y, max_y)
-        FROM tile WHERE key > ?
-        """,
-        (last,),
-    )
-    return cursor.rowcount
+        added += cursor.rowcount
+    add_entries(connection, first, 2 * first)
+    return added

@@ -12,7 +12,7 @@ import orjson
 from renderws.store.protocol import Invalid, Json
 
 
-class Spec(msgspec.Struct):
+class Spec(msgspec.Struct, gc=False):
     """The parts of a transform spec that can hold references."""
 
     type: str | None = None
@@ -22,11 +22,11 @@ class Spec(msgspec.Struct):
     b: Spec | None = None
 
 
-class _Channel(msgspec.Struct):
+class _Channel(msgspec.Struct, gc=False):
     name: str | None = None
 
 
-class _Tile(msgspec.Struct):
+class _Tile(msgspec.Struct, gc=False):
     transforms: Spec | None = None
     channels: list[_Channel] | None = None
 
@@ -54,27 +54,35 @@ def tile_contents(document: bytes, tile_id: str, flat: bool) -> Contents:
         tile = _tile_decoder.decode(document)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"the document of tile {tile_id} is malformed: {error}") from error
-    references = () if tile.transforms is None else tuple(sorted(set(_targets(tile.transforms))))
-    names = {channel.name for channel in tile.channels or () if channel.name is not None}
+    references: tuple[str, ...] = ()
+    if tile.transforms is not None:
+        references = tuple(sorted(_targets(tile.transforms)))
+    if not tile.channels:
+        return Contents(references, ()) if references else NOTHING
+    names = {channel.name for channel in tile.channels if channel.name is not None}
     return Contents(references, tuple(sorted(names)))
 
 
 def transform_references(document: bytes, transform_id: str) -> set[str]:
     """Ids that a transform document refers to directly."""
     try:
-        return set(_targets(_spec_decoder.decode(document)))
+        return _targets(_spec_decoder.decode(document))
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"transform {transform_id} is malformed: {error}") from error
 
 
-def _targets(spec: Spec) -> Iterator[str]:
+def _targets(spec: Spec) -> set[str]:
+    """Ids that a spec refers to."""
+    found = set()
     pending = [spec]
     while pending:
         item = pending.pop()
         if item.type == "ref" and item.refId is not None:
-            yield item.refId
-        pending += item.specList or ()
-        pending += [part for part in (item.a, item.b) if part is not None]
+            found.add(item.refId)
+        if item.specList:
+            pending += [part for part in item.specList if part.type != "leaf"]
+        pending += [end for end in (item.a, item.b) if end is not None]
+    return found
 
 
 def same_json(one: bytes, other: bytes) -> bool:

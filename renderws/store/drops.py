@@ -19,6 +19,7 @@ from renderws.store.stackrows import (
     time_text,
 )
 from renderws.store.states import OFFLINE, stack_text
+from renderws.store.tree import refresh
 
 
 class Drops:
@@ -83,8 +84,8 @@ def reclaim(source: Source, limit: int = 5000, grace: float = 0.0) -> int:
 
 def remove_tiles(connection: sqlite3.Connection, keys: list[tuple[int]]) -> None:
     """Remove tiles, given by their keys, from the table and the R*Tree."""
-    connection.executemany("DELETE FROM tile_box WHERE key = ?", keys)
     connection.executemany("DELETE FROM tile WHERE key = ?", keys)
+    refresh(connection, (key for (key,) in keys))
 
 
 def _last_dropped(connection: sqlite3.Connection, stack: StackId) -> StackRow:

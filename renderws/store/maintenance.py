@@ -14,7 +14,7 @@ from renderapi.files import atomic_path
 from renderws.store.database import Source, translated
 from renderws.store.drops import reclaim
 from renderws.store.protocol import Invalid, Json
-from renderws.store.tilequery import STACK_THICKNESS
+from renderws.store.tree import BLOCK_BITS, STACK_THICKNESS
 
 # each finds rows that contradict each other; the first column names the place
 COUNT_CHECKS = {
@@ -33,7 +33,7 @@ COUNT_CHECKS = {
         SELECT DISTINCT collection FROM match WHERE collection NOT IN (SELECT key FROM
         collection)""",
     "tile {0} is not in the box tree where it should be": f"""
-        SELECT tile.tile_id FROM tile LEFT JOIN tile_box AS b ON b.key = tile.key
+        SELECT tile.tile_id FROM tile LEFT JOIN tile_box AS b ON b.key = tile.key >> {BLOCK_BITS}
         WHERE b.key IS NULL
           OR b.min_x > min(tile.min_x, tile.max_x) OR b.max_x < max(tile.min_x, tile.max_x)
           OR b.min_y > min(tile.min_y, tile.max_y) OR b.max_y < max(tile.min_y, tile.max_y)

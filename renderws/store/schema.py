@@ -8,9 +8,10 @@ they are reclaimed.
 
 Indices. Every query of a stack starts with its key. `tile_layer` covers what bounds, section data
 and statistics need, so that they never read a document. `tile_box` is an R*Tree over
-(stack, z, x, y) of all stacks; it holds 32-bit floats rounded outwards and so only preselects. Its
-stack and z intervals are given a little thickness: with flat ones every volume is zero, the tree
-cannot tell good splits from bad, and queries take seven times as long.
+(stack, z, x, y) of blocks of tiles of all stacks, see `tree`; it holds 32-bit floats rounded
+outwards and so only preselects. Its stack and z intervals are given a little thickness: with flat
+ones every volume is zero, the tree cannot tell good splits from bad, and queries take seven times
+as long.
 
 References. Tiles that use the same shared transforms share one row of `reference_set`, which makes
 "tiles that use this transform" an indexed question at the price of one integer a tile.

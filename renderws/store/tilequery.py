@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from renderws.store.protocol import TileQuery
-
-STACK_THICKNESS = 0.25
-Z_THICKNESS = 0.01
+from renderws.store.tree import JOIN
 
 
 class Plan(NamedTuple):
@@ -39,7 +37,7 @@ def _source(query: TileQuery) -> str:
     if query.tile_ids is not None:
         return "tile INDEXED BY tile_identity"
     if query.box is not None:
-        return "tile_box CROSS JOIN tile ON tile.key = tile_box.key"
+        return JOIN
     if query.z is not None:
         return "tile INDEXED BY tile_layer"
     if query.section_id is not None:
@@ -94,31 +92,3 @@ def _preselection(
     if low is not None:
         pairs.append(("tile_box.max_z >= ?", low))
     return [condition for condition, _ in pairs], [value for _, value in pairs]
-
-
-def tree_box(
-    key: int,
-    stack_key: int,
-    z: float | None,
-    min_x: float,
-    min_y: float,
-    max_x: float,
-    max_y: float,
-) -> tuple[float, ...]:
-    """Row of the R*Tree for a tile.
-
-    A tile without z lies at 0: it is found only by queries that do not ask for z. A box given with
-    its corners exchanged is stored in order; the exact test decides.
-    """
-    z = 0.0 if z is None else z
-    return (
-        key,
-        stack_key - STACK_THICKNESS,
-        stack_key + STACK_THICKNESS,
-        z - Z_THICKNESS,
-        z + Z_THICKNESS,
-        min(min_x, max_x),
-        max(min_x, max_x),
-        min(min_y, max_y),
-        max(min_y, max_y),
-    )

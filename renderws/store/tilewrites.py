@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from renderws.store.boxes import derive_boxes_again
 from renderws.store.database import Source
 from renderws.store.documents import (
@@ -19,10 +21,12 @@ from renderws.store.documents import (
 from renderws.store.drops import remove_tiles
 from renderws.store.protocol import Invalid, StackId, TileQuery, TileRecord
 from renderws.store.stackrows import need_loading, touch_data
-from renderws.store.tilequery import Z_THICKNESS, plan, tree_box
+from renderws.store.tilequery import plan
 from renderws.store.transforms import reference_set, store_transforms
+from renderws.store.tree import add_entries, next_free_key, packed_keys, refresh
 
 BATCH = 5_000
+NO_COLUMNS = (None, None)
 
 INSERT_TILE = (
     "INSERT INTO tile (tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat,"
@@ -33,7 +37,6 @@ UPDATE_TILE = (
     " section_id = ?, group_id = ?, flat = ?, document = ?, reference_set = ?, channels = ?"
     " WHERE stack = ? AND key = ?"
 )
-INSERT_BOX = "INSERT INTO tile_box VALUES (?,?,?,?,?,?,?,?,?)"
 EXISTING = (
     "SELECT tile_id, key, z, min_x, min_y, max_x, max_y FROM tile INDEXED BY tile_identity"
     " WHERE stack = ? AND tile_id IN (SELECT value FROM json_each(?))"
@@ -107,10 +110,7 @@ class TileWrites:
                     "UPDATE tile SET z = ?, document = ? WHERE key = ?",
                     [(z, with_values(document, {"z": z}), key) for key, document in found],
                 )
-                connection.executemany(
-                    "UPDATE tile_box SET min_z = ?, max_z = ? WHERE key = ?",
-                    [(z - Z_THICKNESS, z + Z_THICKNESS, key) for key, _ in found],
-                )
+                refresh(connection, (key for key, _ in found))
             if last:
                 touch_data(connection, row.key)
 
@@ -130,43 +130,61 @@ def _put_tiles(
 ) -> int:
     """Insert or replace the tiles; returns how many are new."""
     old = {} if empty else _places(connection, stack_key, list(tiles))
-    key = _last_key(connection)
-    inserts, updates, boxes, moved = [], [], [], []
-    for tile, derived in zip(tiles.values(), _derived_columns(connection, tiles), strict=True):
-        place = old.get(tile.tile_id)
-        if place is None:
-            key += 1
-            inserts.append((*tile, *derived, stack_key, key))
-            boxes.append(tree_box(key, stack_key, *tile[1:6]))
-            continue
-        updates.append((*tile, *derived, stack_key, place.key))
-        if place[1:] != tile[1:6]:
-            moved.append((place.key,))
-            boxes.append(tree_box(place.key, stack_key, *tile[1:6]))
-    connection.executemany(INSERT_TILE, inserts)
-    connection.executemany(UPDATE_TILE, updates)
-    connection.executemany("DELETE FROM tile_box WHERE key = ?", moved)
-    connection.executemany(INSERT_BOX, boxes)
-    return len(inserts)
+    derived = _derived_columns(connection, tiles)
+    new = [tile for tile_id, tile in tiles.items() if tile_id not in old]
+    _insert(connection, stack_key, new, derived)
+    connection.executemany(
+        UPDATE_TILE,
+        [(*tiles[name], *derived[name], stack_key, place.key) for name, place in old.items()],
+    )
+    refresh(
+        connection,
+        (place.key for name, place in old.items() if place[1:] != tiles[name][1:6]),
+    )
+    return len(new)
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    stack_key: int,
+    tiles: Sequence[TileRecord],
+    derived: Mapping[str, tuple[Any, Any]],
+) -> None:
+    if not tiles:
+        return
+    zs = np.array([math.nan if tile.z is None else tile.z for tile in tiles], np.float64)
+    boxes = np.array([tile[2:6] for tile in tiles], np.float64)
+    first = next_free_key(connection)
+    keys = packed_keys(zs, boxes, first)
+    numbers = keys.tolist()
+    connection.executemany(
+        INSERT_TILE,
+        [
+            (*tiles[place], *derived[tiles[place].tile_id], stack_key, numbers[place])
+            for place in np.argsort(keys).tolist()
+        ],
+    )
+    add_entries(connection, first, max(numbers))
 
 
 def _derived_columns(
     connection: sqlite3.Connection, tiles: Mapping[str, TileRecord]
-) -> list[tuple[Any, Any]]:
+) -> dict[str, tuple[Any, Any]]:
     """Reference set and channel names of each tile, as the table keeps them."""
     sets: dict[tuple[str, ...], int] = {}
-    columns: list[tuple[Any, Any]] = []
+    columns: dict[str, tuple[Any, Any]] = {}
     for tile in tiles.values():
         contents = tile_contents(tile.document, tile.tile_id, tile.flat)
         if contents is NOTHING:
-            columns.append((None, None))
+            columns[tile.tile_id] = NO_COLUMNS
             continue
         key = None
         if contents.references:
             key = sets.get(contents.references)
             if key is None:
                 key = sets[contents.references] = reference_set(connection, contents.references)
-        columns.append((key, json_list(contents.channels) if contents.channels else None))
+        channels = json_list(contents.channels) if contents.channels else None
+        columns[tile.tile_id] = (key, channels)
     return columns
 
 
@@ -175,7 +193,3 @@ def _places(
 ) -> dict[str, Place]:
     rows = chunks_by_ids(connection, EXISTING, (stack_key,), tile_ids)
     return {tile_id: Place(*place) for tile_id, *place in rows}
-
-
-def _last_key(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(key), 0) FROM tile").fetchone()[0])
