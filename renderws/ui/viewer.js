@@ -57,7 +57,7 @@ function picture(level, column, row) {
 }
 
 function draw() {
-  pen.fillStyle = "#111";
+  pen.fillStyle = "#000";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   const level = Math.max(0, Math.floor(-Math.log2(view.zoom)));
   const side = SIDE * 2 ** level;
