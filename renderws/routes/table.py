@@ -5,6 +5,8 @@ from __future__ import annotations
 from renderws.routes import (
     coordinates,
     deployment,
+    documentation,
+    hierarchical,
     images,
     large_data,
     layers,
@@ -12,6 +14,7 @@ from renderws.routes import (
     matches,
     resolved,
     stacks,
+    validation,
     windows,
 )
 from renderws.routes.router import Route
@@ -29,5 +32,8 @@ def routes() -> tuple[Route, ...]:
         *large_data.routes(),
         *coordinates.routes(),
         *matches.routes(),
+        *hierarchical.routes(),
+        *validation.routes(),
         *deployment.routes(),
+        *documentation.routes(),
     )

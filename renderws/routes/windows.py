@@ -8,6 +8,7 @@ from renderapi.errors import ImageError, RenderError
 from renderapi.rendering import windows
 from renderws.routes.answers import (
     Answer,
+    HttpError,
     dumps,
     json_answer,
     json_bytes,
