@@ -17,7 +17,7 @@ from renderapi.urls import path_to_url, url_to_path
 from renderapps.dataimport.generate_mipmaps import GenerateMipMaps
 from renderapps.module import ParameterError, RenderModuleException
 
-WIDTH, HEIGHT = 37, 22
+WIDTH, HEIGHT = 147, 70  # more than a mesh cell, below which only level 0 is drawn
 
 
 def pixels(z, column, dtype=np.uint16):
@@ -56,7 +56,7 @@ def stack(render, tmp_path):
                     width=WIDTH,
                     height=HEIGHT,
                     imagePyramid=pyramid,
-                    tforms=[ReferenceTransform(refId="lens"), AffineModel(B0=30 * column)],
+                    tforms=[ReferenceTransform(refId="lens"), AffineModel(B0=130 * column)],
                     sectionId=str(z),
                 )
             )
@@ -145,7 +145,7 @@ def test_reduced_pictures_are_drawn_from_the_mipmaps(generate, render, tmp_path)
     url = tile_of(render, "reduced", "z0c0").ip["1"].imageUrl
     tifffile.imwrite(url_to_path(url), np.full((HEIGHT // 2, WIDTH // 2), 7777, np.uint16))
     drawn = renderapi.image.get_bb_image(
-        "reduced", 0.0, 4, 4, 16, 8, 0.5, img_format="tiff16", render=render
+        "reduced", 0.0, 4, 4, 20, 10, 0.4, img_format="tiff16", render=render
     )
     assert (drawn == 7777).all()
 
@@ -175,8 +175,8 @@ def test_files_that_are_there_are_kept_unless_the_image_is_newer(generate, rende
 def test_levels_stop_where_no_pixels_are_left(generate, render):
     generate(levels=10, zs=[0.0])
     pyramid = tile_of(render, "reduced", "z0c0").ip
-    assert sorted(pyramid.levels, key=int) == ["0", "1", "2", "3", "4"]
-    assert tifffile.imread(url_to_path(pyramid["4"].imageUrl)).shape == (1, 2)
+    assert sorted(pyramid.levels, key=int) == [str(n) for n in range(7)]
+    assert tifffile.imread(url_to_path(pyramid["6"].imageUrl)).shape == (1, 2)
 
 
 def test_a_mask_of_the_wrong_size_is_reported_and_not_reduced(generate, render, tmp_path):
@@ -184,7 +184,7 @@ def test_a_mask_of_the_wrong_size_is_reported_and_not_reduced(generate, render, 
     result = generate()
     ignored = [line for section in result["sections"] for line in section["ignored_masks"]]
     assert len(ignored) == 2
-    assert "mask.tif is 5 x 5, its image 37 x 22 pixels" in ignored[0]
+    assert "mask.tif is 5 x 5, its image 147 x 70 pixels" in ignored[0]
     assert tile_of(render, "reduced", "z0c1").ip["1"].maskUrl is None
 
 
