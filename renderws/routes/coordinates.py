@@ -16,10 +16,10 @@ from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles, flatten_tile
 from renderws.routes.layers import require_tiles
 from renderws.routes.router import Route
-from renderws.routes.stacks import stack_text
 from renderws.routes.values import Parameter, double
 from renderws.saving import completed_tile
 from renderws.store.protocol import Invalid, StackId
+from renderws.store.states import stack_text
 
 if TYPE_CHECKING:
     from renderws.mapping import Points

@@ -9,8 +9,8 @@ from renderws.documents import HierarchicalStack
 from renderws.routes.answers import Answer, HttpError, done, json_answer, text_answer
 from renderws.routes.call import Call
 from renderws.routes.router import Route
-from renderws.routes.stacks import stack_text
 from renderws.store.protocol import CollectionId, Conflict, Invalid, StackId
+from renderws.store.states import stack_text
 
 Json = dict[str, Any]
 

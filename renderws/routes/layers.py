@@ -19,9 +19,10 @@ from renderws.routes.answers import (
 from renderws.routes.call import Call
 from renderws.routes.flattening import flattened
 from renderws.routes.router import Route
-from renderws.routes.stacks import stack_text, string_list
+from renderws.routes.stacks import string_list
 from renderws.routes.values import MAX_Z, MIN_Z, double
 from renderws.store.protocol import Invalid, NotFound, SectionData, StackId, TileBounds, TileQuery
+from renderws.store.states import stack_text
 
 Z_RANGE = (MIN_Z, MAX_Z)
 _FLAT_BOX = ("x", "y", "width", "height")

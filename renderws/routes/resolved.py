@@ -11,10 +11,10 @@ from renderws.routes.call import Call
 from renderws.routes.flattening import limited, wanted_references
 from renderws.routes.layers import require_tiles
 from renderws.routes.router import Route
-from renderws.routes.stacks import stack_text
 from renderws.routes.values import MAX_Z, MIN_Z, Parameter, boolean, double
 from renderws.saving import TilesToSave
 from renderws.store.protocol import Conflict, NotFound, StackId, TileQuery
+from renderws.store.states import stack_text
 
 _FAR = 1e30
 _SIDES = (("minX", -_FAR), ("minY", -_FAR), ("maxX", _FAR), ("maxY", _FAR))

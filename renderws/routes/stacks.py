@@ -29,8 +29,8 @@ from renderws.routes.flattening import flattened
 from renderws.routes.router import Route
 from renderws.routes.values import MAX_Z, MIN_Z, Parameter, boolean, double, one_of
 from renderws.store.protocol import Invalid, NotFound, StackId, TileQuery
+from renderws.store.states import STATES, stack_text
 
-STATES = ("LOADING", "COMPLETE", "READ_ONLY", "OFFLINE")
 _RESOLUTIONS = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
 _COUNTER = itertools.count(secrets.randbelow(1 << 24))
 _RANDOM = secrets.token_bytes(5)
@@ -227,11 +227,6 @@ def get_bounds(call: Call) -> Answer:
             " set its state to COMPLETE first"
         )
     return json_answer(stats["stackBounds"])
-
-
-def stack_text(stack: StackId) -> str:
-    """How an error names a stack."""
-    return f"stack '{stack.stack}' of owner '{stack.owner}', project '{stack.project}'"
 
 
 def get_tile_ids(call: Call) -> Answer:
