@@ -11,7 +11,11 @@ from numpy.typing import ArrayLike
 from renderapi.errors import ConversionError, EstimationError, UnresolvedReference
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform
-from renderapi.transform.transform import ReferenceTransform, TransformList
+from renderapi.transform.transform import (
+    InterpolatedTransform,
+    ReferenceTransform,
+    TransformList,
+)
 
 #: references to references beyond this many levels are refused, as by the service
 MAXIMUM_LEVELS = 10
@@ -40,6 +44,12 @@ def flat_transforms(
             raise UnresolvedReference(f"{transforms}: more than {MAXIMUM_LEVELS} nested references")
         target = _find(transforms.refId, reference_tforms)
         yield from flat_transforms(target, reference_tforms, _level + 1)
+    elif isinstance(transforms, InterpolatedTransform) and reference_tforms is not None:
+        yield InterpolatedTransform(
+            a=TransformList(list(flat_transforms(transforms.a, reference_tforms, _level))),
+            b=TransformList(list(flat_transforms(transforms.b, reference_tforms, _level))),
+            lambda_=transforms.lambda_,
+        )
     elif isinstance(transforms, Iterable) and not hasattr(transforms, "tform"):
         for transform in transforms:
             yield from flat_transforms(transform, reference_tforms, _level)

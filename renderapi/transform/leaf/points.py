@@ -78,4 +78,4 @@ def java_double(value: float) -> str:
     if "e" not in text:
         return text
     mantissa, exponent = text.split("e")
-    return f"{mantissa}E{int(exponent)}"
+    return f"{mantissa}E{exponent[0]}{int(exponent[1:])}"
