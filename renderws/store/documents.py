@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,9 +95,12 @@ def with_values(document: bytes, values: Json) -> bytes:
     return orjson.dumps({**orjson.loads(document), **values})
 
 
-def json_list(texts: tuple[str, ...] | list[str]) -> str:
+def json_list(texts: Sequence[str]) -> str:
     """A JSON list, the form in which lists of ids are given to SQL."""
-    return orjson.dumps(texts).decode()
+    try:
+        return orjson.dumps(texts).decode()
+    except TypeError as error:
+        raise Invalid(f"a list of ids holds something that cannot be stored: {error}") from error
 
 
 def chunks_by_ids(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import orjson
-
+from renderws.store.documents import json_list
 from renderws.store.protocol import TileQuery
 from renderws.store.tree import JOIN
 
@@ -52,7 +51,7 @@ def _source(query: TileQuery) -> str:
 def _conditions(query: TileQuery) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if query.tile_ids is not None:
-        ids = orjson.dumps(list(query.tile_ids)).decode()
+        ids = json_list(list(query.tile_ids))
         found.append(("tile.tile_id IN (SELECT value FROM json_each(?))", ids))
     if query.box is not None:
         min_x, min_y, max_x, max_y = query.box

@@ -1,0 +1,150 @@
+"""No query reads a table from end to end, however large the store."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderws.store.conformance.matches import all_pairs
+from renderws.store.conformance.samples import (
+    COLLECTION,
+    STACK,
+    affine,
+    documents,
+    loading,
+    reference,
+    tile,
+)
+from renderws.store.conformance.tiles import queries
+from renderws.store.protocol import MatchQuery, TileQuery
+from renderws.store.sqlite import SqliteStore
+
+TABLES = (
+    "tile",
+    "match",
+    "transform",
+    "transform_reference",
+    "reference_set",
+    "reference_member",
+    "section",
+)
+
+
+@pytest.fixture
+def traced(tmp_path):
+    """A store and the list of the SQL statements it executes."""
+    with SqliteStore(tmp_path / "render.db") as store:
+        loading(store, *(tile(f"t{n}", section="1.0", group="g") for n in range(5)), t=affine(0, 0))
+        store.save_matches(COLLECTION, all_pairs())
+        executed: list[str] = []
+        store._source._writer.set_trace_callback(executed.append)
+        lease = store._source.lease()
+        lease.connection.set_trace_callback(executed.append)
+        lease.release()
+        yield store, executed
+
+
+def plans(store, executed):
+    """Lines of the query plans of what was executed, with the statement."""
+    statements = {
+        sql
+        for sql in executed
+        if sql.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+    }
+    assert statements
+    with store._source.read() as connection:
+        connection.set_trace_callback(None)
+        for sql in statements:
+            for *_, line in connection.execute(f"EXPLAIN QUERY PLAN {sql}"):
+                yield line, sql
+
+
+def assert_no_scan(store, executed):
+    for line, sql in plans(store, executed):
+        words = line.split()
+        assert not (words[0] == "SCAN" and words[1] in TABLES), f"{line}: {sql}"
+
+
+def test_tile_queries(traced):
+    store, executed = traced
+    for query in queries():
+        list(store.tiles(STACK, query))
+        store.count_tiles(STACK, query)
+        store.tile_bounds(STACK, query)
+    assert_no_scan(store, executed)
+
+
+def test_box_queries_start_from_the_tree(traced):
+    store, executed = traced
+    list(store.tiles(STACK, TileQuery(z=1.0, box=(0, 0, 5, 5))))
+    lines = [line for line, sql in plans(store, executed) if "tile_box" in sql]
+    assert lines[0].startswith("SCAN tile_box VIRTUAL TABLE INDEX")
+    assert lines[1] == "SEARCH tile USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+
+
+def test_a_layer_is_read_in_order_without_sorting(traced):
+    store, executed = traced
+    list(store.tiles(STACK, TileQuery(z=1.0)))
+    list(store.tiles(STACK, TileQuery()))
+    list(store.tile_ids(STACK))
+    assert not [line for line, _ in plans(store, executed) if "TEMP B-TREE" in line]
+
+
+def test_layers_sections_and_transforms(traced):
+    store, executed = traced
+    store.z_values(STACK)
+    store.z_values(STACK, 0.0, 3.0)
+    store.layer_bounds(STACK, 1.0)
+    store.section_data_now(STACK, 1.0)
+    store.section_z(STACK, "1.0")
+    store.tile(STACK, "t1")
+    list(store.tile_ids(STACK, 0.0, 1.0))
+    store.transform(STACK, "t")
+    store.transforms(STACK, ["t", "u"])
+    assert_no_scan(store, executed)
+
+
+def test_match_queries(traced):
+    store, executed = traced
+    for query in (
+        MatchQuery(),
+        MatchQuery(p_group="9.0"),
+        MatchQuery(within="9.0"),
+        MatchQuery(outside="9.0"),
+        MatchQuery(group="9.0", other_group="10.0"),
+        MatchQuery(group="9.0", id="a"),
+        MatchQuery(group="9.0", id="a", other_group="10.0"),
+        MatchQuery(group="9.0", id="a", other_group="10.0", other_id="b"),
+    ):
+        list(store.matches(COLLECTION, query))
+        list(store.matches(COLLECTION, query, details=False))
+        store.delete_matches(COLLECTION, query)
+    for side in ("p", "q", "both"):
+        store.match_groups(COLLECTION, side)
+        store.multi_consensus_groups(COLLECTION, side)
+    store.match_collections("owner")
+    assert_no_scan(store, executed)
+
+
+def test_only_the_pairs_of_one_canvas_are_sorted(traced):
+    store, executed = traced
+    for query in (MatchQuery(), MatchQuery(outside="9.0"), MatchQuery(p_group="9.0")):
+        list(store.matches(COLLECTION, query))
+    assert not [line for line, _ in plans(store, executed) if "TEMP B-TREE" in line]
+
+
+def test_writing(traced):
+    store, executed = traced
+    store.save_tiles(STACK, [tile("t0", transforms=[reference("t")]), tile("new")], {})
+    store.save_tiles(STACK, [tile("t1")], documents(t=affine(9, 9)))
+    store.set_tiles_z(STACK, ["t0"], 3.0)
+    store.set_section_z(STACK, "1.0", 4.0)
+    store.save_matches(COLLECTION, all_pairs())
+    store.set_state(STACK, "COMPLETE")
+    store.clone_stack(STACK, STACK._replace(stack="copy"), {}, zs=[4.0])
+    store.set_state(STACK, "LOADING")
+    store.delete_tiles(STACK, TileQuery(z=4.0))
+    store.delete_stack(STACK)
+    store.delete_collection(COLLECTION)
+    while store.reclaim():
+        pass
+    assert_no_scan(store, executed)
