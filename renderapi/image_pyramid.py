@@ -45,7 +45,7 @@ class MipMap:
     def from_dict(cls, d: Mapping[str, Any]) -> MipMap:
         """Mipmap of a JSON object; unknown keys are left out."""
         mipmap = cls(d.get("imageUrl"), d.get("maskUrl"))
-        if len(d) > 1:
+        if len(d) > 1 or "imageUrl" not in d:
             loaders = {key: d[key] for key in _LOADER_KEYS if d.get(key) is not None}
             mipmap.loaders = loaders or _NO_LOADERS
         return mipmap

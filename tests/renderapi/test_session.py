@@ -1,0 +1,148 @@
+"""Sessions: retries, time-outs, errors, pickling, and the embedded service."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+
+import pytest
+import requests
+
+import renderapi
+from renderapi import errors, session, utils
+from renderapi.session import RenderSession, local_host, local_store, new_session
+
+
+@pytest.fixture
+def quick(wire):
+    """A session that retries without waiting, and the URL of a recording server."""
+    quick = new_session()
+    for adapter in quick.adapters.values():
+        adapter.max_retries.backoff_factor = 0
+    with quick:
+        yield quick, f"{wire.host}:{wire.port}/render-ws/v1/x"
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_idempotent_calls_are_tried_again(wire, quick, method, status):
+    wire.answers = [(status, b"busy"), (None, b""), (200, {"done": 1})]
+    response = quick[0].request(method, quick[1])
+    assert response.json() == {"done": 1}
+    assert [asked.method for asked in wire.asked] == [method] * 3
+
+
+def test_a_post_is_sent_once(wire, quick):
+    wire.answers = [(503, b"busy"), (200, b"")]
+    with pytest.raises(errors.RequestError, match="busy"):
+        utils.post_json(quick[0], quick[1], {})
+    assert len(wire.asked) == 1
+
+
+def test_an_answer_that_stays_unavailable_is_an_error_with_its_text(wire, quick):
+    wire.answers = [(503, b"down for maintenance")] * 9
+    with pytest.raises(errors.RequestError, match="503: down for maintenance") as caught:
+        utils.get_json(*quick)
+    assert caught.value.status == 503
+    assert len(wire.asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, errors.NotFoundError), (409, errors.ConflictError), (500, errors.RequestError)],
+)
+@pytest.mark.parametrize("call", [utils.get_json, utils.rest_delete])
+def test_errors_name_url_status_and_text_of_the_service(wire, quick, call, status, kind):
+    wire.answers = [(status, b"no stack S of owner O")]
+    with pytest.raises(kind, match=f"{quick[1]}.*{status}.*no stack S of owner O") as caught:
+        call(*quick)
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.url) == (status, quick[1])
+
+
+def test_nobody_listening_is_one_error_of_both_families():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/render-ws/v1"
+        with new_session() as silent:
+            silent.get_adapter(url).max_retries.backoff_factor = 0
+            with pytest.raises(errors.RenderError, match="no connection") as caught:
+                utils.get_json(silent, url)
+    assert isinstance(caught.value, requests.ConnectionError)
+    assert caught.value.status is None
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.url) == (str(caught.value), url)
+
+
+def test_an_answer_that_takes_too_long_is_not_asked_for_again():
+    with socket.create_server(("127.0.0.1", 0)) as deaf, new_session() as impatient:
+        impatient.timeout = (1, 0.05)
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        with pytest.raises(session.ServiceTimeout, match="no answer in time") as caught:
+            utils.get_json(impatient, url)
+    assert isinstance(caught.value, requests.Timeout)
+
+
+def test_every_request_has_a_time_out():
+    seen = []
+
+    class Recording(requests.adapters.BaseAdapter):
+        def send(self, request, **kwargs):
+            seen.append(kwargs["timeout"])
+            raise requests.ConnectionError
+
+        def close(self):
+            pass
+
+    with new_session() as own:
+        own.mount("http://", Recording())
+        for keywords in ({}, {"timeout": 3}):
+            with pytest.raises(requests.ConnectionError):
+                own.get("http://h/", **keywords)
+    assert seen == [session.TIMEOUT, 3]
+
+
+def test_a_host_without_a_scheme_is_an_error_that_says_so():
+    with pytest.raises(errors.RequestError, match="cannot send GET"):
+        renderapi.render.get_owners(host=None)
+
+
+def test_a_session_can_be_pickled_after_use(render):
+    assert renderapi.render.get_owners(render=render) == []
+    copy = pickle.loads(pickle.dumps(render))
+    assert isinstance(copy.session, RenderSession)
+    assert copy.session.timeout == render.session.timeout
+    renderapi.stack.create_stack("s", render=copy)
+    assert renderapi.render.get_owners(render=render) == ["test"]
+
+
+def test_a_forked_process_opens_its_own_connections(wire):
+    connection = wire.render
+    renderapi.render.get_owners(render=connection)
+    adapter = connection.session.get_adapter("http://h")
+    connection.session._process = os.getpid() + 1
+    assert connection.session.get_adapter("http://h") is not adapter
+    renderapi.render.get_owners(render=connection)
+    assert len(wire.connections) == 2
+
+
+@pytest.mark.parametrize("name", ["a b.db", "Ünïcode/per%cent#?.db", "UPPER.db"])
+def test_a_local_host_stands_for_any_path(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    host = local_host(path)
+    assert local_store(f"{host}/render-ws/v1/owners/") == str(path)
+    assert "/" not in host.removeprefix(session.LOCAL_SCHEME)
+    assert renderapi.render.get_owners(host=host) == []
+    assert path.exists()
+
+
+def test_a_local_host_is_reached_through_a_session_of_the_user(tmp_path):
+    with requests.Session() as own:
+        assert renderapi.render.get_owners(host=local_host(tmp_path / "s.db"), session=own) == []
+
+
+def test_only_local_hosts_have_a_store():
+    with pytest.raises(errors.RenderError, match="embedded"):
+        local_store("http://h")
