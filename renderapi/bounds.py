@@ -96,10 +96,11 @@ def derive_boxes(
         tails.append(tail)
     for shape, (indices, tails, lead) in groups.items():
         try:
-            samples = transform_points(leaves(lead), border_samples(*shape[:3]))
+            with np.errstate(over="ignore", invalid="ignore"):
+                samples = transform_points(leaves(lead), border_samples(*shape[:3]))
+                boxes[indices] = _boxes_of_group(samples, np.array(tails), shape.tail)
         except RenderError as error:
             raise _named(tiles[indices[0]], error) from error
-        boxes[indices] = _boxes_of_group(samples, np.array(tails), shape.tail)
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     if len(bad):
         raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))

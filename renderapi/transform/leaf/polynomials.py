@@ -141,7 +141,7 @@ def fit(
         When the points do not determine the coefficients.
     """
     low, high = p.min(axis=0), p.max(axis=0)
-    centre, scale = (low + high) / 2, max(float((high - low).max()) / 2, 1e-300)
+    centre, scale = (low + high) / 2, float((high - low).max()) / 2 or 1.0
     q_centre = q.mean(axis=0)
     columns = term_count(order)
     triangle = np.empty((0, columns + 2))

@@ -153,4 +153,4 @@ def _normalisation(source: Array, affine: bool) -> tuple[Array, float]:
     extent = np.linalg.svd(source - centre, compute_uv=False)
     if affine and not extent[-1] > COLLINEAR * extent[0]:
         raise SingularTransform("thin plate spline: the source points are collinear")
-    return centre, float(max(np.abs(source - centre).max(), 1e-300))
+    return centre, float(np.abs(source - centre).max()) or 1.0
