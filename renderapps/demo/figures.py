@@ -1,0 +1,142 @@
+"""Figures of the demonstration: what stitching did to the errors, and to a seam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import renderapi
+from renderapi.files import atomic_path
+from renderapps.demo.accuracy import TileError
+
+SEAM_SIZE = 160
+LIGHT, DARK = "#d97706", "#1d4ed8"
+
+
+def residual_figure(
+    path: Path,
+    sections: Sequence[Mapping[str, Any]],
+    centres: Mapping[str, tuple[float, float]],
+    before: Sequence[TileError] = (),
+    after: Sequence[TileError] = (),
+) -> None:
+    """Draw the residual of every pair of neighbours and, where the truth is known, every error.
+
+    Parameters
+    ----------
+    sections : sequence of dict
+        Entries of the output of solve_montage.
+    centres : mapping of tileId to (x, y)
+        World centre of each tile, pixels.
+    before, after : sequence of TileError
+        Errors of the acquired and of the stitched tiles; empty where the truth is unknown.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    wide = len(sections) + bool(after)
+    figure = Figure(figsize=(5.2 * wide, 4.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, wide, squeeze=False)[0]
+    if after:
+        _draw_errors(axes[0], before, after)
+    shown = axes[1:] if after else axes
+    top = max((pair["residual"] for section in sections for pair in section["pairs"]), default=1.0)
+    for axis, section in zip(shown, sections, strict=True):
+        lines = _draw_pairs(axis, section, centres, top)
+    figure.colorbar(lines, ax=list(shown), label="residual of the pair (pixels)")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def _draw_errors(axis: Any, before: Sequence[TileError], after: Sequence[TileError]) -> None:
+    """Sorted errors on a logarithmic axis, stage against stitched."""
+    for errors, colour, label in ((before, LIGHT, "stage"), (after, DARK, "stitched")):
+        distances = np.sort([max(error.distance, 1e-3) for error in errors])
+        axis.plot(np.arange(1, len(distances) + 1), distances, "o", color=colour, ms=5)
+        median = float(np.median(distances))
+        axis.axhline(median, color=colour, lw=1, ls="--")
+        text = f"{label}: median {median:.2g} px"
+        axis.text(0.5, median * 1.12, text, color=colour, ha="left", fontsize=9)
+    axis.set_yscale("log")
+    axis.set_xlabel("tiles, sorted by error")
+    axis.set_ylabel("distance from the true position (pixels)")
+    axis.set_title("Stitching takes the error of the stage\naway: blue lies far below orange")
+
+
+def _draw_pairs(
+    axis: Any, section: Mapping[str, Any], centres: Mapping[str, tuple[float, float]], top: float
+) -> Any:
+    """One line between the centres of each pair, coloured by its residual; rejected ones dotted."""
+    from matplotlib.collections import LineCollection
+
+    pairs = section["pairs"]
+    lines = LineCollection(
+        [[centres[pair["pId"]], centres[pair["qId"]]] for pair in pairs],
+        array=np.array([pair["residual"] for pair in pairs]),
+        cmap="viridis",
+        clim=(0.0, max(top, 1e-3)),
+        linewidths=4,
+        linestyles=["solid" if pair["accepted"] else "dotted" for pair in pairs],
+    )
+    axis.add_collection(lines)
+    points = np.array([centres[tile] for tile in section["tiles"]])
+    axis.plot(points[:, 0], points[:, 1], "s", color="0.25", ms=6)
+    axis.margins(0.12)
+    axis.set_aspect("equal")
+    axis.invert_yaxis()
+    axis.set_xlabel("x (pixels)")
+    axis.set_ylabel("y (pixels)")
+    worst = section["worst_residual"]
+    told = "no pair was used" if worst is None else f"the worst pair is off by {worst:.2g} px"
+    axis.set_title(f"z = {section['z']:g}: squares are tiles, lines pairs;\n{told}")
+    return lines
+
+
+def seam_figure(
+    path: Path,
+    render: renderapi.Render,
+    stacks: tuple[str, str],
+    section: Mapping[str, Any],
+    centres: Mapping[str, tuple[float, float]],
+) -> None:
+    """Draw the overlap that moved most, before and after, at full scale.
+
+    Parameters
+    ----------
+    stacks : (str, str)
+        The acquired and the stitched stack.
+    section : dict
+        Entry of the output of solve_montage.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    tiles = section["tiles"]
+    pair = max(
+        section["pairs"],
+        key=lambda p: np.hypot(*np.subtract(tiles[p["pId"]]["moved"], tiles[p["qId"]]["moved"])),
+    )
+    x, y = np.mean([centres[pair["pId"]], centres[pair["qId"]]], axis=0)
+    left, top = int(x) - SEAM_SIZE // 2, int(y) - SEAM_SIZE // 2
+    figure = Figure(figsize=(9.6, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axis, stack, name in zip(figure.subplots(1, 2), stacks, ("before", "after"), strict=True):
+        picture = renderapi.image.get_bb_image(
+            stack, section["z"], left, top, SEAM_SIZE, SEAM_SIZE, render=render
+        )
+        extent = (left, left + SEAM_SIZE, top + SEAM_SIZE, top)
+        axis.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255, extent=extent)
+        axis.set_title(f"{name} stitching")
+        axis.set_xlabel("x (pixels)")
+        axis.set_ylabel("y (pixels)")
+    apart = np.hypot(*np.subtract(tiles[pair["pId"]]["moved"], tiles[pair["qId"]]["moved"]))
+    figure.suptitle(
+        f"The overlap that was {apart:.1f} px off (z = {section['z']:g}): structures that are cut "
+        "on the left go on unbroken on the right"
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

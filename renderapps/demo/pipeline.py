@@ -1,0 +1,218 @@
+"""The modules that the demonstration runs, and the parameters it gives them.
+
+Every step is a module run as its users run it: from a JSON file, which stays in the output folder
+beside the output JSON of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import renderapi
+from renderapi.files import atomic_write
+from renderapps.module.errors import RenderModuleException
+from renderapps.module.result import to_json
+
+OWNER, PROJECT = "demo", "array_tomography"
+ACQUIRED, MONTAGED, STITCHED = "acquired", "montaged", "stitched"
+COLLECTION = "montage_matches"
+LARGEST_PICTURE = 2000
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Input:
+    """The tiles to stitch, and where they are said to be.
+
+    Attributes
+    ----------
+    image_directory, positions_file : Path
+        Folder of the tiles, and table (or TileConfiguration.txt) of their positions.
+    columns : mapping
+        Columns of the table, as import_tiles takes them.
+    unit : {"pixel", "micrometer"}
+        Unit of the positions.
+    pixel_size_nm : (float, float, float) or None
+        Width and height of a pixel and distance of the sections.
+    search_radius : float or None
+        How far tiles may be off, in pixels; None: the default of generate_point_matches.
+    pool_size : int or None
+        Processes for each module; None: the default.
+    """
+
+    image_directory: Path
+    positions_file: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+    unit: str = "pixel"
+    pixel_size_nm: tuple[float, float, float] | None = None
+    search_radius: float | None = None
+    pool_size: int | None = None
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did: its module, its files, its output JSON and how long it took."""
+
+    module: str
+    input_json: Path
+    output: Json
+    seconds: float
+
+
+class Pipeline:
+    """The steps of the demonstration in a folder of their own."""
+
+    def __init__(self, folder: Path, source: Input, tell: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.source = source
+        self.tell = tell
+        self.store = folder / "render.db"
+        self.volume = folder / "volume.ome.zarr"
+        self.results: list[StepResult] = []
+
+    @property
+    def render(self) -> renderapi.Render:
+        """Connection to the store of the demonstration."""
+        return renderapi.connect(host="local", store=self.store, owner=OWNER, project=PROJECT)
+
+    def run(self) -> list[StepResult]:
+        """Run all steps, in order; the first failure ends it."""
+        for module, parameters in self.steps():
+            self.results.append(self.run_step(module, parameters()))
+        return self.results
+
+    def steps(self) -> list[tuple[str, Callable[[], Json]]]:
+        """Module and parameters of each step; parameters are made when the step is run."""
+        return [
+            ("dataimport.import_tiles", self.import_parameters),
+            ("dataimport.generate_mipmaps", self.mipmap_parameters),
+            ("pointmatch.create_tilepairs", self.pair_parameters),
+            ("pointmatch.generate_point_matches", self.match_parameters),
+            ("stitching.solve_montage", self.solve_parameters),
+            ("stitching.detect_and_drop_stitching_mistakes", self.mistake_parameters),
+            ("materialize.render_section_images", lambda: self.picture_parameters(ACQUIRED)),
+            ("materialize.render_section_images", lambda: self.picture_parameters(STITCHED)),
+            ("materialize.export_volume", self.volume_parameters),
+        ]
+
+    def run_step(self, module: str, parameters: Json) -> StepResult:
+        """Run one module from a JSON file; a failure has been told by the module itself."""
+        from renderapps.commands.catalogue import find
+
+        number = len(self.results) + 1
+        name = f"{number:02d}_{module.rpartition('.')[2]}"
+        input_json = self.folder / "json" / f"{name}.json"
+        output_json = self.folder / "json" / f"{name}_output.json"
+        connection = {"host": "local", "store": self.store, "owner": OWNER, "project": PROJECT}
+        pool = {} if self.source.pool_size is None else {"pool_size": self.source.pool_size}
+        pool = pool if _has_pool(module) else {}
+        document = {"render": connection} | parameters | pool | {"output_json": output_json}
+        atomic_write(input_json, to_json(document))
+        self.tell(f"[{number}/{len(self.steps())}] {module}")
+        start = time.monotonic()
+        status = find(module).load().exit_status(["--input_json", str(input_json)])
+        if status:
+            raise RenderModuleException(
+                f"{module} failed (its parameters are in {input_json}); the reason is told above"
+            )
+        seconds = time.monotonic() - start
+        return StepResult(module, input_json, json.loads(output_json.read_text()), seconds)
+
+    def import_parameters(self) -> Json:
+        """Tiles as the microscope placed them."""
+        source = self.source
+        table = source.positions_file
+        fiji = table.suffix.lower() == ".txt" and "dim" in table.read_text(errors="ignore")[:2000]
+        positions = {"tile_configuration" if fiji else "positions_file": table}
+        parameters = {
+            "output_stack": ACQUIRED,
+            "image_directory": source.image_directory,
+            **positions,
+            "position_unit": source.unit,
+            "intensity_range": "data",
+            "existing": "replace",
+        }
+        if not fiji:
+            parameters["columns"] = dict(source.columns)
+        if source.pixel_size_nm:
+            parameters["pixel_size_nm"] = list(source.pixel_size_nm)
+        return parameters
+
+    def mipmap_parameters(self) -> Json:
+        """Reduced images, for drawing large areas quickly."""
+        return {
+            "input_stack": ACQUIRED,
+            "in_place": True,
+            "output_directory": self.folder / "mipmaps",
+            "levels": 3,
+            "image_format": "tif",
+        }
+
+    def pair_parameters(self) -> Json:
+        """Which tiles overlap."""
+        return {"stack": ACQUIRED, "tilepair_output": self.folder / "json" / "tile_pairs.json"}
+
+    def match_parameters(self) -> Json:
+        """What the overlaps have in common."""
+        radius = self.source.search_radius
+        return {
+            "stack": ACQUIRED,
+            "tilepair_file": self.folder / "json" / "tile_pairs.json",
+            "matchCollection": COLLECTION,
+            "model": "translation",
+        } | ({} if radius is None else {"search_radius": radius})
+
+    def solve_parameters(self) -> Json:
+        """Where the matches put the tiles."""
+        return {
+            "input_stack": ACQUIRED,
+            "output_stack": MONTAGED,
+            "matchCollection": COLLECTION,
+            "model": "translation",
+            "existing": "replace",
+        }
+
+    def mistake_parameters(self) -> Json:
+        """Tiles that cannot be where they were put are left out, and listed."""
+        return {
+            "prestitchedStack": ACQUIRED,
+            "poststitchedStack": MONTAGED,
+            "outputStack": STITCHED,
+            "existing": "replace",
+        }
+
+    def picture_parameters(self, stack: str) -> Json:
+        """One picture of each section."""
+        bounds = renderapi.stack.get_stack_bounds(stack, render=self.render)
+        side = max(bounds["maxX"] - bounds["minX"], bounds["maxY"] - bounds["minY"])
+        return {
+            "input_stack": stack,
+            "image_directory": self.folder / "pictures",
+            "custom_output_folder": "before" if stack == ACQUIRED else "after",
+            "scale": min(1.0, LARGEST_PICTURE / side),
+        }
+
+    def volume_parameters(self) -> Json:
+        """The volume for other programs."""
+        return {
+            "input_stack": STITCHED,
+            "output_volume": self.volume,
+            "chunk": [1, 256, 256],
+            "shard": [1, 1024, 1024],
+            "overwrite": True,
+        }
+
+    def output_of(self, module: str) -> Json:
+        """Output JSON of the last run of a module."""
+        return next(r.output for r in reversed(self.results) if r.module.endswith(module))
+
+
+def _has_pool(module: str) -> bool:
+    """Whether a module of the demonstration works in several processes."""
+    return module not in ("dataimport.import_tiles", "pointmatch.create_tilepairs")
