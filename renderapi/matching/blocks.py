@@ -40,6 +40,10 @@ class BlockParameters:
         Least share of a block's pixels that must count, on both images.
     thinnest : int
         An overlap of fewer pixels across has no blocks.
+    sigma : float
+        Of the high-pass (see `contrast.normalised`), pixels.
+    level : int
+        Blocks are matched at a scale of 1 / 2**level first; the sizes above are pixels of that.
     max_blocks : int
         The spacing grows until there are no more blocks than this.
     """
@@ -51,6 +55,8 @@ class BlockParameters:
     second: float = 0.85
     content: float = 0.9
     thinnest: int = 12
+    sigma: float = 3.0
+    level: int = 0
     max_blocks: int = 200
 
 
@@ -80,7 +86,6 @@ def match_blocks(
     q_mask: Mask,
     p_to_q: Matrix,
     parameters: BlockParameters | None = None,
-    sigma: float = 3.0,
 ) -> BlockMatches:
     """Match a grid of blocks of the overlap.
 
@@ -93,8 +98,7 @@ def match_blocks(
         Rough map from pixels of p to pixels of q; its linear part should be near 1, since blocks
         are compared without turning them.
     parameters : BlockParameters, optional
-    sigma : float
-        Of the high-pass (see `contrast.normalised`).
+        Their `level` is the business of the caller, who reduces the images.
     """
     parameters = parameters or BlockParameters()
     centres, shape = block_grid(overlap_mask(p_mask, q_mask, p_to_q), parameters)
@@ -103,7 +107,7 @@ def match_blocks(
     reach = (shape[0] // 2 + parameters.radius + 16, shape[1] // 2 + parameters.radius + 16)
     p_near = _surroundings(centres, p_image.shape, reach)
     q_near = _surroundings(np.rint(apply(p_to_q, centres)), q_image.shape, reach)
-    images = _Images(p_image, q_image, p_mask, q_mask, p_near, q_near, sigma)
+    images = _Images(p_image, q_image, p_mask, q_mask, p_near, q_near, parameters.sigma)
     found = [images.match(centre, shape, p_to_q, parameters) for centre in centres]
     tried = sum(result is not None for result in found)
     good = [result for result in found if result is not None and result[4] > 0]

@@ -31,8 +31,10 @@ from renderapi.matching.frames import Frame, common_frame, overlap_box
 from renderapi.matching.models import Matrix, Model, Points, apply
 from renderapi.matching.ransac import Consensus, RansacParameters, find_consensus
 
-GRID = (12, 3)
-"""Points along and across an overlap that stand for a single shift."""
+GRID_POINTS = 36
+"""Number of points, about, that stand for a single shift of an overlap."""
+LAYER_BLOCKS = BlockParameters(size=48, spacing=32, correlation=0.2, second=0.9, sigma=6.0, level=1)
+"""Blocks of different sections agree in the coarse only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class PairParameters:
         Pixels within which the tiles may be off their expected place.
     translation : TranslationLimits
         For the correlation of the whole overlap.
-    blocks : BlockParameters
+    blocks, layer_blocks : BlockParameters
+        For tiles of one layer and of different ones.
     block_consensus, feature_consensus : RansacParameters
     features : FeatureParameters
     feature_ratio : float
@@ -67,8 +70,11 @@ class PairParameters:
     search_radius: float = 50.0
     translation: TranslationLimits = field(default_factory=TranslationLimits)
     blocks: BlockParameters = field(default_factory=BlockParameters)
+    layer_blocks: BlockParameters = LAYER_BLOCKS
     block_consensus: RansacParameters = field(
-        default_factory=lambda: RansacParameters(max_epsilon=3.0, min_inliers=6, max_trust=4.0)
+        default_factory=lambda: RansacParameters(
+            max_epsilon=3.0, min_inliers=6, max_trust=4.0, trust_floor=0.5
+        )
     )
     features: FeatureParameters = field(default_factory=FeatureParameters)
     feature_consensus: RansacParameters = field(
@@ -162,6 +168,7 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
 
 def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
     """Matches of two tiles of different layers: features, then correlation where those fail."""
+    parameters = replace(parameters, blocks=parameters.layer_blocks)
     without = replace(parameters, use_features=False)
     if not parameters.use_features:
         return match_montage_pair(p, q, p_to_q, without)
@@ -214,13 +221,15 @@ def _from_shift(
 
 
 def grid_points(common: Mask) -> Points:
-    """Points (pixels of p) spread over an overlap, GRID[0] along its longer side at most."""
+    """Points (pixels of p) spread evenly over an overlap, at least 3 across where it is thin."""
     columns, rows = np.flatnonzero(common.any(0)), np.flatnonzero(common.any(1))
     if not len(columns):
         return np.empty((0, 2))
-    wide = len(columns) >= len(rows)
-    across, down = GRID if wide else GRID[::-1]
-    x, y = (_spread(axis, count) for axis, count in ((columns, across), (rows, down)))
+    sides = np.array([len(columns), len(rows)], float)
+    counts = np.sqrt(GRID_POINTS * sides / sides[::-1]).clip(3, GRID_POINTS / 3)
+    x, y = (
+        _spread(axis, round(count)) for axis, count in zip((columns, rows), counts, strict=True)
+    )
     grid = np.stack([g.ravel() for g in np.meshgrid(x, y)], axis=1)
     inside = common[grid[:, 1], grid[:, 0]]
     if inside.any():
@@ -238,28 +247,35 @@ def _spread(indices: NDArray[np.intp], count: int) -> NDArray[np.intp]:
 def _from_blocks(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch | None:
     """Matches of blocks that agree with the model; None where too few do.
 
-    Blocks are matched at full scale first and at reduced scales where noise hides the detail.
+    Blocks are matched at their own scale first and at coarser ones where noise hides the detail.
     """
-    box = overlap_box(p.image.shape, q.image.shape, p_to_q)
-    if box is None:
-        return None
-    length = float((box[2:] - box[:2]).max())
+    first = parameters.blocks.level
     p_side, q_side = (p.image, p.mask), (q.image, q.mask)
     matrix, best = p_to_q, None
-    for level in range(3):
-        radius = int(np.clip((8 + 0.01 * length) / 2**level, 6, 48))
-        blocks = replace(parameters.blocks, radius=max(parameters.blocks.radius >> level, radius))
-        matches = match_blocks(p_side[0], q_side[0], p_side[1], q_side[1], matrix, blocks)
-        found = _agreeing(p, q, _at_full_scale(matches, level), parameters)
-        if found is not None and (best is None or len(found.p) > len(best.p)):
-            best = found
-        if best is not None and len(best.p) >= 0.5 * matches.tried:
+    for level in range(first + 3):
+        if min(p_side[0].shape) < parameters.blocks.size or not p_side[1].any():
             break
+        if level >= first:
+            blocks = _with_radius(parameters.blocks, p_side[0].shape, q_side[0].shape, matrix)
+            matches = match_blocks(p_side[0], q_side[0], p_side[1], q_side[1], matrix, blocks)
+            found = _agreeing(p, q, _at_full_scale(matches, level), parameters)
+            if found is not None and (best is None or len(found.p) > len(best.p)):
+                best = found
+            if best is not None and len(best.p) >= 0.5 * matches.tried:
+                break
         p_side, q_side = halved(*p_side), halved(*q_side)
         matrix = _halved_map(matrix)
-        if min(p_side[0].shape) < parameters.blocks.size:
-            break
     return best
+
+
+def _with_radius(
+    blocks: BlockParameters, p_shape: tuple[int, ...], q_shape: tuple[int, ...], p_to_q: Matrix
+) -> BlockParameters:
+    """Blocks that are looked for as far as a turn by a degree moves the ends of the overlap."""
+    box = overlap_box(p_shape, q_shape, p_to_q)
+    length = 0.0 if box is None else float((box[2:] - box[:2]).max())
+    reach = int(np.clip(8 + 0.01 * length, 8, 48))
+    return replace(blocks, radius=max(blocks.radius, reach))
 
 
 def _halved_map(matrix: Matrix) -> Matrix:

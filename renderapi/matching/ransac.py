@@ -38,6 +38,8 @@ class RansacParameters:
         Least number of inliers.
     max_trust : float
         Inliers beyond this multiple of the median residual are dropped.
+    trust_floor : float
+        Inliers within this distance are not dropped, however small the median residual is.
     seed : int
         Of the random numbers.
     """
@@ -47,6 +49,7 @@ class RansacParameters:
     min_inlier_ratio: float = 0.0
     min_inliers: int = 4
     max_trust: float = 3.0
+    trust_floor: float = 0.0
     seed: int = 0
 
 
@@ -165,7 +168,9 @@ def _trusted(
         if not np.isfinite(matrix).all():
             return None
         residuals = distances(matrix, p[inliers], q[inliers])
-        limit = max(parameters.max_trust * float(np.median(residuals)), 1e-6)
+        limit = max(
+            parameters.max_trust * float(np.median(residuals)), parameters.trust_floor, 1e-6
+        )
         keep = residuals <= limit
         if keep.all():
             return Consensus(matrix, inliers, residuals)

@@ -214,7 +214,7 @@ class GeneratePointMatches(RenderModule):
         outcomes, failures = self.match(present, places)
         self.record_coordinates()
         emptied = self.store(outcomes)
-        report = self.report(pairs, present, outcomes, failures, emptied)
+        report = self.report(pairs, places, outcomes, failures, emptied)
         self.output(report)
         if self.args["report_file"]:
             self.write_report(report)
@@ -246,24 +246,13 @@ class GeneratePointMatches(RenderModule):
     def match(
         self, pairs: list[Pair], places: TilePlaces
     ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
-        """Outcomes of the pairs in their order, and the chunks that failed as a whole."""
+        """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole."""
         from renderapi.matching.batches import PairTask
-        from renderapi.matching.stage import stage_rules
+        from renderapps.pointmatch.pair_matching import second_look
 
         found, failures = self.map_pairs([PairTask(pair) for pair in pairs], places, "matching")
         if self.args["learn_stage"] and self.args["method"] != "features":
-            learnt = [
-                (places.direction(o.pair), o.match.offset, o.search_radius)
-                for o in found.values()
-                if o.match.accepted and o.match.offset is not None and o.pair.delta_z is None
-            ]
-            radius = max((r for _, _, r in learnt), default=0.0)
-            rules = stage_rules([(key, offset) for key, offset, _ in learnt], radius)
-            again = [
-                PairTask(o.pair, rules[places.direction(o.pair)])
-                for o in found.values()
-                if not o.match.accepted and not o.failed and places.direction(o.pair) in rules
-            ]
+            again = second_look(found.values(), places)
             second, more = self.map_pairs(again, places, "looking again")
             found.update({pair: o for pair, o in second.items() if o.match.accepted})
             failures += more
@@ -317,6 +306,7 @@ class GeneratePointMatches(RenderModule):
                 max_epsilon=args["max_epsilon"] * scale,
                 min_inliers=6,
                 max_trust=args["max_trust"],
+                trust_floor=0.5,
                 seed=args["seed"],
             ),
             features=FeatureParameters(scale=args["feature_scale"]),
@@ -391,22 +381,16 @@ class GeneratePointMatches(RenderModule):
     def report(
         self,
         pairs: list[Pair],
-        present: list[Pair],
+        places: TilePlaces,
         outcomes: list[PairOutcome],
         failures: list[dict[str, Any]],
         emptied: list[Pair],
     ) -> dict[str, Any]:
-        """What became of every pair."""
-        from renderapps.pointmatch.pair_matching import pair_row
+        """What was asked for, and what became of every pair."""
+        from renderapps.pointmatch.match_report import match_report
 
-        rows = [pair_row(outcome) for outcome in outcomes]
-        accepted = [row for row in rows if row["accepted"]]
-        missing = sorted(
-            {t for pair in set(pairs) - set(present) for t in (pair.p_id, pair.q_id)}
-            - {t for pair in present for t in (pair.p_id, pair.q_id)}
-        )
-        methods = [row["method"] for row in accepted]
-        failed = [o for o in outcomes if o.failed]
+        report = match_report(pairs, set(places.z), outcomes)
+        report["failed_pairs"] += failures
         return {
             "stack": self.args["stack"],
             "matchCollection": self.args["matchCollection"],
@@ -414,17 +398,8 @@ class GeneratePointMatches(RenderModule):
             "local_transforms": self.args["local_transforms"],
             "coordinates_recorded": self.recorded,
             "model": self.args["model"],
-            "pairs_total": len(pairs),
-            "pairs_accepted": len(accepted),
-            "pairs_rejected": len(rows) - len(accepted) - len(failed),
-            "methods": {method: methods.count(method) for method in sorted(set(methods))},
-            "matches": sum(row["matches"] for row in accepted),
-            "pairs": rows,
+            **report,
             "pairs_emptied": [list(pair.key) for pair in emptied],
-            "failed_pairs": failures
-            + [{"pId": o.pair.p_id, "qId": o.pair.q_id, "reason": o.match.reason} for o in failed],
-            "pairs_of_missing_tiles": len(pairs) - len(present),
-            "missing_tiles": missing,
         }
 
     def write_report(self, report: dict[str, Any]) -> None:

@@ -123,39 +123,17 @@ def tile_canvases(
     return canvases
 
 
-def pair_row(outcome: PairOutcome) -> dict[str, Any]:
-    """Entry of a pair in the report."""
-    match, pair = outcome.match, outcome.pair
-    row: dict[str, Any] = {
-        "pGroupId": pair.p_group,
-        "pId": pair.p_id,
-        "qGroupId": pair.q_group,
-        "qId": pair.q_id,
-        "accepted": match.accepted,
-        "method": match.method or None,
-        "matches": len(match.p),
-        "residual": _rounded(match.residual),
-        "coverage": _rounded(match.coverage, 1),
-        "offset": None if match.offset is None else [_rounded(v) for v in match.offset],
-        "search_radius": _rounded(outcome.search_radius, 1),
-    }
-    if match.candidates:
-        best = match.candidates[0]
-        row["correlation"] = _rounded(best.correlation)
-        row["significance"] = _rounded(best.significance, 1)
-    if not match.accepted:
-        row["reason"] = match.reason
-        row["candidates"] = [
-            {
-                "shift": [_rounded(v) for v in candidate.shift],
-                "correlation": _rounded(candidate.correlation),
-                "significance": _rounded(candidate.significance, 1),
-            }
-            for candidate in match.candidates
-        ]
-    return row
+def second_look(outcomes: Iterable[PairOutcome], places: TilePlaces) -> list[PairTask]:
+    """Tasks for the pairs of one z that failed where others of their direction did not."""
+    from renderapi.matching.batches import PairTask
+    from renderapi.matching.stage import stage_rules
 
-
-def _rounded(value: float, digits: int = 4) -> float | None:
-    """Number for the report; None for what is not one."""
-    return round(float(value), digits) if np.isfinite(value) else None
+    within = [o for o in outcomes if o.pair.delta_z is None and not o.failed]
+    learnt = [o for o in within if o.match.accepted and o.match.offset is not None]
+    radius = max((o.search_radius for o in learnt), default=0.0)
+    rules = stage_rules([(places.direction(o.pair), o.match.offset) for o in learnt], radius)
+    return [
+        PairTask(o.pair, rules[places.direction(o.pair)])
+        for o in within
+        if not o.match.accepted and places.direction(o.pair) in rules
+    ]

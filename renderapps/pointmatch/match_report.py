@@ -1,0 +1,86 @@
+"""What became of the pairs of a matching run, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from renderapi.matching.batches import PairOutcome
+    from renderapi.matching.neighbours import Pair
+
+
+def match_report(
+    pairs: Sequence[Pair], tiles: set[str], outcomes: Sequence[PairOutcome]
+) -> dict[str, Any]:
+    """Counts, and an entry for every pair.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        All that were asked for.
+    tiles : set of str
+        Tiles that the stack has.
+    outcomes : sequence of PairOutcome
+        Of the pairs that could be tried.
+    """
+    rows = [pair_row(outcome) for outcome in outcomes]
+    accepted = [row for row in rows if row["accepted"]]
+    methods = [row["method"] for row in accepted]
+    failed = [
+        {"pId": o.pair.p_id, "qId": o.pair.q_id, "reason": o.match.reason}
+        for o in outcomes
+        if o.failed
+    ]
+    absent = [pair for pair in pairs if not {pair.p_id, pair.q_id} <= tiles]
+    return {
+        "pairs_total": len(pairs),
+        "pairs_accepted": len(accepted),
+        "pairs_rejected": len(rows) - len(accepted) - len(failed),
+        "methods": {method: methods.count(method) for method in sorted(set(methods))},
+        "matches": sum(row["matches"] for row in accepted),
+        "pairs": rows,
+        "failed_pairs": failed,
+        "pairs_of_missing_tiles": len(absent),
+        "missing_tiles": sorted({t for pair in absent for t in (pair.p_id, pair.q_id)} - tiles),
+    }
+
+
+def pair_row(outcome: PairOutcome) -> dict[str, Any]:
+    """Entry of a pair in the report."""
+    match, pair = outcome.match, outcome.pair
+    row: dict[str, Any] = {
+        "pGroupId": pair.p_group,
+        "pId": pair.p_id,
+        "qGroupId": pair.q_group,
+        "qId": pair.q_id,
+        "accepted": match.accepted,
+        "method": match.method or None,
+        "matches": len(match.p),
+        "residual": _rounded(match.residual),
+        "coverage": _rounded(match.coverage, 1),
+        "offset": None if match.offset is None else [_rounded(v) for v in match.offset],
+        "search_radius": _rounded(outcome.search_radius, 1),
+    }
+    if match.candidates:
+        best = match.candidates[0]
+        row["correlation"] = _rounded(best.correlation)
+        row["significance"] = _rounded(best.significance, 1)
+    if not match.accepted:
+        row["reason"] = match.reason
+        row["candidates"] = [
+            {
+                "shift": [_rounded(v) for v in candidate.shift],
+                "correlation": _rounded(candidate.correlation),
+                "significance": _rounded(candidate.significance, 1),
+            }
+            for candidate in match.candidates
+        ]
+    return row
+
+
+def _rounded(value: float, digits: int = 4) -> float | None:
+    """Number for the report; None for what is not one."""
+    return round(float(value), digits) if np.isfinite(value) else None
