@@ -54,7 +54,8 @@ def _ratio(a: float, b: float) -> float:
 class FirstOrderProperties:
     """Properties scale, shear, rotation and translation of whatever has `calc_properties`."""
 
-    force_shear: str
+    #: a class default, so that a subclass may read a document without calling this constructor
+    force_shear: str = "x"
 
     def calc_properties(self) -> tuple[float, float, float, float, float]:
         """Sx, sy, cx, cy, theta; see calc_first_order_properties."""

@@ -52,6 +52,8 @@ class ThinPlateSplineTransform(CoordinateTransform):
 
     className: Any = "mpicbg.trakem2.transform.ThinPlateSplineTransform"
     _parameters = ("srcPts", "dMtxDat", "aMtx", "bVec")
+    aMtx: Any = None
+    bVec: Any = None
 
     def __init__(
         self,
@@ -64,8 +66,6 @@ class ThinPlateSplineTransform(CoordinateTransform):
         self.nLm = 0
         self.srcPts: Any = np.empty((2, 0))
         self.dMtxDat: Any = np.empty((2, 0))
-        self.aMtx: Any = None
-        self.bVec: Any = None
         if json is not None:
             self.from_dict(json)
             return
