@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
 from typing import Any
 
 import orjson
@@ -46,17 +45,34 @@ class TilesToSave:
         self.tiles: list[Json] = [
             completed_tile(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
         ]
+        self._used: set[str] = set()
+        self._nested: list[Json] = []
+        self._flat = [self._is_flat(tile["transforms"]) for tile in self.tiles]
+
+    def _is_flat(self, transforms: Json) -> bool:
+        """Whether a transform list is its own flattened form; notes down what it refers to."""
+        flat = "metaData" not in transforms
+        for part in transforms["specList"]:
+            kind = part["type"]
+            if kind == "leaf":
+                continue
+            flat = False
+            if kind == "ref":
+                self._used.add(part["refId"])
+            else:
+                self._used |= _references(part)
+                self._nested.append(transforms)
+        return flat
 
     def resolve(self, stored: Stored) -> dict[str, Json]:
         """Transforms by id for every reference; 400 naming the tile and the ids that are nowhere.
 
         Transforms that the stack holds already serve as well as those of the request.
         """
-        wanted = _references(chain(self.transforms.values(), map(_transforms, self.tiles)))
+        wanted = self._used.union(*map(_references, self.transforms.values()))
         missing = wanted - self.transforms.keys()
-        lookup = dict(self.transforms)
-        if missing:
-            lookup |= {key: orjson.loads(spec) for key, spec in stored(sorted(missing)).items()}
+        known = stored(sorted(missing)) if missing else {}
+        lookup = {key: orjson.loads(spec) for key, spec in known.items()} | self.transforms
         unknown = missing - lookup.keys()
         if unknown:
             raise Invalid(self._unresolved(unknown))
@@ -66,7 +82,7 @@ class TilesToSave:
     def _unresolved(self, unknown: set[str]) -> str:
         ids = ", ".join(sorted(unknown)[:10])
         for tile in self.tiles:
-            if _references([_transforms(tile)]) & unknown:
+            if _references(tile["transforms"]) & unknown:
                 return f"tile '{tile['tileId']}' refers to transforms that are nowhere: {ids}"
         return f"shared transforms refer to transforms that are nowhere: {ids}"
 
@@ -77,10 +93,8 @@ class TilesToSave:
         """
         from renderapi.transform.specs import flatten
 
-        lists = [spec for spec in map(_transforms, self.tiles) if not _is_plain(spec)]
-        used = _references(map(_transforms, self.tiles)) | self.transforms.keys()
-        shared = [{"type": "ref", "refId": key} for key in sorted(used)]
-        for spec in chain(lists, [{"type": "list", "specList": [ref]} for ref in shared]):
+        shared = [{"type": "ref", "refId": key} for key in self._used | self.transforms.keys()]
+        for spec in (*self._nested, *({"type": "list", "specList": [ref]} for ref in shared)):
             flatten(spec, lookup)
 
     def derive_boxes(self, lookup: Mapping[str, Json]) -> None:
@@ -108,15 +122,11 @@ class TilesToSave:
 
     def records(self) -> list[TileRecord]:
         """Rows for the store."""
-        return [_record(tile) for tile in self.tiles]
+        return list(map(_record, self.tiles, self._flat))
 
     def transform_documents(self) -> dict[str, bytes]:
         """JSON of the shared transforms, by the id they hold themselves."""
         return {spec["id"]: orjson.dumps(spec) for spec in self.transforms.values()}
-
-
-def _transforms(tile: Json) -> Json:
-    return tile["transforms"]
 
 
 def completed_tile(key: str, tile: Json | None) -> Json:
@@ -157,19 +167,15 @@ def _with_types(spec: Json, depth: int = 0) -> Json:
     return spec
 
 
-def _references(specs: Iterable[Json]) -> set[str]:
-    """Ids of all transforms that the specifications refer to."""
+def _references(spec: Json) -> set[str]:
+    """Ids of all transforms that a specification refers to."""
     found: set[str] = set()
-    rest = list(specs)
+    rest = [spec]
     while rest:
         spec = rest.pop()
         kind = spec["type"]
         if kind == "list":
-            for part in spec["specList"]:
-                if part["type"] == "ref":
-                    found.add(part["refId"])
-                elif part["type"] != "leaf":
-                    rest.append(part)
+            rest += spec["specList"]
         elif kind == "ref":
             found.add(spec["refId"])
         elif kind == "interpolated":
@@ -177,19 +183,7 @@ def _references(specs: Iterable[Json]) -> set[str]:
     return found
 
 
-def _is_plain(transforms: Json) -> bool:
-    """Whether the transform list holds nothing but leaves and references."""
-    return all(part["type"] in ("leaf", "ref") for part in transforms["specList"])
-
-
-def _is_flat(transforms: Json) -> bool:
-    """Whether the transform list is its own flattened form."""
-    if "metaData" in transforms:
-        return False
-    return all(part["type"] == "leaf" for part in transforms["specList"])
-
-
-def _record(tile: Json) -> TileRecord:
+def _record(tile: Json, flat: bool) -> TileRecord:
     layout = tile.get("layout")
     box = (tile["minX"], tile["minY"], tile["maxX"], tile["maxY"])
     if not all(map(math.isfinite, box)):
@@ -200,6 +194,6 @@ def _record(tile: Json) -> TileRecord:
         *box,
         layout.get("sectionId") if layout else None,
         tile.get("groupId"),
-        _is_flat(tile["transforms"]),
+        flat,
         orjson.dumps(tile),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
@@ -92,6 +93,7 @@ def serve(
             _run_workers(store_path, settings, listener, workers)
         else:
             app = create_app(open_store(store_path), settings)
+            relax_collection()
             uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
@@ -140,6 +142,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def relax_collection() -> None:
+    """Let the garbage collector of this process look less often.
+
+    Requests make many short lived objects that hold no cycles; looking through them again and
+    again takes a fifth of the time of a bulk import.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def open_store(store_path: str | os.PathLike[str]) -> Any:
@@ -213,5 +225,6 @@ def worker_app() -> Starlette:
         key: tuple(value) if isinstance(value, list) else value
         for key, value in task["settings"].items()
     }
+    relax_collection()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
     return create_app(open_store(task["store"]), Settings(**fields))
