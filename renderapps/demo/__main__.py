@@ -52,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--output", type=Path, required=True, help="folder to write to")
     result.add_argument("--quick", action="store_true", help="smaller tiles")
+    result.add_argument(
+        "--pool-size",
+        type=int,
+        metavar="N",
+        help="number of processes (default: 1 for the simulated tiles, else one per processor)",
+    )
     own = result.add_argument_group("your own tiles")
     own.add_argument("--tiles", type=Path, metavar="DIR", help="folder of the tiles")
     own.add_argument(
@@ -103,7 +109,7 @@ def prepared_folder(output: Path) -> Path:
 def demonstrate(folder: Path, options: argparse.Namespace) -> int:
     """Run everything in a prepared folder."""
     start = time.monotonic()
-    source, truth = simulated(folder, options.quick) if options.tiles is None else own(options)
+    source, truth = simulated(folder, options) if options.tiles is None else own(options)
     pipeline = Pipeline(folder, source, tell)
     pipeline.run()
     tell("figures and report")
@@ -124,9 +130,9 @@ def tell(text: str) -> None:
     print(text, flush=True)
 
 
-def simulated(folder: Path, quick: bool) -> tuple[Input, Path]:
+def simulated(folder: Path, options: argparse.Namespace) -> tuple[Input, Path]:
     """Simulate an acquisition; its tiles, and the file of their true positions."""
-    plan = QUICK_PLAN if quick else AcquisitionPlan()
+    plan = QUICK_PLAN if options.quick else AcquisitionPlan()
     tell(
         f"simulating {plan.sections} sections of {plan.rows} x {plan.columns} tiles of "
         f"{plan.tile_size} x {plan.tile_size} pixels in 2 channels"
@@ -140,7 +146,8 @@ def simulated(folder: Path, quick: bool) -> tuple[Input, Path]:
         unit="micrometer",
         pixel_size_nm=(nanometres, nanometres, plan.section_thickness_um * 1000),
         search_radius=2.5 * plan.largest_jitter,
-        pool_size=1,  # for so few tiles starting processes takes longer than the work
+        # for so few tiles starting processes takes longer than the work
+        pool_size=options.pool_size or 1,
     )
     return source, acquisition.truth_file
 
@@ -161,6 +168,7 @@ def own(options: argparse.Namespace) -> tuple[Input, None]:
         unit=options.unit,
         pixel_size_nm=(size[0], size[1], size[2]) if size else None,
         search_radius=options.search_radius,
+        pool_size=options.pool_size,
     ), None
 
 

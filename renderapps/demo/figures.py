@@ -13,6 +13,8 @@ from renderapi.files import atomic_path
 from renderapps.demo.accuracy import TileError
 
 SEAM_SIZE = 160
+MOST_SECTIONS = 3
+SMALLEST_SHOWN = 1e-3
 LIGHT, DARK = "#d97706", "#1d4ed8"
 
 
@@ -28,7 +30,7 @@ def residual_figure(
     Parameters
     ----------
     sections : sequence of dict
-        Entries of the output of solve_montage.
+        Entries of the output of solve_montage; of many only the worst are drawn.
     centres : mapping of tileId to (x, y)
         World centre of each tile, pixels.
     before, after : sequence of TileError
@@ -37,6 +39,7 @@ def residual_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    sections = worst_sections(sections)
     wide = len(sections) + bool(after)
     figure = Figure(figsize=(5.2 * wide, 4.8), layout="constrained")
     FigureCanvasAgg(figure)
@@ -52,16 +55,25 @@ def residual_figure(
         figure.savefig(temporary, dpi=110, format="png")
 
 
+def worst_sections(sections: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The sections with the largest residuals, at most `MOST_SECTIONS`, in the order of z."""
+    worst = sorted(sections, key=lambda section: -(section["worst_residual"] or 0.0))
+    return sorted(worst[:MOST_SECTIONS], key=lambda section: section["z"])
+
+
 def _draw_errors(axis: Any, before: Sequence[TileError], after: Sequence[TileError]) -> None:
-    """Sorted errors on a logarithmic axis, stage against stitched."""
+    """Sorted errors on a logarithmic axis, stage against stitched; tiny ones at its lower end."""
+    from matplotlib.ticker import MaxNLocator
+
     for errors, colour, label in ((before, LIGHT, "stage"), (after, DARK, "stitched")):
-        distances = np.sort([max(error.distance, 1e-3) for error in errors])
+        distances = np.sort([max(error.distance, SMALLEST_SHOWN) for error in errors])
         axis.plot(np.arange(1, len(distances) + 1), distances, "o", color=colour, ms=5)
         median = float(np.median(distances))
         axis.axhline(median, color=colour, lw=1, ls="--")
         text = f"{label}: median {median:.2g} px"
         axis.text(0.5, median * 1.12, text, color=colour, ha="left", fontsize=9)
     axis.set_yscale("log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("tiles, sorted by error")
     axis.set_ylabel("distance from the true position (pixels)")
     axis.set_title("Stitching takes the error of the stage\naway: blue lies far below orange")
