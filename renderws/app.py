@@ -7,6 +7,7 @@ values and errors are not those of a framework.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from renderws.service import Service
 from renderws.settings import Settings
 from renderws.store.protocol import Store
 
+_RECLAIM_SECONDS = 60.0
 _PAGES = Path(__file__).parent / "ui"
 
 
@@ -31,8 +33,10 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        reclaiming = asyncio.create_task(_reclaim(service))
         yield
-        service.close()
+        reclaiming.cancel()
+        await asyncio.to_thread(service.close)
 
     routes: list[BaseRoute] = []
     if (_PAGES / "index.html").is_file():
@@ -43,3 +47,11 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
     app.router.default = service
     app.state.service = service
     return app
+
+
+async def _reclaim(service: Service) -> None:
+    """Now and then remove what was dropped long enough ago, a little at a time."""
+    while True:
+        await asyncio.sleep(_RECLAIM_SECONDS)
+        while await asyncio.to_thread(service.reclaim):
+            await asyncio.sleep(0.1)

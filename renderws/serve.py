@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ def serve(
     allowed_hosts: Iterable[str] = (),
     threads: int | None = None,
     workers: int = 1,
+    access_log: bool = False,
     announce: Announce = print,
     **limits: Any,
 ) -> None:
@@ -63,6 +65,8 @@ def serve(
         Threads for requests.
     workers
         Processes that share the address and the store.
+    access_log
+        Write one JSON line about every request to the standard error.
     announce
         Called with the lines that say where the service is and who can reach it.
     **limits
@@ -86,6 +90,8 @@ def serve(
     )
     open_store(store_path).close()
     listener = _listen(host, port)
+    if access_log:
+        log_requests()
     with listener:
         for line in start_lines(listener, store_path, settings):
             announce(line)
@@ -142,6 +148,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def log_requests() -> None:
+    """Write one JSON line about every request of this process to the standard error."""
+    logger = logging.getLogger("renderws.access")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(logging.StreamHandler())
+    logger.propagate = False
 
 
 def relax_collection() -> None:
@@ -209,7 +223,11 @@ def _run_workers(
     """Run several processes on one listening socket; they find their task in the environment."""
     from uvicorn.supervisors import Multiprocess
 
-    task = {"store": os.path.abspath(os.fspath(store_path)), "settings": asdict(settings)}
+    task = {
+        "store": os.path.abspath(os.fspath(store_path)),
+        "settings": asdict(settings),
+        "access_log": logging.getLogger("renderws.access").isEnabledFor(logging.INFO),
+    }
     os.environ[WORKER_VARIABLE] = orjson.dumps(task, default=str).decode()
     try:
         config = _config("renderws.serve:worker_app", factory=True, workers=workers)
@@ -226,5 +244,7 @@ def worker_app() -> Starlette:
         for key, value in task["settings"].items()
     }
     relax_collection()
+    if task["access_log"]:
+        log_requests()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
     return create_app(open_store(task["store"]), Settings(**fields))

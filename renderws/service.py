@@ -10,10 +10,13 @@ import asyncio
 import gzip
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from renderapi.errors import RenderError
 from renderws import guard
@@ -34,6 +37,7 @@ Send = Callable[[Any], Awaitable[None]]
 DIRECT = "renderws.direct"
 _GZIP_FROM = 4096
 _LOG = logging.getLogger("renderws")
+_ACCESS = logging.getLogger("renderws.access")
 
 
 class Service:
@@ -69,6 +73,14 @@ class Service:
     def forget_images(self) -> None:
         """Drop the decoded source images."""
         self.__dict__.pop("sources", None)
+
+    def reclaim(self) -> int:
+        """Remove some rows of what was dropped long enough ago; gives how many."""
+        try:
+            return self.store.reclaim(grace=self.settings.undelete_seconds)
+        except StoreError as error:
+            _LOG.warning("space of deleted stacks was not reclaimed: %s", error)
+            return 0
 
     def close(self) -> None:
         """Wait for running requests and close the store."""
@@ -109,6 +121,7 @@ class Service:
             return
         request = Request(scope)
         direct = DIRECT in scope
+        started = time.perf_counter()
         try:
             if request.method == "OPTIONS":
                 answer = Answer(200, headers={"Allow": guard.METHODS})
@@ -121,6 +134,8 @@ class Service:
         except HttpError as error:
             answer = refusal(error, request)
         await self._send(answer, request, direct, send)
+        if _ACCESS.isEnabledFor(logging.INFO):
+            _ACCESS.info("%s", _access_line(request, answer, time.perf_counter() - started))
 
     async def _run(
         self, direct: bool, route: Route, path: dict[str, Any], request: Request
@@ -252,6 +267,20 @@ def _compress(answer: Answer) -> None:
     answer.body = gzip.compress(answer.body, 1, mtime=0)
     answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Vary"] = "Origin, Accept-Encoding"
+
+
+def _access_line(request: Request, answer: Answer, seconds: float) -> str:
+    """One JSON object about a request."""
+    size = len(answer.body) if isinstance(answer.body, bytes) else None
+    entry = {
+        "method": request.method,
+        "path": request.raw_path,
+        "query": request.query,
+        "status": answer.status,
+        "bytes": size,
+        "milliseconds": round(1000 * seconds, 1),
+    }
+    return orjson.dumps(entry).decode()
 
 
 def refusal(error: Exception, request: Request) -> Answer:

@@ -49,6 +49,8 @@ class Settings:
         Memory for decoded source images.
     max_tile_specs_to_render : int or None
         Most tiles drawn in one image; with more, outlines are drawn. None: no limit.
+    undelete_seconds : float
+        How long deleted stacks can be brought back before their rows are reclaimed.
     omit_match_count : bool
         Leave `matchCount` out of matches answered with their points, as services did until 2019.
     legacy_tile_size : bool
@@ -76,6 +78,7 @@ class Settings:
     max_pixels: int = 1 << 27
     cache_bytes: int = 256 * MEGABYTE
     max_tile_specs_to_render: int | None = None
+    undelete_seconds: float = 86400.0
     omit_match_count: bool = False
     legacy_tile_size: bool = False
     gzip: bool = True

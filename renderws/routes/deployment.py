@@ -68,4 +68,6 @@ def routes() -> tuple[Route, ...]:
         Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache, changes=False),
         Route(0, "GET", "//health", get_health),
         Route(0, "GET", "//", get_root),
+        Route(0, "GET", "//render-ws", get_root),
+        Route(0, "GET", "//render-ws/view", get_root),
     )

@@ -721,6 +721,7 @@ THE_REST = [
     case(162, "GET /serverProperties", 200,
          lambda r: r.json()["properties"]["webService.maxTileSpecsToRender"] == ""),
     case(163, "GET /versionInfo", 200, lambda r: "git.build.version" in r.json()),
+    case(0, "GET //health", 200, {"status": "ok"}),
     case(164, "DELETE /imageProcessorCache/allEntries", 200, None),
 ]  # fmt: skip
 

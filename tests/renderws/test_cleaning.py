@@ -1,0 +1,116 @@
+"""Documents on the way in: types, unknown keys, nulls, time stamps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renderws.cleaning import convert, parse, stack_version, timestamp, without_nulls
+from renderws.documents import StackVersion, Tile
+from renderws.routes.answers import HttpError
+
+
+def test_unknown_keys_and_nulls_are_dropped_at_every_depth():
+    body = {
+        "tileId": "t",
+        "z": 3407,
+        "frameId": "x",
+        "groupId": None,
+        "layout": {"sectionId": "1.0", "temca": None, "other": 1},
+        "mipmapLevels": {"0": {"imageUrl": "a", "maskUrl": None, "more": 2}},
+        "transforms": {"type": "list", "specList": [{"className": "C", "id": None, "lambda": 0.5}]},
+    }
+    assert parse(json.dumps(body).encode(), Tile, "it") == {
+        "tileId": "t",
+        "z": 3407.0,
+        "layout": {"sectionId": "1.0"},
+        "mipmapLevels": {"0": {"imageUrl": "a"}},
+        "transforms": {"type": "list", "specList": [{"className": "C", "lambda": 0.5}]},
+    }
+
+
+def test_scalars_of_another_type_are_converted():
+    body = b'{"tileId": 5, "z": "3", "layout": {"imageRow": 5.0, "sectionId": 3407.0}}'
+    assert parse(body, Tile, "it") == {
+        "tileId": "5",
+        "z": 3.0,
+        "layout": {"imageRow": 5, "sectionId": "3407.0"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"z": "low"}', "it.z must be a number, not 'low'"),
+        (b'{"z": [1]}', "it.z must be a number"),
+        (b'{"labels": "a"}', "it.labels must be a list"),
+        (b'{"layout": {"imageRow": true}}', "it.layout.imageRow must be an integer"),
+        (b"[]", "it must be an object"),
+        (b'{"z": 1', "not valid JSON"),
+        (b'{"z": NaN}', "not valid JSON"),
+        (b"[" * 100_000, "it"),
+        (b'{"tileId": "\xff"}', "not valid JSON"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(body, text):
+    with pytest.raises(HttpError, match=r"^it") as caught:
+        parse(body, Tile, "it")
+    assert caught.value.status == 400
+    assert text in str(caught.value)
+
+
+def test_empty_bodies_are_nothing():
+    assert parse(b"", Tile, "it") is None
+    assert parse(b" null ", Tile, "it") is None
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "tileId": st.text(),
+            "z": st.floats(allow_nan=False, allow_infinity=False) | st.none(),
+            "labels": st.lists(st.text()),
+            "layout": st.fixed_dictionaries({}, optional={"stageX": st.integers(-9, 9)}),
+            "unknown": st.text(),
+        },
+    )
+)
+def test_the_fast_way_gives_what_the_lenient_way_gives(document):
+    fast = parse(json.dumps(document).encode(), Tile, "it")
+    assert fast == convert(document, Tile, "it")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2024-01-01T10:20:30.00Z", "2024-01-01T10:20:30.000Z"),
+        ("2024-01-01T10:20:30Z", "2024-01-01T10:20:30.000Z"),
+        ("2024-01-01T10:20:30.5Z", "2024-01-01T10:20:30.500Z"),
+        ("2024-01-01T10:20:30.123456789Z", "2024-01-01T10:20:30.123Z"),
+        ("2024-01-01T10:20:30+02:00", "2024-01-01T08:20:30.000Z"),
+        (1714979289010, "2024-05-06T07:08:09.010Z"),
+        ("1714979289010", "2024-05-06T07:08:09.010Z"),
+    ],
+)
+def test_time_stamps(given, expected):
+    assert timestamp(given) == expected
+
+
+@pytest.mark.parametrize("given", ["yesterday", 1e300, "9" * 40])
+def test_bad_time_stamps(given):
+    with pytest.raises(HttpError, match="createTimestamp"):
+        timestamp(given)
+
+
+def test_stack_versions_are_stored_as_sent():
+    body = {"stackResolutionX": 4, "cycleNumber": 1, "mipmapPathBuilder": {"rootPath": "/a"}}
+    assert stack_version(json.dumps({**body, "x": 1}).encode()) == body
+    assert parse(b'{"createTimestamp": 5}', StackVersion, "it") == {"createTimestamp": 5.0}
+
+
+def test_nulls_stay_in_lists():
+    assert without_nulls([None, {"a": None, "b": [None]}]) == [None, {"b": [None]}]

@@ -1,0 +1,165 @@
+"""The service on a real socket."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+
+import pytest
+import requests
+import uvicorn
+from PIL import Image
+
+from renderapi.errors import RenderError
+from renderws import serve
+from renderws.app import create_app
+
+
+@pytest.fixture(scope="module")
+def socket_service(tmp_path_factory, request):
+    """Base URL of a service that a thread serves, and the folder of its images."""
+    folder = tmp_path_factory.mktemp("served")
+    listener = serve._listen("127.0.0.1", 0)
+    settings = serve.served_settings("127.0.0.1", [folder])
+    app = create_app(serve.open_store(folder / "render.db"), settings)
+    server = uvicorn.Server(serve._config(app))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", folder
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+STACK = "/render-ws/v1/owner/o/project/p/stack/s"
+
+
+def tile(folder, tile_id="t/1"):
+    return {
+        "tileId": tile_id, "z": 1, "width": 64, "height": 48,
+        "mipmapLevels": {"0": {"imageUrl": str(folder / "t.png")}},
+        "transforms": {"type": "list", "specList": []},
+    }  # fmt: skip
+
+
+def test_import_and_image_over_http(socket_service):
+    base, folder = socket_service
+    Image.new("L", (64, 48), 77).save(folder / "t.png")
+    assert requests.post(base + STACK, json={}, timeout=60).status_code == 201
+    answer = requests.put(
+        f"{base}{STACK}/resolvedTiles?deriveData=True",
+        data=json.dumps({"tileIdToSpecMap": {"t/1": tile(folder)}}),
+        timeout=60,
+    )
+    assert answer.status_code == 201
+    assert answer.headers["Location"].startswith(base)
+    assert requests.get(f"{base}{STACK}/tile/t%2F1/", timeout=60).json()["tileId"] == "t/1"
+    image = requests.get(f"{base}{STACK}/z/1.0/png-image?scale=0.5", timeout=60)
+    with Image.open(io.BytesIO(image.content)) as picture:
+        assert picture.size == (32, 24)
+        assert picture.getpixel((5, 5)) == (77, 77, 77, 255)
+    again = requests.get(
+        f"{base}{STACK}/z/1.0/png-image?scale=0.5",
+        headers={"If-None-Match": image.headers["ETag"]},
+        timeout=60,
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == image.headers["Cache-Control"]
+
+
+def test_the_tag_changes_when_tiles_are_saved_while_loading(socket_service):
+    base, folder = socket_service
+    Image.new("L", (64, 48), 77).save(folder / "t.png")
+    stack = f"{base}{STACK}2"
+    requests.post(stack, json={}, timeout=60)
+    tags = []
+    for name in ("a", "b"):
+        body = {"tileIdToSpecMap": {name: tile(folder, name)}}
+        requests.put(f"{stack}/resolvedTiles?deriveData=true", json=body, timeout=60)
+        url = f"{stack}/z/1/box/0,0,10,10,1/jpeg-image"
+        tags.append(requests.get(url, timeout=60).headers["ETag"])
+    assert tags[0] != tags[1]
+
+
+def test_an_image_outside_the_roots_is_refused(socket_service):
+    base, _ = socket_service
+    body = {"tileSpecs": [tile(serve.Path("/etc"))]}
+    answer = requests.put(f"{base}/render-ws/v1/owner/o/png-image", json=body, timeout=60)
+    assert answer.status_code == 400
+    assert "/etc/t.png" in answer.text
+    assert "--image-root" in answer.text
+
+
+def test_cors_and_foreign_pages(socket_service):
+    base, _ = socket_service
+    foreign = {"Origin": "http://elsewhere.example"}
+    answer = requests.get(f"{base}/render-ws/v1/owners", headers=foreign, timeout=60)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Vary"] == "Origin"
+    asked = requests.options(f"{base}{STACK}", headers=foreign, timeout=60)
+    assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
+    plain = {**foreign, "Content-Type": "text/plain"}
+    assert requests.post(base + STACK, data="{}", headers=plain, timeout=60).status_code == 403
+    rebound = {"Host": "rebound.example"}
+    assert requests.get(f"{base}/health", headers=rebound, timeout=60).status_code == 403
+
+
+def test_pages_and_documents(socket_service):
+    base, _ = socket_service
+    answer = requests.get(base, timeout=60, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/render-ws/view/")
+    assert requests.get(f"{base}/health", timeout=60).json() == {"status": "ok"}
+    swagger = requests.get(f"{base}/render-ws/swagger.json", timeout=60).json()
+    assert swagger["swagger"] == "2.0"
+    assert "get" in swagger["paths"]["/v1/owners"]
+    openapi = requests.get(f"{base}/openapi.json", timeout=60).json()
+    assert openapi["openapi"].startswith("3.")
+    assert "<table>" in requests.get(f"{base}/docs", timeout=60).text
+
+
+def test_errors_are_plain_lines(socket_service):
+    base, _ = socket_service
+    for method, path, status in (
+        ("GET", "/nowhere", 404),
+        ("PATCH", "/render-ws/v1/owners", 405),
+        ("POST", STACK + "x", 400),
+        ("GET", STACK + "/z/x/bounds", 404),
+    ):
+        answer = requests.request(method, base + path, data=b"{", timeout=60)
+        assert answer.status_code == status
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.text
+        assert "{" not in answer.text
+
+
+def test_large_answers_arrive_in_parts(socket_service):
+    base, _ = socket_service
+    stack = f"{base}{STACK}3"
+    requests.post(stack, json={}, timeout=60)
+    box = {"minX": 0, "minY": 0, "maxX": 1, "maxY": 1, "z": 1}
+    tiles = {f"t{i:06d}": box for i in range(30000)}
+    body = {"tileIdToSpecMap": tiles}
+    assert requests.put(f"{stack}/resolvedTiles", json=body, timeout=60).status_code == 201
+    answer = requests.get(f"{stack}/tileIds", timeout=60)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert answer.json() == list(tiles)
+
+
+def test_a_taken_address_is_one_clear_line(socket_service):
+    base, _ = socket_service
+    with pytest.raises(RenderError, match=r"cannot listen at 127\.0\.0\.1"):
+        serve._listen("127.0.0.1", int(base.rpartition(":")[2]))
+
+
+def test_start_lines(tmp_path):
+    with serve._listen("127.0.0.1", 0) as listener:
+        settings = serve.served_settings("127.0.0.1", [tmp_path])
+        lines = serve.start_lines(listener, tmp_path / "a.db", settings)
+        assert str(listener.getsockname()[1]) in lines[0]
+        assert "other users of this machine" in lines[2]
+        private = serve.served_settings("127.0.0.1", [tmp_path], token="x")
+        assert len(serve.start_lines(listener, tmp_path / "a.db", private)) == 2
