@@ -17,12 +17,27 @@ from renderws.store.stackrows import (
 )
 from renderws.store.stacks import insert_stack
 from renderws.store.states import LOADING, stack_text
-from renderws.store.tree import add_entries, next_free_key
+from renderws.store.tree import BLOCK, BLOCK_BITS, add_entries, next_free_key
 
 TILE_COLUMNS = (
     "tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat,"
     " reference_set, channels, document"
 )
+
+# The copies lie in blocks like those of the originals, numbered without gaps: keys that were only
+# shifted would double with every clone.
+COPY = f"""
+INSERT INTO tile (key, stack, {TILE_COLUMNS})
+WITH block (old, new) AS MATERIALIZED (
+  SELECT old, row_number() OVER (ORDER BY old) - 1
+  FROM (SELECT DISTINCT key >> {BLOCK_BITS} AS old FROM tile INDEXED BY tile_layer
+        WHERE {{condition}})
+)
+SELECT ? + (new << {BLOCK_BITS}) + (key & {BLOCK - 1}), ?, {TILE_COLUMNS}
+FROM block CROSS JOIN tile NOT INDEXED
+  ON key BETWEEN old << {BLOCK_BITS} AND (old << {BLOCK_BITS}) + {BLOCK - 1}
+WHERE {{condition}}
+"""
 
 
 class Clones:
@@ -96,26 +111,21 @@ def _copy_tiles(
     to: StackId,
     zs: Sequence[float] | None,
 ) -> int:
-    """Copy tiles with their places in the R*Tree; returns how many.
-
-    All keys are moved by whole blocks, so the copies lie in blocks like those of the originals.
-    """
-    first = next_free_key(connection)
-    conditions: list[tuple[str, tuple[float, ...]]] = [("stack = ?", (source,))]
+    """Copy tiles with their places in the R*Tree; returns how many."""
+    begin = next_free_key(connection)
+    conditions: list[tuple[str, tuple[float, ...]]] = [("tile.stack = ?", (source,))]
     if zs is not None:
-        conditions = [("stack = ? AND z = ?", (source, z)) for z in sorted(set(zs))]
+        conditions = [("tile.stack = ? AND tile.z = ?", (source, z)) for z in sorted(set(zs))]
     added = 0
     for condition, parameters in conditions:
+        sql = COPY.format(condition=condition)
+        first = next_free_key(connection)
         try:
-            cursor = connection.execute(
-                f"INSERT INTO tile (key, stack, {TILE_COLUMNS})"
-                f" SELECT key + ?, ?, {TILE_COLUMNS} FROM tile WHERE {condition}",
-                (first, target, *parameters),
-            )
+            cursor = connection.execute(sql, (*parameters, first, target, *parameters))
         except sqlite3.IntegrityError as error:
             raise Conflict(
                 f"{stack_text(to)} has tiles with the ids of those to clone; delete them first"
             ) from error
         added += cursor.rowcount
-    add_entries(connection, first, 2 * first)
+    add_entries(connection, begin, next_free_key(connection) - 1)
     return added

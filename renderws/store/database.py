@@ -75,7 +75,7 @@ class Database:
     def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
         self.path = Path(path).absolute()
         self._lock = threading.Lock()
-        self._pool_lock = threading.Lock()
+        self._pool_lock = threading.RLock()  # collecting garbage may give a lease back
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._process = os.getpid()
@@ -147,6 +147,10 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+
+    def __del__(self) -> None:
+        if hasattr(self, "_writer"):
+            self.close()
 
     def _check_usable(self) -> None:
         if self._closed:

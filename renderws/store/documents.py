@@ -73,16 +73,23 @@ def transform_references(document: bytes, transform_id: str) -> set[str]:
 
 def _targets(spec: Spec) -> set[str]:
     """Ids that a spec refers to."""
-    found = set()
-    pending = [spec]
-    while pending:
-        item = pending.pop()
-        if item.type == "ref" and item.refId is not None:
-            found.add(item.refId)
-        if item.specList:
-            pending += [part for part in item.specList if part.type != "leaf"]
-        pending += [end for end in (item.a, item.b) if end is not None]
+    found: set[str] = set()
+    _collect((spec,), found)
     return found
+
+
+def _collect(specs: Sequence[Spec], found: set[str]) -> None:
+    """Add the ids that specs refer to; their depth was bounded when they were decoded."""
+    for spec in specs:
+        kind = spec.type
+        if kind == "ref":
+            if spec.refId is not None:
+                found.add(spec.refId)
+        elif kind != "leaf":
+            if spec.specList:
+                _collect(spec.specList, found)
+            if spec.a is not None and spec.b is not None:
+                _collect((spec.a, spec.b), found)
 
 
 def same_json(one: bytes, other: bytes) -> bool:

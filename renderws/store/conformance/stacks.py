@@ -165,6 +165,19 @@ class StackTests:
         store.clone_stack(STACK, OTHER, {}, zs=[1])
         assert ids(store, stack=OTHER) == ["t0", "t1", "t2.5"]
 
+    def test_clones_of_clones_stay_cheap_to_number(self, store: Store) -> None:
+        loading(store, *(tile(f"t{n}", x=n * 10) for n in range(20)))
+        name = STACK
+        for n in range(70):
+            copy = StackId("owner", "project", f"copy{n}")
+            store.clone_stack(name, copy, {})
+            store.save_tiles(copy, [tile("another")], {})
+            store.delete_stack(name)
+            name = copy
+        assert store.count_tiles(name, ALL) == 21
+        assert ids(store, TileQuery(z=1.0, box=(0, 0, 5, 5)), name) == ["another", "t0"]
+        assert store.check() == []
+
     def test_clone_is_refused(self, store: Store) -> None:
         loading(store, tile("a"))
         with pytest.raises(NotFound):

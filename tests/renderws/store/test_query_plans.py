@@ -76,7 +76,7 @@ def test_tile_queries(traced):
 def test_box_queries_start_from_the_tree(traced):
     store, executed = traced
     list(store.tiles(STACK, TileQuery(z=1.0, box=(0, 0, 5, 5))))
-    lines = [line for line, sql in plans(store, executed) if "tile_box" in sql]
+    lines = [line for line, sql in plans(store, executed) if "CROSS JOIN" in sql]
     assert lines[0].startswith("SCAN tile_box VIRTUAL TABLE INDEX")
     assert lines[1] == "SEARCH tile USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
 
