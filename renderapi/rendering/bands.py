@@ -48,11 +48,11 @@ def render_bands(
     """
     if rows < 1:
         raise SpecError(f"a band must have at least one row, not {rows}")
-    sources = SourceCache() if sources is None else sources
-    plan = make_plan(complete(parameters, sources), sources, seed)
+    view = (SourceCache() if sources is None else sources).view()
+    plan = make_plan(complete(parameters, view), view, seed)
     height = plan.parameters.window.image_size[1]
     for start in range(0, height, rows):
-        yield start, paint_rows(plan, sources, start, min(start + rows, height), threads)
+        yield start, paint_rows(plan, view, start, min(start + rows, height), threads)
 
 
 def write_image(

@@ -85,31 +85,64 @@ class SourceCache:
             _, dropped = self._entries.popitem(last=False)
             self._bytes -= _size(dropped)
 
+    def view(self) -> SourceView:
+        """Access for one picture: see `SourceView`."""
+        return SourceView(self)
+
+    def held(self, key: Hashable) -> Any:
+        """Value of `key` if it is kept, else None."""
+        with self._lock:
+            return self._entries.get(key)
+
+
+class SourceView:
+    """The cache as one picture sees it: every file is looked at once, permission asked once.
+
+    A local file that changes between two pictures is another image; within one picture it is not.
+    """
+
+    def __init__(self, cache: SourceCache) -> None:
+        self._cache = cache
+        self._checked: dict[str, tuple[int, int] | None] = {}
+
+    @property
+    def allow(self) -> Callable[[str], None] | None:
+        """The permission check of the cache."""
+        return self._cache.allow
+
+    def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
+        """As `SourceCache.get`."""
+        return self._cache.get(key, load)
+
+    def check(self, url: str, loader: str | None) -> None:
+        """Refuse a source that is not allowed, or a local file that is missing or empty."""
+        if url not in self._checked:
+            readers.check_source(url, loader, self.allow)
+            self._checked[url] = readers.local_stamp(url)
+
+    def key(self, url: str, loader: str | None, number: int | None) -> tuple[Hashable, ...]:
+        """What identifies the pixels of an image."""
+        if url not in self._checked:
+            if self.allow is not None and not url.startswith("mask:"):
+                self.allow(url)
+            self._checked[url] = readers.local_stamp(url)
+        return (url, loader, number, self._checked[url])
+
     def image(self, url: str, loader: str | None = None, number: int | None = None) -> NDArray:
-        """Pixels of an image, as `readers.read_image`; not to be written to."""
-        if self.allow is not None and not url.startswith("mask:"):
-            self.allow(url)
+        """Pixels of an image, as `readers.read_image`; shared, not to be written to."""
         return self.get(
-            image_key(url, loader, number),
+            self.key(url, loader, number),
             lambda: readers.read_image(url, loader, number, self.allow),
         )
 
     def info(self, url: str, loader: str | None = None, number: int | None = None) -> ImageInfo:
         """Size and pixel type of an image, from its header where it is a local file."""
-        if self.allow is not None and not url.startswith("mask:"):
-            self.allow(url)
-        key = image_key(url, loader, number)
-        with self._lock:
-            pixels = self._entries.get(key)
+        key = self.key(url, loader, number)
+        pixels = self._cache.held(key)
         if pixels is not None:
             height, width = pixels.shape[:2]
             return ImageInfo(width, height, pixels.dtype, 3 if pixels.ndim == 3 else 1)
         return self.get(("info", key), lambda: readers.read_info(url, loader, number, self.allow))
-
-
-def image_key(url: str, loader: str | None, number: int | None) -> tuple[Hashable, ...]:
-    """What identifies the pixels of an image; a local file that changes is another image."""
-    return (url, loader, number, readers.local_stamp(url))
 
 
 def _size(value: Any) -> int:

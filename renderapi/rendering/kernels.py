@@ -27,6 +27,7 @@ from numba.extending import intrinsic, overload
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 BLOCK = 256
+CELL = 32
 
 
 def _loader(bits: int):
@@ -293,14 +294,40 @@ def fill_spans(plane, canvas_row, spans, count, value):
 
 
 @njit(**OPTIONS)
+def opaque_cells(mask):
+    """Which cells of CELL x CELL pixels of a mask are 255 throughout: (rows, columns) bool."""
+    height, width = mask.shape
+    cells = np.ones(((height + CELL - 1) // CELL, (width + CELL - 1) // CELL), np.bool_)
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x] != 255:
+                cells[y // CELL, x // CELL] = False
+    return cells
+
+
+@njit(**OPTIONS)
+def _is_opaque(opaque, xs, ys, n):
+    """Whether the pixels between the first and the last of `n` located ones are all opaque."""
+    left, right = min(xs[0], xs[n - 1]), max(xs[0], xs[n - 1]) + 1
+    top, bottom = min(ys[0], ys[n - 1]), max(ys[0], ys[n - 1]) + 1
+    last_row, last_column = opaque.shape[0] - 1, opaque.shape[1] - 1
+    for row in range(top // CELL, min(bottom // CELL, last_row) + 1):
+        for column in range(left // CELL, min(right // CELL, last_column) + 1):
+            if not opaque[row, column]:
+                return False
+    return True
+
+
+@njit(**OPTIONS)
 def paint_masked(
-    source, mask, canvas, alpha, canvas_row, spans, count, inverses, origin_x, origin_y, nearest,
-    binary,
+    source, mask, opaque, canvas, alpha, canvas_row, spans, count, inverses, origin_x, origin_y,
+    nearest, binary,
 ):  # fmt: skip
     """Composite the spans of a grey source with its mask onto a canvas with an alpha plane.
 
-    As `paint`, with the mask (the source's size, uint8) sampled at the same positions. `binary`:
-    where the mask is above 0 the canvas is overwritten and opaque, elsewhere it is left.
+    As `paint`, with the mask (the source's size, uint8) sampled at the same positions. `opaque` is
+    the mask's `opaque_cells`: where they hold, the source overwrites. `binary`: where the mask is
+    above 0 the canvas is overwritten and opaque, elsewhere it is left.
     """
     height, width = source.shape
     xs, ys = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
@@ -315,19 +342,22 @@ def paint_masked(
         target, target_alpha = canvas[row - canvas_row], alpha[row - canvas_row]
         for column in range(first, last + 1, BLOCK):
             n = min(BLOCK, last + 1 - column)
+            out, out_alpha = target[column : column + n], target_alpha[column : column + n]
             if nearest:
                 _locate_nearest(n, column, origin_x, a, ku, d, kv, width, height, xs, ys)
                 for i in range(n):
                     values[i] = source[np.int64(ys[i]), np.int64(xs[i])]
                     weights[i] = mask[np.int64(ys[i]), np.int64(xs[i])]
+                _composite(values, weights, out, out_alpha, n, binary)
+                continue
+            _locate(n, column, origin_x, a, ku, d, kv, width, height, xs, ys, fx, fy)
+            if _is_opaque(opaque, xs, ys, n):
+                _sample(source, n, xs, ys, fx, fy, upper, lower, out)
+                out_alpha[:] = 255
             else:
-                _locate(n, column, origin_x, a, ku, d, kv, width, height, xs, ys, fx, fy)
                 _sample(source, n, xs, ys, fx, fy, upper, lower, values)
                 _sample(mask, n, xs, ys, fx, fy, upper, lower, weights)
-            _composite(
-                values, weights, target[column : column + n], target_alpha[column : column + n],
-                n, binary,
-            )  # fmt: skip
+                _composite(values, weights, out, out_alpha, n, binary)
 
 
 @njit(**OPTIONS)

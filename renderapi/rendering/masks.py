@@ -24,8 +24,3 @@ def to_mask(pixels: NDArray) -> NDArray[np.uint8]:
     if high <= low:  # a mask of one value has nothing to scale: anything but 0 is "draw"
         return np.full(pixels.shape, 255 if high > 0 else 0, dtype=np.uint8)
     return to_8_bit(pixels, DisplayRange(low, high))
-
-
-def is_opaque(mask: NDArray[np.uint8]) -> bool:
-    """Whether a mask lets every pixel through: the tile is drawn as if it had none."""
-    return bool((mask == 255).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import ImageError, RenderError
-from renderapi.rendering.cache import SourceCache, image_key
+from renderapi.rendering.cache import SourceView
 from renderapi.rendering.intensity import (
     DisplayRange,
     convert,
@@ -23,7 +23,6 @@ from renderapi.rendering.intensity import (
     kind_of,
     stretch_components,
 )
-from renderapi.rendering.masks import is_opaque
 from renderapi.rendering.mesh import PixelMap
 from renderapi.rendering.parameters import Parameters, Window
 from renderapi.rendering.sources import Source, as_16_bit, level_info, load_mask, load_pixels
@@ -32,6 +31,13 @@ from renderapi.rendering.tiles import Placement
 _NO_MASK = np.zeros((2, 2), dtype=np.uint8)
 Rows = tuple[int, int]
 Value = TypeVar("Value")
+
+
+class Mask(NamedTuple):
+    """A mask and which of its cells are opaque throughout."""
+
+    pixels: NDArray[np.uint8]
+    opaque: NDArray[np.bool_]
 
 
 @dataclass
@@ -62,21 +68,23 @@ class TileLayer:
     canvas_kind: str = "8"
     use_mask: bool = False
 
-    def kind(self, sources: SourceCache) -> str:
+    def kind(self, sources: SourceView) -> str:
         """Kind of the tile's own pixels, from the header of its image."""
         kind = self._named(lambda: level_info(self.source, sources))[2]
         return "16" if kind == "8" and self.is_16_bit else kind
 
-    def size(self, sources: SourceCache) -> tuple[int, int]:
+    def size(self, sources: SourceView) -> tuple[int, int]:
         """Width and height of the level image."""
         return self._named(lambda: level_info(self.source, sources))[:2]
 
-    def pixels(self, sources: SourceCache) -> NDArray:
+    def pixels(self, sources: SourceView) -> NDArray:
         """Level image, filtered and converted to the canvas; shared, not to be written to."""
         return self._named(lambda: self._pixels(sources))
 
-    def mask(self, sources: SourceCache) -> NDArray[np.uint8] | None:
+    def mask(self, sources: SourceView) -> Mask | None:
         """Mask of the level image; None where the tile is drawn whole."""
+        from renderapi.rendering import kernels
+
         if not self.use_mask or self.source.mask_url is None:
             return None
         width, height = self.size(sources)
@@ -84,42 +92,38 @@ class TileLayer:
         if mask is None:
             return None
         source = self.source
-        key = image_key(source.mask_url or "", source.mask_loader, source.mask_number)
-        opaque = sources.get((*key, "opaque", source.halvings), lambda: is_opaque(mask))
-        return None if opaque else mask
+        key = sources.key(source.mask_url or "", source.mask_loader, source.mask_number)
+        cells = sources.get((*key, "opaque", source.halvings), lambda: kernels.opaque_cells(mask))
+        return None if cells.all() else Mask(mask, cells)
 
-    def _pixels(self, sources: SourceCache) -> NDArray:
-        key: tuple[Hashable, ...] = (
-            *image_key(self.source.url, self.source.loader, self.source.number),
-            self.source.halvings,
+    def _pixels(self, sources: SourceView) -> NDArray:
+        filters = json.dumps(self.parameters.filters, sort_keys=True)
+        own = level_info(self.source, sources)[2]
+        shown = display_range(own, *self.shown)
+        is_stretched = own == "rgb" and shown != (0.0, 255.0)
+        if own == self.canvas_kind and not (self.parameters.filters or is_stretched):
+            return load_pixels(self.source, sources)
+        key = (
+            *sources.key(self.source.url, self.source.loader, self.source.number),
+            (self.source.halvings, self.level, filters, self.seed if filters != "[]" else 0),
+            (self.is_16_bit, self.canvas_kind, self.shown),
         )
-        pixels = load_pixels(self.source, sources)
-        own = display_range(kind_of(pixels), *self.shown)
+        return sources.get(key, lambda: self._converted(load_pixels(self.source, sources)))
+
+    def _converted(self, pixels: NDArray) -> NDArray:
+        """Filtered, 8 bit raised to 16 where the channel says so, and as the canvas is."""
         if self.parameters.filters:
-            pixels, key = self._filtered(pixels, own, key, sources)
+            from renderapi.rendering.filters import apply_filters
+
+            shown = display_range(kind_of(pixels), *self.shown)
+            scale = 1 / (1 << self.level)
+            pixels = apply_filters(pixels, self.parameters.filters, shown, scale, self.seed)
         if self.is_16_bit and kind_of(pixels) == "8":
-            unshifted, key = pixels, (*key, "x256")
-            pixels = sources.get(key, lambda: as_16_bit(unshifted))
-        own = display_range(kind_of(pixels), *self.shown)
-        if kind_of(pixels) == "rgb" and own != (0.0, 255.0):
-            plain, key = pixels, (*key, "stretched", own)
-            pixels = sources.get(key, lambda: stretch_components(plain, own))
-        if kind_of(pixels) != self.canvas_kind:
-            foreign, key = pixels, (*key, "as", self.canvas_kind, own)
-            pixels = sources.get(key, lambda: convert(foreign, self.canvas_kind, own))
-        return pixels
-
-    def _filtered(
-        self, pixels: NDArray, shown: DisplayRange, key: tuple[Hashable, ...], sources: SourceCache
-    ) -> tuple[NDArray, tuple[Hashable, ...]]:
-        from renderapi.rendering.filters import apply_filters
-
-        filters = self.parameters.filters
-        key = (*key, "filtered", json.dumps(filters, sort_keys=True), self.seed, shown)
-        scale = 1 / (1 << self.level)
-        return sources.get(
-            key, lambda: apply_filters(pixels, filters, shown, scale, self.seed)
-        ), key
+            pixels = as_16_bit(pixels)
+        shown = display_range(kind_of(pixels), *self.shown)
+        if kind_of(pixels) == "rgb":
+            pixels = stretch_components(pixels, shown)
+        return convert(pixels, self.canvas_kind, shown)
 
     def _named(self, read: Callable[[], Value]) -> Value:
         """Run a reader; its errors name the tile."""
@@ -130,7 +134,7 @@ class TileLayer:
             prefix = f"tile {self.placement.tile_id}: "
             raise type(error)(text if text.startswith(prefix) else prefix + text) from error
 
-    def pixel_map(self, sources: SourceCache, whole: bool) -> PixelMap:
+    def pixel_map(self, sources: SourceView, whole: bool) -> PixelMap:
         """Polygons of the tile in global canvas coordinates and the way back to its pixels."""
         try:
             return self.placement.pixel_map(
@@ -150,7 +154,7 @@ class ReadyTile(NamedTuple):
     """A tile that touches the canvas, with everything the painter takes."""
 
     pixels: NDArray
-    mask: NDArray[np.uint8] | None
+    mask: Mask | None
     pixel_map: PixelMap
     rows: Rows
 
@@ -160,7 +164,7 @@ def paint_layers(
     pixels: NDArray,
     alpha: NDArray[np.uint8] | None,
     first_row: int,
-    sources: SourceCache,
+    sources: SourceView,
     pool: ThreadPoolExecutor | None,
     threads: int = 1,
 ) -> None:
@@ -193,7 +197,7 @@ def _may_touch(layer: TileLayer, rows: Rows, width: int) -> bool:
 
 def _read_ahead(
     layers: list[TileLayer],
-    sources: SourceCache,
+    sources: SourceView,
     rows: Rows,
     width: int,
     pool: ThreadPoolExecutor | None,
@@ -214,7 +218,7 @@ def _read_ahead(
         yield layer, future.result()
 
 
-def _ready(layer: TileLayer, sources: SourceCache, rows: Rows, width: int) -> ReadyTile | None:
+def _ready(layer: TileLayer, sources: SourceView, rows: Rows, width: int) -> ReadyTile | None:
     """Read a tile if it has pixels on the rows; None if not."""
     touched = _visible(layer.pixel_map(sources, True), layer.parameters.window, rows, width)
     if touched is None:
@@ -278,13 +282,12 @@ def _paint_band(
     if pixels.ndim == 3:
         from renderapi.rendering.colour_kernels import paint_colour
 
-        masked = mask is not None
         paint_colour(
-            source, mask if mask is not None else _NO_MASK, masked, pixels, alpha, *where,
-            nearest, binary,
+            source, _NO_MASK if mask is None else mask.pixels, mask is not None, pixels, alpha,
+            *where, nearest, binary,
         )  # fmt: skip
     elif mask is not None and alpha is not None:
-        kernels.paint_masked(source, mask, pixels, alpha, *where, nearest, binary)
+        kernels.paint_masked(source, *mask, pixels, alpha, *where, nearest, binary)
     else:
         kernels.paint(source, pixels, *where, nearest)
         if alpha is not None:

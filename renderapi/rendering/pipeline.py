@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.errors import ImageError, SpecError
+from renderapi.rendering.cache import SourceCache, SourceView
 from renderapi.rendering.canvas import Canvas, blank_pixels
 from renderapi.rendering.channels import mix_channels, requested_channels
 from renderapi.rendering.intensity import DisplayRange, display_range
@@ -26,7 +27,6 @@ from renderapi.rendering.parameters import Parameters, parse_parameters
 from renderapi.rendering.sources import (
     Channel,
     Source,
-    SourceCache,
     channels_of,
     level_info,
     load_tile_specs,
@@ -95,12 +95,12 @@ def render_canvas(
     SpecError, ImageError
         One line naming the tile and the file.
     """
-    sources = SourceCache() if sources is None else sources
-    plan = make_plan(complete(parameters, sources), sources, seed)
-    return paint_rows(plan, sources, 0, plan.height, threads)
+    view = (SourceCache() if sources is None else sources).view()
+    plan = make_plan(complete(parameters, view), view, seed)
+    return paint_rows(plan, view, 0, plan.height, threads)
 
 
-def complete(document: Mapping[str, Any], sources: SourceCache) -> Parameters:
+def complete(document: Mapping[str, Any], sources: SourceView) -> Parameters:
     """Checked parameters, with the tiles of `tileSpecUrl` where there are no `tileSpecs`."""
     parameters = parse_parameters(document)
     url = document.get("tileSpecUrl")
@@ -109,7 +109,7 @@ def complete(document: Mapping[str, Any], sources: SourceCache) -> Parameters:
     return parameters
 
 
-def make_plan(parameters: Parameters, sources: SourceCache, seed: int = 0) -> Plan:
+def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Plan:
     """Validate every tile and decide levels, pixel types, masks and display ranges."""
     for tile in parameters.tiles:
         validate_sources(tile, sources)
@@ -150,7 +150,7 @@ def _channel_plan(
     pairs: list[tuple[Placement, Channel]],
     weight: float,
     parameters: Parameters,
-    sources: SourceCache,
+    sources: SourceView,
     seed: int,
     first: ChannelPlan | None,
 ) -> ChannelPlan:
@@ -172,7 +172,7 @@ def _layer(
     placement: Placement,
     channel: Channel,
     parameters: Parameters,
-    sources: SourceCache,
+    sources: SourceView,
     seed: int,
 ) -> TileLayer:
     scale, cell = parameters.window.scale, parameters.mesh_cell_size
@@ -187,7 +187,7 @@ def _layer(
     )
 
 
-def _sized_by_image(placement: Placement, first: Source, sources: SourceCache) -> Placement:
+def _sized_by_image(placement: Placement, first: Source, sources: SourceView) -> Placement:
     try:
         width, height, _ = level_info(first, sources)
     except ImageError as error:
@@ -196,7 +196,7 @@ def _sized_by_image(placement: Placement, first: Source, sources: SourceCache) -
     return replace(placement, width=float(width * factor), height=float(height * factor))
 
 
-def paint_rows(plan: Plan, sources: SourceCache, start: int, stop: int, threads: int = 1) -> Canvas:
+def paint_rows(plan: Plan, sources: SourceView, start: int, stop: int, threads: int = 1) -> Canvas:
     """Paint rows `start` to `stop` - 1 of the canvas."""
     if threads < 1:
         raise SpecError(f"threads must be at least 1, not {threads}")
@@ -210,7 +210,7 @@ def _assemble(
     plan: Plan,
     start: int,
     stop: int,
-    sources: SourceCache,
+    sources: SourceView,
     pool: ThreadPoolExecutor | None,
     threads: int = 1,
 ) -> Canvas:

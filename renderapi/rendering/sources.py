@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import ImageError, SpecError
-from renderapi.rendering.cache import SourceCache, image_key
+from renderapi.rendering.cache import SourceCache, SourceView
 from renderapi.rendering.intensity import kind_of
 from renderapi.rendering.masks import to_mask
 from renderapi.rendering.parameters import number
 from renderapi.rendering.pyramid import downsample
 from renderapi.rendering.readers import (
-    check_source,
     dynamic_mask,
     image_size_and_dtype,
     read_bytes,
@@ -123,7 +122,7 @@ def _channel(spec: Mapping[str, Any], tile: Mapping[str, Any]) -> Channel:
     )
 
 
-def load_tile_specs(url: str, sources: SourceCache) -> list[dict[str, Any]]:
+def load_tile_specs(url: str, sources: SourceView) -> list[dict[str, Any]]:
     """Tile specs of a `tileSpecUrl`: a JSON list, or one tile."""
     try:
         specs = json.loads(read_bytes(url, sources.allow))
@@ -135,7 +134,7 @@ def load_tile_specs(url: str, sources: SourceCache) -> list[dict[str, Any]]:
     return specs
 
 
-def validate_sources(tile: Mapping[str, Any], sources: SourceCache) -> None:
+def validate_sources(tile: Mapping[str, Any], sources: SourceView) -> None:
     """Refuse a tile any of whose local images or masks, at any level, is missing or empty."""
     for channel in channels_of(tile):
         for source in channel.levels.values():
@@ -143,7 +142,7 @@ def validate_sources(tile: Mapping[str, Any], sources: SourceCache) -> None:
             for url, loader in pairs:
                 if url is not None:
                     try:
-                        check_source(url, loader, sources.allow)
+                        sources.check(url, loader)
                     except ImageError as error:
                         raise type(error)(f"tile {tile.get('tileId')}: {error}") from None
 
@@ -213,16 +212,16 @@ def _compiled(pattern: str) -> Any:
     return compiled
 
 
-def load_pixels(source: Source, sources: SourceCache) -> NDArray:
+def load_pixels(source: Source, sources: SourceView) -> NDArray:
     """Pixels of a source at the level wanted: read and halved. Shared; not to be written to."""
-    pixels = sources.image(source.url, source.loader, source.number)
+    url, loader, number = source.url, source.loader, source.number
     if not source.halvings:
-        return pixels
-    key = (*image_key(source.url, source.loader, source.number), "halved", source.halvings)
-    return sources.get(key, lambda: downsample(pixels, source.halvings))
+        return sources.image(url, loader, number)
+    key = (*sources.key(url, loader, number), "halved", source.halvings)
+    return sources.get(key, lambda: downsample(sources.image(url, loader, number), source.halvings))
 
 
-def load_mask(source: Source, size: tuple[int, int], sources: SourceCache) -> NDArray | None:
+def load_mask(source: Source, size: tuple[int, int], sources: SourceView) -> NDArray | None:
     """Mask of a source at the level wanted; None when it has none of the image's size.
 
     Parameters
@@ -237,9 +236,10 @@ def load_mask(source: Source, size: tuple[int, int], sources: SourceCache) -> ND
     if source.mask_url is None:
         return None
     url, loader, number = source.mask_url, source.mask_loader, source.mask_number
-    stored = sources.image(url, loader, number)
-    key = (*image_key(url, loader, number), "mask", source.halvings)
-    mask = sources.get(key, lambda: downsample(to_mask(stored), source.halvings))
+    key = (*sources.key(url, loader, number), "mask", source.halvings)
+    mask = sources.get(
+        key, lambda: downsample(to_mask(sources.image(url, loader, number)), source.halvings)
+    )
     if mask.shape != size:
         log.warning(
             "mask %s is %d x %d where its image %s is %d x %d: ignored",
@@ -254,7 +254,7 @@ def as_16_bit(pixels: NDArray) -> NDArray[np.uint16]:
     return pixels.astype(np.uint16) << np.uint16(8)
 
 
-def level_info(source: Source, sources: SourceCache) -> tuple[int, int, str]:
+def level_info(source: Source, sources: SourceView) -> tuple[int, int, str]:
     """Width, height and kind of pixels of a source at the level wanted, without decoding it."""
     info = sources.info(source.url, source.loader, source.number)
     width, height = info.width >> source.halvings, info.height >> source.halvings

@@ -15,6 +15,9 @@ from renderapi.rendering.mesh import Array, PixelMap
 from renderapi.rendering.parameters import optional_number
 from renderapi.rendering.pyramid import level_for_scale
 
+_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+_GRID = np.array([(x / 8, y / 8) for x in range(9) for y in range(9)])
+
 
 def transform_leaves(tile: Mapping[str, Any]) -> list[Any]:
     """Transform objects of a tile, first to last; its references must be resolved.
@@ -107,9 +110,8 @@ class Placement:
         """
         if self.width is None or self.height is None:
             return True
-        steps = np.linspace(0, 1, 9)
-        x, y = np.meshgrid(steps * self.width, steps * self.height)
-        points = self.to_world(np.column_stack([x.ravel(), y.ravel()]))
+        outline = _CORNERS if self.matrix is not None else _GRID
+        points = self.to_world(outline * (self.width, self.height))
         low, high = points.min(axis=0), points.max(axis=0)
         reach = high - low
         if not np.isfinite(reach).all():
