@@ -25,6 +25,8 @@ from renderapi.transform.specs import (
 )
 
 DEFAULT_MESH_CELL_SIZE = 64.0
+#: mesh cells along the border beyond which a mesh cell size is taken for a mistake
+MOST_CELLS = 1e6
 #: mapped samples held in memory at a time
 SAMPLES_AT_A_TIME = 1 << 15
 
@@ -139,6 +141,8 @@ class _Reader:
         width, height = _length(tile, "width"), _length(tile, "height")
         cell = tile.get("meshCellSize")
         cell = DEFAULT_MESH_CELL_SIZE if cell is None else _length(tile, "meshCellSize")
+        if (width + height) / cell > MOST_CELLS:
+            raise SpecError(f"its meshCellSize {cell:g} is too small for {width:g} x {height:g}")
         entries = self._entries(tile.get("transforms"))
         split = len(entries)
         while split and entries[split - 1].get("className") in _LINEAR:

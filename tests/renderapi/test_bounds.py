@@ -126,6 +126,7 @@ def test_corners_are_cut_toward_zero_without_a_negative_zero():
         ({"height": 0}, "height"),
         ({"width": "10"}, "width"),
         ({"meshCellSize": -1}, "meshCellSize"),
+        ({"meshCellSize": 1e-9}, "too small"),
         ({"transforms": {"type": "list", "specList": [affine("1 0 0")]}}, "AffineModel2D"),
         ({"transforms": {"type": "list", "specList": [affine("1 0 0 1 nan 0")]}}, "t1"),
         ({"transforms": {"type": "list", "specList": [affine("1e308 0 0 1e308 0 0")]}}, "infinity"),

@@ -21,6 +21,10 @@ SMALLEST_SQUARE = 1e-16
 COLLINEAR = 1e-10
 #: the spline must meet its landmarks to this fraction of the largest displacement
 MISFIT = 1e-6
+#: residuals (pixels) from which on the solution is refined
+REFINED_FROM = 1e-10
+
+_UNDETERMINED = "thin plate spline: the points do not determine the spline"
 
 
 def kernel_matrix(points: Array, landmarks: Array) -> Array:
@@ -87,7 +91,7 @@ def deformation_jacobian(points: Array, landmarks: Array, weights: Array) -> Arr
 def fit(source: Array, displacement: Array, affine: bool) -> tuple[Array, Array | None]:
     """Spline that moves each source point by its displacement.
 
-    One system of n (+ 3) equations is factored once, solved for both axes and refined once.
+    One system of n (+ 3) equations is factored once and solved for both axes.
 
     Parameters
     ----------
@@ -106,8 +110,6 @@ def fit(source: Array, displacement: Array, affine: bool) -> tuple[Array, Array 
     SingularTransform
         For duplicate points, and collinear ones if there is an affine part.
     """
-    from scipy.linalg import lu_factor, lu_solve
-
     centre, size = _normalisation(source, affine)
     count = len(source)
     extra = 3 if affine else 0
@@ -119,13 +121,9 @@ def fit(source: Array, displacement: Array, affine: bool) -> tuple[Array, Array 
         system[:count, count:] = plane
         system[count:, :count] = plane.T
     right = np.vstack((displacement, np.zeros((extra, 2))))
-    with np.errstate(all="ignore"):
-        factors = _factored(lu_factor, system)
-        solution = lu_solve(factors, right, check_finite=False)
-        solution += lu_solve(factors, right - system @ solution, check_finite=False)
-        misfit = np.abs(right - system @ solution).max(initial=0.0)
+    solution, misfit = _solved(system, right)
     if not misfit <= MISFIT * max(np.abs(displacement).max(initial=0.0), 1e-300):
-        raise SingularTransform("thin plate spline: the points do not determine the spline")
+        raise SingularTransform(_UNDETERMINED)
     weights = solution[:count] / size**2
     if not affine:
         return weights, None
@@ -133,16 +131,21 @@ def fit(source: Array, displacement: Array, affine: bool) -> tuple[Array, Array 
     return weights, np.vstack((linear, solution[count + 2] - centre @ linear))
 
 
-def _factored(lu_factor: object, system: Array) -> tuple[Array, Array]:
-    """LU factors; that a matrix is singular shows in the misfit, so no warning is given."""
-    import warnings
-
-    from scipy.linalg import LinAlgWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LinAlgWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return lu_factor(system, check_finite=False)  # type: ignore[operator]
+def _solved(system: Array, right: Array) -> tuple[Array, float]:
+    """Solution and its largest residual; solved again for the residual where that is too large."""
+    solution = np.zeros_like(right)
+    rest, misfit = right, np.inf
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            try:
+                solution = solution + np.linalg.solve(system, rest)
+            except np.linalg.LinAlgError as error:
+                raise SingularTransform(_UNDETERMINED) from error
+            rest = right - system @ solution
+            misfit = float(np.abs(rest).max(initial=0.0))
+            if not misfit > REFINED_FROM:
+                break
+    return solution, misfit
 
 
 def _normalisation(source: Array, affine: bool) -> tuple[Array, float]:
