@@ -35,6 +35,8 @@ class AcquiredImage:
         z of the section, None where it follows from the order of the sections.
     tile_id : str or None
         Tile id asked for by the source.
+    mask : Path or None
+        Image of the same size, 0 where the image is to be left out.
     """
 
     file: Path
@@ -47,6 +49,7 @@ class AcquiredImage:
     column: int | None = None
     z: float | None = None
     tile_id: str | None = None
+    mask: Path | None = None
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:

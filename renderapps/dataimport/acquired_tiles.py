@@ -205,7 +205,8 @@ def tile_specs(
     Raises
     ------
     RenderModuleException
-        The channels of a tile differ in size, or two tiles would have one id.
+        The channels of a tile or an image and its mask differ in size, or two tiles would have one
+        id.
     """
     ids = tile_ids(positions)
     tiles = [
@@ -268,12 +269,12 @@ def _tile_spec(
 ) -> TileSpec:
     placed = position.first
     header = headers[placed.image.file]
-    for other in position.images[1:]:
-        if headers[other.image.file][:2] != header[:2]:
-            raise RenderModuleException(
-                f"{other.image.file} is not as large as {placed.image.file}, another channel of "
-                "the same tile"
-            )
+    for image in (each.image for each in position.images):
+        for file in (image.file, image.mask):
+            if file is not None and headers[file][:2] != header[:2]:
+                raise RenderModuleException(
+                    f"{file} is not as large as {placed.image.file}, of the same tile"
+                )
     low, high = settings.ranges[placed.image.channel]
     return TileSpec(
         tileId=tile_id,
@@ -290,7 +291,7 @@ def _tile_spec(
 
 def _images(position: TilePosition, settings: TileSettings) -> dict[str, Any]:
     pyramids = {
-        placed.image.channel: ImagePyramid({"0": MipMap(path_to_url(placed.image.file))})
+        placed.image.channel: ImagePyramid({"0": _mipmap(placed.image)})
         for placed in position.images
     }
     if len(settings.ranges) == 1:
@@ -301,6 +302,11 @@ def _images(position: TilePosition, settings: TileSettings) -> dict[str, Any]:
         low, high = settings.ranges[name]
         channels.append(Channel(name, maxIntensity=high, minIntensity=low, ip=pyramid))
     return {"channels": channels}
+
+
+def _mipmap(image: AcquiredImage) -> MipMap:
+    mask = None if image.mask is None else path_to_url(image.mask)
+    return MipMap(path_to_url(image.file), mask)
 
 
 def _layout(placed: PlacedImage, settings: TileSettings) -> Layout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class GridParameters(DefaultSchema):
         metadata={
             "description": "path of a file below image_directory with fields in braces: {index} "
             "(or {p}), or {row} and {column}; also {section}, {channel}, {z}; a width as in "
-            "{index:03d}"
+            "{index:03d}; * for anything else"
         },
     )
     order = Str(
@@ -151,6 +152,14 @@ class ImportTilesParameters(RenderParameters):
             "description": "width and height of a pixel and distance of the sections, in "
             "nanometres: the resolution of the stack",
             "default_text": "1 1 1, and the stack has no physical size",
+        },
+    )
+    mask_file = InputFile(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "mask of every image (0: left out) that has none in the table's column "
+            "mask; a relative name in the table is below image_directory"
         },
     )
     section_pattern = Str(
@@ -275,10 +284,10 @@ class ImportTiles(RenderModule):
         channels = channel_order(images, self.args["channels"])
         _check_channel_names(channels, self.args["output_stack"])
         images = [image for image in images if image.channel in channels]
-        headers, unreadable = read_headers([image.file for image in images])
+        headers, unreadable = _read_all(images)
         if unreadable and not self.args["skip_missing"]:
             raise RenderModuleException(unreadable_text(unreadable, len(images)))
-        images = [image for image in images if image.file in headers]
+        images = [image for image in images if image.file not in unreadable]
         if not images:
             raise RenderModuleException(unreadable_text(unreadable, len(unreadable)))
         placed = place_images(images, self.placement_rules())
@@ -312,6 +321,9 @@ class ImportTiles(RenderModule):
         if self.args["section_pattern"]:
             pattern = re.compile(self.args["section_pattern"])
             images = fill_from_path(images, pattern, directory)
+        if self.args["mask_file"]:
+            mask = Path(self.args["mask_file"]).resolve()
+            images = [i if i.mask else replace(i, mask=mask) for i in images]
         return images, unused
 
     def placement_rules(self) -> PlacementRules:
@@ -456,6 +468,19 @@ def tile_grid(grid: dict[str, Any]) -> TileGrid:
         for name in ("overlap_x", "overlap_y")
     }
     return TileGrid(**own | both)
+
+
+def _read_all(
+    images: Sequence[AcquiredImage],
+) -> tuple[dict[Path, ImageHeader], dict[Path, str]]:
+    """Headers of images and masks, and why an image cannot be imported."""
+    files = dict.fromkeys(f for i in images for f in (i.file, i.mask) if f is not None)
+    headers, reasons = read_headers(list(files))
+    unreadable = {i.file: reasons[i.file] for i in images if i.file in reasons}
+    for image in images:
+        if image.mask in reasons and image.file not in unreadable:
+            unreadable[image.file] = f"its mask {image.mask}: {reasons[image.mask]}"
+    return headers, unreadable
 
 
 def _check_channel_names(channels: Sequence[str | None], stack: str) -> None:

@@ -13,7 +13,7 @@ from renderapps.dataimport.acquired_image import AcquiredImage, listed
 from renderapps.module.errors import RenderModuleException
 
 REQUIRED_FIELDS = ("file", "x", "y")
-OPTIONAL_FIELDS = ("section", "channel", "row", "column", "z", "tile_id")
+OPTIONAL_FIELDS = ("section", "channel", "row", "column", "z", "tile_id", "mask")
 FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
 _DELIMITERS = ",\t;"
 
@@ -125,6 +125,7 @@ def _image(
     file = str(cells["file"]).strip()
     if not file or cells["file"] is None:
         raise RenderModuleException(f"{source}: the file name is empty")
+    mask = _text(cells.get("mask"))
     return AcquiredImage(
         file=directory / file,
         x=_number(cells, chosen, "x", source),
@@ -136,6 +137,7 @@ def _image(
         column=_whole(cells, chosen, "column", source),
         z=None if _text(cells.get("z")) is None else _number(cells, chosen, "z", source),
         tile_id=_text(cells.get("tile_id")),
+        mask=None if mask is None else directory / mask,
     )
 
 

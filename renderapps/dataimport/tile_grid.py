@@ -14,6 +14,7 @@ from renderapps.module.errors import RenderModuleException
 
 PLACE_FIELDS = {"index", "row", "column"}
 GROUP_FIELDS = {"section", "channel", "z"}
+Key = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]
 _ALIASES = {"p": "index", "i": "index", "r": "row", "c": "column", "col": "column"}
 
 
@@ -30,7 +31,7 @@ class TileGrid:
     file_pattern : str
         Path of a file below the image folder, with fields in braces: `{index}` (or `{p}`) or
         `{row}` and `{column}`; and `{section}`, `{channel}`, `{z}` where the name holds them.
-        Numbers may carry a width: `{index:03d}`.
+        Numbers may carry a width: `{index:03d}`. A `*` stands for whatever else a name holds.
     order : {"row-major", "column-major"}
         Whether consecutive indices run along a row or down a column.
     snake : bool
@@ -92,15 +93,18 @@ def grid_images(
     if not found:
         raise RenderModuleException(
             f"no file below {directory} fits the pattern {grid.file_pattern!r}; its first tile "
-            f"would be {_file_name(parts, _place(grid, 0, 0))!r}"
+            f"would be {_file_name(parts, _place(grid, 0, 0), {})!r}"
         )
+    files = _files_by_place(found)
     width, height = image_size(min(found, key=lambda path: natural_key(str(path))))
     step = (width * (1 - grid.overlap_x), height * (1 - grid.overlap_y))
-    images = [
-        _grid_image(grid, parts, directory, group, row, column, step)
-        for group in _groups(found.values())
-        for row, column in grid.places()
-    ]
+    images = []
+    for group in _groups(found.values()):
+        for row, column in grid.places():
+            place = _place(grid, row, column)
+            name = _file_name(parts, place, group)
+            file = files.get(_place_key(group, place, parts), directory / name)
+            images.append(_grid_image(file, group, row, column, step))
     expected = {image.file for image in images}
     return images, sorted(path for path in found if path not in expected)
 
@@ -137,7 +141,10 @@ def _pattern_parts(pattern: str) -> list[_Part]:
 
 def _matching_files(parts: list[_Part], directory: Path) -> dict[Path, dict[str, str]]:
     """Existing files that fit, with the text of each field."""
-    wild = "".join(glob.escape(p.literal) + ("*" if p.field is not None else "") for p in parts)
+    wild = "".join(
+        glob.escape(p.literal).replace("[*]", "*") + ("*" if p.field is not None else "")
+        for p in parts
+    )
     expression = re.compile(_regular_expression(parts))
     found = {}
     for path in sorted(directory.glob(wild)):
@@ -150,7 +157,7 @@ def _regular_expression(parts: list[_Part]) -> str:
     pieces: list[str] = []
     seen: set[str] = set()
     for part in parts:
-        pieces.append(re.escape(part.literal))
+        pieces.append(re.escape(part.literal).replace(r"\*", "[^/]*"))
         if part.field is None:
             continue
         if part.field in seen:
@@ -189,31 +196,48 @@ def _place(grid: TileGrid, row: int, column: int) -> dict[str, int]:
     }
 
 
-def _file_name(
-    parts: list[_Part], values: dict[str, int], group: dict[str, str] | None = None
-) -> str:
+def _files_by_place(found: dict[Path, dict[str, str]]) -> dict[Key, Path]:
+    """Files by what their names say; two files of one place are refused."""
+    files: dict[Key, Path] = {}
+    for path, fields in found.items():
+        group = {name: value for name, value in fields.items() if name in GROUP_FIELDS}
+        place = {name: int(value) for name, value in fields.items() if name in PLACE_FIELDS}
+        first = files.setdefault(_key(group, place), path)
+        if first is not path:
+            raise RenderModuleException(
+                f"{first} and {path} are both the tile of one place: "
+                "make the file_pattern more exact"
+            )
+    return files
+
+
+def _place_key(group: dict[str, str], place: dict[str, int], parts: list[_Part]) -> Key:
+    """Key of a place by those of its numbers that the pattern holds."""
+    named = {part.field for part in parts}
+    return _key(group, {name: value for name, value in place.items() if name in named})
+
+
+def _key(group: dict[str, str], place: dict[str, int]) -> Key:
+    return tuple(sorted(group.items())), tuple(sorted(place.items()))
+
+
+def _file_name(parts: list[_Part], values: dict[str, int], group: dict[str, str]) -> str:
+    """Name of a file of a place, with * where the pattern leaves it open."""
     name = []
     for part in parts:
         name.append(part.literal)
         if part.field in PLACE_FIELDS:
             name.append(format(values[part.field], part.spec or "d"))
         elif part.field is not None:
-            name.append((group or {}).get(part.field, "*"))
+            name.append(group.get(part.field, "*"))
     return "".join(name)
 
 
 def _grid_image(
-    grid: TileGrid,
-    parts: list[_Part],
-    directory: Path,
-    group: dict[str, str],
-    row: int,
-    column: int,
-    step: tuple[float, float],
+    file: Path, group: dict[str, str], row: int, column: int, step: tuple[float, float]
 ) -> AcquiredImage:
-    name = _file_name(parts, _place(grid, row, column), group)
     return AcquiredImage(
-        file=directory / name,
+        file=file,
         x=column * step[0],
         y=row * step[1],
         source=f"grid row {row}, column {column}",

@@ -187,6 +187,19 @@ def test_eight_bit_images_are_shown_from_0_to_255(run, render, tiles):
     assert (image[..., 0] == 77).all()
 
 
+def test_masks_come_with_the_tiles(run, render, tiles):
+    mask = np.zeros((20, 30), np.uint8)
+    mask[:, 10:] = 255
+    tifffile.imwrite(tiles / "mask.tif", mask)
+    run(channels=["GFP"], mask_file=str(tiles / "mask.tif"))
+    image = renderapi.image.get_bb_image("acquired", 0.0, 0, 0, 30, 20, render=render)
+    assert (image[:, :9, 3] == 0).all()
+    assert (image[:, 11:, 3] == 255).all()
+    tifffile.imwrite(tiles / "mask.tif", mask[:5])
+    with pytest.raises(RenderModuleException, match=r"mask\.tif is not as large as .*\.tif"):
+        run(channels=["GFP"], mask_file=str(tiles / "mask.tif"))
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

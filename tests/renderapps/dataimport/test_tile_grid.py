@@ -93,10 +93,20 @@ def test_z_in_the_name(tmp_path):
 
 
 def test_brackets_in_a_name_are_literal(tmp_path):
-    touched(tmp_path, "[a]*1.tif", "ab1.tif")
-    images, unused = grid_images(grid("[a]*{index}.tif", rows=1, columns=1), tmp_path, size)
-    assert [i.file.name for i in images] == ["[a]*1.tif"]
+    touched(tmp_path, "[a]1.tif", "a1.tif")
+    images, unused = grid_images(grid("[a]{index}.tif", rows=1, columns=1), tmp_path, size)
+    assert [i.file.name for i in images] == ["[a]1.tif"]
     assert unused == []
+
+
+def test_an_asterisk_stands_for_what_the_grid_does_not_know(tmp_path):
+    touched(tmp_path, "c1_r0_cam3.png", "c0_r0_cam7.png", "c2_r0_cam1.jpg")
+    laid = grid("c{column}_r{row}_cam*.png", rows=1, columns=3)
+    images, _ = grid_images(laid, tmp_path, size)
+    assert [i.file.name for i in images] == ["c0_r0_cam7.png", "c1_r0_cam3.png", "c2_r0_cam*.png"]
+    touched(tmp_path, "c1_r0_cam4.png")
+    with pytest.raises(RenderModuleException, match=r"c1_r0_cam3.* and .*c1_r0_cam4"):
+        grid_images(laid, tmp_path, size)
 
 
 @pytest.mark.parametrize(
