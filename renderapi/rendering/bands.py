@@ -110,8 +110,7 @@ def _pixels_of(canvas: Canvas, format: str) -> NDArray:
     """Pixels of one band as the format stores them."""
     if format in ("tiff16", "png16", "raw16"):
         return output.to_values_16(canvas)
-    rgba = output.to_rgba(canvas)
-    return rgba if format in ("png", "raw") else np.ascontiguousarray(rgba[:, :, :3])
+    return output.to_rgba(canvas) if format in ("png", "raw") else output.to_rgb(canvas)
 
 
 def _write_tiff(path: Path, arrays: Iterator[NDArray], size: tuple[int, int], rows: int) -> None:

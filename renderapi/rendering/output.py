@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from renderapi.errors import SpecError
 from renderapi.rendering.canvas import Canvas
 from renderapi.rendering.intensity import to_8_bit, to_16_bit
+from renderapi.rendering.png import encode_png
 
 CONTENT_TYPES = {
     "png": "image/png",
@@ -45,7 +46,7 @@ def encode(canvas: Canvas, format: str, quality: float | None = None) -> bytes:
     if format == "png":
         return encode_png(to_rgba(canvas))
     if format == "tiff":
-        return encode_tiff(np.ascontiguousarray(to_rgba(canvas)[:, :, :3]))
+        return encode_tiff(to_rgb(canvas))
     if format == "raw":
         return np.ascontiguousarray(to_rgba(canvas)[:, :, [3, 0, 1, 2]]).tobytes()
     raise SpecError(f"unknown image format {format!r}; known: {', '.join(CONTENT_TYPES)}")
@@ -88,13 +89,33 @@ def to_gray(canvas: Canvas) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None
 
 def to_rgba(canvas: Canvas) -> NDArray[np.uint8]:
     """Picture as (height, width, 4) uint8, alpha last, colours not multiplied by alpha."""
-    result = np.empty((canvas.height, canvas.width, 4), dtype=np.uint8)
     if not canvas.has_tiles:
-        result[:] = 0
-        return result
+        return np.zeros((canvas.height, canvas.width, 4), dtype=np.uint8)
     levels, alpha = to_gray(canvas)
-    result[:, :, :3] = levels if levels.ndim == 3 else levels[:, :, None]
+    if levels.ndim == 2:  # one word per pixel, byte order R G B A
+        words = levels.astype("<u4")
+        words *= 0x010101
+        words |= 0xFF000000 if alpha is None else alpha.astype("<u4") << np.uint32(24)
+        return words.view(np.uint8).reshape(*levels.shape, 4)
+    result = np.empty((canvas.height, canvas.width, 4), dtype=np.uint8)
+    result[:, :, :3] = levels
     result[:, :, 3] = 255 if alpha is None else alpha
+    return result
+
+
+def to_rgb(canvas: Canvas) -> NDArray[np.uint8]:
+    """Picture as (height, width, 3) uint8: the colours of `to_rgba`."""
+    if not canvas.has_tiles:
+        return np.zeros((canvas.height, canvas.width, 3), dtype=np.uint8)
+    return _three_components(to_gray(canvas)[0])
+
+
+def _three_components(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if levels.ndim == 3:
+        return np.ascontiguousarray(levels)
+    result = np.empty((*levels.shape, 3), dtype=np.uint8)
+    for component in range(3):
+        result[:, :, component] = levels
     return result
 
 
@@ -109,7 +130,7 @@ def to_rgb_over_black(canvas: Canvas) -> NDArray[np.uint8]:
             levels = _share(levels, weight)
     if canvas.convert_to_gray:
         return levels if levels.ndim == 2 else _luma(levels)
-    return levels if levels.ndim == 3 else np.repeat(levels[:, :, None], 3, axis=2)
+    return _three_components(levels)
 
 
 def _luma(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -162,13 +183,6 @@ def _background(canvas: Canvas, coloured: bool) -> NDArray[np.uint8]:
         )
         noise[row] = np.frombuffer(generator.bytes(canvas.width), dtype=np.uint8)
     return noise
-
-
-def encode_png(array: NDArray) -> bytes:
-    """PNG of (h, w) uint8 or uint16, or (h, w, 3 or 4) uint8."""
-    import imagecodecs
-
-    return bytes(imagecodecs.png_encode(np.ascontiguousarray(array), level=1))
 
 
 def encode_jpeg(array: NDArray[np.uint8], quality: float) -> bytes:

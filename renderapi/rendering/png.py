@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _UP = 2
+LARGEST_CHUNK = 1 << 30
 
 
 class PngWriter:
@@ -62,6 +63,31 @@ class PngWriter:
 
     def _chunk(self, name: bytes, data: bytes) -> None:
         self._stream.write(chunk(name, data))
+
+
+def encode_png(array: NDArray) -> bytes:
+    """PNG of (h, w[, 3 or 4]) uint8 or uint16, filtered by rows and deflated at the fastest level.
+
+    An encoder that tries filters row by row takes eight times as long for a few per cent.
+    """
+    import imagecodecs
+
+    height, width = array.shape[:2]
+    components = array.shape[2] if array.ndim == 3 else 1
+    filtered, _ = filter_rows(array, None)
+    packed = bytes(imagecodecs.deflate_encode(filtered.tobytes(), level=1, raw=False))
+    parts = [packed[k : k + LARGEST_CHUNK] for k in range(0, len(packed), LARGEST_CHUNK)]
+    header = struct.pack(
+        ">IIBBBBB", width, height, 8 * array.itemsize, _COLOUR_TYPES[components], 0, 0, 0
+    )
+    return b"".join(
+        (
+            SIGNATURE,
+            chunk(b"IHDR", header),
+            *(chunk(b"IDAT", part) for part in parts),
+            chunk(b"IEND", b""),
+        )
+    )
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
