@@ -28,6 +28,7 @@ from renderapps.module.errors import RenderModuleException
 LARGEST_CHANNEL_SHIFT = 0.5
 DATA_PERCENTILES = (0.1, 99.9)
 SAMPLED_FILES = 8
+CHANNEL_FIELD = "{channel}"
 
 Range = tuple[float, float]
 Key = tuple[Any, ...]
@@ -89,6 +90,23 @@ def channel_order(
         there = listed(name for name in found if name is not None) or "none"
         raise RenderModuleException(f"no images of channel {listed(absent)}; there are {there}")
     return list(dict.fromkeys(chosen))
+
+
+def check_channel_names(channels: Sequence[str | None], stack: str) -> None:
+    """Refuse an output stack and channels that do not go together."""
+    if CHANNEL_FIELD in stack:
+        if None in channels:
+            raise RenderModuleException(
+                f"output_stack {stack} asks for the channel, but the images have none; name the "
+                "column of the channel, or leave {channel} out"
+            )
+        return
+    for name in channels:
+        if name is not None and "__" in name and len(channels) > 1:
+            raise RenderModuleException(
+                f"channel {name} cannot be addressed inside a tile, since two underscores separate "
+                "channels in requests; put {channel} into output_stack"
+            )
 
 
 def group_positions(

@@ -25,9 +25,11 @@ from renderapps.dataimport.acquired_image import (
     refuse_repeated_files,
 )
 from renderapps.dataimport.acquired_tiles import (
+    CHANNEL_FIELD,
     TilePosition,
     TileSettings,
     channel_order,
+    check_channel_names,
     data_range,
     dtype_range,
     group_positions,
@@ -50,7 +52,6 @@ from renderapps.module import RenderModule, RenderModuleException, RenderParamet
 from renderapps.module.stack_target import EXISTING, stack_state, write_section
 
 SOURCES = ("positions_file", "grid", "tile_configuration")
-CHANNEL_FIELD = "{channel}"
 
 
 class GridParameters(DefaultSchema):
@@ -282,7 +283,7 @@ class ImportTiles(RenderModule):
         """Read the positions and the headers, then write the stacks."""
         images, unused = self.acquired_images()
         channels = channel_order(images, self.args["channels"])
-        _check_channel_names(channels, self.args["output_stack"])
+        check_channel_names(channels, self.args["output_stack"])
         images = [image for image in images if image.channel in channels]
         headers, unreadable = _read_all(images)
         if unreadable and not self.args["skip_missing"]:
@@ -343,7 +344,7 @@ class ImportTiles(RenderModule):
     def incomplete(
         self, positions: Sequence[TilePosition], channels: Sequence[str | None]
     ) -> list[dict[str, Any]]:
-        """Tiles that lack a channel; an error unless they are to be skipped over or stand alone."""
+        """Tiles that lack a channel; an error unless they are to be skipped or stand alone."""
         if CHANNEL_FIELD in self.args["output_stack"]:
             return []
         incomplete = lacking_channels(positions, channels)
@@ -481,22 +482,6 @@ def _read_all(
         if image.mask in reasons and image.file not in unreadable:
             unreadable[image.file] = f"its mask {image.mask}: {reasons[image.mask]}"
     return headers, unreadable
-
-
-def _check_channel_names(channels: Sequence[str | None], stack: str) -> None:
-    if CHANNEL_FIELD in stack:
-        if None in channels:
-            raise RenderModuleException(
-                f"output_stack {stack} asks for the channel, but the images have none; name the "
-                "column of the channel, or leave {channel} out"
-            )
-        return
-    for name in channels:
-        if name is not None and "__" in name and len(channels) > 1:
-            raise RenderModuleException(
-                f"channel {name} cannot be addressed inside a tile, since two underscores separate "
-                "channels in requests; put {channel} into output_stack"
-            )
 
 
 if __name__ == "__main__":
