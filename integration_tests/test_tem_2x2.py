@@ -1,0 +1,109 @@
+"""An affine montage of four electron micrographs from four cameras, from a rough grid.
+
+The cameras differ in brightness and vignetting, and the tiles have black borders that a mask
+covers. The measure is how well the tiles agree where they overlap, against a published montage.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+import renderapi
+
+GRID = {
+    "rows": 2,
+    "columns": 2,
+    "overlap_x": 0.3,
+    "overlap_y": 0.15,
+    "first_row": 21,
+    "first_column": 75,
+    "file_pattern": "col{column:04d}_row{row:04d}_cam*.png_level_1_mipmap.png",
+}
+NEIGHBOURS = [((0, 0), (0, 1)), ((1, 0), (1, 1)), ((0, 0), (1, 0)), ((0, 1), (1, 1))]
+
+
+@pytest.fixture
+def montage(real_data, run_module, render, collection, tmp_path):
+    """Affine (3 x 3, stored pixels to world) of each tile by file name, and the folder."""
+    data = real_data("tem_2x2")
+    run_module(
+        "dataimport.import_tiles",
+        output_stack="acquired",
+        image_directory=str(data),
+        grid=GRID,
+        mask_file=str(data / "test_mask.jpg_level_1_mipmap.png"),
+    )
+    pairs = str(tmp_path / "pairs.json")
+    run_module("pointmatch.create_tilepairs", stack="acquired", tilepair_output=pairs)
+    run_module(
+        "pointmatch.generate_point_matches",
+        stack="acquired",
+        tilepair_file=pairs,
+        matchCollection=collection,
+        model="affine",
+        search_radius=200,
+        pool_size=1,
+    )
+    run_module(
+        "stitching.solve_montage",
+        input_stack="acquired",
+        output_stack="montaged",
+        matchCollection=collection,
+        model="affine",
+        pool_size=1,
+    )
+    tiles = renderapi.tilespec.get_tile_specs_from_stack("montaged", render=render)
+    return data, {tile.imageUrl.rpartition("/")[2]: tile.tforms[-1].M for tile in tiles}
+
+
+def test_the_overlaps_agree_no_less_than_those_of_the_published_montage(montage):
+    data, ours = montage
+    images, mask, published = read_data(data)
+    files = {place(file): file for file in images}
+    for one, two in NEIGHBOURS:
+        pair = files[one], files[two]
+        mine, theirs = (
+            agreement(*(images[f] for f in pair), mask, *(m[f] for f in pair))
+            for m in (ours, published)
+        )
+        assert mine >= theirs, (pair, mine, theirs)
+
+
+def place(file):
+    """(row, column) from 0 that a file name holds."""
+    return int(file.split("_row")[1][:4]) - 21, int(file[3:7]) - 75
+
+
+def read_data(data):
+    """Images by file, the mask, and the published affines (stored pixels to world) by file."""
+    from PIL import Image
+
+    tiles = json.loads((data / "reference_affines.json").read_text())
+    images = {t["image"]: np.array(Image.open(data / t["image"]).convert("L")) for t in tiles}
+    mask = np.array(Image.open(data / tiles[0]["mask"]).convert("L")) == 255
+    affines = {}
+    for tile in tiles:
+        # pixel u of level 1 is centred on 2 u + 1/2 of level 0
+        matrix = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5], [0.0, 0.0, 1.0]])
+        for text in tile["transforms"]:
+            m00, m10, m01, m11, x, y = map(float, text.split())
+            matrix = np.array([[m00, m01, x], [m10, m11, y], [0.0, 0.0, 1.0]]) @ matrix
+        affines[tile["image"]] = matrix
+    return images, mask, affines
+
+
+def agreement(one, two, mask, first, second):
+    """Correlation of two images over their overlap, unmasked pixels of the first resampled."""
+    from scipy.ndimage import gaussian_filter, map_coordinates
+
+    inverse = np.linalg.inv(second) @ first
+    y, x = np.mgrid[: one.shape[0], : one.shape[1]]
+    u, v, _ = np.einsum("ij,j...->i...", inverse, np.stack([x, y, np.ones_like(x)]))
+    covered = map_coordinates(mask.astype(float), [v, u], order=1, cval=0.0) > 0.999
+    there = mask & covered
+    # cameras differ in slowly varying brightness: only what varies within 20 pixels counts
+    flat = [i - gaussian_filter(i, 20) for i in (one.astype(float), two.astype(float))]
+    values = map_coordinates(flat[1], [v, u], order=1)
+    assert there.sum() > 20_000
+    return float(np.corrcoef(flat[0][there], values[there])[0, 1])
