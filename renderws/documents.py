@@ -192,3 +192,13 @@ class CanvasMatches(TypedDict, total=False):
     qId: str | None
     consensusSetData: ConsensusSet | None
     matches: Points | None
+
+
+class ResidualQuery(TypedDict, total=False):
+    """Which pair of tiles is compared with its matches, and how their points are to be taken."""
+
+    matchRenderStackId: StackIdentity | None
+    matchCollectionId: CollectionIdentity | None
+    pTileId: str | None
+    qTileId: str | None
+    localTransforms: int | None

@@ -11,7 +11,7 @@ import gzip
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,18 @@ class Service:
                 return self._handled(Call(self, view, route, path, request))
         except Exception as error:
             return refusal(error, request)
+
+    def inner(self, method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> Answer:
+        """Answer of this service to one of its own operations."""
+        scope = {
+            "method": method,
+            "path": raw_path,
+            "query_string": query.encode("latin-1", "replace"),
+            "headers": [(b"host", headers.get("host", "localhost").encode("latin-1"))],
+        }
+        request = Request(scope)
+        route, path = self.find(method, raw_path)
+        return self.answer(route, path, request)
 
     def _handled(self, call: Call) -> Answer:
         headers = cache_headers(call) if call.route.cached else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from renderws.routes import (
+    comparison,
     coordinates,
     deployment,
     documentation,
@@ -14,6 +15,7 @@ from renderws.routes import (
     matches,
     resolved,
     stacks,
+    trials,
     validation,
     windows,
 )
@@ -32,7 +34,9 @@ def routes() -> tuple[Route, ...]:
         *large_data.routes(),
         *coordinates.routes(),
         *matches.routes(),
+        *trials.routes(),
         *hierarchical.routes(),
+        *comparison.routes(),
         *validation.routes(),
         *deployment.routes(),
         *documentation.routes(),

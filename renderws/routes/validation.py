@@ -47,7 +47,7 @@ def check_render(call: Call, value: Any) -> list[str]:
     document = _object(value)
     tiles = parse_parameters(document).tiles
     if not tiles and document.get("tileSpecUrl"):
-        tiles = load_tile_specs(document["tileSpecUrl"], call.service.sources)
+        tiles = load_tile_specs(document["tileSpecUrl"], call.service.sources.view())
     return [note for tile in tiles for note in check_tile(call, _tile(tile))]
 
 

@@ -180,7 +180,7 @@ def check_tile(call: Call, tile: Json, transforms: bool = True) -> list[str]:
     from renderapi.transform.specs import flatten, leaves
 
     name = tile.get("tileId")
-    sources = call.service.sources
+    sources = call.service.sources.view()
     if not channels_of(tile):
         raise ImageError(f"tile {name} has no images")
     validate_sources(tile, sources)

@@ -229,6 +229,14 @@ def names(*found: str) -> Any:
     return lambda response: [s["stackId"]["stack"] for s in response.json()] == list(found)
 
 
+def residuals(response: Any) -> bool:
+    """Check the distances of a, moved by 5, and b, moved by 90, at the points of their match."""
+    value = response.json()
+    # p (0, 2), (1, 3) and q (4, 6), (5, 7) differ by (4, 4); the tiles by (85, 0)
+    distance = (89.0**2 + 4.0**2) ** 0.5
+    return value["matchCount"] == 2 and abs(value["mean"] - distance) < 1e-9
+
+
 STACKS = [
     case(1, "GET /likelyUniqueId", 200, lambda r: len(r.text) == 24 and int(r.text, 16) >= 0),
     case(2, "GET /owners/", 200, ["test"]),
@@ -693,6 +701,26 @@ THE_REST = [
     case(83, "PUT O/png-image", 400, "~JSON", b"[}"),
     case(84, "PUT O/tiff-image", 200, image(256, 256, "RGB"), {}),
     case(0, "PUT O/tiff16-image", 200, image(256, 256, "I;16B"), {}),
+    case(143, "GET O/matchTrial/000000000000000000000000", 404, "~000000000000000000000000"),
+    case(143, "GET O/matchTrial/xyz", 400, "~xyz"),
+    case(144, "POST O/matchTrial", 400, "~pRenderParametersUrl", {}),
+    case(144, "POST O/matchTrial", 400, "~swap", {
+        "pRenderParametersUrl": "http://h/x/tile/b/render-parameters",
+        "qRenderParametersUrl": "http://h/x/tile/a/render-parameters?scale=1"}),
+    case(145, "DELETE O/matchTrial/000000000000000000000000", 200, None),
+    case(145, "DELETE O/matchTrial/xyz", 400, "~xyz"),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/m", 200, [bounds(1.0, "a", "b")]),
+    case(154, "GET S/z/2/clusteredTileBoundsForCollection/m", 200, []),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/none", 404, "~none"),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/m?matchOwner=nobody", 404, "~nobody"),
+    case(155, "POST S/pairResidualCalculation", 200, residuals, {
+        "matchCollectionId": {"owner": "test", "name": "m"}, "pTileId": "b", "qTileId": "a",
+        "localTransforms": 0, "matchRenderStackId": stack_id("open")}),
+    case(155, "POST S/pairResidualCalculation", 400, "~localTransforms", {
+        "matchCollectionId": {"owner": "test", "name": "m"}, "pTileId": "a", "qTileId": "b"}),
+    case(155, "POST S/pairResidualCalculation", 404, "~none", {
+        "matchCollectionId": {"owner": "test", "name": "none"}, "pTileId": "a", "qTileId": "b"}),
+    case(155, "POST S/pairResidualCalculation", 400, "~pTileId", {}),
     case(146, "DELETE P/tierData", 200, "~0 tier stacks"),
     case(147, "GET S/missingTierMatchLayers", 400, "~hierarchical"),
     case(147, "GET S:missing/missingTierMatchLayers", 404, "~missing"),
