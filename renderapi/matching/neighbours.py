@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 
 class Pair(NamedTuple):
-    """Two tiles; the order of the fields is the order in which pairs are sorted.
+    """Two tiles.
 
     `p_position` and `q_position` (TOP, BOTTOM, LEFT, RIGHT) are for tiles of one layer, "" across
     layers; `delta_z` is the distance of the layers, None for tiles of one layer.
@@ -34,6 +34,15 @@ class Pair(NamedTuple):
     def key(self) -> tuple[str, str, str, str]:
         """Groups and ids, without positions."""
         return self.p_group, self.p_id, self.q_group, self.q_id
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Key by which pairs are sorted: p, then q, by group, id and position, none coming last."""
+        none = "~"
+        return (
+            *(self.p_group, self.p_id, self.p_position or none),
+            *(self.q_group, self.q_id, self.q_position or none),
+        )
 
 
 @dataclass(frozen=True)
@@ -179,11 +188,7 @@ def _pairs_of_first(
     pairs: set[Pair] = set()
     for other in others:
         pairs.update(pairs_between(first, other, parameters, sources))
-    return sorted(pairs, key=_sort_key)
-
-
-def _sort_key(pair: Pair) -> tuple[Any, ...]:
-    return (*pair[:6], pair.delta_z or 0.0)
+    return sorted(pairs, key=lambda pair: pair.order)
 
 
 def pairs_between(

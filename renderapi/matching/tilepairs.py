@@ -11,6 +11,7 @@ import io
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def write_tile_pairs(
         gathered.update(batch)
         if len(gathered) <= max_pairs_per_file:
             continue
-        ordered = sorted(gathered, key=_order)
+        ordered = sorted(gathered, key=lambda pair: pair.order)
         full = len(ordered) // max_pairs_per_file * max_pairs_per_file
         for start in range(0, full, max_pairs_per_file):
             files.append(numbered(target, len(files)))
@@ -122,14 +123,10 @@ def write_tile_pairs(
         gathered = set(ordered[full:])
     if gathered or (write_empty and not files):
         files.append(numbered(target, len(files)) if files else target)
-        _write(files[-1], template, sorted(gathered, key=_order))
+        _write(files[-1], template, sorted(gathered, key=lambda pair: pair.order))
     if files:
         _remove_stale(target, files)
     return files, total + len(gathered)
-
-
-def _order(pair: Pair) -> tuple[Any, ...]:
-    return (*pair[:6], pair.delta_z or 0.0)
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -199,7 +196,15 @@ def _read(path: Path) -> tuple[str, list[Pair]]:
             str(document["renderParametersUrlTemplate"]),
             [pair_from_json(entry) for entry in document["neighborPairs"]],
         )
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        OSError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         reason = f"no {error} in it" if isinstance(error, KeyError) else str(error)
         raise SpecError(f"{path} is not a tile-pair file: {reason}") from error
 

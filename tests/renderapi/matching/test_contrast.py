@@ -1,0 +1,62 @@
+"""Which pixels count, and their normalised values."""
+
+import numpy as np
+import pytest
+
+from renderapi.matching.contrast import content_mask, halved, normalised
+
+
+def test_dead_borders_and_masks_are_left_out_with_a_margin(texture):
+    image = texture(100, 120)
+    image[:10] = 0
+    mask = np.full(image.shape, 255, np.uint8)
+    mask[:, 110:] = 254
+    shown = content_mask(image, mask, margin=3)
+    assert not shown[:13].any() and not shown[:, 107:].any()
+    assert shown[14:, :106].all()
+
+
+def test_a_flat_patch_inside_the_picture_counts(texture):
+    image = texture(100, 120)
+    image[40:60, 40:60] = 0
+    assert content_mask(image).all()
+
+
+def test_a_picture_with_noise_everywhere_counts_everywhere():
+    rng = np.random.default_rng(0)
+    assert content_mask(rng.integers(100, 140, (50, 60)).astype(np.uint16)).all()
+
+
+def test_normalised_values_are_free_of_gain_offset_and_slow_shading(texture):
+    image = texture(120, 120)
+    shown = np.ones(image.shape, bool)
+    ramp = np.linspace(0, 50, 120)
+    a, b = normalised(image, shown), normalised(0.3 * image + 500 + ramp, shown)
+    assert np.abs(a - b)[10:-10, 10:-10].max() < 0.05
+    assert a.dtype == np.float32
+    assert abs(a.mean()) < 0.05
+
+
+def test_masked_pixels_have_no_influence(texture):
+    image = texture(80, 80)
+    shown = np.ones(image.shape, bool)
+    shown[:, :30] = False
+    other = image.copy()
+    other[:, :30] = 1e5
+    assert normalised(image, shown) == pytest.approx(normalised(other, shown), abs=1e-5)
+    assert not normalised(image, shown)[:, :30].any()
+
+
+def test_a_picture_without_contrast_stays_zero():
+    flat = np.full((20, 20), 9.0)
+    assert not normalised(flat, np.ones(flat.shape, bool)).any()
+    assert not normalised(flat, np.zeros(flat.shape, bool)).any()
+
+
+def test_halved_is_the_mean_of_four_and_needs_all_four():
+    image = np.arange(30.0).reshape(5, 6)
+    shown = np.ones(image.shape, bool)
+    shown[0, 0] = False
+    small, mask = halved(image, shown)
+    assert small.tolist() == [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]
+    assert mask.tolist() == [[False, True, True], [True, True, True]]
