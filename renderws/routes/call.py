@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from renderws.settings import Settings
 
 _MAX_FIELDS = 100_000
+_MAX_NESTING = 200
 
 
 class Call:
@@ -102,9 +103,12 @@ class Call:
         if not self.body.strip():
             return None
         try:
-            return orjson.loads(self.body)
+            value = orjson.loads(self.body)
         except (orjson.JSONDecodeError, RecursionError) as error:
             raise HttpError(400, f"the request body is not valid JSON: {error}") from error
+        if self.body.count(b"[") + self.body.count(b"{") > _MAX_NESTING:
+            _check_nesting(value)
+        return value
 
     def json_object(self, what: str) -> dict[str, Any]:
         """The body as a JSON object; 400 when it is missing or something else."""
@@ -136,3 +140,17 @@ def _query_texts(query: str) -> dict[str, list[str]]:
         return parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError as error:
         raise HttpError(400, f"the query has more than {_MAX_FIELDS} parameters") from error
+
+
+def _check_nesting(value: Any) -> None:
+    """400 for JSON nested deeper than can be written again."""
+    level = [value]
+    for _ in range(_MAX_NESTING):
+        lists = [part for part in level if isinstance(part, list)]
+        objects = [part.values() for part in level if isinstance(part, dict)]
+        level = [
+            part for parts in (*lists, *objects) for part in parts if isinstance(part, list | dict)
+        ]
+        if not level:
+            return
+    raise HttpError(400, f"the request body is nested more than {_MAX_NESTING} deep")

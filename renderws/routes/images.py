@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from renderapi.rendering import encode, render_canvas, windows
+from renderws.cleaning import convert
+from renderws.documents import Tile
 from renderws.routes.answers import Answer, HttpError
 from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles, limited
@@ -22,6 +24,7 @@ from renderws.routes.windows import (
     raw_window,
     tile_window,
 )
+from renderws.saving import completed_tile
 from renderws.store.protocol import StackId, TileQuery
 
 Json = dict[str, Any]
@@ -132,7 +135,16 @@ def get_neighbours_image(call: Call, format: str) -> Answer:
 
 def put_image(call: Call, format: str) -> Answer:
     """The image of render parameters that are sent with their tiles."""
-    return picture(call, call.json_object("render parameters"), format)
+    return picture(call, checked_parameters(call.json_object("render parameters")), format)
+
+
+def checked_parameters(document: Json) -> Json:
+    """Render parameters whose tiles have the types of the contract; 400 where they cannot."""
+    tiles = convert(document.get("tileSpecs"), list[Tile], "tileSpecs") or []
+    url = document.get("tileSpecUrl")
+    if url is not None and not isinstance(url, str):
+        raise HttpError(400, f"tileSpecUrl must be text, not {url!r}")
+    return {**document, "tileSpecs": [completed_tile("", tile) for tile in tiles]}
 
 
 def routes() -> Iterator[Route]:

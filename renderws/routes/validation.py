@@ -12,6 +12,7 @@ from renderws.cleaning import convert
 from renderws.documents import Tile
 from renderws.routes.answers import Answer, HttpError, text_answer
 from renderws.routes.call import Call
+from renderws.routes.images import checked_parameters
 from renderws.routes.router import Route
 from renderws.routes.windows import check_tile
 from renderws.saving import completed_tile
@@ -44,7 +45,7 @@ def check_render(call: Call, value: Any) -> list[str]:
     from renderapi.rendering.parameters import parse_parameters
     from renderapi.rendering.sources import load_tile_specs
 
-    document = _object(value)
+    document = checked_parameters(_object(value))
     tiles = parse_parameters(document).tiles
     if not tiles and document.get("tileSpecUrl"):
         tiles = load_tile_specs(document["tileSpecUrl"], call.service.sources.view())
