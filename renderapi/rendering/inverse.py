@@ -66,10 +66,12 @@ def world_to_local(tile: Mapping[str, Any], points: Any) -> Array:
 
 
 def _mapped_back(pixel_map: PixelMap, found: NDArray[np.int64], points: Array) -> Array:
-    a, b, c, d, e, f = pixel_map.inverses[np.maximum(found, 0)].T
-    x, y = points.T
-    local = np.column_stack([a * x + (c + b * y), d * x + (f + e * y)])
-    local[found < 0] = np.nan
+    local = np.full(points.shape, np.nan)
+    inside = found >= 0
+    a, b, c, d, e, f = pixel_map.inverses[found[inside]].T
+    x, y = points[inside].T
+    local[inside, 0] = a * x + (c + b * y)
+    local[inside, 1] = d * x + (f + e * y)
     return local
 
 

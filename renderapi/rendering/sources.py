@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -194,10 +193,14 @@ def _derived_url(url: str, level: int, builder: Mapping[str, Any]) -> str | None
     if pattern:
         match = _compiled(pattern).fullmatch(url)
         return f"{match.group(1)}{level}{match.group(2)}" if match else None
-    root = str(builder.get("rootPath") or "")
-    after = url.split(":", 1)[1] if re.match(r"^[A-Za-z][\w+.-]+:", url) else url
-    path = "/" + after.split("?")[0].lstrip("/")
-    return f"{root.rstrip('/')}/{level}{path}.{builder.get('extension') or 'tif'}"
+    root, path = str(builder.get("rootPath") or ""), url_to_path(url)
+    if path is not None:  # as on disk, where the URL is percent-encoded
+        root_path = url_to_path(root)
+        root, after = root if root_path is None else str(root_path), str(path)
+    else:
+        after = url.split(":", 1)[1].split("?")[0]
+    extension = builder.get("extension") or "tif"
+    return f"{root.rstrip('/')}/{level}/{after.lstrip('/')}.{extension}"
 
 
 def _compiled(pattern: str) -> Any:

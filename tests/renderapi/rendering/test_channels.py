@@ -1,0 +1,71 @@
+"""Several channels in one picture."""
+
+import numpy as np
+import pytest
+
+from renderapi.errors import SpecError
+from renderapi.rendering import render_canvas
+from renderapi.rendering.channels import parse_channels
+
+RANDOM = np.random.default_rng(4)
+DAPI = RANDOM.integers(0, 65536, (20, 30)).astype(np.uint16)
+GFP = RANDOM.integers(0, 65536, (20, 30)).astype(np.uint16)
+
+
+@pytest.fixture
+def tile(tmp_path, scenes):
+    channels = [
+        {
+            "name": name, "minIntensity": 0.0, "maxIntensity": top,
+            "mipmapLevels": {"0": {"imageUrl": scenes.save(tmp_path / f"{name}.tif", array)}},
+        }
+        for name, array, top in (("DAPI", DAPI, 4000.0), ("GFP", GFP, 60000.0))
+    ]  # fmt: skip
+    return {**scenes.tile("unused", 30, 20), "channels": channels}
+
+
+def draw(scenes, *tiles, **options):
+    return render_canvas(scenes.window(tiles, 0, 0, 30, 20, **options))
+
+
+def test_the_first_channel_is_drawn_by_default(tile, scenes):
+    canvas = draw(scenes, tile)
+    assert np.array_equal(canvas.pixels, DAPI) and canvas.shown == (0.0, 4000.0)
+    turned = {**tile, "channels": tile["channels"][::-1]}
+    assert np.array_equal(draw(scenes, turned).pixels, GFP)
+
+
+def test_a_channel_is_chosen_by_name(tile, scenes):
+    for order in (tile, {**tile, "channels": tile["channels"][::-1]}):
+        canvas = draw(scenes, order, channels="GFP")
+        assert np.array_equal(canvas.pixels, GFP) and canvas.shown == (0.0, 60000.0)
+
+
+def test_channels_are_added_by_their_weights(tile, scenes):
+    canvas = draw(scenes, tile, channels="DAPI__0.75__GFP__0.25")
+    expected = (DAPI * 0.75).astype(np.uint16) + GFP * 0.25
+    assert np.array_equal(canvas.pixels, expected.astype(np.uint16))
+    assert (canvas.alpha == 255).all()
+    assert canvas.shown == (0.0, 4000.0)
+
+
+def test_weights_below_1_leave_the_picture_translucent(tile, scenes):
+    canvas = draw(scenes, tile, channels="DAPI__0.25__GFP__0.25")
+    assert (canvas.alpha == 127).all()
+
+
+def test_a_tile_without_the_channel_adds_nothing(tile, scenes):
+    only = {**tile, "tileId": "u", "channels": tile["channels"][1:]}
+    assert np.array_equal(draw(scenes, only, tile, channels="DAPI").pixels, DAPI)
+    empty = draw(scenes, only, channels="DAPI")
+    assert not empty.pixels.any()
+
+
+def test_three_underscores_separate_too():
+    assert parse_channels("DAPI___.8___GFP___.2") == [("DAPI", 0.8), ("GFP", 0.2)]
+
+
+@pytest.mark.parametrize("text", ["A__0.9__B__0.2", "A__x", "A__B__C", "A__-1__B__1"])
+def test_weights_that_make_no_sense_are_refused(text):
+    with pytest.raises(SpecError, match="channels"):
+        parse_channels(text)
