@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import io
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +21,8 @@ from PIL import Image
 from renderapi.errors import RenderError
 from renderws import serve
 from renderws.app import create_app
+from renderws.service import Service
+from renderws.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +171,68 @@ def test_start_lines(tmp_path):
         assert "other users of this machine" in lines[2]
         private = serve.served_settings("127.0.0.1", [tmp_path], token="x")
         assert len(serve.start_lines(listener, tmp_path / "a.db", private)) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_process_serves_until_it_is_told_to_stop(tmp_path, workers):
+    program = (
+        "from functools import partial\n"
+        "from renderws.serve import serve\n"
+        f"serve({str(tmp_path / 'a.db')!r}, port=0, image_roots=[{str(tmp_path)!r}],"
+        f" workers={workers}, access_log=True, announce=partial(print, flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        base = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        for _ in range(100):
+            try:
+                answer = requests.get(f"{base}/health", timeout=10)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        assert answer.json() == {"status": "ok"}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert '"path":"/health","query":"","status":200' in errors
+    assert "Traceback" not in errors
+
+
+def ask(application, headers, client):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/openapi.json", "query_string": b"",
+        "headers": headers, "client": client,
+    }  # fmt: skip
+    asyncio.run(application(scope, receive, send))
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], found, b"".join(m.get("body", b"") for m in sent[1:])
+
+
+def test_large_answers_are_compressed_for_other_machines(tmp_path):
+    accepting = [(b"accept-encoding", b"gzip, deflate")]
+    application = Service(serve.open_store(tmp_path / "a.db"), Settings())
+    _, headers, plain = ask(application, accepting, ("127.0.0.1", 1))
+    assert "content-encoding" not in headers
+    _, headers, packed = ask(application, accepting, ("10.0.0.5", 1))
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed) == plain
+    _, headers, body = ask(application, [], ("10.0.0.5", 1))
+    assert body == plain
+    application.close()
+
+
+def test_more_requests_than_may_wait_are_turned_away(tmp_path):
+    application = Service(serve.open_store(tmp_path / "a.db"), Settings(queue=0))
+    status, headers, _ = ask(application, [], ("127.0.0.1", 1))
+    assert (status, headers["retry-after"]) == (503, "1")
+    application.close()
