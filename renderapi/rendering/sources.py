@@ -121,7 +121,7 @@ def _channel(spec: Mapping[str, Any], tile: Mapping[str, Any]) -> Channel:
     )
 
 
-def load_tile_specs(url: str, sources: SourceView) -> list[dict[str, Any]]:
+def load_tile_specs(url: str, sources: SourceCache | SourceView) -> list[dict[str, Any]]:
     """Tile specs of a `tileSpecUrl`: a JSON list, or one tile."""
     try:
         specs = json.loads(read_bytes(url, sources.allow))
@@ -133,8 +133,10 @@ def load_tile_specs(url: str, sources: SourceView) -> list[dict[str, Any]]:
     return specs
 
 
-def validate_sources(tile: Mapping[str, Any], sources: SourceView) -> None:
+def validate_sources(tile: Mapping[str, Any], sources: SourceCache | SourceView) -> None:
     """Refuse a tile any of whose local images or masks, at any level, is missing or empty."""
+    if isinstance(sources, SourceCache):
+        sources = sources.view()
     for channel in channels_of(tile):
         for source in channel.levels.values():
             pairs = [(source.url, source.loader), (source.mask_url, source.mask_loader)]
