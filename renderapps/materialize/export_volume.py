@@ -286,7 +286,8 @@ class ExportVolume(RenderModule):
         for result in self.map_tasks(function, slabs, progress):
             if isinstance(result, TaskFailure):
                 self.logger.debug("%s", result.details)
-                raise RenderModuleException(f"planes {result.item}: {result.reason}")
+                first, last = result.item[0], result.item[-1]
+                raise RenderModuleException(f"planes {first} to {last}: {result.reason}")
 
     def report(self, target: Path, job: VolumeJob) -> dict[str, Any]:
         """What was written, and the planes that are empty."""
