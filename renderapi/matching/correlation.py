@@ -142,7 +142,10 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
     """Why the first candidate cannot be believed by itself; empty when it can."""
     limits = limits or TranslationLimits()
     if not candidates:
-        return f"fewer than {limits.pixels} common pixels with content in the overlap"
+        return (
+            "no shift within the search radius stands out and leaves "
+            f"{limits.pixels} common pixels with content"
+        )
     first = candidates[0]
     if first.significance < limits.significance:
         return (
