@@ -28,7 +28,8 @@ _FRACTION = re.compile(r"(?<=:\d\d)\.(\d+)")
 
 
 @cache
-def _decoder(shape: Any) -> msgspec.json.Decoder:
+def decoder(shape: Any) -> msgspec.json.Decoder:
+    """Decoder of JSON of a shape."""
     return msgspec.json.Decoder(shape)
 
 
@@ -41,7 +42,7 @@ def parse(body: bytes, shape: Any, what: str) -> Any:
     if not body.strip():
         return None
     try:
-        value = _decoder(shape).decode(body)
+        value = decoder(shape).decode(body)
         return without_nulls(value) if b"null" in body else value
     except msgspec.ValidationError:
         return convert(_loads(body, what), shape, what)

@@ -194,6 +194,16 @@ class CanvasMatches(TypedDict, total=False):
     matches: Points | None
 
 
+class TileCoordinates(TypedDict, total=False):
+    """A point in a tile, in the world, or both."""
+
+    tileId: str | None
+    visible: bool | None
+    local: list[float] | None
+    world: list[float] | None
+    error: str | None
+
+
 class ResidualQuery(TypedDict, total=False):
     """Which pair of tiles is compared with its matches, and how their points are to be taken."""
 

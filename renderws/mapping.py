@@ -111,7 +111,7 @@ def to_local(
         `{tileId, local: [x, y, z]}` of the tiles that can be inverted there, ascending tileId; the
         last has `visible: true`.
     tried : list of lists
-        Ids of all tiles whose box holds the point.
+        Ids of the tiles whose box holds the point and that cannot be inverted there.
     """
     found: list[list[Json]] = [[] for _ in range(len(points))]
     tried: list[list[str]] = [[] for _ in range(len(points))]
@@ -121,13 +121,12 @@ def to_local(
         tile_id, rows = tile["tileId"], rows_of[tile["tileId"]]
         local = world_to_local(tile, points[rows])
         inside = ~np.isnan(local[:, 0])
-        depth = [tile["z"]] if tile.get("z") is not None else []
-        for row, values, invertible in zip(
-            rows.tolist(), local.tolist(), inside.tolist(), strict=True
-        ):
+        for row in rows[~inside].tolist():
             tried[row].append(tile_id)
-            if invertible:
-                found[row].append({"tileId": tile_id, "local": values + depth})
+        if tile.get("z") is not None:
+            local = np.column_stack([local, np.full(len(local), tile["z"])])
+        for row, place in zip(rows[inside].tolist(), local[inside].tolist(), strict=True):
+            found[row].append({"tileId": tile_id, "local": place})
     for entries in found:
         if entries:
             entries[-1]["visible"] = True

@@ -103,18 +103,16 @@ class Call:
         if not self.body.strip():
             return None
         try:
-            value = orjson.loads(self.body)
+            return orjson.loads(self.body)
         except (orjson.JSONDecodeError, RecursionError) as error:
             raise HttpError(400, f"the request body is not valid JSON: {error}") from error
-        if self.body.count(b"[") + self.body.count(b"{") > _MAX_NESTING:
-            _check_nesting(value)
-        return value
 
     def json_object(self, what: str) -> dict[str, Any]:
         """The body as a JSON object; 400 when it is missing or something else."""
         value = self.json()
         if not isinstance(value, dict):
             raise HttpError(400, f"the request body must be a JSON object: {what}")
+        check_nesting(value)
         return value
 
     def json_list(self, what: str) -> list[Any]:
@@ -142,7 +140,7 @@ def _query_texts(query: str) -> dict[str, list[str]]:
         raise HttpError(400, f"the query has more than {_MAX_FIELDS} parameters") from error
 
 
-def _check_nesting(value: Any) -> None:
+def check_nesting(value: Any) -> None:
     """400 for JSON nested deeper than can be written again."""
     level = [value]
     for _ in range(_MAX_NESTING):

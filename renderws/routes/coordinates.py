@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import orjson
 
-from renderws.cleaning import parse
-from renderws.documents import Tile
+from renderws.cleaning import decoder, parse
+from renderws.documents import Tile, TileCoordinates
 from renderws.routes.answers import Answer, HttpError, json_answer, json_stream
 from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles, flatten_tile
@@ -156,9 +156,8 @@ def _to_local(call: Call) -> list[Json]:
 
     stack, z = call.stack, call.path["z"]
     found, tried = to_local(call.store, stack, z, _path_point(call))
-    if not tried[0]:
-        require_tiles(call, stack)
     if not found[0]:
+        require_tiles(call, stack)
         raise Invalid(_not_found(stack, (call.path["x"], call.path["y"], z), tried[0]))
     return found[0]
 
@@ -204,6 +203,13 @@ def put_to_local(call: Call) -> Answer:
 
 
 def _elements(call: Call) -> list[Json]:
+    """The points of the body; those of the wrong types get an error each, later."""
+    try:
+        typed: list[Json] | None = decoder(list[TileCoordinates] | None).decode(call.body)
+        if typed is not None:
+            return typed
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
     elements = call.json_list("coordinates")
     if not all(isinstance(element, dict) for element in elements):
         raise HttpError(400, "the request body must be a list of coordinates, objects each")
@@ -229,7 +235,7 @@ def _problem(element: Json, key: str, least: int) -> str | None:
         names = "both x and y" if least == 2 else "x, y, and z"
         return f"{key} values must include {names}"
     for value in values[:least]:
-        if type(value) not in (float, int) or not math.isfinite(value):
+        if type(value) is not float and type(value) is not int:
             return f"{key} values must be numbers"
     return None
 

@@ -11,7 +11,7 @@ from renderapi.errors import RenderError
 from renderws.cleaning import convert
 from renderws.documents import Tile
 from renderws.routes.answers import Answer, HttpError, text_answer
-from renderws.routes.call import Call
+from renderws.routes.call import Call, check_nesting
 from renderws.routes.images import checked_parameters
 from renderws.routes.router import Route
 from renderws.routes.windows import check_tile
@@ -30,7 +30,9 @@ def checking(what: str, check: Check) -> Callable[[Call], Answer]:
 
     def handler(call: Call) -> Answer:
         try:
-            notes = check(call, call.json())
+            value = call.json()
+            check_nesting(value)
+            notes = check(call, value)
         except (HttpError, RenderError, StoreError) as error:
             shown = call.body[:_SHOWN].decode("utf-8", "replace")
             raise HttpError(400, f"{what} cannot be used: {error}\n{shown}") from error
