@@ -118,7 +118,6 @@ def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Pla
     masked = not parameters.exclude_mask and any(
         channel.first.mask_url for channels in channels_by_tile for channel in channels
     )
-    seed = _seed_for(parameters, seed)
     plans: list[ChannelPlan] = []
     for name, weight in requested_channels(parameters, channels_by_tile):
         pairs = [
@@ -134,11 +133,12 @@ def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Pla
     for plan in plans:
         for layer in plan.layers:
             layer.use_mask = masked
-    return Plan(parameters, plans, has_alpha, seed if parameters.fill_with_noise else None)
+    noise_seed = _noise_seed(parameters, seed) if parameters.fill_with_noise else None
+    return Plan(parameters, plans, has_alpha, noise_seed)
 
 
-def _seed_for(parameters: Parameters, seed: int) -> int:
-    """Seed of a picture: two pictures of different tiles must not share their noise.
+def _noise_seed(parameters: Parameters, seed: int) -> int:
+    """Seed of a background: two pictures of different tiles must not share their noise.
 
     Equal noise in two pictures would be matched as if it were tissue.
     """
@@ -182,8 +182,10 @@ def _layer(
     source = source_at_level(channel, level, parameters.mipmap_path_builder, placement.tile_id)
     low = channel.minimum if parameters.minimum is None else parameters.minimum
     high = channel.maximum if parameters.maximum is None else parameters.maximum
+    # the noise of a filter belongs to the image, so that every picture of it shows the same
+    noise = zlib.crc32(f"{seed}\n{source.url}\n{source.number}".encode())
     return TileLayer(
-        placement, source, level, DisplayRange(low, high), channel.is_16_bit, parameters, seed
+        placement, source, level, DisplayRange(low, high), channel.is_16_bit, parameters, noise
     )
 
 

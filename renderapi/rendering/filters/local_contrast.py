@@ -59,25 +59,31 @@ def window_statistics(pixels: NDArray, radius_x: int, radius_y: int) -> tuple[Ar
     -------
     mean, deviation : (h, w) float64
     """
-    # integers are summed exactly; float64 sums of float pixels lose little
-    wide = pixels.astype(np.float64 if pixels.dtype.kind == "f" else np.int64)
-    count = _window_sums(np.ones(pixels.shape, dtype=np.int64), radius_x, radius_y)
-    total = _window_sums(wide, radius_x, radius_y).astype(np.float64)
-    squares = _window_sums(wide * wide, radius_x, radius_y).astype(np.float64)
+    value = pixels.astype(np.float64)
+    height, width = pixels.shape
+    count = np.outer(_window_lengths(height, radius_y), _window_lengths(width, radius_x))
+    # float64 holds the sums of 8 and 16 bit pixels and of their squares exactly
+    total = _window_sums(value, radius_x, radius_y)
+    squares = _window_sums(value * value, radius_x, radius_y)
     mean = total / count
     variance = (squares - total * mean) / np.maximum(count - 1, 1)
     return mean, np.sqrt(np.maximum(variance, 0))
 
 
-def _window_sums(values: NDArray, radius_x: int, radius_y: int) -> NDArray:
-    for axis, radius in ((0, radius_y), (1, radius_x)):
-        length = values.shape[axis]
-        first = np.maximum(np.arange(length) - radius, 0)
-        last = np.minimum(np.arange(length) + radius + 1, length)
-        sums = np.cumsum(values, axis=axis)
-        sums = np.insert(sums, 0, 0, axis=axis)
-        values = np.take(sums, last, axis=axis) - np.take(sums, first, axis=axis)
-    return values
+def _window_lengths(length: int, radius: int) -> Array:
+    """Pixels of the window of each position along an axis, clipped at both ends."""
+    position = np.arange(length, dtype=np.float64)
+    return np.minimum(position + radius, length - 1) - np.maximum(position - radius, 0) + 1
+
+
+def _window_sums(values: Array, radius_x: int, radius_y: int) -> Array:
+    import cv2
+
+    height, width = values.shape
+    # beyond the image there is nothing to add
+    size = (2 * min(radius_x, width) + 1, 2 * min(radius_y, height) + 1)
+    sums = cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _range_of(pixels: NDArray, shown: DisplayRange) -> tuple[float, float]:
