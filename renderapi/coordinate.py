@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from renderapi.errors import RenderError
+from renderapi.jsontext import collection_paused
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.utils import get_json, json_of, put_json, renderdumps
 from renderapi.web import join, number
@@ -227,23 +228,24 @@ def package_point_match_data_into_json(
     dataarray: np.ndarray, tileId: str, local_or_world: Space = "local"
 ) -> list[dict[str, Any]]:
     """Points (N, 2) of a tile as the service takes them: [{tileId, local: [x, y]}, ...]."""
-    points = np.asarray(dataarray)[:, :2].tolist()
-    return [{"tileId": tileId, local_or_world: point} for point in points]
+    points = np.asarray(dataarray)[:, :2]
+    with collection_paused():
+        return [{"tileId": tileId, local_or_world: point} for point in points.tolist()]
 
 
 def unpackage_world_to_local_point_match_from_json(
     json_answer: Sequence[Sequence[dict[str, Any]]], tileId: str
 ) -> np.ndarray:
     """Local points (N, 2) float64 of one tile from the answer to a batch of world points."""
-    points = np.empty((len(json_answer), 2))
+    found = []
     for row, places in enumerate(json_answer):
         for place in places:
             if place.get("tileId") == tileId and "local" in place:
-                points[row] = place["local"][:2]
+                found.append(place["local"])
                 break
         else:
             raise RenderError(_not_mapped(row, f"tile {tileId}", places))
-    return points
+    return _first_two(found)
 
 
 def unpackage_local_to_world_point_match_from_json(
@@ -251,11 +253,18 @@ def unpackage_local_to_world_point_match_from_json(
 ) -> np.ndarray:
     """World points (N, 2) float64 from the answer to a batch of local points."""
     try:
-        points = [place["world"][:2] for place in json_answer]
+        return _first_two([place["world"] for place in json_answer])
     except KeyError:
         row = next(i for i, place in enumerate(json_answer) if "world" not in place)
         raise RenderError(_not_mapped(row, "the world", [json_answer[row]])) from None
-    return np.array(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _first_two(points: Sequence[Sequence[float]]) -> np.ndarray:
+    """(N, 2) float64 of x and y of points that may also have a z."""
+    xy = np.empty((len(points), 2))
+    xy[:, 0] = [point[0] for point in points]
+    xy[:, 1] = [point[1] for point in points]
+    return xy
 
 
 def _not_mapped(row: int, where: str, places: Sequence[dict[str, Any]]) -> str:

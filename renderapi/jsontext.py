@@ -61,7 +61,7 @@ def _described(encoder: json.JSONEncoder, obj: Any) -> Any:
 def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
     """JSON text of any object of this package; arguments as for `json.dumps`.
 
-    Lists of objects (tile specs) and resolved tiles are written without blanks after separators
+    Lists of tile specs and resolved tiles are written as UTF-8 without blanks after separators,
     unless a formatting argument is given.
     """
     if not args and not kwargs and _is_bulk(obj):
@@ -128,9 +128,10 @@ def parse(data: bytes | str) -> Any:
 
 
 def _is_bulk(obj: Any) -> bool:
+    """Whether this is a list of tile specs, or resolved tiles."""
     if isinstance(obj, (list, tuple)):
-        return bool(obj) and hasattr(obj[0], "to_dict")
-    return getattr(obj, "many_tiles", False) is True
+        return bool(obj) and getattr(type(obj[0]), "bulk_json", False)
+    return getattr(type(obj), "bulk_json", False)
 
 
 def _fast(obj: Any, option: int = 0) -> bytes | None:

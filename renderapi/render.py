@@ -117,18 +117,12 @@ class RenderClient(Render):
         """Path of the wrapper script in the folder of client scripts."""
         return os.path.join(client_scripts, cls.client_script_wrapper)
 
-    def make_kwargs(  # type: ignore[override]
-        self,
-        client_script: str | None = None,
-        memGB: str | None = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
+    def make_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Keywords with what is None taken from this connection; others pass unchanged."""
         return {
             **super().make_kwargs(*args, **kwargs),
-            "client_script": defaultifNone(client_script, self.client_script),
-            "memGB": defaultifNone(memGB, self.memGB),
+            "client_script": defaultifNone(kwargs.get("client_script"), self.client_script),
+            "memGB": defaultifNone(kwargs.get("memGB"), self.memGB),
         }
 
 
@@ -185,9 +179,10 @@ def connect(
         port = _port(port)
     project = _needed("project", project, ask=not local)
     owner = _needed("owner", owner, ask=not local)
-    client_scripts = defaultifNone(client_scripts, _environment("CLIENT_SCRIPTS"))
-    if client_scripts is None and not web_only and not local and _can_ask():
-        client_scripts = _needed("client_scripts", None)
+    if not web_only:
+        client_scripts = defaultifNone(client_scripts, _environment("CLIENT_SCRIPTS"))
+        if client_scripts is None and not local and _can_ask():
+            client_scripts = _needed("client_scripts", None)
     client_script = defaultifNone(client_script, _environment("CLIENT_SCRIPT"))
     memGB = defaultifNone(memGB, _environment("CLIENT_HEAP"))
 

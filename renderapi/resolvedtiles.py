@@ -25,7 +25,7 @@ class ResolvedTiles:
     transforms : list of transforms, each with a transformId
     """
 
-    many_tiles = True
+    bulk_json = True
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ def _shared_transform(key: str, spec: Mapping[str, Any]) -> Any:
     return transform
 
 
-def _transforms_by_id(transforms: Iterable[Any]) -> dict[str, Any]:
-    by_id = {}
+def _transforms_by_id(transforms: Iterable[Any]) -> dict[str | None, Any]:
+    by_id: dict[str | None, Any] = {}
     for transform in transforms:
         key = getattr(transform, "transformId", None)
         if key is None:

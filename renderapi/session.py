@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import OrderedDict
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote
@@ -91,8 +92,8 @@ class RenderSession(requests.Session):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: getattr(self, name) for name in self.__attrs__}
-        state["adapters"] = self.adapters.copy()
-        state["adapters"].pop(LOCAL_SCHEME, None)
+        adapters = self.adapters.items()
+        state["adapters"] = OrderedDict((k, a) for k, a in adapters if k != LOCAL_SCHEME)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

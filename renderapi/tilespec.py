@@ -65,6 +65,7 @@ class TileSpec:
     meshCellSize, mipmapPathBuilder, frameId : from JSON, else None; not written by `to_dict`.
     """
 
+    bulk_json = True
     minX: float | None = None
     minY: float | None = None
     maxX: float | None = None

@@ -91,10 +91,15 @@ def test_sets_and_bytes_are_refused(value):
         renderdumps(value)
 
 
+class ManyDescribed(Described):
+    bulk_json = True
+
+
 def test_many_objects_are_written_like_one():
     one = json.loads(json.dumps(Described(), cls=RenderEncoder))
-    many = json.loads(renderdumps([Described(), Described()]))
+    many = json.loads(renderdumps([ManyDescribed(), ManyDescribed()]))
     assert str(many) == str([one, one])
+    assert renderdumps([Described()]) == json.dumps([Described()], cls=RenderEncoder)
     tiles = [TileSpec(tileId="é", z=np.float64(1.5), width=np.int32(4), height=3)]
     assert renderdumps(tiles) == json.dumps(
         [t.to_dict() for t in tiles], cls=RenderEncoder, ensure_ascii=False, separators=(",", ":")
