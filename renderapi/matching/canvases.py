@@ -65,12 +65,15 @@ class CanvasSpec:
         Pixels of the picture per post-local pixel.
     to_world : (3, 3) array
         Affine that comes closest to the tile's remaining transforms: post-local to world.
+    outline : (N, 2) array, optional
+        Edge of the tile in pixels of the picture; None where the tile fills it to the last pixel.
     """
 
     parameters: dict[str, Any]
     origin: NDArray[np.float64]
     scale: float
     to_world: Matrix
+    outline: Points | None = None
 
     def to_post_local(self, points: Points) -> Points:
         """Pixels of the picture to post-local coordinates."""
@@ -139,13 +142,22 @@ def canvas_spec(
         "scale": scale,
         "tileSpecs": [drawn],
     }
-    return CanvasSpec(parameters, np.array(box[:2], float), scale, to_world)
+    origin = np.array(box[:2], float)
+    exact = local_transforms == 0 and scale == 1.0
+    outline = None if exact else (post_local[_edge()] - origin) * scale
+    return CanvasSpec(parameters, origin, scale, to_world, outline)
 
 
 def _raw_grid(tile: Mapping[str, Any]) -> NDArray[np.float64]:
     steps = np.linspace(0.0, 1.0, SAMPLES)
     x, y = np.meshgrid(steps * (float(tile["width"]) - 1), steps * (float(tile["height"]) - 1))
     return np.column_stack([x.ravel(), y.ravel()])
+
+
+def _edge() -> NDArray[np.intp]:
+    """Indices of the grid's outer points, once around."""
+    index = np.arange(SAMPLES * SAMPLES).reshape(SAMPLES, SAMPLES)
+    return np.concatenate([index[0, :-1], index[:-1, -1], index[-1, :0:-1], index[:0:-1, 0]])
 
 
 def _box(tile: Mapping[str, Any], post_local: Points, local_transforms: int) -> list[int]:
@@ -182,4 +194,19 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
         pixels = pixels.mean(axis=2, dtype=np.float32)
     alpha = canvas.alpha
     mask = None if alpha is None else alpha[: canvas.height, : canvas.width]
-    return View(pixels, content_mask(pixels, mask))
+    shown = content_mask(pixels, mask)
+    if spec.outline is not None:
+        shown &= _inside(spec.outline, shown.shape)
+    return View(pixels, shown)
+
+
+def _inside(outline: Points, shape: tuple[int, ...]) -> Mask:
+    """Pixels at least one pixel inside an outline: on it, resampling leaves pixels undrawn."""
+    import cv2
+
+    filled = np.zeros((shape[0] + 2, shape[1] + 2), np.uint8)
+    cv2.fillPoly(filled, [np.rint(outline + 1).astype(np.int32)], 1)
+    filled[[0, -1]] = 0
+    filled[:, [0, -1]] = 0
+    eroded = cv2.erode(filled, np.ones((3, 3), np.uint8))
+    return np.asarray(eroded[1:-1, 1:-1], bool)

@@ -74,7 +74,10 @@ def test_masked_pixels_do_not_count(tile):
 def test_a_scaled_picture_is_smaller_and_its_points_are_scaled_back(tile):
     spec, lookup, _, _ = tile
     canvas = canvas_spec(spec, lookup, scale=0.5)
-    assert draw(canvas).image.shape == (20, 25)
+    view = draw(canvas)
+    assert view.image.shape == view.mask.shape == (20, 25)
+    assert view.mask[1:19, 1:24].all()
+    assert not view.mask[0].any() and not view.mask[:, 0].any()  # where nothing is drawn
     assert canvas.to_post_local(np.array([[10.0, 5.0]])).tolist() == [[20, 10]]
 
 
@@ -112,3 +115,15 @@ def test_features_are_found_once(tile):
     first = view.features(FeatureParameters(scale=1.0))
     assert view.features(FeatureParameters(scale=1.0)) is first
     assert view.bytes_held > before
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7, 0.4])
+@pytest.mark.parametrize(
+    "lens", ["1 0 0 1 0.5 0.3", "0.98 0.17 -0.17 0.98 3 -7", "1.2 0 0 0.8 0 0"]
+)
+def test_no_pixel_counts_that_was_not_drawn(tile, tmp_path, scale, lens):
+    spec, _, image, _ = tile
+    tifffile.imwrite(tmp_path / "t.tif", np.full_like(image, 5000) + image % 100)
+    view = draw(canvas_spec(spec, {"lens": affine(lens)}, local_transforms=1, scale=scale))
+    assert (view.image[view.mask] >= 5000).all()
+    assert view.mask.sum() > 0.4 * image.size * scale**2
