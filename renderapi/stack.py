@@ -444,10 +444,10 @@ def get_stack_tileIds(
 def make_stack_params(
     host: str | None,
     port: int | str | None,
-    owner: str,
-    project: str,
+    owner: str | None,
+    project: str | None,
     stack: str,
-) -> list[str]:
+) -> list[Any]:
     """Command line arguments by which the Java clients find a stack."""
     base = format_baseurl(host, port)
     return ["--baseDataUrl", base, "--owner", owner, "--project", project, "--stack", stack]

@@ -1,0 +1,255 @@
+"""Mapping of points by the tiles of a stack, many at a time and in bounded memory.
+
+Points are read into arrays, grouped by the tile they belong to, and mapped tile by tile; tile specs
+are fetched some at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.client.programs.service import Json, StackService
+from renderapi.errors import RenderError
+from renderapi.rendering.inverse import world_to_local as tile_world_to_local
+from renderapi.transform import specs
+from renderapi.utils import put_json
+from renderapi.web import join
+
+Rows = NDArray[np.intp]
+Points = NDArray[np.float64]
+POINTS_AT_A_TIME = 25_000
+MANY_POINTS = 500
+"""From this many points at a z its tile boxes are read once instead of asking point by point."""
+
+
+def world_to_local(
+    stack: StackService, elements: Sequence[Any], z: float | None, threads: int = 1
+) -> list[list[Json]]:
+    """For each world point the tiles that show it, ascending tileId; the last is visible.
+
+    Parameters
+    ----------
+    elements : sequence of {world: [x, y, z]}
+    z : float, optional
+        For all points; else that of each.
+
+    Returns
+    -------
+    list of lists of {tileId, local: [x, y, z], visible}
+        [{error}] for a point without tile, [{tileId, world, error}] where no tile can be inverted.
+    """
+    answers: list[list[Json]] = [[] for _ in elements]
+    problems = [_problem(element, "world", 2 if z is not None else 3) for element in elements]
+    sound = [row for row, problem in enumerate(problems) if problem is None]
+    points = _points([elements[row] for row in sound], "world")
+    for row, problem in enumerate(problems):
+        if problem is not None:
+            answers[row].append({**_echo(elements[row]), "error": problem})
+    zs = np.full(len(sound), z) if z is not None else _depths(elements, sound)
+    rows_of = candidate_tiles(stack, points, zs)
+    tried: dict[int, list[str]] = {}
+
+    def one(tile: Json) -> tuple[Json, Rows, Points]:
+        rows = rows_of[tile["tileId"]]
+        return tile, rows, tile_world_to_local(tile, points[rows])
+
+    for tile, rows, local in _mapped(stack, sorted(rows_of), one, threads):
+        depth = [tile["z"]] if tile.get("z") is not None else []
+        tile_id = tile["tileId"]
+        inside = ~np.isnan(local[:, 0])
+        for row, place in zip(rows[inside].tolist(), local[inside].tolist(), strict=True):
+            answers[sound[row]].append({"tileId": tile_id, "local": place + depth})
+        for row in rows[~inside].tolist():
+            tried.setdefault(row, []).append(tile_id)
+    for row, at_z in zip(range(len(sound)), zs.tolist(), strict=True):
+        found = answers[sound[row]]
+        if found:
+            found[-1]["visible"] = True
+        else:
+            found.append(_not_found(stack, points[row], at_z, tried.get(row, [])))
+    return answers
+
+
+def local_to_world(stack: StackService, elements: Sequence[Any], threads: int = 1) -> list[Json]:
+    """World points of points of tiles.
+
+    Parameters
+    ----------
+    elements : sequence
+        Each a list of {tileId, local, visible} (the first visible entry counts, else the first),
+        or one such entry.
+
+    Returns
+    -------
+    list of {tileId, world: [x, y, z]}, in the order given; failures with an error in place.
+    """
+    entries = [_visible(element) for element in elements]
+    answers: list[Json] = [{}] * len(entries)
+    rows_of: dict[str, list[int]] = {}
+    for row, entry in enumerate(entries):
+        problem = _local_problem(entry)
+        if problem is not None:
+            answers[row] = {**_echo(entry), "error": problem}
+        else:
+            rows_of.setdefault(entry["tileId"], []).append(row)
+
+    def one(tile: Json) -> tuple[Json, list[int], Points]:
+        rows = rows_of[tile["tileId"]]
+        leaves = specs.leaves(tile["transforms"]["specList"])
+        points = _points([entries[row] for row in rows], "local")
+        return tile, rows, specs.transform_points(leaves, points)
+
+    for tile, rows, world in _mapped(stack, sorted(rows_of), one, threads):
+        depth = [tile["z"]] if tile.get("z") is not None else []
+        tile_id = tile["tileId"]
+        for row, place in zip(rows, world.tolist(), strict=True):
+            answers[row] = {"tileId": tile_id, "world": place + depth}
+        del rows_of[tile_id]
+    for tile_id, rows in rows_of.items():
+        for row in rows:
+            answers[row] = {**_echo(entries[row]), "error": f"{stack} has no tile {tile_id}"}
+    return answers
+
+
+def _mapped(
+    stack: StackService, tile_ids: list[str], one: Callable[[Json], Any], threads: int
+) -> Iterator[Any]:
+    """What `one` gives for each tile, in order of the ids."""
+    for tiles in stack.tile_specs(tile_ids):
+        tiles = sorted(tiles, key=lambda tile: tile["tileId"])
+        if threads == 1:
+            yield from map(one, tiles)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                yield from pool.map(one, tiles)
+
+
+def candidate_tiles(stack: StackService, points: Points, zs: Points) -> dict[str, Rows]:
+    """Rows of the points that lie in the box of each tile, borders included."""
+    found: dict[str, list[Rows]] = {}
+    few: list[Rows] = []
+    order = np.argsort(zs, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(zs[order])) + 1) if len(zs) else []:
+        if len(rows) < MANY_POINTS:
+            few.append(rows)
+            continue
+        bounds = stack.tile_bounds(float(zs[rows[0]]))
+        for tile_id, inside in _in_boxes(bounds, points[rows]):
+            found.setdefault(tile_id, []).append(rows[inside])
+    if few:
+        for tile_id, inside in _asked(stack, points, zs, np.concatenate(few)):
+            found.setdefault(tile_id, []).append(inside)
+    return {tile_id: np.concatenate(parts) for tile_id, parts in found.items()}
+
+
+def _in_boxes(bounds: Iterable[Json], points: Points) -> Iterator[tuple[str, Rows]]:
+    order = np.argsort(points[:, 0], kind="stable")
+    xs, ys = points[order, 0], points[order, 1]
+    for box in bounds:
+        first = np.searchsorted(xs, box["minX"], "left")
+        last = np.searchsorted(xs, box["maxX"], "right")
+        inside = (ys[first:last] >= box["minY"]) & (ys[first:last] <= box["maxY"])
+        rows = order[first:last][inside]
+        if len(rows):
+            yield box["tileId"], rows
+
+
+def _asked(
+    stack: StackService, points: Points, zs: Points, rows: Rows
+) -> Iterator[tuple[str, Rows]]:
+    """Tiles that the service names for points; a few of many z in one request."""
+    url = join(stack.url, "tileIdsForCoordinates")
+    for first in range(0, len(rows), POINTS_AT_A_TIME):
+        part = rows[first : first + POINTS_AT_A_TIME]
+        world = np.column_stack([points[part], zs[part]]).tolist()
+        answer = put_json(stack.session, url, [{"world": place} for place in world]).json()
+        by_tile: dict[str, list[int]] = {}
+        for row, places in zip(part.tolist(), answer, strict=True):
+            for place in places:
+                if place.get("tileId") is not None:
+                    by_tile.setdefault(place["tileId"], []).append(row)
+        for tile_id, found in by_tile.items():
+            yield tile_id, np.array(found, np.intp)
+
+
+def _points(elements: Sequence[Json], key: str) -> Points:
+    return np.array([element[key][:2] for element in elements], np.float64).reshape(-1, 2)
+
+
+def _depths(elements: Sequence[Json], rows: list[int]) -> Points:
+    return np.array([elements[row]["world"][2] for row in rows], np.float64)
+
+
+def _not_found(stack: StackService, point: Points, z: float, tile_ids: list[str]) -> Json:
+    x, y = point.tolist()
+    if not tile_ids:
+        return {"error": f"{stack} has no tile at world point ({x:g}, {y:g}, {z:g})"}
+    tiles = ", ".join(tile_ids)
+    return {
+        "tileId": tile_ids[-1],
+        "world": [x, y, z],
+        "error": f"world point ({x:g}, {y:g}, {z:g}) is in the box of, but not inside: {tiles}",
+    }
+
+
+def _visible(element: Any) -> Any:
+    """The entry of an inner list that counts."""
+    if not isinstance(element, list):
+        return element
+    if not element:
+        return {}
+    shown = [entry for entry in element if isinstance(entry, dict) and entry.get("visible")]
+    return shown[0] if shown else element[0]
+
+
+def _local_problem(entry: Any) -> str | None:
+    if isinstance(entry, dict) and entry.get("error"):
+        return str(entry["error"])
+    problem = _problem(entry, "local", 2)
+    if problem is None and not isinstance(entry.get("tileId"), str):
+        return "tileId is missing"
+    return problem
+
+
+def _problem(element: Any, key: str, least: int) -> str | None:
+    """What is wrong with the point of an element, None when nothing is."""
+    if not isinstance(element, dict):
+        return "coordinates are missing"
+    values = element.get(key)
+    if values is None:
+        return f"{key} values are missing"
+    if not isinstance(values, list) or len(values) < least:
+        return f"{key} values must include {'both x and y' if least == 2 else 'x, y, and z'}"
+    if not all(type(value) in (float, int) and math.isfinite(value) for value in values[:least]):
+        return f"{key} values must be numbers"
+    return None
+
+
+def _echo(element: Any) -> Json:
+    if not isinstance(element, dict):
+        return {}
+    keys = ("tileId", "local", "world")
+    return {key: element[key] for key in keys if element.get(key) is not None}
+
+
+def mapped_points(
+    source: StackService, target: StackService, points: Sequence[Sequence[float]]
+) -> list[list[float] | None]:
+    """World points [x, y, z] of one stack in another, by the tiles that are seen there.
+
+    Raises
+    ------
+    RenderError
+        A request failed. A point that cannot be mapped is None.
+    """
+    places = world_to_local(source, [{"world": list(point)} for point in points], None)
+    entries = local_to_world(target, places)
+    if len(entries) != len(points):
+        raise RenderError(f"{len(points)} points were mapped to {len(entries)}")
+    return [entry.get("world") if "error" not in entry else None for entry in entries]
