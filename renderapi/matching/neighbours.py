@@ -110,6 +110,11 @@ class NeighbourParameters:
     exclude_position: str | None = None
 
 
+def group_of(section_id: str | None, z: float) -> str:
+    """Match group of a tile: its sectionId, or its z as text where it has none."""
+    return str(float(z)) if section_id is None else section_id
+
+
 def layer_of_bounds(z: float, bounds: Iterable[dict[str, Any]]) -> Layer:
     """Layer of the tile bounds that a service lists; a tile without section goes by its z."""
     rows = sorted(bounds, key=lambda row: row["tileId"])
@@ -117,7 +122,7 @@ def layer_of_bounds(z: float, bounds: Iterable[dict[str, Any]]) -> Layer:
     return Layer(
         z,
         [row["tileId"] for row in rows],
-        [str(z) if row.get("sectionId") is None else row["sectionId"] for row in rows],
+        [group_of(row.get("sectionId"), z) for row in rows],
         np.array(boxes, float).reshape(-1, 4),
     )
 

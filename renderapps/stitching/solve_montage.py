@@ -16,6 +16,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
+from renderapi.matching.neighbours import group_of
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapps.module import RenderModuleException, StackEditModule, StackEditParameters
@@ -162,7 +163,7 @@ class SolveMontage(StackEditModule):
 
     def section_matches(self, tiles: Sequence[TileSpec]) -> list[dict[str, Any]]:
         """Stored matches between tiles of one z, whose sections are groups of the collection."""
-        groups = sorted({tile.layout.sectionId for tile in tiles if tile.layout.sectionId})
+        groups = sorted({group_of(tile.layout.sectionId, tile.z) for tile in tiles})
         where = {"owner": self.owner, "render": self.render}
         collection = self.args["matchCollection"]
         found: list[dict[str, Any]] = []

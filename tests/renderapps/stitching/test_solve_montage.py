@@ -182,3 +182,12 @@ def test_matches_of_other_tiles_are_left_out(render, truth):
     module.run()
     assert module.result["sections"][0]["pairs"] == []
     assert sorted(module.result["sections"][0]["unmatched_tiles"]) == TILES
+
+
+def test_tiles_without_a_section_go_by_their_z(render, truth):
+    make_stack(render, "acquired", PRIOR, section=None)
+    matches = true_matches(truth, side_neighbours(ROWS, COLUMNS), np.random.default_rng(1))
+    store_matches(render, matches)  # their group is "1.0", which is the z
+    SolveMontage(input_data=arguments(render), args=[]).run()
+    places, _ = solved_places(render)
+    assert place_errors(places, truth).max() < 1e-3
