@@ -90,13 +90,13 @@ def _composite_colour(values, weight, line, line_alpha, column, binary):
     if binary or (weight == 0 and not empty):
         return
     source_alpha = weight / 255.0
-    below = 0.0 if empty else (line_alpha[column] / 255.0) * (1.0 - source_alpha)
-    total = source_alpha + below
+    below, rest = line_alpha[column] / 255.0, 1.0 - source_alpha
+    total = source_alpha if empty else source_alpha + below * rest
     for k in range(3):
         if empty:
             value = values[k] * source_alpha
         elif total > 0.0:
-            value = (values[k] * source_alpha + line[column, k] * below) / total
+            value = (values[k] * source_alpha + line[column, k] * below * rest) / total
         else:
             value = 0.0
         line[column, k] = np.int32(value + 0.5)

@@ -373,9 +373,10 @@ def _composite(values, weights, canvas, alpha, n, binary):
             value = values[i] * source_alpha
             total = source_alpha
             if canvas[i] != 0:
-                below = (alpha[i] / 255.0) * (1.0 - source_alpha)
-                total = source_alpha + below
-                value = (value + canvas[i] * below) / total if total > 0.0 else 0.0
+                below, rest = alpha[i] / 255.0, 1.0 - source_alpha
+                total += below * rest
+                # products from left to right: another order rounds differently once in 10^6
+                value = (value + canvas[i] * below * rest) / total if total > 0.0 else 0.0
             canvas[i] = _stored(canvas, value)
             alpha[i] = np.uint8(np.int32(total * 255.0 + 0.5))
 
