@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
@@ -32,6 +33,9 @@ SAMPLES_AT_A_TIME = 1 << 15
 
 Entries = list[dict[str, Any]]
 
+#: bytes of numbers that mean the same in JSON, and what separates them
+_NUMBERS = b"0123456789+-.eE \n"
+
 _AFFINE = ("mpicbg.trakem2.transform.AffineModel2D", "mpicbg.models.AffineModel2D")
 _LINEAR_NAMES = ("AffineModel2D", "TranslationModel2D", "RigidModel2D", "SimilarityModel2D")
 _LINEAR = {
@@ -49,6 +53,9 @@ class _Shape(NamedTuple):
     cell: float
     lead: tuple[Any, ...]
     tail: int
+
+
+_Group = tuple[_Shape, Entries, list[int], NDArray[np.float64]]
 
 
 def tile_box(
@@ -86,27 +93,102 @@ def derive_boxes(
         not finite.
     """
     boxes = np.empty((len(tiles), 4))
-    groups: dict[_Shape, tuple[list[int], list[list[float]], Entries]] = {}
     reader = _Reader(lookup or {})
-    for index, tile in enumerate(tiles):
+    alike, others = _plain_groups(tiles)
+    groups: list[_Group] = []
+    for (width, height, cell, *ids), (indices, texts) in alike.items():
+        numbers = _affine_numbers(texts)
+        if numbers is None or not _is_usual(width, height, cell):
+            others += indices
+            continue
         try:
-            shape, lead, tail = reader.read(tile)
+            lead = [entry for ref_id in ids for entry in reader.shared(ref_id)]
         except RenderError as error:
-            raise _named(tile, error) from error
-        indices, tails, _ = groups.setdefault(shape, ([], [], lead))
-        indices.append(index)
-        tails.append(tail)
-    for shape, (indices, tails, lead) in groups.items():
+            raise _named(tiles[indices[0]], error) from error
+        groups.append((_Shape(width, height, cell, (), 1), lead, indices, numbers))
+    groups += _other_groups(tiles, others, reader)
+    for shape, lead, indices, tails in groups:
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 samples = transform_points(leaves(lead), border_samples(*shape[:3]))
-                boxes[indices] = _boxes_of_group(samples, np.array(tails), shape.tail)
+                boxes[indices] = _boxes_of_group(samples, tails, shape.tail)
         except RenderError as error:
             raise _named(tiles[indices[0]], error) from error
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     if len(bad):
         raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))
     return boxes
+
+
+def _plain_groups(
+    tiles: Sequence[Mapping[str, Any]],
+) -> tuple[dict[tuple[Any, ...], tuple[list[int], list[str]]], list[int]]:
+    """Tiles with references followed by one affine, by size, mesh and the ids; and the others.
+
+    Nearly all tiles of a large import are of this kind, so they are only sorted here; numbers are
+    read and checked a group at a time.
+    """
+    alike: dict[tuple[Any, ...], tuple[list[int], list[str]]] = {}
+    others: list[int] = []
+    for index, tile in enumerate(tiles):
+        try:
+            *references, last = tile["transforms"]["specList"]
+            if last["className"] not in _AFFINE or last.get("type", "leaf") != "leaf":
+                raise KeyError
+            ids = [spec["refId"] for spec in references if spec["type"] == "ref"]
+            if len(ids) < len(references):
+                raise KeyError
+            key = (tile["width"], tile["height"], tile.get("meshCellSize"), *ids)
+            indices, texts = alike.setdefault(key, ([], []))
+            texts.append(last["dataString"])
+            indices.append(index)
+        except (KeyError, TypeError, ValueError):
+            others.append(index)
+    return alike, others
+
+
+def _affine_numbers(texts: list[str]) -> NDArray[np.float64] | None:
+    """M00 ... M12 of each text, N x 6; None where one is not written in the usual way."""
+    try:
+        text = "\n".join(texts).encode()
+        if text.translate(None, _NUMBERS):
+            return None
+        rows = orjson.loads(b"[[" + text.replace(b" ", b",").replace(b"\n", b"],[") + b"]]")
+        numbers = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return numbers if numbers.shape == (len(texts), 6) else None
+
+
+def _is_usual(width: Any, height: Any, cell: Any) -> bool:
+    """Whether these are sizes and a mesh that need no second look."""
+    return (
+        type(width) in (int, float)
+        and type(height) in (int, float)
+        and type(cell) in (int, float)
+        and 1 <= width < 2**31
+        and 1 <= height < 2**31
+        and 1 <= cell < 2**31
+        and (width + height) / cell <= MOST_CELLS
+    )
+
+
+def _other_groups(
+    tiles: Sequence[Mapping[str, Any]], indices: list[int], reader: _Reader
+) -> list[_Group]:
+    """Groups of the tiles at `indices`, whatever their transforms."""
+    groups: dict[_Shape, tuple[Entries, list[int], list[list[float]]]] = {}
+    for index in sorted(indices):
+        try:
+            shape, lead, tail = reader.read(tiles[index])
+        except RenderError as error:
+            raise _named(tiles[index], error) from error
+        _, members, tails = groups.setdefault(shape, (lead, [], []))
+        members.append(index)
+        tails.append(tail)
+    return [
+        (shape, lead, members, np.array(tails)) for shape, (lead, members, tails) in groups.items()
+    ]
 
 
 def border_samples(width: float, height: float, cell: float) -> NDArray[np.float64]:
@@ -169,13 +251,13 @@ class _Reader:
             if kind == "leaf":
                 entries.append(spec)
             elif kind == "ref":
-                entries += self._shared(spec)
+                entries += self.shared(spec["refId"])
             else:
                 entries += flatten(spec, self.lookup)
         return entries
 
-    def _shared(self, spec: dict[str, Any]) -> Entries:
-        ref_id = spec["refId"]
+    def shared(self, ref_id: str) -> Entries:
+        """Leaves of a shared transform."""
         if ref_id not in self.resolved:
             self.resolved[ref_id] = flatten({"type": "ref", "refId": ref_id}, self.lookup)
         return self.resolved[ref_id]
