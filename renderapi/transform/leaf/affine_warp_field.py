@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from renderapi.base64arrays import decodeBase64, encodeBase64
 from renderapi.errors import SpecError
 from renderapi.transform.leaf.points import BLOCK, java_double
 from renderapi.transform.leaf.transform import CoordinateTransform
-from renderapi.utils import decodeBase64, encodeBase64
 
 _FACTORIES = "net.imglib2.interpolation.randomaccess."
 LINEAR = _FACTORIES + "NLinearInterpolatorFactory"

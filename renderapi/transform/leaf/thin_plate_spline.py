@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from renderapi.base64arrays import decodeBase64, encodeBase64
 from renderapi.errors import ConversionError, EstimationError
 from renderapi.transform.leaf import spline_kernel
 from renderapi.transform.leaf.inverse import invert
 from renderapi.transform.leaf.points import as_pairs, as_points
 from renderapi.transform.leaf.transform import CoordinateTransform
-from renderapi.utils import decodeBase64, encodeBase64
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,32 @@
+"""Arrays of numbers as the base 64 texts that transforms carry."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+
+from renderapi.errors import RenderError
+
+
+def encodeBase64(src: Any) -> str:
+    """Text of an array of numbers: big-endian float64, zlib level 6, base 64."""
+    data = np.ascontiguousarray(src, dtype=">f8").tobytes()
+    return base64.b64encode(zlib.compress(data, 6)).decode("ascii")
+
+
+def decodeBase64(src: str) -> np.ndarray:
+    """float64 array (N,) of a text by `encodeBase64`; a leading "@" says it is not compressed."""
+    if not src:
+        raise RenderError("an empty text holds no numbers")
+    compressed = not src.startswith("@")
+    try:
+        data = base64.b64decode(src if compressed else src[1:], validate=True)
+        data = zlib.decompress(data) if compressed else data
+    except (ValueError, zlib.error) as error:
+        raise RenderError(f"{src[:40]!r}... is not a base 64 array: {error}") from error
+    if len(data) % 8:
+        raise RenderError(f"{len(data)} bytes are no whole number of float64 values")
+    return np.frombuffer(data, dtype=">f8").astype(np.float64)
