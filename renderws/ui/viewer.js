@@ -14,12 +14,15 @@ const stack = { owner: query.get("owner"), project: query.get("project"), stack:
 const path = stackPath(stack);
 const pictures = new Map();
 let view = { x: 0, y: 0, zoom: 1 };
+let moved = false; // until then the whole section is kept in view
 let bounds = { minX: 0, minY: 0, maxX: 1, maxY: 1 };
 
 function resize() {
+  const untouched = !moved;
   canvas.width = canvas.clientWidth;
   canvas.height = canvas.clientHeight;
-  draw();
+  if (untouched) fit();
+  else draw();
 }
 
 function fit() {
@@ -34,6 +37,7 @@ function settings() {
   const options = new URLSearchParams();
   if (at("min").value !== "") options.set("minIntensity", at("min").value);
   if (at("max").value !== "") options.set("maxIntensity", at("max").value);
+  if (at("channel").value) options.set("channels", at("channel").value);
   if (at("outlines").checked) options.set("maxTileSpecsToRender", "0");
   const text = options.toString();
   return text ? `?${text}` : "";
@@ -78,6 +82,7 @@ function draw() {
 }
 
 function zoomAt(x, y, factor) {
+  moved = true;
   const zoom = Math.min(32, Math.max(1e-4, view.zoom * factor));
   view = { zoom, x: view.x + x / view.zoom - x / zoom, y: view.y + y / view.zoom - y / zoom };
   draw();
@@ -110,6 +115,7 @@ function listen() {
     const dx = event.offsetX - grabbed.x;
     const dy = event.offsetY - grabbed.y;
     grabbed.moved ||= Math.hypot(dx, dy) > 3;
+    moved ||= grabbed.moved;
     view = { ...grabbed.view, x: grabbed.view.x - dx / view.zoom, y: grabbed.view.y - dy / view.zoom };
     draw();
   });
@@ -123,16 +129,16 @@ function listen() {
   }, { passive: false });
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-    const act = { ",": () => step(-1), ".": () => step(1), f: fit,
+    const act = { ",": () => step(-1), ".": () => step(1), f: () => { moved = false; fit(); },
       "+": () => zoomAt(canvas.width / 2, canvas.height / 2, 2), "-": () => zoomAt(canvas.width / 2, canvas.height / 2, 0.5) }[event.key];
     if (act) act();
   });
-  window.addEventListener("resize", resize);
+  new ResizeObserver(resize).observe(canvas);
   at("z").addEventListener("change", draw);
-  for (const id of ["min", "max", "outlines"]) at(id).addEventListener("change", draw);
+  for (const id of ["channel", "min", "max", "outlines"]) at(id).addEventListener("change", draw);
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
-  at("fit").addEventListener("click", fit);
+  at("fit").addEventListener("click", () => { moved = false; fit(); });
 }
 
 function step(by) {
@@ -144,9 +150,11 @@ function step(by) {
   }
 }
 
-async function wholeStack(zs) {
-  const metadata = await getJson(path);
-  return metadata.stats?.stackBounds ?? getJson(`${path}/z/${zs[0]}/bounds`);
+function offerChannels(names) {
+  at("channels").hidden = names.length < 2;
+  at("channel").replaceChildren(element("option", { value: "" }, "default"),
+    ...names.map((name) => element("option", { value: name }, name)));
+  if (names.includes(query.get("channel"))) at("channel").value = query.get("channel");
 }
 
 async function start() {
@@ -155,10 +163,11 @@ async function start() {
   const zs = await getJson(`${path}/zValues`);
   at("z").replaceChildren(...zs.map((z) => element("option", { value: z }, String(z))));
   if (zs.map(String).includes(query.get("z"))) at("z").value = query.get("z");
-  bounds = await wholeStack(zs);
+  const metadata = await getJson(path);
+  offerChannels(metadata.stats?.channelNames ?? []);
+  bounds = metadata.stats?.stackBounds ?? (await getJson(`${path}/z/${zs[0]}/bounds`));
   listen();
   resize();
-  fit();
 }
 
 start().catch((error) => { at("tiles").textContent = error.message; });
