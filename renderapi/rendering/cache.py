@@ -146,4 +146,4 @@ class SourceView:
 
 
 def _size(value: Any) -> int:
-    return int(value.nbytes) if isinstance(value, np.ndarray) else _SMALL_ENTRY
+    return int(getattr(value, "nbytes", _SMALL_ENTRY))

@@ -160,9 +160,7 @@ def _channel_plan(
         return ChannelPlan(weight, kind, DisplayRange(0.0, 255.0), [])
     # the first tile decides the type of the canvas, the last one how it is shown
     kind = first.kind if first else layers[0].kind(sources)
-    last = layers[-1]
-    last_kind = last.kind(sources) if last.kind(sources) == kind else kind
-    shown = display_range(last_kind, last.shown.minimum, last.shown.maximum)
+    shown = display_range(kind, *layers[-1].shown)
     for layer in layers:
         layer.canvas_kind = kind
     return ChannelPlan(weight, kind, shown, layers)
