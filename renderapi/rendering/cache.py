@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.rendering import readers
