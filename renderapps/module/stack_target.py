@@ -25,7 +25,7 @@ class StackTarget:
     Out of place they are written to `stack` itself, which is LOADING meanwhile. In place they are
     written to a temporary stack, which takes the name of `stack` when it is complete; until then
     nothing that users see has changed. `existing` says what happens to an output stack that has
-    tiles.
+    tiles. `like_render` is the connection by which `like` is found, where it is another one.
 
     Attributes
     ----------
@@ -39,6 +39,7 @@ class StackTarget:
     in_place: bool
     existing: str = "overwrite_z"
     notes: str = ""
+    like_render: renderapi.Render | None = None
 
     @property
     def name(self) -> str:
@@ -106,7 +107,8 @@ class StackTarget:
             renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
 
     def _version(self) -> StackVersion:
-        version = dict(stack_metadata(self.render, self.like).get("currentVersion") or {})
+        render = self.like_render or self.render
+        version = dict(stack_metadata(render, self.like).get("currentVersion") or {})
         version.pop("createTimestamp", None)
         return renderapi.stack.StackVersion(
             **version | ({"versionNotes": self.notes} if self.notes else {})
@@ -132,6 +134,29 @@ class StackTarget:
             renderapi.stack.rename_stack(self._backup, self.stack, render=self.render)
             raise
         renderapi.stack.delete_stack(self._backup, render=self.render)
+
+
+def open_output(
+    render: renderapi.Render, stack: str, version: StackVersion, existing: str = EXISTING[0]
+) -> None:
+    """Make a stack for new tiles, or open the one there is as `existing` says; it is LOADING.
+
+    Beside `EXISTING`, `append` is known, which keeps what is there as overwrite_z does.
+    """
+    state = stack_state(render, stack)
+    if state in ("READ_ONLY", "OFFLINE"):
+        raise RenderModuleException(
+            f"stack {stack} is {state}: set it to COMPLETE first, or name another output"
+        )
+    if state is not None and existing in ("replace", "fail"):
+        occupied = renderapi.stack.get_z_values_for_stack(stack, render=render)
+        if occupied and existing == "fail":
+            raise RenderModuleException(
+                f"stack {stack} has tiles: name another one, "
+                "or give existing overwrite_z or replace"
+            )
+        renderapi.stack.delete_stack(stack, render=render)
+    renderapi.stack.set_stack_metadata(stack, version, render=render)
 
 
 def write_section(render: renderapi.Render, stack: str, z: float, tiles: ResolvedTiles) -> None:
