@@ -43,9 +43,10 @@ def paint_colour(
     values = np.empty(3, np.int32)
     for s in range(count):
         row, first, last, polygon = spans[s, 0], spans[s, 1], spans[s, 2], spans[s, 3]
-        a, b, c, d, e, f = inverses[polygon]
         gy = row + origin_y
-        ku, kv = c + b * gy, f + e * gy
+        a, d = inverses[polygon, 0], inverses[polygon, 3]
+        ku = inverses[polygon, 2] + inverses[polygon, 1] * gy
+        kv = inverses[polygon, 5] + inverses[polygon, 4] * gy
         line, line_alpha = canvas[row - canvas_row], alpha[row - canvas_row]
         for column in range(first, last + 1, BLOCK):
             n = min(BLOCK, last + 1 - column)

@@ -270,13 +270,13 @@ def paint(source, canvas, canvas_row, spans, count, inverses, origin_x, origin_y
     upper, lower = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
     for s in range(count):
         row, first, last, polygon = spans[s, 0], spans[s, 1], spans[s, 2], spans[s, 3]
-        a, b, c, d, e, f = inverses[polygon]
         gy = row + origin_y
-        ku, kv = c + b * gy, f + e * gy
-        target = canvas[row - canvas_row]
+        a, d = inverses[polygon, 0], inverses[polygon, 3]
+        ku = inverses[polygon, 2] + inverses[polygon, 1] * gy
+        kv = inverses[polygon, 5] + inverses[polygon, 4] * gy
         for column in range(first, last + 1, BLOCK):
             n = min(BLOCK, last + 1 - column)
-            out = target[column : column + n]
+            out = canvas[row - canvas_row, column : column + n]
             if nearest:
                 _locate_nearest(n, column, origin_x, a, ku, d, kv, width, height, xs, ys)
                 for i in range(n):
@@ -336,13 +336,14 @@ def paint_masked(
     values, weights = np.empty(BLOCK, source.dtype), np.empty(BLOCK, np.uint8)
     for s in range(count):
         row, first, last, polygon = spans[s, 0], spans[s, 1], spans[s, 2], spans[s, 3]
-        a, b, c, d, e, f = inverses[polygon]
         gy = row + origin_y
-        ku, kv = c + b * gy, f + e * gy
-        target, target_alpha = canvas[row - canvas_row], alpha[row - canvas_row]
+        a, d = inverses[polygon, 0], inverses[polygon, 3]
+        ku = inverses[polygon, 2] + inverses[polygon, 1] * gy
+        kv = inverses[polygon, 5] + inverses[polygon, 4] * gy
         for column in range(first, last + 1, BLOCK):
             n = min(BLOCK, last + 1 - column)
-            out, out_alpha = target[column : column + n], target_alpha[column : column + n]
+            out = canvas[row - canvas_row, column : column + n]
+            out_alpha = alpha[row - canvas_row, column : column + n]
             if nearest:
                 _locate_nearest(n, column, origin_x, a, ku, d, kv, width, height, xs, ys)
                 for i in range(n):
