@@ -5,7 +5,6 @@ Nothing is stored unless every tile is fit to be.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -184,16 +183,17 @@ def _references(spec: Json) -> set[str]:
 
 
 def _record(tile: Json, flat: bool) -> TileRecord:
-    layout = tile.get("layout")
-    box = (tile["minX"], tile["minY"], tile["maxX"], tile["maxY"])
-    if not all(map(math.isfinite, box)):
-        raise Invalid(f"tile '{tile['tileId']}' has a box that is not finite")
+    get = tile.get
+    layout = get("layout")
     return TileRecord(
         tile["tileId"],
-        tile.get("z"),
-        *box,
+        get("z"),
+        tile["minX"],
+        tile["minY"],
+        tile["maxX"],
+        tile["maxY"],
         layout.get("sectionId") if layout else None,
-        tile.get("groupId"),
+        get("groupId"),
         flat,
         orjson.dumps(tile),
     )

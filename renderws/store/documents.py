@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
 
-from renderws.store.protocol import Invalid, Json
+from renderws.store.protocol import Invalid, Json, TileRecord
 
 
 class Spec(msgspec.Struct, gc=False):
@@ -44,6 +44,33 @@ NOTHING = Contents((), ())
 
 _tile_decoder = msgspec.json.Decoder(_Tile)
 _spec_decoder = msgspec.json.Decoder(Spec)
+
+
+def contents_of_tiles(tiles: Iterable[TileRecord]) -> list[Contents]:
+    """References and channels of each tile; Invalid where a document is no tile."""
+    known: dict[tuple[str | None, ...], Contents] = {}
+    decode = _tile_decoder.decode
+    found = []
+    for tile in tiles:
+        if tile.flat or b'"channels"' in tile.document:
+            found.append(tile_contents(tile.document, tile.tile_id, tile.flat))
+            continue
+        try:
+            specs = decode(tile.document).transforms.specList  # type: ignore[union-attr]
+            # the usual tile: leaves, and references to the same transforms as its neighbours
+            references = tuple(
+                [s.refId if s.type == "ref" else None for s in specs if s.type != "leaf"]  # type: ignore[union-attr]
+            )
+        except (msgspec.DecodeError, RecursionError, AttributeError, TypeError):
+            found.append(tile_contents(tile.document, tile.tile_id, tile.flat))
+            continue
+        contents = known.get(references)
+        if contents is None:
+            contents = tile_contents(tile.document, tile.tile_id, tile.flat)
+            if None not in references:
+                known[references] = contents
+        found.append(contents)
+    return found
 
 
 def tile_contents(document: bytes, tile_id: str, flat: bool) -> Contents:

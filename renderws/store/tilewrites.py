@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,10 @@ from renderws.store.boxes import derive_boxes_again
 from renderws.store.database import Source
 from renderws.store.documents import (
     NOTHING,
+    Contents,
     chunks_by_ids,
+    contents_of_tiles,
     json_list,
-    tile_contents,
     with_values,
 )
 from renderws.store.drops import remove_tiles
@@ -23,15 +25,19 @@ from renderws.store.protocol import Invalid, StackId, TileQuery, TileRecord
 from renderws.store.stackrows import need_loading, touch_data
 from renderws.store.tilequery import plan
 from renderws.store.transforms import reference_set, store_transforms
-from renderws.store.tree import add_entries, next_free_key, packed_keys, refresh
+from renderws.store.tree import add_new_entries, next_free_key, packed_keys, refresh
 
 BATCH = 5_000
 NO_COLUMNS = (None, None)
 
-INSERT_TILE = (
-    "INSERT INTO tile (tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat,"
-    " document, reference_set, channels, stack, key) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+# Many rows a statement: SQLite then works through them without handing Python's lock back and
+# forth, which also lets other threads work meanwhile.
+ROWS_AT_ONCE = 70
+INSERT_TILES = (
+    "INSERT INTO tile (stack, key, tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id,"
+    " flat, document, reference_set, channels) VALUES "
 )
+ONE_TILE = "(?1,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 UPDATE_TILE = (
     "UPDATE tile SET tile_id = ?, z = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ?,"
     " section_id = ?, group_id = ?, flat = ?, document = ?, reference_set = ?, channels = ?"
@@ -63,12 +69,13 @@ class TileWrites:
         self, stack: StackId, tiles: Sequence[TileRecord], transforms: Mapping[str, bytes]
     ) -> None:
         unique = {tile.tile_id: tile for tile in tiles}
-        for tile in unique.values():
-            _check(tile)
+        _check(unique.values())
+        contents = contents_of_tiles(unique.values())
         with self._source.write() as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
-            added = _put_tiles(connection, row.key, unique, empty=row.tile_count == 0)
+            derived = dict(zip(unique, _derived_columns(connection, contents), strict=True))
+            added = _put_tiles(connection, row.key, unique, derived, empty=row.tile_count == 0)
             if changed:
                 derive_boxes_again(connection, row.key, changed, except_for=unique)
             touch_data(connection, row.key, added=added)
@@ -115,24 +122,36 @@ class TileWrites:
                 touch_data(connection, row.key)
 
 
-def _check(tile: TileRecord) -> None:
+def _check(tiles: Collection[TileRecord]) -> None:
     """Refuse what cannot be found again once it is stored."""
-    if not math.isfinite(tile.min_x + tile.min_y + tile.max_x + tile.max_y):
-        raise Invalid(f"the bounding box of tile {tile.tile_id} is not finite")
-    if tile.z is not None and not math.isfinite(tile.z):
-        raise Invalid(f"z of tile {tile.tile_id} is {tile.z}, it must be a finite number")
-    if "\0" in tile.tile_id:
-        raise Invalid(f"the tile id {tile.tile_id!r} holds a zero character")
+    if np.isfinite(_places_of(tiles)).all() and "\0" not in "".join(t.tile_id for t in tiles):
+        return
+    for tile in tiles:
+        if not math.isfinite(tile.min_x + tile.min_y + tile.max_x + tile.max_y):
+            raise Invalid(f"the bounding box of tile {tile.tile_id} is not finite")
+        if tile.z is not None and not math.isfinite(tile.z):
+            raise Invalid(f"z of tile {tile.tile_id} is {tile.z}, it must be a finite number")
+        if "\0" in tile.tile_id:
+            raise Invalid(f"the tile id {tile.tile_id!r} holds a zero character")
+
+
+def _places_of(tiles: Iterable[TileRecord]) -> np.ndarray:
+    """z and box of tiles, float64 of shape (N, 5); NaN for no z."""
+    return np.array([tile[1:6] for tile in tiles], np.float64).reshape(-1, 5)
 
 
 def _put_tiles(
-    connection: sqlite3.Connection, stack_key: int, tiles: Mapping[str, TileRecord], *, empty: bool
+    connection: sqlite3.Connection,
+    stack_key: int,
+    tiles: Mapping[str, TileRecord],
+    derived: Mapping[str, tuple[Any, Any]],
+    *,
+    empty: bool,
 ) -> int:
     """Insert or replace the tiles; returns how many are new."""
     old = {} if empty else _places(connection, stack_key, list(tiles))
-    derived = _derived_columns(connection, tiles)
-    new = [tile for tile_id, tile in tiles.items() if tile_id not in old]
-    _insert(connection, stack_key, new, derived)
+    new = [tile for tile_id, tile in tiles.items() if tile_id not in old] if old else tiles.values()
+    _insert(connection, stack_key, list(new), derived)
     connection.executemany(
         UPDATE_TILE,
         [(*tiles[name], *derived[name], stack_key, place.key) for name, place in old.items()],
@@ -141,7 +160,7 @@ def _put_tiles(
         connection,
         (place.key for name, place in old.items() if place[1:] != tiles[name][1:6]),
     )
-    return len(new)
+    return len(tiles) - len(old)
 
 
 def _insert(
@@ -152,39 +171,35 @@ def _insert(
 ) -> None:
     if not tiles:
         return
-    zs = np.array([math.nan if tile.z is None else tile.z for tile in tiles], np.float64)
-    boxes = np.array([tile[2:6] for tile in tiles], np.float64)
+    places = _places_of(tiles)
     first = next_free_key(connection)
-    keys = packed_keys(zs, boxes, first)
+    keys = packed_keys(places[:, 0], places[:, 1:], first)
     numbers = keys.tolist()
-    connection.executemany(
-        INSERT_TILE,
-        [
-            (*tiles[place], *derived[tiles[place].tile_id], stack_key, numbers[place])
-            for place in np.argsort(keys).tolist()
-        ],
-    )
-    add_entries(connection, first, max(numbers))
+    in_order = iter(np.argsort(keys).tolist())
+    while part := list(islice(in_order, ROWS_AT_ONCE)):
+        parameters: list[Any] = [stack_key]
+        for place in part:
+            tile = tiles[place]
+            parameters.append(numbers[place])
+            parameters += tile
+            parameters += derived[tile.tile_id]
+        connection.execute(INSERT_TILES + ",".join([ONE_TILE] * len(part)), parameters)
+    add_new_entries(connection, stack_key, keys, places)
 
 
 def _derived_columns(
-    connection: sqlite3.Connection, tiles: Mapping[str, TileRecord]
-) -> dict[str, tuple[Any, Any]]:
-    """Reference set and channel names of each tile, as the table keeps them."""
-    sets: dict[tuple[str, ...], int] = {}
-    columns: dict[str, tuple[Any, Any]] = {}
-    for tile in tiles.values():
-        contents = tile_contents(tile.document, tile.tile_id, tile.flat)
-        if contents is NOTHING:
-            columns[tile.tile_id] = NO_COLUMNS
-            continue
-        key = None
-        if contents.references:
-            key = sets.get(contents.references)
-            if key is None:
-                key = sets[contents.references] = reference_set(connection, contents.references)
-        channels = json_list(contents.channels) if contents.channels else None
-        columns[tile.tile_id] = (key, channels)
+    connection: sqlite3.Connection, contents: Iterable[Contents]
+) -> list[tuple[Any, Any]]:
+    """Reference set and channel names of tiles, as the table keeps them."""
+    known: dict[Contents, tuple[Any, Any]] = {NOTHING: NO_COLUMNS}
+    columns = []
+    for of_tile in contents:
+        found = known.get(of_tile)
+        if found is None:
+            references, channels = of_tile
+            key = reference_set(connection, references) if references else None
+            found = known[of_tile] = (key, json_list(channels) if channels else None)
+        columns.append(found)
     return columns
 
 

@@ -50,6 +50,30 @@ def add_entries(connection: sqlite3.Connection, first: int, last: int) -> None:
     connection.execute(ENTRIES, (first, last))
 
 
+def add_new_entries(
+    connection: sqlite3.Connection, stack_key: int, keys: np.ndarray, places: np.ndarray
+) -> None:
+    """Make the entries of whole new blocks from what is known of their tiles.
+
+    Parameters
+    ----------
+    keys : (N,) int64 array
+        Keys of all tiles of the blocks, which belong to one stack; any order.
+    places : (N, 5) float64 array
+        z and box of each: NaN for no z, then min_x, min_y, max_x, max_y.
+    """
+    order = np.argsort(keys)
+    blocks, starts = np.unique(keys[order] >> BLOCK_BITS, return_index=True)
+    z, x1, y1, x2, y2 = np.nan_to_num(places[order]).T
+    low = [np.minimum.reduceat(v, starts) for v in (z, np.minimum(x1, x2), np.minimum(y1, y2))]
+    high = [np.maximum.reduceat(v, starts) for v in (z, np.maximum(x1, x2), np.maximum(y1, y2))]
+    stack = np.full(len(blocks), float(stack_key))
+    sides = [stack - STACK_THICKNESS, stack + STACK_THICKNESS]
+    sides += [low[0] - Z_THICKNESS, high[0] + Z_THICKNESS, low[1], high[1], low[2], high[2]]
+    rows = zip(blocks.tolist(), *(side.tolist() for side in sides), strict=True)
+    connection.executemany("INSERT INTO tile_box VALUES (?,?,?,?,?,?,?,?,?)", rows)
+
+
 def next_free_key(connection: sqlite3.Connection) -> int:
     """First key of the first block that no tile has ever shared."""
     (last,) = connection.execute("SELECT coalesce(max(key), 0) FROM tile").fetchone()
