@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import ConversionError, EstimationError
 from renderapi.transform.leaf.common import FirstOrderProperties, calc_first_order_properties
-from renderapi.transform.leaf.linear_fits import fit_linear
+from renderapi.transform.leaf.linear_fits import column_means, fit_linear
 from renderapi.transform.leaf.points import (
     BLOCK,
     SingularTransform,
@@ -40,6 +40,7 @@ from renderapi.transform.leaf.transform import CoordinateTransform
 
 _PACKAGE = "mpicbg.trakem2.transform."
 _AFFINE = _PACKAGE + "AffineModel2D"
+_TEN_DECIMALS = " ".join(["%.10f"] * 6)
 
 
 def map_affine(M: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,10 +73,10 @@ def invert_matrix(M: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _coefficient(row: int, column: int) -> property:
-    def read(self: Any) -> float:
+    def read(self: AffineModel) -> float:
         return float(self.M[row, column])
 
-    def write(self: Any, value: float) -> None:
+    def write(self: AffineModel, value: float) -> None:
         self.M[row, column] = value
 
     return property(read, write, doc=f"Coefficient M[{row}, {column}].")
@@ -102,7 +103,8 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     """
 
     className: Any = _AFFINE
-    _parameters = ("M",)
+    _M: Any = None
+    _numbers: Sequence[float] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
     M00, M01, B0 = _coefficient(0, 0), _coefficient(0, 1), _coefficient(0, 2)
     M10, M11, B1 = _coefficient(1, 0), _coefficient(1, 1), _coefficient(1, 2)
@@ -126,8 +128,18 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
             return
         self.transformId = transformId
         self.labels = labels
-        numbers = (M00, M01, B0, M10, M11, B1, 0.0, 0.0, 1.0)
-        self.M = np.array(numbers, dtype=np.float64).reshape(3, 3)
+        self._numbers = (float(M00), float(M10), float(M01), float(M11), float(B0), float(B1))
+
+    @property
+    def M(self) -> Any:
+        """Matrix, 3 x 3; made when it is first asked for."""
+        if self._M is None:
+            self._M = _affine_matrix(self._numbers)
+        return self._M
+
+    @M.setter
+    def M(self, matrix: Any) -> None:
+        self._M = matrix
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Read a document in place; className and dataString are required (KeyError)."""
@@ -141,15 +153,22 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         """Does nothing: M00 to B1 are views of M and cannot differ from it."""
 
     def _parse(self, datastring: str) -> None:
-        self.M = _affine_matrix(read_floats(datastring))
+        self._set_numbers(read_floats(datastring))
+
+    def _set_numbers(self, numbers: Sequence[float]) -> None:
+        if len(numbers) != 6:
+            raise ValueError(f"6 numbers are needed, not {len(numbers)}")
+        self._numbers, self._M = tuple(numbers), None
 
     def _format(self) -> str:
-        (m00, m01, b0), (m10, m11, b1) = np.asarray(self.M)[:2].tolist()
-        return f"{m00:.10f} {m10:.10f} {m01:.10f} {m11:.10f} {b0:.10f} {b1:.10f}"
+        return _TEN_DECIMALS % self._state()
 
-    def _state(self) -> bytes:
-        M = self.M
-        return M.tobytes() if type(M) is np.ndarray else np.asarray(M, dtype=np.float64).tobytes()
+    def _state(self) -> Any:
+        """M00, M10, M01, M11, B0, B1 as they are now."""
+        if self._M is None:
+            return self._numbers
+        (m00, m01, b0), (m10, m11, b1) = np.asarray(self._M, dtype=np.float64)[:2].tolist()
+        return (m00, m10, m01, m11, b0, b1)
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return map_affine(np.asarray(self.M, dtype=np.float64), points)
@@ -160,11 +179,22 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     def invert(self) -> AffineModel:
         """Inverse as a new AffineModel; SingularTransform (a LinAlgError) if there is none."""
-        return _from_matrix(invert_matrix(np.asarray(self.M, dtype=np.float64)))
+        inverse = AffineModel()
+        inverse.M = invert_matrix(np.asarray(self.M, dtype=np.float64))
+        return inverse
 
     def concatenate(self, model: AffineModel) -> AffineModel:
         """Transform that applies `model` first and this one after it, as a new AffineModel."""
-        return _from_matrix(self.M @ model.M)
+        a, c, b, d, e, f = self._state()
+        m00, m10, m01, m11, b0, b1 = model._state()
+        return AffineModel(
+            a * m00 + b * m10,
+            a * m01 + b * m11,
+            c * m00 + d * m10,
+            c * m01 + d * m11,
+            a * b0 + b * b1 + e,
+            c * b0 + d * b1 + f,
+        )
 
     @staticmethod
     def fit(
@@ -240,22 +270,11 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         return (float(self.M[0, 2]), float(self.M[1, 2]))
 
     def __str__(self) -> str:
-        (m00, m01, b0), (m10, m11, b1) = np.asarray(self.M)[:2].tolist()
+        m00, m10, m01, m11, b0, b1 = self._state()
         return f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
 
 
-def _from_matrix(M: NDArray[np.float64]) -> AffineModel:
-    model = AffineModel.__new__(AffineModel)
-    model.M = M
-    model.transformId = None
-    model.labels = None
-    model.force_shear = "x"
-    return model
-
-
 def _affine_matrix(numbers: Sequence[float]) -> NDArray[np.float64]:
-    if len(numbers) != 6:
-        raise ValueError(f"6 numbers are needed, not {len(numbers)}")
     m00, m10, m01, m11, b0, b1 = numbers
     return np.array((m00, m01, b0, m10, m11, b1, 0.0, 0.0, 1.0)).reshape(3, 3)
 
@@ -305,7 +324,7 @@ class _SpecialAffine(AffineModel):
                 f"not {len(numbers)}"
             )
         self._numbers_read = len(numbers)
-        self.M = _affine_matrix(self._coefficients(*numbers) if len(numbers) != 6 else numbers)
+        self._set_numbers(self._coefficients(*numbers) if len(numbers) != 6 else numbers)
 
     @staticmethod
     def _coefficients(*numbers: float) -> tuple[float, ...]:
@@ -345,11 +364,15 @@ class TranslationModel(_SpecialAffine):
         """Difference of the (weighted) means, 3 x 3; without weights the numbers may differ."""
         if weights is not None:
             return fit_linear("translation", src, dst, weights)
-        p, _ = as_pairs(src, src, 1, "translation")
-        q, _ = as_pairs(dst, dst, 1, "translation")
         M = np.eye(3)
-        M[:2, 2] = q.mean(axis=0) - p.mean(axis=0)
+        M[:2, 2] = _mean(dst) - _mean(src)
         return M
+
+
+def _mean(points: ArrayLike) -> NDArray[np.float64]:
+    """Mean of N x 2 points; EstimationError if there is none."""
+    array, _ = as_pairs(points, points, 1, "translation")
+    return column_means(array)
 
 
 class RigidModel(_SpecialAffine):

@@ -45,31 +45,41 @@ def fit_linear(
     """
     needed = MINIMUM_POINTS[model]
     p, q = as_pairs(source, target, needed, model)
-    w = as_weights(weights, len(p), model)
-    if np.count_nonzero(w) < needed:
-        raise EstimationError(f"{model}: at least {needed} points need a weight above zero")
-    w = w / w.sum()
-    p_centre, q_centre = w @ p, w @ q
+    if weights is None:
+        roots = None
+        p_centre, q_centre = column_means(p), column_means(q)
+    else:
+        w = as_weights(weights, len(p), model)
+        if np.count_nonzero(w) < needed:
+            raise EstimationError(f"{model}: at least {needed} points need a weight above zero")
+        w = w / w.sum()
+        p_centre, q_centre = w @ p, w @ q
+        roots = np.sqrt(w)[:, None]
     p, q = p - p_centre, q - q_centre
+    if roots is not None:
+        p *= roots
+        q *= roots
     if model == "translation":
         linear = np.eye(2)
     elif model == "affine":
-        linear = _fit_affine(p, q, w)
+        linear = _fit_affine(p, q)
     else:
-        linear = _fit_rotation(p, q, w, scaled=model == "similarity")
+        linear = _fit_rotation(p, q, scaled=model == "similarity")
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = q_centre - linear @ p_centre
     return matrix
 
 
-def _fit_affine(
-    p: NDArray[np.float64], q: NDArray[np.float64], w: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    root = np.sqrt(w)[:, None]
+def column_means(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of N x 2 points, a column at a time: numpy would sum row by row."""
+    return np.array((points[:, 0].mean(), points[:, 1].mean()))
+
+
+def _fit_affine(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
     # the two-column system is reduced to a triangle first: fast for many points, and it keeps the
     # condition of the points instead of squaring it
-    triangle = np.asarray(np.linalg.qr(np.hstack((p, q)) * root, mode="r"))
+    triangle = np.asarray(np.linalg.qr(np.hstack((p, q)), mode="r"))
     size = min(2, len(triangle))
     left, right = triangle[:size, :2], triangle[:size, 2:]
     solution, _, rank, _ = np.linalg.lstsq(left, right, rcond=COLLINEAR)
@@ -79,12 +89,12 @@ def _fit_affine(
 
 
 def _fit_rotation(
-    p: NDArray[np.float64], q: NDArray[np.float64], w: NDArray[np.float64], scaled: bool
+    p: NDArray[np.float64], q: NDArray[np.float64], scaled: bool
 ) -> NDArray[np.float64]:
     name = "similarity" if scaled else "rigid"
-    covariance = (p * w[:, None]).T @ q
-    spread = float(w @ (p * p).sum(axis=1))
-    size = float(np.sqrt(spread * (w @ (q * q).sum(axis=1))))
+    covariance = p.T @ q
+    spread = float(np.vdot(p, p))
+    size = float(np.sqrt(spread * np.vdot(q, q)))
     if not np.abs(covariance).max() > COLLINEAR * size or size == 0.0:
         raise EstimationError(f"{name}: the points are identical or unrelated, no rotation fits")
     dot = covariance[0, 0] + covariance[1, 1]

@@ -37,16 +37,24 @@ def as_pairs(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Source and target as N x 2 float64 of one length; EstimationError if unusable for a fit."""
     try:
-        p, q = as_points(source), as_points(target)
+        p = as_points(source)
+        q = p if target is source else as_points(target)
     except ConversionError as error:
         raise EstimationError(f"{name}: {error}") from error
     if len(p) != len(q):
         raise EstimationError(f"{name}: {len(p)} source points but {len(q)} target points")
     if len(p) < at_least:
         raise EstimationError(f"{name}: at least {at_least} points are needed, not {len(p)}")
-    if not (np.isfinite(p).all() and np.isfinite(q).all()):
+    if not (all_finite(p) and (q is p or all_finite(q))):
         raise EstimationError(f"{name}: the points hold NaN or infinite values")
     return p, q
+
+
+def all_finite(array: NDArray[np.float64]) -> bool:
+    """Whether no number is NaN or infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # the sum is finite if all are, but for overflow
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
 def as_weights(weights: ArrayLike | None, count: int, name: str) -> NDArray[np.float64]:
