@@ -196,6 +196,7 @@ class RenderModule(ModuleParser):
     """
 
     default_schema: type[Schema] = RenderParameters
+    parameters_base: type[Schema] = RenderParameters
 
     def __init__(
         self,
@@ -206,11 +207,16 @@ class RenderModule(ModuleParser):
         logger_name: str | None = None,
     ) -> None:
         schema = schema_type or self.default_schema
-        if not issubclass(schema, RenderParameters):
+        if not issubclass(schema, self.parameters_base):
             raise RenderModuleException(
-                f"{schema.__name__} is not a schema of a module: derive it from RenderParameters"
+                f"{schema.__name__} is not a schema of a module: derive it from "
+                f"{self.parameters_base.__name__}"
             )
         super().__init__(input_data, schema_type, output_schema_type, args, logger_name)
+        self.open_connections()
+
+    def open_connections(self) -> None:
+        """Connect to what the parameters name; `parameters_base` is the schema that has it."""
         self.render = connect(self.args["render"])
 
     def run(self) -> None:

@@ -9,6 +9,7 @@ from renderapps.module.template_module import Template
 from renderapps.module.validation import load_example
 
 ENTRIES = discover()
+CONNECTIONS = {"render", "render_source", "render_target"}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -24,9 +25,12 @@ def test_every_module_has_a_valid_example(entry):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_examples_name_owner_and_project_and_not_a_private_server(entry):
-    render = read_example(entry.name)["render"]
-    assert render["host"] == "local"
-    assert {"owner", "project"} <= set(render)
+    example = read_example(entry.name)
+    connections = [example[name] for name in example if name.startswith("render")]
+    assert connections or not entry.load().default_schema._declared_fields.keys() & CONNECTIONS
+    for render in connections:
+        assert render["host"] == "local"
+        assert {"owner", "project"} <= set(render)
 
 
 def test_every_example_is_one_of_a_module():

@@ -1,0 +1,1 @@
+"""Stacks, matches and images between services, storage places and archives."""

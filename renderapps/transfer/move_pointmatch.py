@@ -1,0 +1,89 @@
+"""Copy a collection of point matches to another service or owner."""
+
+from __future__ import annotations
+
+from argschema.fields import Boolean, Str
+
+import renderapi
+from renderapi.errors import NotFoundError
+from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure
+from renderapps.transfer.match_copy import MatchCopy, p_groups
+from renderapps.transfer.transfer_module import RenderTransfer, RenderTransferParameters
+
+
+class PointMatchTransferParameters(ParallelParameters, RenderTransferParameters):
+    """Parameters of move_pointmatch."""
+
+    collection_source = Str(
+        required=True,
+        metadata={
+            "description": "collection to copy, of the owner of render_source",
+            "aliases": ["collection_in"],
+        },
+    )
+    collection_target = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "collection to write, of the owner of render_target",
+            "default_text": "collection_source",
+            "aliases": ["collection_out"],
+        },
+    )
+    delete_target = Boolean(
+        load_default=False,
+        metadata={
+            "description": "delete the target collection first; else pairs that it has are "
+            "replaced and others stay"
+        },
+    )
+
+
+class PointMatchTransfer(RenderTransfer):
+    """Pairs that the target has already are replaced, so that a run can be repeated.
+
+    What is recorded with the collection (`local_transforms`) is copied too. Every group is read
+    back and compared.
+    """
+
+    default_schema = PointMatchTransferParameters
+
+    def run(self) -> None:
+        """Copy group by group and report how many pairs there were."""
+        name = self.args["collection_source"]
+        target = self.args["collection_target"] or name
+        same = self.same_owner() and target == name
+        self.refuse_same(same, "match collection", name, "collection_target")
+        groups = p_groups(self.render_source, name)
+        if self.args["delete_target"]:
+            self.delete(target)
+        copy = MatchCopy(self.render_source, self.render_target, name, target)
+        if not copy.copy_metadata():
+            self.logger.warning("the target service cannot record the metadata of %s", name)
+        results = self.map_tasks(copy.copy_group, groups, "copying matches")
+        failed = [r for r in results if isinstance(r, TaskFailure)]
+        self.output(
+            {
+                "collection_source": name,
+                "collection_target": target,
+                "groups": len(groups),
+                "pairs": sum(r for r in results if not isinstance(r, TaskFailure)),
+                "failed_groups": [{"groupId": f.item, "reason": f.reason} for f in failed],
+            }
+        )
+        if failed:
+            raise RenderModuleException(
+                f"{len(failed)} of {len(groups)} groups failed; "
+                f"{failed[0].item}: {failed[0].reason}; run again to complete the copy"
+            )
+
+    def delete(self, collection: str) -> None:
+        """Delete a collection if it is there."""
+        try:
+            renderapi.pointmatch.delete_collection(collection, render=self.render_target)
+        except NotFoundError:
+            self.logger.debug("there was no collection %s to delete", collection)
+
+
+if __name__ == "__main__":
+    PointMatchTransfer.main()
