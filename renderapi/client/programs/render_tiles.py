@@ -1,0 +1,88 @@
+"""RenderTilesClient: draw tiles into image files, each over its own window."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+from renderapi.client.programs.options import STACK, Option, Options, flag, optional
+from renderapi.client.programs.pictures import image_format, write_picture
+from renderapi.client.programs.service import Json, StackService, query_of, stack_of
+from renderapi.errors import ClientScriptError
+from renderapi.rendering.sources import SourceCache
+from renderapi.utils import get_json
+from renderapi.web import join
+
+OPTIONS = (
+    *STACK,
+    Option("rootDirectory", required=True),
+    *optional("text", "runTimestamp", "filterListName", "channels"),
+    Option("scale", "number", 1.0),
+    Option("format", default="png"),
+    *flag("doFilter", "fillWithNoise", "excludeMask", "renderMaskOnly", "convertToGray"),
+    *optional("number", "minIntensity", "maxIntensity"),
+    Option("z", "numbers"),
+    Option("tileIds", "texts"),
+)
+POSITIONAL = "none"
+
+log = logging.getLogger(__name__)
+
+
+def run(options: Options) -> None:
+    """Draw every tile of the layers, or those that are listed."""
+    stack = stack_of(options)
+    extension = options.format.lower()
+    image_format(extension)
+    stamp = options.runTimestamp or datetime.now().strftime("%Y%m%d_%H%M%S")
+    run_folder = Path(options.rootDirectory) / options.project / options.stack / f"tiles_{stamp}"
+    sources, number = SourceCache(), 0
+    for tile_id, z in _tiles(stack, options):
+        path = run_folder / f"{int(z) // 1000:03d}" / str(int(z) % 1000 // 100) / str(int(z))
+        parameters = _parameters(stack, tile_id, options)
+        write_picture(
+            parameters,
+            path / f"{tile_id.replace('/', '_')}.{extension}",
+            gray=options.convertToGray,
+            sources=sources,
+        )
+        number += 1
+    log.info("%d tiles below %s", number, run_folder)
+
+
+def _tiles(stack: StackService, options: Options) -> Iterator[tuple[str, float]]:
+    if options.tileIds:
+        found = {
+            tile["tileId"]: float(tile["z"])
+            for tiles in stack.tile_specs(options.tileIds)
+            for tile in tiles
+        }
+        missing = sorted(set(options.tileIds) - set(found))
+        if missing:
+            raise ClientScriptError(f"{stack} has no tiles {', '.join(missing)}")
+        yield from found.items()
+        return
+    for z in options.z or stack.z_values():
+        for bounds in sorted(stack.tile_bounds(z), key=lambda bounds: bounds["tileId"]):
+            yield bounds["tileId"], z
+
+
+def _parameters(stack: StackService, tile_id: str, options: Options) -> Json:
+    query = {
+        "scale": options.scale,
+        "filter": options.doFilter or None,
+        "filterListName": options.filterListName,
+        "channels": options.channels,
+        "fillWithNoise": options.fillWithNoise or None,
+        "excludeMask": options.excludeMask or None,
+        "minIntensity": options.minIntensity,
+        "maxIntensity": options.maxIntensity,
+    }
+    url = join(stack.url, "tile", tile_id)
+    if options.renderMaskOnly:
+        url = join(url, "mask", "scale", options.scale)
+    found: Json = get_json(stack.session, f"{url}/render-parameters?{urlencode(query_of(query))}")
+    return found
