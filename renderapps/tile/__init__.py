@@ -1,0 +1,1 @@
+"""Modules that make new images of single tiles."""
