@@ -1,0 +1,1 @@
+"""Modules that edit whole stacks: their tiles, sections, metadata and state."""

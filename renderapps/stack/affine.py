@@ -1,0 +1,80 @@
+"""One affine transform for a whole stack, as a shared transform that every tile refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from argschema.fields import Float, Str
+from argschema.schemas import DefaultSchema
+from marshmallow import ValidationError, validates_schema
+from numpy.typing import NDArray
+
+from renderapi.render import Render
+from renderapi.transform import AffineModel
+from renderapps.module import RenderModuleException
+from renderapps.module.tile_documents import Json, shared_transform
+
+NUMBERS = ("M00", "M10", "M01", "M11", "B0", "B1")
+
+
+class AffineNumbers(DefaultSchema):
+    """The affine x' = M00 x + M01 y + B0, y' = M10 x + M11 y + B1."""
+
+    transformId = Str(
+        required=True,
+        metadata={"description": "id of the shared transform to make", "aliases": ["transform_id"]},
+    )
+    M00 = Float(load_default=1.0, metadata={"description": "x' from x"})
+    M10 = Float(load_default=0.0, metadata={"description": "y' from x"})
+    M01 = Float(load_default=0.0, metadata={"description": "x' from y"})
+    M11 = Float(load_default=1.0, metadata={"description": "y' from y"})
+    B0 = Float(load_default=0.0, metadata={"description": "translation in x, world pixels"})
+    B1 = Float(load_default=0.0, metadata={"description": "translation in y, world pixels"})
+
+    @validates_schema
+    def can_be_inverted(self, data: dict[str, Any], **_: Any) -> None:
+        """A matrix that maps everything to a line places nothing."""
+        if determinant(data) == 0:
+            raise ValidationError("the matrix M00 M01 / M10 M11 cannot be inverted")
+
+
+def determinant(numbers: Mapping[str, Any]) -> float:
+    """Determinant of the linear part; negative for a mirror."""
+    return numbers["M00"] * numbers["M11"] - numbers["M01"] * numbers["M10"]
+
+
+def affine_document(numbers: Mapping[str, Any]) -> Json:
+    """JSON object of the shared transform."""
+    return {"id": numbers["transformId"], **affine_spec(numbers[name] for name in NUMBERS)}
+
+
+def affine_spec(numbers: Iterable[float]) -> Json:
+    """JSON object of an affine of M00, M10, M01, M11, B0, B1, with all their digits."""
+    data = " ".join(repr(float(number)) for number in numbers)
+    return {"type": "leaf", "className": AffineModel.className, "dataString": data}
+
+
+def matrix_spec(matrix: NDArray[np.float64]) -> Json:
+    """JSON object of the affine of a 3 x 3 matrix."""
+    return affine_spec(matrix[:2].T.ravel())
+
+
+def append_reference(tile: Json, transform: str) -> None:
+    """Let a shared transform be the last one of a tile."""
+    transforms = tile.get("transforms") or {"type": "list", "specList": []}
+    if "specList" not in transforms:
+        transforms = {"type": "list", "specList": [transforms]}
+    tile["transforms"] = {
+        **transforms,
+        "specList": [*transforms["specList"], {"type": "ref", "refId": transform}],
+    }
+
+
+def require_free_id(render: Render, stack: str, transform: str) -> None:
+    """Refuse the id of a shared transform that a stack has already: tiles may refer to it."""
+    if shared_transform(render, stack, transform) is not None:
+        raise RenderModuleException(
+            f"stack {stack} already has a shared transform {transform}: give another transformId"
+        )

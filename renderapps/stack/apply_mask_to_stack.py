@@ -1,0 +1,128 @@
+"""Attach one mask image to all tiles of a stack, or remove the masks of a stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from argschema.fields import Boolean, OutputDir, Str
+from marshmallow import ValidationError, validates_schema
+
+from renderapi.files import atomic_path
+from renderapi.urls import path_to_url, url_scheme, url_to_path
+from renderapps.module import RenderModuleException
+from renderapps.module.tile_documents import Json, Section, image_entries
+from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+
+MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
+
+
+class ApplyMaskParameters(TileEditParameters):
+    """Parameters of apply_mask_to_stack."""
+
+    mask_file = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "file or URL of the mask, of the size of the tiles"},
+    )
+    remove_masks = Boolean(
+        load_default=False, metadata={"description": "remove masks instead of attaching one"}
+    )
+    mask_directory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder for reduced masks, made for the mipmap levels above 0 that "
+            "tiles have",
+            "default_text": "the folder of the mask",
+        },
+    )
+
+    @validates_schema
+    def one_task(self, data: dict[str, Any], **_: Any) -> None:
+        """Either a mask is attached, or masks are removed."""
+        if bool(data.get("mask_file")) == data["remove_masks"]:
+            raise ValidationError("give mask_file, or remove_masks", "mask_file")
+
+
+class ApplyMask(TileEditModule):
+    """The mask is set at every mipmap level of the tiles and of their channels.
+
+    The sections from minZ to maxZ, both included, are written; in place the others stay.
+    """
+
+    default_schema = ApplyMaskParameters
+
+    def prepare(self) -> None:
+        """Read the mask, and write reduced ones for the levels above 0."""
+        super().prepare()
+        self.masks: dict[str, str] = {}
+        if self.args["mask_file"]:
+            self.mask_size, self.masks = self.make_masks(self.args["mask_file"])
+
+    def make_masks(self, mask: str) -> tuple[tuple[int, int], dict[str, str]]:
+        """Width and height of the mask, and its URL at each level that the tiles have."""
+        from renderapi.rendering.sources import read_image
+
+        url = path_to_url(url_to_path(mask) or mask) if url_scheme(mask) == "file" else mask
+        pixels = read_image(url)
+        levels = {
+            level
+            for z in self.select_zs()
+            for tile in self.read_documents(z)[0].tiles
+            for level, _ in image_entries(tile)
+        }
+        masks = {level: url for level in levels if level == "0"}
+        for level in sorted(levels - {"0"}, key=int):
+            masks[level] = self.write_reduced(url, pixels, int(level))
+        height, width = pixels.shape[:2]
+        return (width, height), masks
+
+    def write_reduced(self, url: str, pixels: Any, level: int) -> str:
+        """URL of a new file with the mask halved `level` times."""
+        import tifffile
+
+        from renderapi.rendering.pyramid import downsample
+
+        path = url_to_path(url)
+        folder = self.args["mask_directory"]
+        if folder is None and path is None:
+            raise RenderModuleException(
+                f"the tiles have mipmap level {level}: give mask_directory, where reduced masks "
+                f"of {url} can be written"
+            )
+        home = Path(folder) if folder else path.parent  # type: ignore[union-attr]
+        stem = (path or Path(url)).stem
+        target = home / f"{stem}_level{level}.tif"
+        with atomic_path(target) as temporary:
+            tifffile.imwrite(temporary, downsample(pixels, level), compression="zlib")
+        return path_to_url(target)
+
+    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+        """The section with the mask on every tile, or without masks."""
+        (section,) = sections
+        entries = 0
+        for tile in section.tiles:
+            if self.masks:
+                self.require_size(tile)
+            for level, entry in image_entries(tile):
+                had = entry.get("maskUrl")
+                for key in MASK_KEYS:
+                    entry.pop(key, None)
+                if self.masks:
+                    entry["maskUrl"] = self.masks[level]
+                entries += had != entry.get("maskUrl")
+        return section, {"changed_images": entries}
+
+    def require_size(self, tile: Json) -> None:
+        """Refuse a tile that is not of the size of the mask."""
+        size = (int(tile["width"]), int(tile["height"]))
+        if size != self.mask_size:
+            raise RenderModuleException(
+                f"mask {self.args['mask_file']} is {self.mask_size[0]} x {self.mask_size[1]} "
+                f"pixels, tile {tile['tileId']} {size[0]} x {size[1]}"
+            )
+
+
+if __name__ == "__main__":
+    ApplyMask.main()

@@ -1,0 +1,150 @@
+"""Estimate a good display range for each section from the histograms of some of its images."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from argschema.fields import Float, Int, List, OutputDir
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Length, Range
+
+from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.stack.levels import (
+    PowerLaw,
+    histogram,
+    median_range,
+    percentile_range,
+    power_law_range,
+    range_holders,
+    set_range,
+)
+from renderapps.stack.remapping import exact_z, write_tile_specs
+
+
+class AutoSetStackLevelsParameters(TileEditParameters):
+    """Parameters of auto_set_stack_levels."""
+
+    output_directory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "folder to write the tile specs to as well, STACK_ZZZZZ.json"},
+    )
+    samples = Int(
+        load_default=10,
+        validate=Range(min=1),
+        metadata={"description": "number of tiles to look at in each section, all different"},
+    )
+    seed = Int(
+        load_default=0,
+        validate=Range(min=0),
+        metadata={"description": "seed of the choice of tiles; the same seed chooses the same"},
+    )
+    bin_width = Int(
+        load_default=128,
+        validate=Range(min=1, max=8192),
+        metadata={"description": "width of the bins of the histogram, grey values"},
+    )
+    log_cut = Float(
+        load_default=4.0,
+        validate=Range(min=0),
+        metadata={"description": "natural logarithm of the count at which the range ends"},
+    )
+    margin = Float(
+        load_default=500.0,
+        validate=Range(min=0),
+        metadata={"description": "how far the minimum lies below the most frequent grey value"},
+    )
+    least_r_squared = Float(
+        load_default=0.5,
+        validate=Range(0, 1),
+        metadata={"description": "poorest fit (R squared) of the power law that is believed"},
+    )
+    percentiles = List(
+        Float(validate=Range(0, 100)),
+        load_default=lambda: [0.1, 99.9],
+        validate=Length(equal=2),
+        metadata={
+            "description": "percentiles of the grey values to take where the power law does not "
+            "fit, as with 8 bit images",
+            "default_text": "0.1 99.9",
+        },
+    )
+
+    @validates_schema
+    def percentiles_rise(self, data: dict[str, Any], **_: Any) -> None:
+        """The lower percentile comes first."""
+        if data["percentiles"][0] >= data["percentiles"][1]:
+            raise ValidationError("the first is not below the second", "percentiles")
+
+
+class AutoSetStackLevels(TileEditModule):
+    """The bright side of a histogram falls like a power of the grey value; the maximum is where
+    that law comes down to exp(log_cut) pixels, the minimum `margin` below the fullest bin.
+
+    A section gets the medians over its sampled tiles, each channel its own.
+    """
+
+    default_schema = AutoSetStackLevelsParameters
+
+    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+        """The section with the estimated range on its tiles and channels."""
+        (section,) = sections
+        ranges = self.estimate(section)
+        for tile in section.tiles:
+            for holder in range_holders(tile, None):
+                # a channel is told by its name, the tile itself by None
+                if found := ranges.get(holder.get("name")):
+                    set_range(holder, found["minIntensity"], found["maxIntensity"])
+        report: dict[str, Any] = {
+            "ranges": [{"channel": name} | found for name, found in ranges.items()]
+        }
+        if self.args["output_directory"]:
+            name = f"{self.output_stack}_{exact_z(section.z, 5)}.json"
+            report["file"] = write_tile_specs(self.args["output_directory"], name, section)
+        return section, report
+
+    def estimate(self, section: Section) -> dict[str | None, Json]:
+        """Range of each channel (None: the tiles themselves), with how it was found."""
+        rng = np.random.default_rng([self.args["seed"], zlib.crc32(repr(section.z).encode())])
+        count = min(self.args["samples"], len(section.tiles))
+        chosen = sorted(rng.choice(len(section.tiles), count, replace=False).tolist())
+        found: dict[str | None, list[tuple[tuple[float, float], str]]] = {}
+        for index in chosen:
+            for holder in range_holders(section.tiles[index], None):
+                image = (holder.get("mipmapLevels") or {}).get("0")
+                if image and image.get("imageUrl"):
+                    found.setdefault(holder.get("name"), []).append(self.range_of(image))
+        return {name: _summary(ranges) for name, ranges in found.items()}
+
+    def range_of(self, image: Json) -> tuple[tuple[float, float], str]:
+        """Range of one image, and the method that gave it."""
+        from renderapi.rendering.sources import read_image
+
+        pixels = read_image(
+            image["imageUrl"], image.get("imageLoaderType"), image.get("imageSliceNumber")
+        )
+        names = ("bin_width", "log_cut", "margin", "least_r_squared")
+        law = PowerLaw(**{name: self.args[name] for name in names})
+        fitted = power_law_range(*histogram(pixels, law.bin_width), law)
+        if fitted is not None:
+            return fitted, "power law"
+        low, high = self.args["percentiles"]
+        return percentile_range(pixels, (low, high)), "percentiles"
+
+
+def _summary(ranges: list[tuple[tuple[float, float], str]]) -> Json:
+    low, high = median_range(r for r, _ in ranges)
+    methods = [method for _, method in ranges]
+    return {
+        "minIntensity": low,
+        "maxIntensity": high,
+        "samples": len(ranges),
+        "by_power_law": methods.count("power law"),
+    }
+
+
+if __name__ == "__main__":
+    AutoSetStackLevels.main()

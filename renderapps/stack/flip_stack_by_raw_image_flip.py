@@ -1,0 +1,106 @@
+"""Mirror a stack vertically by writing flipped image files instead of mirroring transforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from argschema.fields import Boolean, Float, OutputDir
+from marshmallow import ValidationError, validates_schema
+
+from renderapi.urls import path_to_url
+from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.stack.flipping import flipped_file, flipped_transforms
+
+
+class FlipStackParameters(TileEditParameters):
+    """Parameters of flip_stack_by_raw_image_flip."""
+
+    minZ = Float(
+        required=True,
+        metadata={"description": "lowest z to flip", "aliases": ["zmin", "minz"]},
+    )
+    maxZ = Float(
+        required=True,
+        metadata={"description": "highest z to flip", "aliases": ["zmax", "maxz"]},
+    )
+    output_directory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder for the flipped images, NAME_flip.png (or .tif)",
+            "default_text": "beside each image",
+        },
+    )
+    delete_after = Boolean(
+        load_default=False,
+        metadata={
+            "description": "remove the original images when all flipped ones have been checked and "
+            "the stack is complete; needs in_place"
+        },
+    )
+
+    @validates_schema
+    def originals_are_not_needed(self, data: dict[str, Any], **_: Any) -> None:
+        """Another stack would be left without its images."""
+        if data["delete_after"] and not data["in_place"]:
+            raise ValidationError(
+                "needs in_place: the input stack still shows the originals", "delete_after"
+            )
+
+
+class FlipStack(TileEditModule):
+    """The world is mirrored at y = 0. Images of level 0, masks and channels are flipped.
+
+    Mipmap levels above 0 are dropped: they would not show the same (make them again with
+    generate_mipmaps). Transforms of affine tiles stay free of mirrors.
+    """
+
+    default_schema = FlipStackParameters
+    moves_tiles = True
+
+    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+        """The section mirrored, with its flipped images."""
+        (section,) = sections
+        done: dict[tuple[str, str], tuple[Path, Path]] = {}
+        dropped = 0
+        for tile in section.tiles:
+            for holder in (tile, *(tile.get("channels") or ())):
+                dropped += self.flip_images(holder, done)
+            tile["transforms"] = flipped_transforms(tile, section.transforms)
+        originals = sorted({str(old) for old, _ in done.values()})
+        return section, {
+            "flipped_files": len(done),
+            "originals": originals,
+            "dropped_mipmaps": dropped,
+        }
+
+    def flip_images(self, holder: Json, done: dict[tuple[str, str], tuple[Path, Path]]) -> int:
+        """Flip the image and mask of level 0 of a tile or channel; how many levels were dropped."""
+        levels = holder.get("mipmapLevels") or {}
+        image = levels.get("0")
+        if image is None:
+            return 0
+        image = dict(image)
+        for kind in ("image", "mask"):
+            url = image.get(f"{kind}Url")
+            if url:
+                if (kind, url) not in done:
+                    done[kind, url] = flipped_file(image, kind, self.args["output_directory"])
+                image[f"{kind}Url"] = path_to_url(done[kind, url][1])
+        holder["mipmapLevels"] = {"0": image}
+        return len(levels) - 1
+
+    def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
+        """Remove the originals, if that was asked for and every section succeeded."""
+        if not self.args["delete_after"] or len(sections) < len(self.select_zs()):
+            return {"deleted": []}
+        originals = sorted({path for entry in sections for path in entry["originals"]})
+        for path in originals:
+            Path(path).unlink(missing_ok=True)
+        return {"deleted": originals}
+
+
+if __name__ == "__main__":
+    FlipStack.main()

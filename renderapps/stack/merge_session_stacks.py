@@ -1,0 +1,199 @@
+"""Build a stack with channels: places from a base stack, images of each channel from another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from argschema.fields import Dict, Str
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from renderapps.module import RenderModuleException
+from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_edit import TileEditModule, ZSpellings
+
+CHANNEL_KEYS = {"stack", "minIntensity", "maxIntensity"}
+
+
+class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
+    """Parameters of merge_session_stacks."""
+
+    base_stack = Str(
+        required=True,
+        metadata={
+            "description": "stack that gives tileIds, z values and transforms",
+            "aliases": ["input_stack"],
+        },
+    )
+    channel_stacks = Dict(
+        keys=Str(),
+        values=fields.Raw(),
+        required=True,
+        validate=Length(min=1),
+        metadata={
+            "description": "by name of the channel its stack, or an object with stack, "
+            "minIntensity and maxIntensity; the channels come in this order"
+        },
+    )
+    output_stack = Str(
+        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
+    )
+    first_channel = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "channel to put first",
+            "default_text": "those with DAPI in their name",
+        },
+    )
+    frame_pattern = Str(
+        load_default=r"_F(\d{4})",
+        metadata={
+            "description": "regular expression whose last match in the name of the image file has "
+            "the frame number as its group"
+        },
+    )
+    missing_frames = Str(
+        load_default="fail",
+        validate=OneOf(("fail", "skip")),
+        metadata={
+            "description": "when a channel lacks the frame of a tile: fail the section, or let the "
+            "tile go without the channel"
+        },
+    )
+
+    @validates_schema
+    def channels_make_sense(self, data: dict[str, Any], **_: Any) -> None:
+        """Every channel has a stack, and the first is one of them."""
+        for name, channel in data["channel_stacks"].items():
+            if isinstance(channel, str):
+                continue
+            if not isinstance(channel, Mapping) or not isinstance(channel.get("stack"), str):
+                raise ValidationError(f"channel {name} has no stack", "channel_stacks")
+            if unknown := set(channel) - CHANNEL_KEYS:
+                raise ValidationError(
+                    f"channel {name} has unknown {', '.join(sorted(unknown))}", "channel_stacks"
+                )
+        if data["first_channel"] not in (None, *data["channel_stacks"]):
+            raise ValidationError("is not one of channel_stacks", "first_channel")
+
+    @validates_schema
+    def pattern_has_a_group(self, data: dict[str, Any], **_: Any) -> None:
+        """The pattern can give a number."""
+        try:
+            pattern = re.compile(data["frame_pattern"])
+        except re.error as error:
+            raise ValidationError(f"not a regular expression: {error}", "frame_pattern") from error
+        if pattern.groups != 1:
+            raise ValidationError("needs one group, for the number", "frame_pattern")
+
+
+class MergeSessionStacks(TileEditModule):
+    """Tiles are matched by the frame number in the names of their images, section by section.
+
+    Channels that tiles of the base stack have already stay, unless a new one has their name.
+    """
+
+    default_schema = MergeSessionStacksParameters
+    inputs = ("base_stack",)
+    missing_ok = True
+
+    @property
+    def input_stacks(self) -> list[str]:
+        """The base stack, then those of the channels in order."""
+        return [self.args["base_stack"], *(c["stack"] for _, c in self.channels())]
+
+    def channels(self) -> list[tuple[str, Json]]:
+        """Names and settings of the channels, the first one first."""
+        named = [
+            (name, {"stack": c} if isinstance(c, str) else dict(c))
+            for name, c in self.args["channel_stacks"].items()
+        ]
+        wanted = self.args["first_channel"]
+
+        def later(channel: tuple[str, Json]) -> bool:
+            return channel[0] != wanted if wanted else "DAPI" not in channel[0]
+
+        return sorted(named, key=later)
+
+    def keeps_ids(self) -> bool:
+        """Ids are those of the base stack only."""
+        return self.in_place and self.output_stack == self.args["base_stack"]
+
+    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+        """The section of the base stack with a channel from each of the others."""
+        base, *others = sections
+        pattern = re.compile(self.args["frame_pattern"])
+        missing: dict[str, list[str]] = {}
+        made: dict[str, list[Json]] = {tile["tileId"]: [] for tile in base.tiles}
+        for (name, channel), section in zip(self.channels(), others, strict=True):
+            frames = self.frames(section, pattern, channel["stack"])
+            for tile in base.tiles:
+                source = frames.get(frame_number(tile, pattern))
+                if source is None:
+                    missing.setdefault(name, []).append(tile["tileId"])
+                else:
+                    made[tile["tileId"]].append(channel_of(name, channel, source))
+        if missing and self.args["missing_frames"] == "fail":
+            name, tiles = next(iter(missing.items()))
+            raise RenderModuleException(
+                f"channel {name} has no frame for {len(tiles)} tiles of section z={base.z:g}, such "
+                f"as {tiles[0]}: give missing_frames skip to do without"
+            )
+        for tile in base.tiles:
+            set_channels(tile, made[tile["tileId"]])
+        return base, {"missing_frames": missing}
+
+    def frames(self, section: Section, pattern: re.Pattern[str], stack: str) -> dict[int, Json]:
+        """Tiles of a section by frame number."""
+        found: dict[int, Json] = {}
+        for tile in section.tiles:
+            number = frame_number(tile, pattern)
+            if number in found:
+                raise RenderModuleException(
+                    f"tiles {found[number]['tileId']} and {tile['tileId']} of stack {stack} "
+                    f"z={section.z:g} both have frame {number}"
+                )
+            found[number] = tile
+        return found
+
+
+def frame_number(tile: Json, pattern: re.Pattern[str]) -> int:
+    """Frame number in the name of a tile's image: the last match of the pattern counts."""
+    url = ((tile.get("mipmapLevels") or {}).get("0") or {}).get("imageUrl") or ""
+    name = PurePosixPath(unquote(url)).name
+    found = pattern.findall(name)
+    try:
+        return int(found[-1])
+    except (IndexError, ValueError):
+        raise RenderModuleException(
+            f"tile {tile['tileId']}: no frame number in the name of its image {name!r} by the "
+            f"pattern {pattern.pattern}"
+        ) from None
+
+
+def channel_of(name: str, settings: Json, tile: Json) -> Json:
+    """A channel with the images of a tile, and its display range or that of the settings."""
+    channel = {"name": name}
+    for key in ("minIntensity", "maxIntensity"):
+        value = settings.get(key, tile.get(key))
+        if value is not None:
+            channel[key] = value
+    return channel | {"mipmapLevels": tile["mipmapLevels"]}
+
+
+def set_channels(tile: Json, channels: Sequence[Json]) -> None:
+    """Give a tile new channels before those it has; of one name the new one counts."""
+    names = {channel["name"] for channel in channels}
+    kept = [c for c in tile.get("channels") or () if c.get("name") not in names]
+    if channels or kept:
+        tile["channels"] = [*channels, *kept]
+
+
+if __name__ == "__main__":
+    MergeSessionStacks.main()

@@ -1,0 +1,60 @@
+"""Give sections of a stack other z values, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Length
+
+from renderapps.module.lists import Numbers
+from renderapps.module.tile_edit import TileEditParameters
+from renderapps.stack.remapping import RemapModule, SectionIdParameters
+
+
+class RemapZsParameters(SectionIdParameters, TileEditParameters):
+    """Parameters of remap_zs."""
+
+    zs = Numbers(
+        required=True,
+        validate=Length(min=1),
+        metadata={"description": "z values to change", "aliases": ["zValues"]},
+    )
+    new_zs = Numbers(
+        required=True,
+        metadata={
+            "description": "the z that each of them becomes, in the same order",
+            "aliases": ["new_zValues"],
+        },
+    )
+
+    @validates_schema
+    def pairs(self, data: dict[str, Any], **_: Any) -> None:
+        """Every z has one new z."""
+        if len(data["zs"]) != len(data["new_zs"]):
+            raise ValidationError(
+                f"there are {len(data['zs'])} zs and {len(data['new_zs'])} new_zs", "new_zs"
+            )
+        if len(set(data["zs"])) < len(data["zs"]):
+            raise ValidationError("a z is named twice", "zs")
+        if len(set(data["new_zs"])) < len(data["new_zs"]):
+            raise ValidationError("a new z is named twice", "new_zs")
+
+
+class RemapZs(RemapModule):
+    """Out of place the output holds the sections that are named; in place the others stay.
+
+    A new z may be the old one of another section that is named, so sections can change places.
+    """
+
+    default_schema = RemapZsParameters
+
+    def new_zs(self, zs: Sequence[float]) -> list[float]:
+        """The new z of each section, as given."""
+        pairs = dict(zip(self.args["zs"], self.args["new_zs"], strict=True))
+        return [pairs[z] for z in zs]
+
+
+if __name__ == "__main__":
+    RemapZs.main()

@@ -1,0 +1,91 @@
+"""Set the display range (minimum and maximum intensity) of the tiles of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argschema.fields import Float, Str
+from marshmallow import ValidationError, validates_schema
+
+from renderapps.module import RenderModuleException
+from renderapps.module.lists import Names
+from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.tile_documents import Section
+from renderapps.module.tile_edit import TileEditModule, ZSpellings
+from renderapps.stack.levels import range_holders, set_range
+
+
+class SetStackLevelsParameters(ZSpellings, StackEditParameters):
+    """Parameters of set_stack_levels."""
+
+    stack = Str(
+        required=True,
+        metadata={"description": "stack to edit", "aliases": ["input_stack", "inputStack"]},
+    )
+    output_stack = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "stack to make instead of editing the stack itself",
+            "aliases": ["outputStack"],
+        },
+    )
+    minIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "new minimum; unchanged without it"},
+    )
+    maxIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "new maximum; unchanged without it"},
+    )
+    channels = Names(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "channels to set the range of",
+            "default_text": "the tiles themselves and all their channels",
+        },
+    )
+
+    @validates_schema
+    def some_range(self, data: dict[str, Any], **_: Any) -> None:
+        """There is something to set, and it is a range."""
+        low, high = data.get("minIntensity"), data.get("maxIntensity")
+        if low is None and high is None:
+            raise ValidationError("give minIntensity, maxIntensity, or both")
+        if low is not None and high is not None and low >= high:
+            raise ValidationError(f"minIntensity {low:g} is not below maxIntensity {high:g}")
+
+
+class SetStackLevels(TileEditModule):
+    """Without `output_stack` the stack is edited in place; nobody sees it half done."""
+
+    default_schema = SetStackLevelsParameters
+    inputs = ("stack",)
+
+    @property
+    def in_place(self) -> bool:
+        """In place unless another stack is named."""
+        return self.args["output_stack"] is None or super().in_place
+
+    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+        """The section with the given range on its tiles and channels."""
+        (section,) = sections
+        changed = 0
+        for tile in section.tiles:
+            holders = range_holders(tile, self.args["channels"])
+            changed += bool(holders)
+            for holder in holders:
+                set_range(holder, self.args["minIntensity"], self.args["maxIntensity"])
+        if not changed:
+            raise RenderModuleException(
+                f"no tile of section z={section.z:g} has a channel "
+                f"{' or '.join(self.args['channels'])}"
+            )
+        return section, {"changed_tiles": changed}
+
+
+if __name__ == "__main__":
+    SetStackLevels.main()

@@ -1,0 +1,37 @@
+"""Close the gaps of a stack: number its sections 0, 1, 2, ... in the order of z."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from argschema.fields import Float, OutputDir
+
+from renderapps.module.tile_edit import TileEditParameters
+from renderapps.stack.remapping import RemapModule, SectionIdParameters
+
+
+class SqueezeStackParameters(SectionIdParameters, TileEditParameters):
+    """Parameters of squeeze_stack."""
+
+    first_z = Float(load_default=0.0, metadata={"description": "z of the first section"})
+    output_directory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder to write the tile specs to as well, tilespec_ZZZZ.json by new z"
+        },
+    )
+
+
+class SqueezeStack(RemapModule):
+    """The sections follow each other without gaps; the report has the old and new z of each."""
+
+    default_schema = SqueezeStackParameters
+
+    def new_zs(self, zs: Sequence[float]) -> list[float]:
+        """Consecutive numbers."""
+        return [self.args["first_z"] + i for i in range(len(zs))]
+
+
+if __name__ == "__main__":
+    SqueezeStack.main()

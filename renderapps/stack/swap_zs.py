@@ -1,0 +1,160 @@
+"""Exchange sections between pairs of stacks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Length
+
+import renderapi
+from renderapi.render import Render
+from renderapps.module import (
+    ParallelParameters,
+    RenderModule,
+    RenderModuleException,
+    RenderParameters,
+    StackTarget,
+    TaskFailure,
+)
+from renderapps.module.lists import Names, Numbers
+from renderapps.module.section_module import chosen_zs, stack_zs
+from renderapps.module.tile_documents import (
+    read_section,
+    same_transform,
+    shared_transform,
+    tile_ids_at,
+    write_section,
+)
+
+
+class SwapZsParameters(ParallelParameters, RenderParameters):
+    """Parameters of swap_zs."""
+
+    source_stack = Names(
+        required=True,
+        validate=Length(min=1),
+        metadata={
+            "description": "stacks, each paired with the one of target_stack at the same place",
+            "aliases": ["source_stacks"],
+        },
+    )
+    target_stack = Names(
+        required=True,
+        validate=Length(min=1),
+        metadata={"description": "the other stack of each pair", "aliases": ["target_stacks"]},
+    )
+    zs = Numbers(
+        required=True,
+        validate=Length(min=1),
+        metadata={
+            "description": "z values of the sections to exchange; both stacks have them",
+            "aliases": ["zValues"],
+        },
+    )
+
+    @validates_schema
+    def pairs(self, data: dict[str, Any], **_: Any) -> None:
+        """Every stack is in one pair."""
+        one, other = data["source_stack"], data["target_stack"]
+        if len(one) != len(other):
+            raise ValidationError(
+                f"{len(one)} source stacks and {len(other)} target stacks make no pairs",
+                "target_stack",
+            )
+        if len({*one, *other}) < len(one) + len(other):
+            raise ValidationError("a stack is named twice", "target_stack")
+
+
+class SwapZs(RenderModule):
+    """Both stacks of a pair are built anew beside the old ones, and change when both are complete.
+
+    Tiles whose ids the other stack has in a section that stays are refused, and so are shared
+    transforms whose ids mean something else there.
+    """
+
+    default_schema = SwapZsParameters
+
+    def run(self) -> None:
+        """Check all pairs, then exchange pair by pair."""
+        pairs = list(zip(self.args["source_stack"], self.args["target_stack"], strict=True))
+        for pair in pairs:
+            self.check(pair)
+        done = []
+        try:
+            done += [self.swap(pair) for pair in pairs]
+        finally:
+            self.output({"zs": sorted(set(self.args["zs"])), "pairs": done})
+
+    def check(self, pair: tuple[str, str]) -> None:
+        """Refuse what would lose a tile or change a transform."""
+        for one, other in (pair, pair[::-1]):
+            StackTarget(self.render, one, one, in_place=True).recover()
+            available = stack_zs(self.render, one)
+            zs = chosen_zs(available, self.args["zs"], None, None, f"stack {one}")
+            kept = tile_ids_at(self.render, one, [z for z in available if z not in set(zs)])
+            for tile, z in tile_ids_at(self.render, other, zs).items():
+                if tile in kept:
+                    raise RenderModuleException(
+                        f"tile {tile} of stack {other} z={z:g} is also in stack {one} "
+                        f"at z={kept[tile]:g}, which stays"
+                    )
+            self.check_transforms(one, other, zs)
+
+    def check_transforms(self, one: str, other: str, zs: list[float]) -> None:
+        """Refuse transforms of the sections of `other` that mean something else in `one`."""
+        for z in zs:
+            for key, spec in read_section(self.render, other, z).transforms.items():
+                there = shared_transform(self.render, one, key)
+                if there is not None and not same_transform(there, spec):
+                    raise RenderModuleException(
+                        f"stacks {one} and {other} have different shared transforms {key}"
+                    )
+
+    def swap(self, pair: tuple[str, str]) -> dict[str, Any]:
+        """Build both stacks with each other's sections, then let them take their names."""
+        zs = sorted(set(self.args["zs"]))
+        states = [
+            renderapi.stack.get_full_stack_metadata(stack, render=self.render)["state"]
+            for stack in pair
+        ]
+        targets = [
+            StackTarget(
+                self.render, stack, stack, in_place=True, notes=f"swap_zs of {' and '.join(pair)}"
+            )
+            for stack in pair
+        ]
+        try:
+            tiles = [
+                self.build(target, other, zs)
+                for target, other in zip(targets, pair[::-1], strict=True)
+            ]
+        except BaseException:
+            for target in targets:
+                target.abandon()
+            raise
+        for target, state in zip(targets, states, strict=True):
+            target.close(complete=state != "LOADING")
+        return {"source_stack": pair[0], "target_stack": pair[1], "tiles": tiles}
+
+    def build(self, target: StackTarget, other: str, zs: list[float]) -> int:
+        """A copy of the stack with the sections of the other; how many tiles were brought."""
+        target.open(zs, whole_stack=len(zs) == len(stack_zs(self.render, target.stack)))
+        copy = partial(copy_section, self.render, other, target.name)
+        results = self.map_tasks(copy, zs, f"{other} to {target.stack}")
+        for result in results:
+            if isinstance(result, TaskFailure):
+                raise RenderModuleException(f"section z={result.item:g}: {result.reason}")
+        return sum(results)
+
+
+def copy_section(render: Render, stack: str, output: str, z: float) -> int:
+    """Write a section of one stack to another that is LOADING; how many tiles it has."""
+    section = read_section(render, stack, z)
+    write_section(render, output, section, moved=False)
+    return len(section.tiles)
+
+
+if __name__ == "__main__":
+    SwapZs.main()
