@@ -1,0 +1,1 @@
+"""Modules that compare stacks and remove parts of them."""

@@ -1,0 +1,113 @@
+"""Remove sections from a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argschema.fields import Boolean, Str
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import OneOf
+
+import renderapi
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, ZParameters
+from renderapps.module.lists import Numbers
+from renderapps.module.section_module import stack_zs
+from renderapps.module.stack_target import stack_metadata
+from renderapps.module.tile_edit import ZSpellings
+
+
+class DeleteSectionParameters(ZSpellings, ZParameters, RenderParameters):
+    """Parameters of delete_section."""
+
+    input_stack = Str(
+        required=True, metadata={"description": "stack to change", "aliases": ["stack"]}
+    )
+    zs = Numbers(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "z value or values to remove",
+            "aliases": ["section_z", "zValues", "z"],
+        },
+    )
+    missing_ok = Boolean(
+        load_default=False,
+        metadata={"description": "no error for z values that the stack does not have"},
+    )
+    force = Boolean(
+        load_default=False,
+        metadata={"description": "needed to remove all sections; the stack is then left LOADING"},
+    )
+    close_stack = Str(
+        load_default="keep",
+        validate=OneOf(("keep", "complete", "open")),
+        metadata={
+            "description": "state afterwards: as it was, COMPLETE, or LOADING (open)",
+        },
+    )
+
+    @validates_schema
+    def something_is_named(self, data: dict[str, Any], **_: Any) -> None:
+        """Not all sections by a slip."""
+        if not data["zs"] and data["minZ"] is None and data["maxZ"] is None:
+            raise ValidationError("give zs, or minZ and maxZ", "zs")
+
+
+class DeleteSection(RenderModule):
+    """Nothing is removed unless all of it can be; a READ_ONLY stack is refused."""
+
+    default_schema = DeleteSectionParameters
+
+    def run(self) -> None:
+        """Check, remove, restore the state."""
+        stack = self.args["input_stack"]
+        state = stack_metadata(self.render, stack)["state"]
+        if state in ("READ_ONLY", "OFFLINE"):
+            raise RenderModuleException(f"stack {stack} is {state}: set it to COMPLETE first")
+        available = stack_zs(self.render, stack)
+        doomed, absent = self.choose(available)
+        empty = len(doomed) == len(available)
+        self.refuse(stack, doomed, absent, empty)
+        if doomed:
+            self.remove(stack, doomed, "LOADING" if empty else self.state_after(state))
+        self.output({"stack": stack, "deleted": doomed, "not_found": absent})
+
+    def choose(self, available: list[float]) -> tuple[list[float], list[float]]:
+        """z values to remove, and those named that are not there."""
+        if self.args["zs"] is not None:
+            wanted = sorted(set(self.args["zs"]))
+            there = set(available)
+            return [z for z in wanted if z in there], [z for z in wanted if z not in there]
+        low = float("-inf") if self.args["minZ"] is None else self.args["minZ"]
+        high = float("inf") if self.args["maxZ"] is None else self.args["maxZ"]
+        return [z for z in available if low <= z <= high], []
+
+    def refuse(self, stack: str, doomed: list[float], absent: list[float], empty: bool) -> None:
+        """Errors before anything is removed."""
+        if absent and not self.args["missing_ok"]:
+            raise RenderModuleException(
+                f"stack {stack} has no section at z={', '.join(f'{z:g}' for z in absent[:10])}; "
+                "nothing was removed (give missing_ok to remove the others)"
+            )
+        if not doomed and not self.args["missing_ok"]:
+            raise RenderModuleException(f"stack {stack} has no section in what was asked for")
+        if doomed and empty and not self.args["force"]:
+            raise RenderModuleException(
+                f"that would remove all {len(doomed)} sections of stack {stack}: give force"
+            )
+
+    def state_after(self, state: str) -> str:
+        """State that the stack gets at the end."""
+        return {"keep": state, "complete": "COMPLETE", "open": "LOADING"}[self.args["close_stack"]]
+
+    def remove(self, stack: str, zs: list[float], state: str) -> None:
+        """Remove the sections and set the state."""
+        renderapi.stack.set_stack_state(stack, "LOADING", render=self.render)
+        for z in zs:
+            renderapi.stack.delete_section(stack, z, render=self.render)
+        if state != "LOADING":
+            renderapi.stack.set_stack_state(stack, state, render=self.render)
+
+
+if __name__ == "__main__":
+    DeleteSection.main()

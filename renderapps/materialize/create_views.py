@@ -1,0 +1,121 @@
+"""Write one picture per section, all of one size, as frames of a movie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from argschema.fields import Float, Int, Nested, OutputDir, Str
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import OneOf, Range
+
+import renderapi
+from renderapps.materialize.export_volume import BoundsParameters
+from renderapps.materialize.section_files import SUFFIXES
+from renderapps.materialize.section_pictures import Window, section_document, section_tiles
+from renderapps.module import SectionModule, SectionParameters
+
+
+class CreateViewsParameters(SectionParameters):
+    """Parameters of create_views."""
+
+    input_stack = Str(
+        required=True,
+        metadata={"description": "stack to draw, COMPLETE", "aliases": ["inputStack", "stack"]},
+    )
+    output_directory = OutputDir(
+        required=True,
+        metadata={"description": "folder for the pictures", "aliases": ["outputDirectory"]},
+    )
+    scale = Float(
+        required=True,
+        validate=Range(0, 16, min_inclusive=False),
+        metadata={"description": "pixels of the picture for each pixel of the stack"},
+    )
+    minZ = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "lowest z to draw", "aliases": ["firstz"]},
+    )
+    maxZ = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "highest z to draw", "aliases": ["lastz"]},
+    )
+    skip = Float(
+        load_default=1.0,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={"description": "step in z, from the lowest z that is drawn"},
+    )
+    bounds = Nested(
+        BoundsParameters,
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "part of the world to draw",
+            "default_text": "the bounds of the stack",
+        },
+    )
+    image_format = Str(
+        load_default="jpg",
+        validate=OneOf(tuple(SUFFIXES)),
+        metadata={"description": "kind of the pictures", "aliases": ["format"]},
+    )
+    name_digits = Int(
+        load_default=4,
+        validate=Range(1, 12),
+        metadata={"description": "digits of z in the file names, Section_z_ZZZZ"},
+    )
+
+    @validates_schema
+    def one_choice_of_zs(self, data: dict[str, Any], **_: Any) -> None:
+        """A step is for a range."""
+        if data["zs"] is not None and data["skip"] != 1:
+            raise ValidationError("give zs, or skip, not both", "skip")
+
+
+class CreateViews(SectionModule):
+    """Every section is drawn in the same window; a section that cannot be drawn is an error."""
+
+    default_schema = CreateViewsParameters
+
+    def select_zs(self) -> list[float]:
+        """The sections at whole steps from the first."""
+        zs = super().select_zs()
+        if self.args["zs"] is not None or self.args["skip"] == 1:
+            return zs
+        first = zs[0] if self.args["minZ"] is None else self.args["minZ"]
+        steps = [(z - first) / self.args["skip"] for z in zs]
+        return [z for z, step in zip(zs, steps, strict=True) if abs(step - round(step)) < 1e-9]
+
+    def prepare(self) -> None:
+        """The window of all pictures."""
+        box = self.args["bounds"] or renderapi.stack.get_stack_bounds(
+            self.args["input_stack"], render=self.render
+        )
+        width, height = (int(box[f"max{a}"] - box[f"min{a}"] + 0.5) for a in "XY")
+        self.window = Window(box["minX"], box["minY"], width, height, self.args["scale"])
+
+    def process_section(self, z: float) -> dict[str, Any]:
+        """Draw one section."""
+        from renderapi.rendering import write_image
+
+        stack = self.args["input_stack"]
+        tiles = section_tiles(self.render, stack, z)
+        document = section_document(self.render, stack, tiles, self.window, {})
+        path = self.path(z)
+        written = {"jpg": "jpeg", "tif": "tiff", "tif16": "tiff16"}
+        kind = self.args["image_format"]
+        write_image(document, path, written.get(kind, kind))
+        return {"file": path, "image_size": self.window.size}
+
+    def path(self, z: float) -> Path:
+        """File of the section at z."""
+        digits = self.args["name_digits"]
+        exact = f"{int(z):0{digits}d}" if z == int(z) else repr(z)
+        suffix = SUFFIXES[self.args["image_format"]]
+        return Path(self.args["output_directory"]).resolve() / f"Section_z_{exact}.{suffix}"
+
+
+if __name__ == "__main__":
+    CreateViews.main()
