@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.affine_models import AffineModel
+from renderapi.transform.plain import AFFINE, alike_tiles
 from renderapi.transform.specs import (
     Lookup,
     cached_leaf,
@@ -33,10 +33,6 @@ SAMPLES_AT_A_TIME = 1 << 15
 
 Entries = list[dict[str, Any]]
 
-#: bytes of numbers that mean the same in JSON, and what separates them
-_NUMBERS = b"0123456789+-.eE \n"
-
-_AFFINE = ("mpicbg.trakem2.transform.AffineModel2D", "mpicbg.models.AffineModel2D")
 _LINEAR_NAMES = ("AffineModel2D", "TranslationModel2D", "RigidModel2D", "SimilarityModel2D")
 _LINEAR = {
     prefix + name
@@ -94,18 +90,17 @@ def derive_boxes(
     """
     boxes = np.empty((len(tiles), 4))
     reader = _Reader(lookup or {})
-    alike, others = _plain_groups(tiles)
+    alike, others = alike_tiles(tiles)
     groups: list[_Group] = []
-    for (width, height, cell, *ids), (indices, texts) in alike.items():
-        numbers = _affine_numbers(texts)
-        if numbers is None or not _is_usual(width, height, cell):
-            others += indices
+    for width, height, cell, ids, members, affines in alike:
+        if not _is_usual(width, height, cell):
+            others += members
             continue
         try:
             lead = [entry for ref_id in ids for entry in reader.shared(ref_id)]
         except RenderError as error:
-            raise _named(tiles[indices[0]], error) from error
-        groups.append((_Shape(width, height, cell, (), 1), lead, indices, numbers))
+            raise _named(tiles[members[0]], error) from error
+        groups.append((_Shape(width, height, cell, (), 1), lead, members, affines))
     groups += _other_groups(tiles, others, reader)
     for shape, lead, indices, tails in groups:
         try:
@@ -118,46 +113,6 @@ def derive_boxes(
     if len(bad):
         raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))
     return boxes
-
-
-def _plain_groups(
-    tiles: Sequence[Mapping[str, Any]],
-) -> tuple[dict[tuple[Any, ...], tuple[list[int], list[str]]], list[int]]:
-    """Tiles with references followed by one affine, by size, mesh and the ids; and the others.
-
-    Nearly all tiles of a large import are of this kind, so they are only sorted here; numbers are
-    read and checked a group at a time.
-    """
-    alike: dict[tuple[Any, ...], tuple[list[int], list[str]]] = {}
-    others: list[int] = []
-    for index, tile in enumerate(tiles):
-        try:
-            *references, last = tile["transforms"]["specList"]
-            if last["className"] not in _AFFINE or last.get("type", "leaf") != "leaf":
-                raise KeyError
-            ids = [spec["refId"] for spec in references if spec["type"] == "ref"]
-            if len(ids) < len(references):
-                raise KeyError
-            key = (tile["width"], tile["height"], tile.get("meshCellSize"), *ids)
-            indices, texts = alike.setdefault(key, ([], []))
-            texts.append(last["dataString"])
-            indices.append(index)
-        except (KeyError, TypeError, ValueError):
-            others.append(index)
-    return alike, others
-
-
-def _affine_numbers(texts: list[str]) -> NDArray[np.float64] | None:
-    """M00 ... M12 of each text, N x 6; None where one is not written in the usual way."""
-    try:
-        text = "\n".join(texts).encode()
-        if text.translate(None, _NUMBERS):
-            return None
-        rows = orjson.loads(b"[[" + text.replace(b" ", b",").replace(b"\n", b"],[") + b"]]")
-        numbers = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
-    return numbers if numbers.shape == (len(texts), 6) else None
 
 
 def _is_usual(width: Any, height: Any, cell: Any) -> bool:
@@ -274,7 +229,7 @@ def _length(tile: Mapping[str, Any], key: str) -> float:
 
 def _coefficients(class_name: str, data: str) -> list[float]:
     """M00, M10, M01, M11, M02, M12 of a linear transform."""
-    if class_name in _AFFINE:
+    if class_name in AFFINE:
         try:
             numbers = [float(word) for word in data.split()]
         except (ValueError, AttributeError):

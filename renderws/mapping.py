@@ -7,21 +7,23 @@ transforms of a tile. A point of the world may lie in several tiles; the last by
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from renderapi.rendering.inverse import world_to_local
+from renderapi.rendering.many import ManyTiles
 from renderapi.transform.specs import leaves, transform_points
-from renderws.routes.flattening import flat_tiles
+from renderws.routes.flattening import shared_transforms
 from renderws.store.protocol import StackId, Store, TileQuery
 
 Json = dict[str, Any]
 Points = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 _BATCH = 2000
+_PAIRS = 1 << 20
 
 
 def to_world(tile: Json, points: Points) -> Points:
@@ -29,12 +31,14 @@ def to_world(tile: Json, points: Points) -> Points:
     return transform_points(leaves(tile["transforms"]["specList"]), points)
 
 
-def tiles_by_id(store: Store, stack: StackId, tile_ids: Sequence[str]) -> Iterator[Json]:
-    """Flattened tiles of a stack, ascending tileId; ids that are not stored are left out."""
+def tiles_by_id(store: Store, stack: StackId, tile_ids: Sequence[str]) -> Iterator[list[Json]]:
+    """Tiles of a stack as stored, ascending tileId, in parts; ids that are not stored are left
+    out.
+    """
     wanted = sorted(set(tile_ids), key=str.encode)
     for first in range(0, len(wanted), _BATCH):
         query = TileQuery(tile_ids=wanted[first : first + _BATCH])
-        yield from flat_tiles(store, stack, store.tiles(stack, query))
+        yield [orjson.loads(record.document) for record in store.tiles(stack, query)]
 
 
 def local_to_world(
@@ -53,51 +57,76 @@ def local_to_world(
     """
     world = np.full(points.shape, np.nan)
     zs: list[float | None] = [None] * len(points)
-    rows: dict[str, list[int]] = {}
-    for row, tile_id in enumerate(tile_ids):
-        rows.setdefault(tile_id, []).append(row)
-    for tile in tiles_by_id(store, stack, list(rows)):
-        of_tile = rows.pop(tile["tileId"])
-        world[of_tile] = to_world(tile, points[of_tile])
-        if tile.get("z") is not None:
-            for row in of_tile:
-                zs[row] = tile["z"]
-    return world, zs, set(rows)
+    number = {tile_id: i for i, tile_id in enumerate(dict.fromkeys(tile_ids))}
+    wanted = np.array([number[tile_id] for tile_id in tile_ids], np.int64)
+    missing = set(number)
+    for tiles in tiles_by_id(store, stack, list(number)):
+        place_of = np.full(len(number), -1)
+        place_of[[number[tile["tileId"]] for tile in tiles]] = np.arange(len(tiles))
+        owner = place_of[wanted]
+        rows = np.flatnonzero(owner >= 0)
+        many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
+        world[rows] = many.to_world(owner[rows], points[rows])
+        heights = [tile.get("z") for tile in tiles]
+        for row, place in zip(rows.tolist(), owner[rows].tolist(), strict=True):
+            zs[row] = heights[place]
+        missing.difference_update(tile["tileId"] for tile in tiles)
+    return world, zs, missing
 
 
-@dataclass
-class Candidates:
+class Candidates(NamedTuple):
     """Tiles of one layer whose boxes hold world points, by ascending tileId.
 
     Attributes
     ----------
     tile_ids : list of str
-    rows : list of ndarray
-        For each tile the rows of the points that lie in its box.
+    tile, row : (P,) int64 arrays
+        Pairs of a place in `tile_ids` and the row of a point in that tile's box, ordered by both.
     """
 
-    tile_ids: list[str] = field(default_factory=list)
-    rows: list[NDArray[np.intp]] = field(default_factory=list)
+    tile_ids: list[str]
+    tile: Index
+    row: Index
 
 
 def candidates(store: Store, stack: StackId, z: float, points: Points) -> Candidates:
     """Tiles at z whose stored boxes contain the points, borders included."""
-    found = Candidates()
+    none = np.empty(0, np.int64)
     if len(points) == 0:
-        return found
+        return Candidates([], none, none)
     (min_x, min_y), (max_x, max_y) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     bounds = store.tile_bounds(stack, TileQuery(z=z, box=(min_x, min_y, max_x, max_y)))
+    bounds.sort(key=lambda tile: tile.tile_id.encode())
+    sides = [(tile.min_x, tile.min_y, tile.max_x, tile.max_y) for tile in bounds]
+    boxes = np.array(sides, np.float64).reshape(-1, 4)
+    tile, row = _pairs(boxes, points)
+    held, tile = np.unique(tile, return_inverse=True)
+    return Candidates([bounds[i].tile_id for i in held.tolist()], tile, row)
+
+
+def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
+    """Pairs (box, point) of each box and the points in it, ordered by box and then by point."""
     order = np.argsort(points[:, 0], kind="stable")
-    xs, ys = points[order, 0], points[order, 1]
-    for tile in sorted(bounds, key=lambda tile: tile.tile_id.encode()):
-        first = np.searchsorted(xs, tile.min_x, "left")
-        last = np.searchsorted(xs, tile.max_x, "right")
-        inside = (ys[first:last] >= tile.min_y) & (ys[first:last] <= tile.max_y)
-        rows = order[first:last][inside]
-        if len(rows):
-            found.tile_ids.append(tile.tile_id)
-            found.rows.append(np.sort(rows))
-    return found
+    xs, ys = points[order].T
+    first = np.searchsorted(xs, boxes[:, 0], "left")
+    counts = np.searchsorted(xs, boxes[:, 2], "right") - first
+    ends = np.cumsum(counts)
+    tiles, rows = [], []
+    start = 0
+    while start < len(boxes):  # a part at a time, since each box may have all points beside it
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + _PAIRS, "right")))
+        part = slice(start, stop)
+        tile = np.repeat(np.arange(start, stop), counts[part])
+        before = np.repeat(ends[part] - counts[part], counts[part])
+        place = np.arange(len(tile)) + done - before + first[tile]
+        inside = (ys[place] >= boxes[tile, 1]) & (ys[place] <= boxes[tile, 3])
+        tiles.append(tile[inside])
+        rows.append(order[place[inside]])
+        start = stop
+    tile, row = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (tiles, rows))
+    in_order = np.lexsort((row, tile))
+    return tile[in_order], row[in_order]
 
 
 def to_local(
@@ -116,17 +145,22 @@ def to_local(
     found: list[list[Json]] = [[] for _ in range(len(points))]
     tried: list[list[str]] = [[] for _ in range(len(points))]
     near = candidates(store, stack, z, points)
-    rows_of = dict(zip(near.tile_ids, near.rows, strict=True))
-    for tile in tiles_by_id(store, stack, near.tile_ids):
-        tile_id, rows = tile["tileId"], rows_of[tile["tileId"]]
-        local = world_to_local(tile, points[rows])
-        inside = ~np.isnan(local[:, 0])
-        for row in rows[~inside].tolist():
-            tried[row].append(tile_id)
-        if tile.get("z") is not None:
-            local = np.column_stack([local, np.full(len(local), tile["z"])])
-        for row, place in zip(rows[inside].tolist(), local[inside].tolist(), strict=True):
-            found[row].append({"tileId": tile_id, "local": place})
+    begin = 0
+    for tiles in tiles_by_id(store, stack, near.tile_ids):
+        end = begin + len(tiles)
+        part = slice(*np.searchsorted(near.tile, (begin, end)).tolist())
+        owner, rows = near.tile[part] - begin, near.row[part]
+        many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
+        local = many.to_local(owner, points[rows])
+        outside = np.isnan(local[:, 0]).tolist()
+        ends = [[] if tile.get("z") is None else [tile["z"]] for tile in tiles]
+        places = zip(owner.tolist(), rows.tolist(), local.tolist(), outside, strict=True)
+        for tile, row, place, missed in places:
+            if missed:
+                tried[row].append(tiles[tile]["tileId"])
+            else:
+                found[row].append({"tileId": tiles[tile]["tileId"], "local": place + ends[tile]})
+        begin = end
     for entries in found:
         if entries:
             entries[-1]["visible"] = True

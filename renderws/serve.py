@@ -22,6 +22,7 @@ from renderws.settings import Settings
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
 GRACE_SECONDS = 30
+BACKLOG = 2048
 
 Announce = Callable[[str], Any]
 
@@ -182,6 +183,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))
+        listener.listen(BACKLOG)  # whoever reads the first line may connect at once
     except OSError as error:
         listener.close()
         raise RenderError(f"cannot listen at {host}:{port}: {error.strerror or error}") from error

@@ -15,16 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.matching.canvas_matches import MatchSet, match_canvases, overlap_coverage
 from renderapi.matching.canvases import View
 from renderapi.matching.contrast import content_mask
-from renderapi.matching.coverage import coverage_percentage, overlap_mask
-from renderapi.matching.derivation import (
-    MatchSet,
-    feature_parameters,
-    filter_matches,
-    match_derivation,
-)
-from renderapi.matching.features import Features, find_features, match_features
+from renderapi.matching.derivation import derivation_parameters, sift_parameters
+from renderapi.matching.features import FeatureParameters, Features, find_features
 from renderapi.rendering import render_canvas
 from renderapi.rendering.sources import SourceCache
 
@@ -75,19 +70,18 @@ def run_trial(parameters: Json, load: Load, sources: SourceCache, threads: int) 
     urls = check_urls(parameters)
     options = parameters.get("featureAndMatchParameters") or {}
     clips = _clips(options)
-    sift = options.get("siftFeatureParameters")
+    sift = sift_parameters(options.get("siftFeatureParameters")).features()
+    derivation = derivation_parameters(options.get("matchDerivationParameters"))
     p, q = (
         _side(load(url), clip, sift, sources, threads)
         for url, clip in zip(urls, clips, strict=True)
     )
-    derivation = match_derivation(options.get("matchDerivationParameters"), p.scale)
     started = time.perf_counter()
-    candidates = match_features(p.features, q.features, derivation.rod)
-    sets = filter_matches(*candidates, derivation)
+    area = float(q.view.mask.sum())
+    sets = match_canvases(p.features, q.features, area, derivation, p.scale)
     derived = _milliseconds(started)
-    quality = _quality(p, q, sets, derivation.coverage_radius)
-    least = derivation.min_coverage
-    if least is not None and _percentage(quality) < least:
+    quality, percentage = _quality(p, q, sets, derivation.coverage_radius)
+    if percentage < (derivation.min_coverage or 0.0):
         sets = []
     stats = {
         "pFeatureCount": len(p.features.points),
@@ -126,7 +120,7 @@ def _clips(options: Json) -> tuple[tuple[str, int] | None, tuple[str, int] | Non
 def _side(
     document: Json,
     clip: tuple[str, int] | None,
-    sift: Json | None,
+    sift: FeatureParameters,
     sources: SourceCache,
     threads: int,
 ) -> _Side:
@@ -142,7 +136,7 @@ def _side(
     if clip is not None:
         mask &= _facing(mask.shape, clip[0], max(1, round(clip[1] * scale)))
     view = View(pixels, mask)
-    features = find_features(pixels, mask, feature_parameters(sift, pixels.shape))
+    features = find_features(pixels, mask, sift)
     return _Side(view, scale, features, _milliseconds(started))
 
 
@@ -192,23 +186,13 @@ def _deviation(delta: NDArray[np.float64]) -> tuple[float, float]:
     return x, y
 
 
-def _quality(p: _Side, q: _Side, sets: list[MatchSet], radius: float) -> Json:
-    """Pixels of p that q shows under the largest set's model, and how many are near matches."""
+def _quality(p: _Side, q: _Side, sets: list[MatchSet], radius: float) -> tuple[Json, float]:
+    """Pixels of p that q shows, how many of them are near matches, and that as a percentage."""
     started = time.perf_counter()
-    overlap = covered = 0
-    if sets and sets[0].matrix is not None:
-        common = overlap_mask(p.view.mask, q.view.mask, sets[0].matrix)
-        points = np.concatenate([found.p for found in sets])
-        overlap = int(common.sum())
-        share = coverage_percentage(common, points, radius * p.scale)
-        covered = round(overlap * share / 100)
-    return {
+    overlap, percentage = overlap_coverage(sets, p.view.mask, q.view.mask, radius * p.scale)
+    figures = {
         "overlappingImagePixels": overlap,
-        "overlappingCoveragePixels": covered,
+        "overlappingCoveragePixels": round(overlap * percentage / 100),
         "matchQualityMilliseconds": _milliseconds(started),
     }
-
-
-def _percentage(quality: Json) -> float:
-    overlap = quality["overlappingImagePixels"]
-    return 100.0 * quality["overlappingCoveragePixels"] / overlap if overlap else 0.0
+    return figures, percentage

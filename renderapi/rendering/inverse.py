@@ -53,7 +53,11 @@ def world_to_local(tile: Mapping[str, Any], points: Any) -> Array:
         raise SpecError(f"tile {placement.tile_id} has no width and height")
     size = (int(placement.width), int(placement.height))
     cell = number(tile, "meshCellSize", DEFAULT_MESH_CELL_SIZE)
-    pixel_map = placement.pixel_map(cell, 1.0, 0, size, whole=True)
+    return mapped_back(placement.pixel_map(cell, 1.0, 0, size, whole=True), points)
+
+
+def mapped_back(pixel_map: PixelMap, points: Array) -> Array:
+    """Source points (N, 2) of points in the pieces of a map; NaN outside all of them."""
     local = np.full(points.shape, np.nan)
     if len(pixel_map.polygons) == 0:
         return local

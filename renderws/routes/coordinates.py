@@ -31,13 +31,10 @@ _ECHO = ("tileId", "local", "world", "error")
 
 def put_tile_ids(call: Call) -> Answer:
     """For each world point the tiles whose box contains it."""
-    elements = _elements(call)
+    elements, typed = _elements(call)
     stack, z = call.stack, call.path.get("z")
-    least = 2 if z is not None else 3
-    for element in elements:
-        problem = _problem(element, "world", least)
-        if problem:
-            raise Invalid(f"{problem}: {orjson.dumps(_echo(element)).decode()}")
+    for row, problem in _problems(elements, typed, "world", 2 if z is not None else 3).items():
+        raise Invalid(f"{problem}: {orjson.dumps(_echo(elements[row])).decode()}")
     answers: list[list[Json]] = [[] for _ in elements]
     for rows, at_z in _by_z(elements, z):
         _name_tiles(call, stack, at_z, rows, elements, answers)
@@ -58,10 +55,9 @@ def _name_tiles(
     from renderws.mapping import candidates
 
     near = candidates(call.store, stack, z, _points(elements, rows, "world"))
-    for tile_id, inside in zip(near.tile_ids, near.rows, strict=True):
-        for index in inside.tolist():
-            row = rows[index]
-            answers[row].append({**_echo(elements[row]), "tileId": tile_id})
+    for tile, index in zip(near.tile.tolist(), near.row.tolist(), strict=True):
+        row = rows[index]
+        answers[row].append({**_echo(elements[row]), "tileId": near.tile_ids[tile]})
 
 
 def put_spec_to_world(call: Call) -> Answer:
@@ -124,21 +120,18 @@ def put_to_world(call: Call) -> Answer:
     """World points of local points; failures carry an error. The z of the path plays no part."""
     from renderws.mapping import local_to_world
 
-    elements = _elements(call)
+    elements, typed = _elements(call)
     stack = call.stack
     answers: list[Json] = [{}] * len(elements)
-    rows = []
-    for row, element in enumerate(elements):
-        problem = _id_problem(element) or _problem(element, "local", 2)
-        if problem:
-            answers[row] = {**_echo(element), "error": problem}
-        else:
-            rows.append(row)
+    problems = _problems(elements, typed, "local", 2, with_ids=True)
+    rows = [row for row in range(len(elements)) if row not in problems]
+    for row, problem in problems.items():
+        answers[row] = {**_echo(elements[row]), "error": problem}
     ids = [elements[row]["tileId"] for row in rows]
     points = _points(elements, rows, "local")
     world, zs, missing = local_to_world(call.store, stack, ids, points)
     for row, tile_id, place, z in zip(rows, ids, world.tolist(), zs, strict=True):
-        if tile_id in missing:
+        if missing and tile_id in missing:
             problem = f"tile '{tile_id}' is not in {stack_text(stack)}"
             answers[row] = {**_echo(elements[row]), "error": problem}
         else:
@@ -182,15 +175,13 @@ def put_to_local(call: Call) -> Answer:
     """For each world point the tiles it lies in; failures carry an error."""
     from renderws.mapping import to_local
 
-    elements = _elements(call)
+    elements, typed = _elements(call)
     stack, z = call.stack, call.path.get("z")
-    answers: list[list[Json]] = [[] for _ in elements]
-    least = 2 if z is not None else 3
-    for element, answer in zip(elements, answers, strict=True):
-        problem = _problem(element, "world", least)
-        if problem:
-            answer.append({**_echo(element), "error": problem})
-    sound = [row for row, answer in enumerate(answers) if not answer]
+    answers: list[list[Json]] = [[]] * len(elements)
+    problems = _problems(elements, typed, "world", 2 if z is not None else 3)
+    for row, problem in problems.items():
+        answers[row] = [{**_echo(elements[row]), "error": problem}]
+    sound = [row for row in range(len(elements)) if row not in problems]
     for rows, at_z in _by_z(elements, z, sound):
         points = _points(elements, rows, "world")
         found, tried = to_local(call.store, stack, at_z, points)
@@ -202,24 +193,51 @@ def put_to_local(call: Call) -> Answer:
     return json_answer(answers)
 
 
-def _elements(call: Call) -> list[Json]:
-    """The points of the body; those of the wrong types get an error each, later."""
+def _elements(call: Call) -> tuple[list[Json], bool]:
+    """The points of the body, and whether all values are of the right types.
+
+    Those that are not get an error each, later.
+    """
     try:
         typed: list[Json] | None = decoder(list[TileCoordinates] | None).decode(call.body)
         if typed is not None:
-            return typed
+            return typed, True
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     elements = call.json_list("coordinates")
     if not all(isinstance(element, dict) for element in elements):
         raise HttpError(400, "the request body must be a list of coordinates, objects each")
-    return elements
+    return elements, False
 
 
 def _echo(element: Json) -> Json:
     """The known properties of an input element."""
     echo = {key: element[key] for key in _ECHO if element.get(key) is not None}
     return {**echo, "visible": True} if element.get("visible") is True else echo
+
+
+def _problems(
+    elements: list[Json], typed: bool, key: str, least: int, with_ids: bool = False
+) -> dict[int, str]:
+    """What is wrong with the points (and ids) of the elements, by row."""
+    if typed and _all_whole(elements, key, least, with_ids):
+        return {}
+    problems = {}
+    for row, element in enumerate(elements):
+        problem = (_id_problem(element) if with_ids else None) or _problem(element, key, least)
+        if problem:
+            problems[row] = problem
+    return problems
+
+
+def _all_whole(elements: list[Json], key: str, least: int, with_ids: bool) -> bool:
+    """Whether elements of the right types have all they need: the usual case, told quickly."""
+    try:
+        lengths = [len(element[key]) for element in elements]
+        ids = [element["tileId"] for element in elements] if with_ids else []
+    except (KeyError, TypeError):
+        return False
+    return None not in ids and min(lengths, default=least) >= least
 
 
 def _id_problem(element: Json) -> str | None:

@@ -1,0 +1,58 @@
+"""A real server process, and one kept connection to it, for what is measured over HTTP."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+OWNER = "/render-ws/v1/owner/bench"
+STACK = f"{OWNER}/project/bench/stack/"
+
+
+class Connection:
+    """A connection that is kept; answers are received and not parsed."""
+
+    def __init__(self, port: int) -> None:
+        self._http = HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def __call__(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """Body of the answer; RuntimeError for a status of 400 and more."""
+        self._http.request(method, path, body, {"Content-Type": "application/json"})
+        answer = self._http.getresponse()
+        received = answer.read()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {received[:200]!r}")
+        return received
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+
+@contextmanager
+def server(folder: Path, *options: str) -> Iterator[int]:
+    """Port of `renderapps serve` on a store in `folder`; stopped at the end."""
+    command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
+    command += ["--store", str(folder / "server.db"), "--image-root", str(folder), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        if found is None:
+            raise RuntimeError("the server did not start")
+        yield int(found[1])
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def most_memory_of_children() -> float:
+    """Megabytes of memory that the largest of the ended child processes needed."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
