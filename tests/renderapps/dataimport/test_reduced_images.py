@@ -1,0 +1,102 @@
+"""Reduced copies: sizes, means, conversion and what is kept."""
+
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from renderapi.errors import ImageError
+from renderapi.urls import path_to_url
+from renderapps.dataimport.reduced_images import (
+    LevelSpec,
+    Source,
+    fitting,
+    resampled,
+    to_8_bit,
+    write_levels,
+    write_mask_levels,
+)
+
+
+def saved(path, pixels):
+    tifffile.imwrite(path, pixels)
+    return Source(path_to_url(path))
+
+
+def test_levels_are_means_at_full_depth_then_8_bit(tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 65536, (37, 50), dtype=np.uint16)
+    spec = LevelSpec(2, "png")
+    path = tmp_path / "out" / "two.png"
+    assert write_levels(saved(tmp_path / "a.tif", pixels), {spec: path}) == 1
+    half = pixels[:36, :50].astype(int).reshape(18, 2, 25, 2).sum(axis=(1, 3)) // 4
+    quarter = half[:18, :24].reshape(9, 2, 12, 2).sum(axis=(1, 3)) // 4
+    np.testing.assert_array_equal(np.array(Image.open(path)), quarter // 256)
+
+
+def test_8_bit_is_never_divided():
+    pixels = np.array([[0, 7, 255]], np.uint8)
+    np.testing.assert_array_equal(to_8_bit(pixels), pixels)
+    np.testing.assert_array_equal(to_8_bit(pixels, (0, 1000)), pixels)
+
+
+def test_16_bit_is_divided_or_windowed_and_floats_need_a_window():
+    pixels = np.array([[0, 255, 256, 1000, 65535]], np.uint16)
+    np.testing.assert_array_equal(to_8_bit(pixels), [[0, 0, 1, 3, 255]])
+    assert to_8_bit(pixels, (255, 1000))[0].tolist()[:2] == [0, 0]
+    assert to_8_bit(pixels, (255, 1000))[0].tolist()[3:] == [255, 255]
+    with pytest.raises(ImageError, match="need minIntensity"):
+        to_8_bit(pixels.astype(np.float32))
+
+
+def test_masks_take_the_nearest_pixel(tmp_path):
+    mask = np.zeros((9, 13), np.uint8)
+    mask[:, 5:] = 255
+    spec = LevelSpec(1, "png")
+    write_mask_levels(saved(tmp_path / "m.tif", mask), {spec: tmp_path / "m.png"})
+    reduced = np.array(Image.open(tmp_path / "m.png"))
+    np.testing.assert_array_equal(reduced, mask[1::2, 1::2])
+    assert reduced.shape == (4, 6)
+
+
+def test_levels_without_pixels_are_left_out():
+    specs = [LevelSpec(level) for level in (3, 1, 2, 9)]
+    assert [spec.level for spec in fitting(specs, 300, 7)] == [1, 2]
+
+
+def test_only_what_is_missing_old_or_different_is_made(tmp_path):
+    source = saved(tmp_path / "a.tif", np.full((16, 16), 4660, np.uint16))
+    path = tmp_path / "a_mip01.tif"
+    eight, sixteen = LevelSpec(1, "tif"), LevelSpec(1, "tif", to_8_bit=False)
+    assert [write_levels(source, {spec: path}) for spec in (eight, eight, sixteen)] == [1, 0, 1]
+    assert tifffile.imread(path).dtype == np.uint16
+    assert write_levels(source, {sixteen: path}, overwrite=True) == 1
+    os.utime(path, ns=(0, 0))
+    assert write_levels(source, {sixteen: path}) == 1
+    path.write_bytes(b"cut short")
+    assert write_levels(source, {sixteen: path}) == 1
+
+
+def test_formats_that_cannot_hold_the_pixels_are_refused(tmp_path):
+    source = saved(tmp_path / "a.tif", np.zeros((8, 8), np.uint16))
+    with pytest.raises(ImageError, match="choose tif"):
+        write_levels(source, {LevelSpec(1, "jpg", to_8_bit=False): tmp_path / "a.jpg"})
+    assert not (tmp_path / "a.jpg").exists()
+
+
+def test_pillow_resampling_keeps_the_type_and_a_constant():
+    for pixels in (np.full((20, 30), 700, np.uint16), np.full((20, 30, 3), 9, np.uint8)):
+        small = resampled(pixels, 15, 10)
+        assert small.dtype == pixels.dtype
+        assert small.shape == (10, 15, *pixels.shape[2:])
+        assert (small == pixels.flat[0]).all()
+
+
+def test_compression_is_as_asked_for(tmp_path):
+    source = saved(tmp_path / "a.tif", np.zeros((64, 64), np.uint16))
+    write_levels(source, {LevelSpec(1, "tif", lzw=True): tmp_path / "lzw.tif"})
+    write_levels(source, {LevelSpec(1, "png", png_level=9): tmp_path / "nine.png"})
+    with tifffile.TiffFile(tmp_path / "lzw.tif") as file:
+        assert file.pages.first.compression == tifffile.COMPRESSION.LZW
+    assert np.array(Image.open(tmp_path / "nine.png")).shape == (32, 32)
