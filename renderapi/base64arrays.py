@@ -17,8 +17,9 @@ def encodeBase64(src: Any) -> str:
     return base64.b64encode(zlib.compress(data, 6)).decode("ascii")
 
 
-def decodeBase64(src: str) -> np.ndarray:
+def decodeBase64(src: str | bytes) -> np.ndarray:
     """float64 array (N,) of a text by `encodeBase64`; a leading "@" says it is not compressed."""
+    src = src.decode("ascii", "replace") if isinstance(src, bytes) else src
     if not src:
         raise RenderError("an empty text holds no numbers")
     compressed = not src.startswith("@")

@@ -228,7 +228,8 @@ class TileSpec:
         self.maxX, self.maxY = get("maxX"), get("maxY")
         self.meshCellSize = get("meshCellSize")
         self.mipmapPathBuilder = get("mipmapPathBuilder")
-        self._specs = [_checked(spec, self.tileId) for spec in d["transforms"]["specList"]]
+        specs = () if d["transforms"] is None else d["transforms"]["specList"]
+        self._specs = [_checked(spec, self.tileId) for spec in specs]
         self.labels = list(get("labels") or ())
         self.groupId = get("groupId")
         self.inputfilters = []

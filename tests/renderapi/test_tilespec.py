@@ -137,6 +137,7 @@ def test_the_box_and_what_the_service_keeps_is_read_but_not_written():
 def test_null_is_absent():
     nothing = dict.fromkeys(["labels", "layout", "channels", "mipmapLevels", "groupId"])
     assert TileSpec(json={**MINIMAL, **nothing}).to_dict() == {**MINIMAL, "mipmapLevels": {}}
+    assert TileSpec(json={**MINIMAL, "transforms": None}).tforms == []
 
 
 @pytest.mark.parametrize("key", MINIMAL)

@@ -26,6 +26,7 @@ def test_base64_is_big_endian_zlib_6_or_marked_as_plain():
     assert utils.encodeBase64([1.5, -2]) == base64.b64encode(zlib.compress(data, 6)).decode()
     plain = "@" + base64.b64encode(data).decode()
     assert utils.decodeBase64(plain).tolist() == [1.5, -2.0]
+    assert utils.decodeBase64(plain.encode()).tolist() == [1.5, -2.0]
     assert utils.decodeBase64(plain).dtype == np.float64
 
 

@@ -38,7 +38,7 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
     order : int
         Order of the fit.
     force_polynomial : bool
-        Must be true: this class is never an affine.
+        Changes nothing: this class is a polynomial in any case, never an affine.
     params : array_like, 2 x K, optional
     identity : bool
         Make the identity.
@@ -70,8 +70,6 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         force_shear: str = "x",
         **kwargs: Any,
     ) -> None:
-        if not force_polynomial:
-            raise ConversionError("a Polynomial2DTransform cannot turn into an AffineModel")
         self.force_shear = force_shear
         if json is not None:
             self.from_dict(json)
@@ -245,9 +243,8 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
 
     @property
     def translation(self) -> tuple[float, float]:
-        """Constant terms; (0, 0) for order 0."""
-        if self.order == 0:
-            return (0.0, 0.0)
+        """Constant terms."""
+        self._order()
         return (float(self.params[0, 0]), float(self.params[1, 0]))
 
 

@@ -39,6 +39,7 @@ class Transform:
     """
 
     className: Any = None
+    dataString: Any = None
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Transform:
         self.dataString = datastring
 
     def __str__(self) -> str:
-        return f"className:{self.className}\ndataString:{getattr(self, 'dataString', None)}"
+        return f"className:{self.className}\ndataString:{self.dataString}"
 
     def __repr__(self) -> str:
         return str(self)

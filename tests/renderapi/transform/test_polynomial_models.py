@@ -197,10 +197,10 @@ def test_from_affine_agrees_exactly():
         Polynomial2DTransform.fromAffine(transform)
 
 
-def test_order_zero_has_no_scale_or_shift():
+def test_order_zero_has_no_scale_but_a_shift():
     transform = Polynomial2DTransform(params=[[3.0], [4.0]])
     assert transform.scale == (1, 1)
-    assert (transform.shear, transform.rotation, transform.translation) == (0, 0, (0, 0))
+    assert (transform.shear, transform.rotation, transform.translation) == (0, 0, (3, 4))
 
 
 def test_without_arguments_there_are_no_parameters():
@@ -208,5 +208,8 @@ def test_without_arguments_there_are_no_parameters():
     assert not hasattr(transform, "params")
     with pytest.raises(SpecError, match="no parameters"):
         transform.tform([[1, 2]])
-    with pytest.raises(ConversionError):
-        Polynomial2DTransform(identity=True, force_polynomial=False)
+
+
+def test_force_polynomial_changes_nothing():
+    given = Polynomial2DTransform(identity=True, force_polynomial=False)
+    assert given == Polynomial2DTransform(identity=True)

@@ -98,6 +98,11 @@ def test_unknown_classes_keep_their_string_and_map_nothing():
     assert transform == Transform("org.example.Unknown", "a  b", transformId="other")
 
 
+def test_a_record_may_be_empty():
+    assert Transform().to_dict() == {"type": "leaf", "className": None, "dataString": None}
+    assert Transform() == Transform(labels=["a"])
+
+
 def test_other_metadata_is_kept():
     document = {
         "type": "leaf",
