@@ -3,23 +3,26 @@
 Features nearest to each other, by the ratio test, one to one; then sets that agree with one model:
 RANSAC and the trust filter, and a test that such a set is no accident. The same input and seed give
 the same result.
+
+For point match clients, match trials and whoever else has two pictures: `SiftParameters.features`
+tells `find_features` what to look for, `match_canvases` matches, `overlap_coverage` judges.
+`derivation.py` reads the same parameters from documents of the web service.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.matching.contrast import Mask
 from renderapi.matching.coverage import coverage_percentage, overlap_mask
 from renderapi.matching.features import FeatureParameters, Features, match_features
-from renderapi.matching.models import MODELS, Matrix, Model, Points
-from renderapi.matching.ransac import RansacParameters, find_consensus
-from renderapi.matching.significance import log_false_alarms
+from renderapi.matching.models import MODELS, Matrix, Model, Points, distances
+from renderapi.matching.ransac import RansacParameters, find_consensus, reach
 
 SINGLE_SET, CONSENSUS_SETS = "SINGLE_SET", "CONSENSUS_SETS"
 AGGREGATED, NONE = "AGGREGATED_CONSENSUS_SETS", "NONE"
@@ -28,7 +31,10 @@ DEFAULT_EPSILON = 20.0
 SETS_TRUST = 4.0
 """Trust factor where several sets are looked for."""
 MAX_FEATURES = 10_000
+MAX_STEPS = 20
+MAX_ITERATIONS = 1_000_000
 CONTRAST = 0.01
+"""Least contrast of a feature: hardly any, since the ratio test drops what is not distinct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,8 @@ class SiftParameters:
     Attributes
     ----------
     min_scale, max_scale : float
-        The longer side of the largest octave is `max_scale` of the picture's; octaves whose shorter
-        side falls below `min_scale` of the picture's are left out.
+        The largest octave is the picture at `max_scale`, the next ones half of the one before;
+        the last is the first at `min_scale` or below.
     steps : int
         Steps per octave.
     """
@@ -49,30 +55,27 @@ class SiftParameters:
     steps: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_scale <= 1 or not 0 <= self.min_scale <= 1:
-            raise SpecError("SIFTminScale and SIFTmaxScale must lie between 0 and 1")
-        if self.min_scale > self.max_scale:
+        if not 0 < self.min_scale <= self.max_scale <= 1:
             raise SpecError(
-                f"SIFTminScale {self.min_scale} is above SIFTmaxScale {self.max_scale}: no octaves"
+                "features need 0 < minScale <= maxScale <= 1, not a minScale of "
+                f"{self.min_scale:g} and a maxScale of {self.max_scale:g}"
             )
-        if self.steps < 1:
-            raise SpecError("SIFTsteps must be at least 1")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise SpecError(f"the SIFT steps must be 1 to {MAX_STEPS}, not {self.steps}")
 
-    def features(self, width: int, height: int) -> FeatureParameters:
-        """The same for a picture of a size, as OpenCV takes it.
+    def features(self, width: int = 0, height: int = 0) -> FeatureParameters:
+        """The same as OpenCV takes it.
 
         Its first octave is the picture at twice the size, so half the scale is asked for.
+        Pictures of any `width` and `height` have the same.
         """
-        largest, least = self.max_scale, int(self.min_scale * min(width, height) - 1)
-        octaves = 0
-        while min(width, height) * largest / 2**octaves > max(least, 16):
-            octaves += 1
+        octaves = math.ceil(math.log2(self.max_scale / self.min_scale) - 1e-9) + 1
         return FeatureParameters(
-            scale=largest / 2,
+            scale=self.max_scale / 2,
             steps=self.steps,
             max_features=MAX_FEATURES,
             contrast=CONTRAST,
-            max_octaves=max(octaves, 1) - 1,
+            max_octaves=octaves - 1,
         )
 
 
@@ -120,9 +123,22 @@ class DerivationParameters:
     def __post_init__(self) -> None:
         if self.filter not in FILTERS:
             raise SpecError(f"matchFilter {self.filter} is none of {', '.join(FILTERS)}")
+        if self.filter == NONE and self.min_coverage:
+            raise SpecError(
+                "matchMinCoveragePercentage needs a model that tells the overlap: "
+                "choose another matchFilter than NONE"
+            )
+        if not 1 <= self.iterations <= MAX_ITERATIONS:
+            raise SpecError(f"matchIterations must be 1 to {MAX_ITERATIONS}, not {self.iterations}")
+        epsilon = self.max_epsilon_full_scale
+        epsilon = self.max_epsilon if epsilon is None else epsilon
+        positive = {"matchRod": self.rod, "matchMaxTrust": self.max_trust, "epsilon": epsilon}
+        for name, value in positive.items():
+            if not value > 0:
+                raise SpecError(f"the {name} must be above 0, not {value:g}")
 
-    def ransac(self, scale: float, trust: float) -> RansacParameters:
-        """Parameters of RANSAC on pictures of a scale."""
+    def ransac(self, scale: float, trust: float, area: float | None = None) -> RansacParameters:
+        """Parameters of RANSAC on pictures of a scale; `area` of q's in square pixels."""
         full = self.max_epsilon_full_scale
         return RansacParameters(
             iterations=self.iterations,
@@ -131,6 +147,7 @@ class DerivationParameters:
             min_inliers=self.min_inliers,
             max_trust=trust,
             seed=self.seed,
+            area=area,
         )
 
 
@@ -180,42 +197,61 @@ def match_canvases(
         Pixels of the pictures per pixel of full scale.
     """
     one, other = match_features(p, q, parameters.rod)
+    return filter_matches(one, other, parameters, scale, area)
+
+
+def filter_matches(
+    p: Points,
+    q: Points,
+    parameters: DerivationParameters,
+    scale: float = 1.0,
+    area: float | None = None,
+) -> list[MatchSet]:
+    """Sets of candidate matches (p[i], q[i]), the largest first.
+
+    SINGLE_SET gives at most one set. CONSENSUS_SETS gives all sets that can be found one after the
+    other in what is left; AGGREGATED_CONSENSUS_SETS joins them to one; NONE passes all candidates.
+
+    Parameters
+    ----------
+    p, q : (N, 2) arrays
+    parameters : DerivationParameters
+    scale : float
+        Pixels of the pictures per pixel of full scale.
+    area : float, optional
+        Of q's picture, square pixels: sets that chance explains are left out.
+    """
     if parameters.filter == NONE:
-        found = [MatchSet(one, other, None)] if len(one) else []
-    else:
-        found = _sets(one, other, area, parameters, scale)
+        return [_reduced(MatchSet(p, q, None), parameters)] if len(p) else []
+    found = _sets(p, q, parameters, scale, area)
     if parameters.filter == AGGREGATED and found:
-        together = [np.concatenate([part[side] for part in found]) for side in (0, 1)]
-        found = [MatchSet(together[0], together[1], found[0].matrix)]
+        one = np.concatenate([part.p for part in found])
+        other = np.concatenate([part.q for part in found])
+        found = [MatchSet(one, other, found[0].matrix)]
     return [_reduced(part, parameters) for part in found]
 
 
 def _sets(
-    p: Points, q: Points, area: float, parameters: DerivationParameters, scale: float
+    p: Points, q: Points, parameters: DerivationParameters, scale: float, area: float | None
 ) -> list[MatchSet]:
     single = parameters.filter == SINGLE_SET
-    ransac = parameters.ransac(scale, parameters.max_trust if single else SETS_TRUST)
-    left = np.arange(len(p))
+    trust = parameters.max_trust if single else SETS_TRUST
+    ransac = parameters.ransac(scale, trust, area)
     found: list[MatchSet] = []
-    while len(left):
-        one, other = p[left], q[left]
-        consensus = find_consensus(one, other, parameters.model, ransac)
+    while len(p):
+        consensus = find_consensus(p, q, parameters.model, ransac)
         if consensus is None:
             break
         inliers = consensus.inliers
-        alarms = log_false_alarms(
-            len(left),
-            len(inliers),
-            parameters.model.minimal_set,
-            float(consensus.residuals.max()),
-            area,
-        )
-        if alarms >= 0:
-            break
-        found.append(MatchSet(one[inliers], other[inliers], consensus.matrix))
+        found.append(MatchSet(p[inliers], q[inliers], consensus.matrix))
         if single:
             break
-        left = np.delete(left, inliers)
+        # what a set's trust filter dropped next to it is no other set
+        near = distances(consensus.matrix, p, q) <= min(
+            reach(consensus.residuals, trust), ransac.max_epsilon
+        )
+        near[inliers] = True
+        p, q = p[~near], q[~near]
     return sorted(found, key=lambda part: -len(part.p))
 
 
@@ -228,17 +264,26 @@ def _reduced(part: MatchSet, parameters: DerivationParameters) -> MatchSet:
     return MatchSet(part.p[keep], part.q[keep], part.matrix)
 
 
-def covered_percentage(
-    sets: list[MatchSet],
-    p_mask: Mask,
-    q_mask: Mask,
-    radius: float,
-) -> float:
+class Coverage(NamedTuple):
+    """Pixels of p's picture that q's shows too, and the percentage of them near matches."""
+
+    overlap: int
+    percentage: float
+
+
+def overlap_coverage(sets: list[MatchSet], p_mask: Mask, q_mask: Mask, radius: float) -> Coverage:
+    """How much of the overlap lies within `radius` pixels of a match.
+
+    The overlap is that under the model of the largest set; there is none without a model.
+    """
+    matrix = next((part.matrix for part in sets if part.matrix is not None), None)
+    if matrix is None:
+        return Coverage(0, 0.0)
+    common = overlap_mask(p_mask, q_mask, matrix)
+    points = np.concatenate([np.asarray(part.p, float) for part in sets])
+    return Coverage(int(common.sum()), coverage_percentage(common, points, radius))
+
+
+def covered_percentage(sets: list[MatchSet], p_mask: Mask, q_mask: Mask, radius: float) -> float:
     """Percentage of the overlap of two pictures that lies within `radius` pixels of a match."""
-    known = [part for part in sets if part.matrix is not None]
-    if not known:
-        return 0.0
-    matrix = known[0].matrix
-    assert matrix is not None
-    points: NDArray[np.float64] = np.concatenate([np.asarray(part.p, float) for part in sets])
-    return coverage_percentage(overlap_mask(p_mask, q_mask, matrix), points, radius)
+    return overlap_coverage(sets, p_mask, q_mask, radius).percentage
