@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from renderapi.client.json_files import read_json
 from renderapi.client.programs.affine_products import translation_document
 from renderapi.client.programs.derived_stacks import set_up_derived_stack
-from renderapi.client.programs.layers import LayerTiles, set_transform_entries, transform_entries
+from renderapi.client.programs.layers import LayerTiles
 from renderapi.client.programs.options import BOX, Option, Options, box_of, flag, optional
 from renderapi.client.programs.service import Json, StackService
+from renderapi.client.programs.tile_documents import set_transform_entries, transform_entries
 from renderapi.errors import ClientScriptError
 
 OPTIONS = (

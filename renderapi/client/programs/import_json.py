@@ -6,9 +6,10 @@ import logging
 import os
 
 from renderapi.client.json_files import read_list
-from renderapi.client.programs.layers import LayerTiles, require_references
+from renderapi.client.programs.layers import LayerTiles
 from renderapi.client.programs.options import STACK, VALIDATOR, Option, Options
 from renderapi.client.programs.service import Json, stack_of
+from renderapi.client.programs.tile_documents import require_references
 from renderapi.client.programs.validators import validator_of
 from renderapi.errors import ClientScriptError
 

@@ -11,9 +11,10 @@ from typing import Any
 from renderapi.client.json_files import read_list
 from renderapi.client.programs.affine_products import after
 from renderapi.client.programs.derived_stacks import set_up_derived_stack
-from renderapi.client.programs.layers import LayerTiles, set_transform_entries, transform_entries
+from renderapi.client.programs.layers import LayerTiles
 from renderapi.client.programs.options import STACK, VALIDATOR, Option, Options, optional
 from renderapi.client.programs.service import Json, StackService, stack_of
+from renderapi.client.programs.tile_documents import set_transform_entries, transform_entries
 from renderapi.client.programs.validators import validator_of
 from renderapi.errors import ClientScriptError
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from renderapi.client.programs.tile_documents import touches, used_transforms
 from renderapi.client.programs.validators import Validator
-from renderapi.errors import UnresolvedReference
-from renderapi.transform import specs
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -61,56 +59,3 @@ class LayerTiles:
         """Drop the tiles whose box does not touch the box (minX, minY, maxX, maxY)."""
         if box is not None:
             self.tiles = [tile for tile in self.tiles if touches(tile, box)]
-
-
-def touches(tile: Json, box: Sequence[float]) -> bool:
-    """Whether the box of a tile touches the box (minX, minY, maxX, maxY), borders included."""
-    return (
-        tile["minX"] <= box[2]
-        and tile["maxX"] >= box[0]
-        and tile["minY"] <= box[3]
-        and tile["maxY"] >= box[1]
-    )
-
-
-def transform_entries(tile: Json) -> list[Json]:
-    """Entries of the transform list of a tile, a new list."""
-    transforms = tile.get("transforms") or {}
-    if transforms.get("type", "list") == "list" and "className" not in transforms:
-        return list(transforms.get("specList") or [])
-    return [transforms]
-
-
-def set_transform_entries(tile: Json, entries: list[Json]) -> None:
-    """Replace the transform list of a tile; labels and id of the list stay."""
-    transforms = tile.get("transforms") or {}
-    kept = {key: transforms[key] for key in ("id", "metaData") if key in transforms}
-    tile["transforms"] = {"type": "list", **kept, "specList": entries}
-
-
-def used_transforms(tiles: Iterable[Json], shared: dict[str, Json]) -> dict[str, Json]:
-    """The shared transforms that tiles refer to, directly or through others."""
-    wanted: dict[str, Json] = {}
-    pending = {ref for tile in tiles for ref in _references(tile)}
-    while pending:
-        ref = pending.pop()
-        if ref in shared and ref not in wanted:
-            wanted[ref] = shared[ref]
-            pending |= specs.references(shared[ref])
-    return wanted
-
-
-def _references(tile: Json) -> set[str]:
-    transforms = tile.get("transforms")
-    return specs.references(transforms) if transforms else set()
-
-
-def require_references(tiles: Iterable[Json], shared: dict[str, Json], where: str) -> None:
-    """Refuse tiles whose shared transforms are not all there."""
-    for tile in tiles:
-        missing = sorted(_references(tile) - set(shared))
-        if missing:
-            raise UnresolvedReference(
-                f"tile {tile.get('tileId')} of {where} refers to {', '.join(missing)}, which the "
-                "transform file does not hold"
-            )

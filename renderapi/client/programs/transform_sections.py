@@ -7,7 +7,7 @@ from typing import Any
 
 from renderapi.client.programs.affine_products import after, translation_document
 from renderapi.client.programs.derived_stacks import set_up_derived_stack
-from renderapi.client.programs.layers import LayerTiles, set_transform_entries, transform_entries
+from renderapi.client.programs.layers import LayerTiles
 from renderapi.client.programs.options import (
     BOX,
     STACK,
@@ -20,6 +20,7 @@ from renderapi.client.programs.options import (
     z_values,
 )
 from renderapi.client.programs.service import Json, StackService, stack_of
+from renderapi.client.programs.tile_documents import set_transform_entries, transform_entries
 from renderapi.client.programs.validators import validator_of
 from renderapi.errors import ClientScriptError
 from renderapi.transform import specs

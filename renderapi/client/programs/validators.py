@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from renderapi.client.programs.options import Options
+from renderapi.client.programs.tile_documents import transform_document
 from renderapi.errors import ClientScriptError, RenderError
 
 Json = dict[str, Any]
@@ -139,7 +140,7 @@ def _core_problem(tile: Json, shared: Shared) -> str | None:
 
     try:
         validate_sources(tile, SourceCache(0).view())
-        specs.leaves(specs.flatten(tile.get("transforms") or {"type": "list"}, shared))
+        specs.leaves(specs.flatten(transform_document(tile), shared))
     except (RenderError, OSError) as error:
         return str(error)
     return None
@@ -154,5 +155,5 @@ def _grid(tile: Json, samples: int) -> np.ndarray:
 def _mapped(tile: Json, shared: Shared, points: np.ndarray) -> np.ndarray:
     from renderapi.transform import specs
 
-    leaves = specs.leaves(specs.flatten(tile.get("transforms") or {"type": "list"}, shared))
+    leaves = specs.leaves(specs.flatten(transform_document(tile), shared))
     return specs.transform_points(leaves, points)
