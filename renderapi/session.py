@@ -20,6 +20,7 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from renderapi.errors import RenderError, RequestError
+from renderapi.tokens import token_for
 
 LOCAL_SCHEME = "http+local://"
 SERVICES = "renderapi.services"
@@ -72,13 +73,15 @@ class RenderSession(requests.Session):
     """A `requests.Session` with pooled connections, retries, time-outs and the local scheme.
 
     It can be pickled, and used in a forked process: connections are never shared between
-    processes.
+    processes. Requests carry the token of the service (see `renderapi.tokens`) unless they have
+    an Authorization header already, or `with_token` is false.
     """
 
-    __attrs__ = [*requests.Session.__attrs__, "timeout"]
+    __attrs__ = [*requests.Session.__attrs__, "timeout", "with_token"]
 
-    def __init__(self) -> None:
+    def __init__(self, with_token: bool = True) -> None:
         super().__init__()
+        self.with_token = with_token
         self.timeout: Any = TIMEOUT
         self._process = os.getpid()
         self._mount_pools()
@@ -110,6 +113,16 @@ class RenderSession(requests.Session):
             self.mount(LOCAL_SCHEME, local_service())
         return super().get_adapter(url)
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """A request ready to be sent, with the token of the service where there is one."""
+        prepared = super().prepare_request(request)
+        url = prepared.url or ""
+        if self.with_token and "Authorization" not in prepared.headers and not is_local(url):
+            token = token_for(url)
+            if token is not None:
+                prepared.headers["Authorization"] = f"Bearer {token}"
+        return prepared
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request, with the time-out of this session unless another one is given."""
         if kwargs.get("timeout") is None:
@@ -117,9 +130,9 @@ class RenderSession(requests.Session):
         return super().send(request, **kwargs)
 
 
-def new_session() -> RenderSession:
-    """A session for one connection."""
-    return RenderSession()
+def new_session(with_token: bool = True) -> RenderSession:
+    """A session for one connection; `with_token` is false where servers are not the service."""
+    return RenderSession(with_token)
 
 
 def ready_for(session: Any, url: str) -> Any:

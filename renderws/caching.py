@@ -14,14 +14,14 @@ _MAX_AGE = "max-age=3600, no-transform"
 def cache_headers(call: Call) -> dict[str, str]:
     """ETag and Cache-Control for the stack of the path.
 
-    The tag is the stack's time stamp in milliseconds. While tiles may still be saved (LOADING) that
-    does not tell pictures apart, so the store's data version is added to it.
+    The tag is the stack's time stamp in milliseconds and its data version: either alone misses
+    some change that shows in pictures (saved tiles, the default channel, where mipmaps are).
     """
     stack = call.stack
     metadata = call.store.stack(stack)
-    tag = str(epoch_milliseconds(metadata["lastModifiedTimestamp"]))
-    if metadata["state"] == "LOADING":
-        tag += f"-{call.store.data_version(stack)}"
+    tag = (
+        f"{epoch_milliseconds(metadata['lastModifiedTimestamp'])}-{call.store.data_version(stack)}"
+    )
     return {"ETag": f'"{tag}"', "Cache-Control": _MAX_AGE}
 
 

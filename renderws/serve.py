@@ -6,8 +6,10 @@ import gc
 import ipaddress
 import logging
 import os
+import secrets
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from renderapi.errors import RenderError
+from renderapi.tokens import write_token
 from renderws.app import create_app
 from renderws.settings import Settings
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
+FILTER_LISTS = Path("resources", "filter_lists.json")
+AUTO = "auto"
 GRACE_SECONDS = 30
 BACKLOG = 2048
 
@@ -55,7 +60,8 @@ def serve(
     image_roots
         Folders below which image files may be opened; by default the working directory.
     token
-        Secret that every request must carry.
+        Secret that every request must carry; "auto": a new one, in a file where the clients of the
+        same user of this machine find it (`renderapi.tokens`).
     read_only
         Refuse everything that changes the store.
     allow_origins
@@ -78,10 +84,11 @@ def serve(
     RenderError
         For an address that may not be used, or that is taken.
     """
+    own_token = token == AUTO
     settings = served_settings(
         host=host,
         image_roots=image_roots,
-        token=token,
+        token=secrets.token_urlsafe(32) if own_token else token,
         insecure=insecure,
         read_only=read_only,
         allow_origins=allow_origins,
@@ -93,7 +100,7 @@ def serve(
     listener = _listen(host, port)
     if access_log:
         log_requests()
-    with listener:
+    with listener, _token_in_file(listener, settings) if own_token else nullcontext():
         for line in start_lines(listener, store_path, settings):
             announce(line)
         if workers > 1:
@@ -127,6 +134,7 @@ def served_settings(
     names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
     if threads is not None:
         fields["threads"] = threads
+    fields.setdefault("filter_lists", filter_lists())
     try:
         return Settings(
             image_roots=roots,
@@ -139,6 +147,26 @@ def served_settings(
         )
     except TypeError as error:
         raise RenderError(f"no such setting of the service: {error}") from error
+
+
+def filter_lists(path: Path = FILTER_LISTS) -> dict[str, list[dict[str, Any]]]:
+    """Named filter lists of a file, by default of the working directory; none without the file.
+
+    Raises
+    ------
+    RenderError
+        The file cannot be read, or does not hold `{"namedFilterSpecLists": {name: [{...}]}}`.
+    """
+    try:
+        found = orjson.loads(path.read_bytes())["namedFilterSpecLists"]
+        good = all(isinstance(f, dict) for specs in found.values() for f in list(specs))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RenderError(f"the filter lists in {path} cannot be read: {error}") from error
+    if not good:
+        raise RenderError(f"the filter lists in {path} must be lists of className and parameters")
+    return dict(found)
 
 
 def is_loopback(host: str) -> bool:
@@ -206,6 +234,17 @@ def start_lines(
         who = "other users of this machine" if is_loopback(host) else "everybody in the network"
         lines.append(f"{who} can connect too, unless --token is given")
     return lines
+
+
+@contextmanager
+def _token_in_file(listener: socket.socket, settings: Settings) -> Iterator[None]:
+    """Leave the token for the clients of this user, as long as the service runs."""
+    assert settings.token is not None
+    path = write_token(listener.getsockname()[1], settings.token)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:

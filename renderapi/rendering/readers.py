@@ -162,7 +162,7 @@ def _download(url: str, allow: Allow | None) -> bytes:
             return stream.read()
     from renderapi.session import new_session
 
-    with new_session() as session:
+    with new_session(with_token=False) as session:
         for _ in range(LONGEST_REDIRECTION):
             answer = session.get(url, allow_redirects=False)
             if not answer.is_redirect:

@@ -32,7 +32,11 @@ def add_serve(verbs: Any) -> None:
         help="folder below which images may be opened for clients; may be given several times "
         "(default: the working folder)",
     )
-    parser.add_argument("--token", help="secret that every request must carry (RENDER_TOKEN)")
+    parser.add_argument(
+        "--token",
+        help="secret that every request must carry (default: RENDER_TOKEN); auto: a new one, in a "
+        "file that only your own clients on this machine can read",
+    )
     parser.add_argument(
         "--insecure",
         action="store_true",
@@ -55,7 +59,40 @@ def add_serve(verbs: Any) -> None:
     )
     parser.add_argument("--threads", type=int, help="threads that serve requests")
     parser.add_argument("--workers", type=int, default=1, help="processes that serve requests")
+    parser.add_argument(
+        "--access-log", action="store_true", help="write a JSON line about every request to stderr"
+    )
+    _add_limits(parser)
     parser.set_defaults(run=run_serve)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Options that are fields of the settings of the service, by the same names."""
+    parser.add_argument(
+        "--undelete-seconds",
+        type=float,
+        metavar="S",
+        default=86400.0,
+        help="how long deleted stacks can be brought back (renderapps store undelete)",
+    )
+    parser.add_argument(
+        "--max-tile-specs-to-render",
+        type=int,
+        metavar="N",
+        help="draw outlines instead of images with more tiles than this (default: no limit)",
+    )
+    parser.add_argument(
+        "--omit-match-count",
+        action="store_true",
+        help="leave matchCount out of matches that come with their points, as services did until "
+        "2019",
+    )
+    parser.add_argument(
+        "--legacy-tile-size",
+        action="store_true",
+        help="give windows of single tiles one pixel more in width and height, as services did "
+        "from 2017 to 2019",
+    )
 
 
 def run_serve(options: argparse.Namespace) -> int:
@@ -74,5 +111,10 @@ def run_serve(options: argparse.Namespace) -> int:
         allowed_hosts=options.allow_host or [],
         workers=options.workers,
         threads=options.threads,
+        access_log=options.access_log,
+        undelete_seconds=options.undelete_seconds,
+        max_tile_specs_to_render=options.max_tile_specs_to_render,
+        omit_match_count=options.omit_match_count,
+        legacy_tile_size=options.legacy_tile_size,
     )
     return 0
