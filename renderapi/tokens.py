@@ -1,0 +1,72 @@
+"""The secret that a protected service asks for, and where the client finds it.
+
+`RENDER_TOKEN` counts first. Without it, a service on this machine that was started with
+`--token auto` has left its token in a file that only its user can read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from renderapi.errors import RenderError
+from renderapi.files import atomic_path
+
+VARIABLE = "RENDER_TOKEN"
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def token_file(port: int) -> Path:
+    """Where a service of this user that listens at `port` of this machine keeps its token."""
+    return Path.home() / ".render" / "tokens" / str(port)
+
+
+def write_token(port: int, token: str) -> Path:
+    """Leave a token for the clients of the same user; gives the file, which nobody else can read.
+
+    Raises
+    ------
+    RenderError
+        The file cannot be written.
+    """
+    path = token_file(port)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(temporary, flags, 0o600), "w") as file:
+                file.write(token)
+    except OSError as error:
+        raise RenderError(
+            f"the token cannot be written to {path}: {error.strerror or error}; give --token SECRET"
+        ) from error
+    return path
+
+
+def token_for(url: str) -> str | None:
+    """The token for a service, None when none is known."""
+    token = os.environ.get(VARIABLE)
+    if token:
+        return token
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        return None
+    return _own_text(token_file(port)) if parts.hostname in _LOOPBACK else None
+
+
+def _own_text(path: Path) -> str | None:
+    """Text of a file of this user that others cannot read; None without such a file."""
+    try:
+        with open(path) as file:
+            status = os.fstat(file.fileno())
+            if hasattr(os, "getuid") and (
+                status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077
+            ):
+                return None
+            return file.read().strip() or None
+    except OSError:
+        return None
