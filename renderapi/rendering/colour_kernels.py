@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from renderapi.rendering.compiler import njit
 from renderapi.rendering.kernels import BLOCK, OPTIONS, _locate, _locate_nearest
 
 

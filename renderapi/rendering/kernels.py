@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic, overload
+
+from renderapi.rendering.compiler import intrinsic, njit, overload, types
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 BLOCK = 256
@@ -147,22 +147,39 @@ def _span(polygon, sign, gy, origin_x, x_stop):
 
 
 @njit(**OPTIONS)
+def _is_inside(n, column, origin_x, slope, constant, last):
+    """Whether `n` positions along a row, monotone also when rounded, lie in [0, last)."""
+    first = slope * (float(column) + origin_x) + constant
+    final = slope * (float(column + n - 1) + origin_x) + constant
+    return first >= 0.0 and final >= 0.0 and first < last and final < last
+
+
+@njit(**OPTIONS)
 def _locate(n, column, origin_x, a, ku, d, kv, width, height, xs, ys, fx, fy):
     """Base pixels and fractions of `n` pixels from `column`; 1 at the far border."""
     last_x, last_y = float(width - 1), float(height - 1)
+    start = np.int32(column)
+    if _is_inside(n, column, origin_x, a, ku, last_x) and _is_inside(
+        n, column, origin_x, d, kv, last_y
+    ):
+        for i in range(n):  # without bounds, and counted in 32 bits, which vectorises
+            gx = float(np.int32(start + i)) + origin_x
+            u = a * gx + ku
+            v = d * gx + kv
+            x = np.int32(u)
+            y = np.int32(v)
+            xs[i] = x
+            ys[i] = y
+            fx[i] = u - x
+            fy[i] = v - y
+        return
     base_x, base_y = np.int32(width - 2), np.int32(height - 2)
     for i in range(n):
-        gx = float(column + i) + origin_x
-        u = a * gx + ku
-        v = d * gx + kv
-        u = u if u > 0.0 else 0.0
-        v = v if v > 0.0 else 0.0
-        u = u if u < last_x else last_x
-        v = v if v < last_y else last_y
-        x = np.int32(u)
-        y = np.int32(v)
-        x = x if x < base_x else base_x
-        y = y if y < base_y else base_y
+        gx = float(np.int32(start + i)) + origin_x
+        u = min(max(a * gx + ku, 0.0), last_x)
+        v = min(max(d * gx + kv, 0.0), last_y)
+        x = min(np.int32(u), base_x)
+        y = min(np.int32(v), base_y)
         xs[i] = x
         ys[i] = y
         fx[i] = u - x

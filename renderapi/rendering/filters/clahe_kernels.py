@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from renderapi.rendering.compiler import njit
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
