@@ -1,7 +1,7 @@
 """The same work for any package called `renderapi`: run as a script, prints seconds as JSON.
 
-It uses only what render-python 2.4.2 offers too, so that two interpreters, each with its own client,
-can be compared: `python _client_cases.py REPEATS [HOST PORT STACK Z]`.
+It uses only what render-python 2.4.2 offers too, so that two interpreters, each with its own
+client, can be compared: `python _client_cases.py REPEATS [HOST PORT STACK Z]`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+
 import renderapi
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
@@ -33,7 +34,7 @@ def tile_documents(count=TILES, z=1.0):
     package = "mpicbg.trakem2.transform."
     return [
         {
-            "tileId": "tile_%05d" % n,
+            "tileId": f"tile_{n:05}",
             "layout": {
                 "sectionId": "1.0",
                 "temca": "scope",
@@ -54,19 +55,19 @@ def tile_documents(count=TILES, z=1.0):
             "height": SIDE,
             "minIntensity": 0.0,
             "maxIntensity": 65535.0,
-            "mipmapLevels": {"0": {"imageUrl": "file:///data/images/%d.tif" % n}},
+            "mipmapLevels": {"0": {"imageUrl": f"file:///data/images/{n}.tif"}},
             "transforms": {
                 "type": "list",
                 "specList": [
                     {
                         "type": "leaf",
                         "className": package + "AffineModel2D",
-                        "dataString": "1.001 0.01 -0.01 1.002 %.4f 12.5" % (1638.4 * (n % 100)),
+                        "dataString": f"1.001 0.01 -0.01 1.002 {1638.4 * (n % 100):.4f} 12.5",
                     },
                     {
                         "type": "leaf",
                         "className": package + "AffineModel2D",
-                        "dataString": "1.0 0.0 0.0 1.0 3.25 %d.5" % (n // 100),
+                        "dataString": f"1.0 0.0 0.0 1.0 3.25 {n // 100}.5",
                         "metaData": {"labels": ["montage"]},
                     },
                 ],
@@ -226,13 +227,12 @@ def read_cases(host, port, stack, z):
     read = renderapi.tilespec.get_tile_specs_from_z
     resolved = renderapi.resolvedtiles.get_resolved_tiles_from_z
 
-    def matches():
-        return renderapi.stack.get_stack_bounds(stack, render=render)
-
     return {
         "2,000-tile section read": lambda: read(stack, float(z), render=render),
         "2,000-tile section read, resolved tiles": lambda: resolved(stack, float(z), render=render),
-        "100 small requests": lambda: [matches() for _ in range(100)],
+        "100 small requests": lambda: [
+            renderapi.stack.get_stack_bounds(stack, render=render) for _ in range(100)
+        ],
     }
 
 
