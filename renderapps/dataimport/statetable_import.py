@@ -1,0 +1,246 @@
+"""The import of a statetable: mipmaps first, then tiles, then the stacks are closed.
+
+This is what create_fast_stacks and its multi-channel version share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from argschema.fields import Boolean, Float, InputDir, InputFile, Int, Str
+from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow.validate import OneOf, Range
+
+import renderapi
+from renderapi.files import atomic_write
+from renderapi.urls import path_to_url
+from renderapps.dataimport.image_headers import ImageHeader, read_headers
+from renderapps.dataimport.reduced_images import FORMATS, LevelSpec, Source, write_levels
+from renderapps.dataimport.statetable import StateRow, read_statetable
+from renderapps.dataimport.statetable_tiles import PlannedTile, ProjectFolders, TileMaker
+from renderapps.dataimport.tile_upload import UploadParameters, sections_of, upload
+from renderapps.module import (
+    ParallelParameters,
+    RenderModule,
+    RenderModuleException,
+    RenderParameters,
+    TaskFailure,
+)
+from renderapps.module.tile_documents import Json
+
+LARGEST_8_BIT = 255.0
+
+
+class StatetableParameters(UploadParameters, ParallelParameters, RenderParameters):
+    """Parameters of an import of a statetable."""
+
+    statetableFile = InputFile(
+        required=True, metadata={"description": "CSV table with one line for each raw image"}
+    )
+    projectDirectory = InputDir(
+        required=True,
+        metadata={"description": "folder below which mipmaps and tile JSON are written"},
+    )
+    outputStackPrefix = Str(
+        load_default="ACQ", metadata={"description": "start of the names of the stacks"}
+    )
+    dataOutputFolder = Str(
+        load_default="processed",
+        metadata={"description": "folder below projectDirectory for what is made"},
+    )
+    delete_stack = Boolean(
+        load_default=False,
+        metadata={
+            "description": "delete stacks of these names first, with all their sections: the same "
+            "as existing replace"
+        },
+    )
+    zstack = Int(load_default=0, metadata={"description": "focal plane to import"})
+    levels = Int(
+        load_default=3,
+        validate=Range(0, 30),
+        metadata={"description": "make mipmap levels 1 to this one; 0 makes none"},
+    )
+    image_format = Str(
+        load_default="jpg",
+        validate=OneOf(FORMATS),
+        metadata={"description": "format of the mipmaps, which are 8 bit"},
+    )
+    force_redo = Boolean(
+        load_default=False,
+        metadata={"description": "make mipmaps again that are newer than their image"},
+    )
+    minIntensity = Float(load_default=0.0, metadata={"description": "display minimum"})
+    maxIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "display maximum",
+            "default_text": "50000 for 16 bit images, 255 for 8 bit images",
+        },
+    )
+    section_thickness_nm = Float(
+        load_default=1.0,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={"description": "distance of sections, for the resolution of the stacks"},
+    )
+    scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
+    camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
+
+    @validates_schema
+    def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
+        """delete_stack and another way to treat stacks contradict each other."""
+        if data["delete_stack"] and data["existing"] not in ("overwrite_z", "replace"):
+            raise ValidationError(f"contradicts existing {data['existing']}", "delete_stack")
+
+
+class StatetableImport(RenderModule):
+    """Import a statetable: write `planned_tiles(rows)`.
+
+    Attributes
+    ----------
+    default_maximum : float
+        Display maximum of 16 bit images.
+    """
+
+    default_schema: type[Schema] = StatetableParameters
+    default_maximum = 50000.0
+
+    def planned_tiles(self, rows: list[StateRow]) -> list[PlannedTile]:
+        """The tiles to make of the rows."""
+        raise NotImplementedError(f"{type(self).__name__} has no planned_tiles()")
+
+    def run(self) -> None:
+        """Read the table, make the mipmaps, then write the stacks."""
+        rows = read_statetable(Path(self.args["statetableFile"]), self.args["zstack"])
+        planned = self.planned_tiles(rows)
+        headers = check_images(rows)
+        written = self.make_mipmaps(rows)
+        tiles = self.tile_maker(rows, headers)
+        by_stack: dict[str, list[PlannedTile]] = {}
+        for tile in planned:
+            by_stack.setdefault(tile.stack, []).append(tile)
+        made = {name: [(p, tiles.tile(p)) for p in some] for name, some in by_stack.items()}
+        sections = {name: sections_of(t for _, t in some) for name, some in made.items()}
+        stacks = []
+        for name, some in made.items():
+            files = self.write_json(some)
+            version = self.version(some[0][0].rows[0])
+            existing = "replace" if self.args["delete_stack"] else self.args["existing"]
+            close = self.args["close_stack"]
+            zs = upload(self.render, name, sections[name], version, existing, close)
+            stacks.append({"stack": name, "tiles": len(some), "sections": zs, "files": files})
+        self.output({"output_stacks": stacks, "mipmaps_written": written})
+
+    @property
+    def folders(self) -> ProjectFolders:
+        """Where mipmaps and JSON files go."""
+        root = Path(self.args["projectDirectory"]).absolute()
+        return ProjectFolders(root, self.args["dataOutputFolder"])
+
+    @property
+    def specs(self) -> list[LevelSpec]:
+        """Levels of the mipmaps."""
+        form = self.args["image_format"]
+        return [LevelSpec(level, form) for level in range(1, self.args["levels"] + 1)]
+
+    def make_mipmaps(self, rows: Sequence[StateRow]) -> int:
+        """Make the mipmaps of all images; their number. Nothing is uploaded where one fails."""
+        folders, specs = self.folders, self.specs
+        refuse_shared_names(rows, folders, specs)
+        function = partial(
+            mipmaps_of, folders=folders, specs=specs, overwrite=self.args["force_redo"]
+        )
+        results = self.map_tasks(function, rows if specs else [], "making mipmaps")
+        failed = [r for r in results if isinstance(r, TaskFailure)]
+        if failed:
+            files = [{"file": f.item.path, "reason": f.reason} for f in failed]
+            self.output({"output_stacks": [], "failed_files": files})
+            raise RenderModuleException(
+                f"mipmaps of {len(failed)} of {len(rows)} images cannot be made, no stack was "
+                f"written; {failed[0].item.source}: {failed[0].reason}"
+            )
+        return sum(results)
+
+    def tile_maker(
+        self, rows: Iterable[StateRow], headers: Mapping[Path, ImageHeader]
+    ) -> TileMaker:
+        """What makes tiles, with the display range of every image."""
+        low, high = self.args["minIntensity"], self.args["maxIntensity"]
+
+        def maximum(path: Path) -> float:
+            if high is not None:
+                return high
+            return LARGEST_8_BIT if headers[path].dtype.itemsize == 1 else self.default_maximum
+
+        ranges = {row.path: (low, maximum(row.path)) for row in rows}
+        scope, camera = self.args["scope"], self.args["camera"]
+        return TileMaker(self.folders, self.specs, ranges, scope, camera)
+
+    def write_json(self, tiles: Iterable[tuple[PlannedTile, Json]]) -> list[str]:
+        """Write the tiles of each section of each folder to a file; the files."""
+        prefix = f"{self.render.DEFAULT_PROJECT}_{self.render.DEFAULT_OWNER}"
+        files: dict[Path, list[Json]] = {}
+        for planned, tile in tiles:
+            path = self.folders.tilespecs(planned.rows[0], prefix, planned.stack)
+            files.setdefault(path, []).append(tile)
+        for path, content in files.items():
+            atomic_write(path, orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        return [str(path) for path in files]
+
+    def version(self, row: StateRow) -> renderapi.stack.StackVersion:
+        """Resolution and notes of a stack."""
+        size = row.scale * 1000
+        return renderapi.stack.StackVersion(
+            cycleNumber=1,
+            cycleStepNumber=1,
+            stackResolutionX=size,
+            stackResolutionY=size,
+            stackResolutionZ=self.args["section_thickness_nm"],
+            versionNotes=f"imported from {self.args['statetableFile']}",
+        )
+
+
+def check_images(rows: Sequence[StateRow]) -> dict[Path, ImageHeader]:
+    """Headers of all images; an error where one is unreadable or not as large as the table says."""
+    headers, unreadable = read_headers(list(dict.fromkeys(row.path for row in rows)))
+    for row in rows:
+        if row.path in unreadable:
+            raise RenderModuleException(
+                f"{len(unreadable)} images of the table cannot be read; {row.source}: {row.path} "
+                f"({unreadable[row.path]})"
+            )
+        width, height, _ = headers[row.path]
+        if (width, height) != (row.width, row.height):
+            raise RenderModuleException(
+                f"{row.source}: {row.path} is {width} x {height} pixels, the table says "
+                f"{row.width} x {row.height}"
+            )
+    return headers
+
+
+def refuse_shared_names(
+    rows: Iterable[StateRow], folders: ProjectFolders, specs: Sequence[LevelSpec]
+) -> None:
+    """Refuse two images whose mipmaps would be one file."""
+    seen: dict[Path, StateRow] = {}
+    for row in rows:
+        for path in folders.mipmaps(row, specs).values():
+            known = seen.setdefault(path, row)
+            if known.path != row.path:
+                raise RenderModuleException(
+                    f"{row.source} and {known.source}: the mipmaps of {row.path} and {known.path} "
+                    f"would both be {path}; give ribbon, session and channel folders of their own"
+                )
+
+
+def mipmaps_of(
+    row: StateRow, folders: ProjectFolders, specs: Sequence[LevelSpec], overwrite: bool
+) -> int:
+    """Make the mipmaps of an image; how many were written."""
+    source = Source(path_to_url(row.path))
+    return write_levels(source, folders.mipmaps(row, specs), overwrite=overwrite)

@@ -1,0 +1,84 @@
+"""New tiles for a stack: made, filled section by section, and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from argschema.fields import Boolean, Str
+from argschema.schemas import DefaultSchema
+from marshmallow.validate import OneOf
+
+import renderapi
+from renderapi.stack import StackVersion
+from renderapps.module import RenderModuleException
+from renderapps.module.stack_target import EXISTING, open_output
+from renderapps.module.tile_documents import Json, Section, read_section, write_section
+
+POLICIES = (*EXISTING, "append")
+
+
+class UploadParameters(DefaultSchema):
+    """How an output stack is treated."""
+
+    existing = Str(
+        load_default=POLICIES[0],
+        validate=OneOf(POLICIES),
+        metadata={
+            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
+            "the sections that are written and keeps the others, append keeps also the tiles of "
+            "these sections that have other ids, replace empties the stack first, fail refuses"
+        },
+    )
+    close_stack = Boolean(
+        load_default=True,
+        metadata={"description": "set the output stack to COMPLETE at the end"},
+    )
+
+
+def sections_of(
+    tiles: Iterable[Json], transforms: Mapping[str, Json] | None = None
+) -> list[Section]:
+    """Tiles by z, ascending, each section with all shared transforms.
+
+    Raises
+    ------
+    RenderModuleException
+        Two tiles have one id.
+    """
+    by_z: dict[float, list[Json]] = {}
+    seen: set[str] = set()
+    for tile in tiles:
+        if tile["tileId"] in seen:
+            raise RenderModuleException(f"two tiles have the tileId {tile['tileId']}")
+        seen.add(tile["tileId"])
+        by_z.setdefault(float(tile["z"]), []).append(tile)
+    return [Section(z, by_z[z], dict(transforms or {})) for z in sorted(by_z)]
+
+
+def upload(
+    render: renderapi.Render,
+    stack: str,
+    sections: Iterable[Section],
+    version: StackVersion,
+    existing: str,
+    close: bool,
+) -> list[dict[str, Any]]:
+    """Write sections to a stack, which is opened once and closed once; z and tiles of each."""
+    open_output(render, stack, version, existing)
+    written = []
+    for section in sections:
+        new = len(section.tiles)
+        if existing == "append":
+            section = _joined(read_section(render, stack, section.z, missing_ok=True), section)
+        write_section(render, stack, section)
+        written.append({"z": section.z, "tiles": new})
+    if close:
+        renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
+    return written
+
+
+def _joined(old: Section, new: Section) -> Section:
+    """Tiles of both; of one id the new one counts."""
+    tiles = {tile["tileId"]: tile for tile in (*old.tiles, *new.tiles)}
+    return Section(new.z, list(tiles.values()), old.transforms | new.transforms)
