@@ -22,7 +22,8 @@ from renderapi.rendering.cache import SourceCache, SourceView
 from renderapi.rendering.canvas import Canvas, blank_pixels
 from renderapi.rendering.channels import mix_channels, requested_channels
 from renderapi.rendering.intensity import DisplayRange, display_range
-from renderapi.rendering.painting import TileLayer, paint_layers
+from renderapi.rendering.layers import TileLayer
+from renderapi.rendering.painting import paint_layers
 from renderapi.rendering.parameters import Parameters, parse_parameters
 from renderapi.rendering.sources import (
     Channel,

@@ -103,22 +103,30 @@ class Placement:
         return mesh.triangle_map(vertices, target, triangles)
 
     def may_touch(self, window: tuple[float, float, float, float]) -> bool:
-        """Whether the tile can have pixels in a world box; generous, to skip what is far away.
+        """Whether the tile can have pixels in a world box; generous, to skip what is far away."""
+        if self._reach is None:
+            return True
+        left, top, right, bottom = self._reach
+        x0, y0, x1, y1 = window
+        return left <= x1 and right >= x0 and top <= y1 and bottom >= y0
 
-        Twice the tile's size all around its outline is taken as its reach: an image may be
-        larger than the tile says, and a curved tile may bulge.
+    @cached_property
+    def _reach(self) -> tuple[float, float, float, float] | None:
+        """World box that holds the tile; None where it is not known.
+
+        Twice the tile's size all around its outline is taken: an image may be larger than the
+        tile says, and a curved tile may bulge.
         """
         if self.width is None or self.height is None:
-            return True
+            return None
         outline = _CORNERS if self.matrix is not None else _GRID
         points = self.to_world(outline * (self.width, self.height))
         low, high = points.min(axis=0), points.max(axis=0)
         reach = high - low
         if not np.isfinite(reach).all():
-            return True
-        (left, top), (right, bottom) = low - reach, high + reach
-        x0, y0, x1, y1 = window
-        return bool(left <= x1 and right >= x0 and top <= y1 and bottom >= y0)
+            return None
+        (left, top), (right, bottom) = (low - reach).tolist(), (high + reach).tolist()
+        return left, top, right, bottom
 
 
 def placement_of(tile: Mapping[str, Any]) -> Placement:
