@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import renderapi
 from renderapi.errors import NotFoundError
+from renderapi.stack import StackVersion
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.section_module import missing_stack
 
 if TYPE_CHECKING:
     from renderapi.resolvedtiles import ResolvedTiles
-    from renderapi.stack import StackVersion
 
 EXISTING = ("overwrite_z", "replace", "fail")
+
+
+class KeptVersion(StackVersion):
+    """A version record, newly dated, with whatever entries a service has put into it."""
+
+    def __init__(self, **record: Any) -> None:
+        record.pop("createTimestamp", None)
+        super().__init__(**record)
+        self.record = record
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON object of all entries."""
+        return self.record | super().to_dict()
 
 
 @dataclass
@@ -106,23 +119,17 @@ class StackTarget:
         elif state != "LOADING":
             renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
 
-    def _version(self) -> StackVersion:
+    def _version(self) -> KeptVersion:
         render = self.like_render or self.render
-        version = dict(stack_metadata(render, self.like).get("currentVersion") or {})
-        version.pop("createTimestamp", None)
-        return renderapi.stack.StackVersion(
-            **version | ({"versionNotes": self.notes} if self.notes else {})
-        )
+        version = stack_metadata(render, self.like).get("currentVersion") or {}
+        return KeptVersion(**version | ({"versionNotes": self.notes} if self.notes else {}))
 
     def _create(self) -> None:
         renderapi.stack.set_stack_metadata(self.name, self._version(), render=self.render)
 
     def _clone(self, leave_out: Sequence[float]) -> None:
-        version: dict[str, Any] = self._version().to_dict()
-        version.pop("createTimestamp", None)
-        renderapi.stack.clone_stack(
-            self.stack, self.name, close_stack=False, render=self.render, **version
-        )
+        renderapi.stack.clone_stack(self.stack, self.name, close_stack=False, render=self.render)
+        self._create()  # the metadata: a clone takes those that are known to the client
         for z in leave_out:
             renderapi.stack.delete_section(self.name, z, render=self.render)
 

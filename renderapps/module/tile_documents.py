@@ -47,11 +47,14 @@ def read_section(render: Render, stack: str, z: float, missing_ok: bool = False)
     return Section(z, tiles, dict(document.get("transformIdToSpecMap") or {}))
 
 
-def write_section(render: Render, stack: str, section: Section, moved: bool = True) -> None:
+def write_section(
+    render: Render, stack: str, section: Section, moved: bool = True, clear: bool = True
+) -> None:
     """Let `section` be what is at its z in a LOADING stack, whatever was there before.
 
     `moved` says that transforms, sizes or tiles are new, so that the boxes of the tiles have to be
-    derived from them; else the boxes that the tiles carry are kept.
+    derived from them; else the boxes that the tiles carry are kept. `clear` may be false where the
+    stack is known to have no other tiles at that z.
     """
     strangers = {tile["tileId"]: tile["z"] for tile in section.tiles if tile["z"] != section.z}
     if strangers:
@@ -61,7 +64,8 @@ def write_section(render: Render, stack: str, section: Section, moved: bool = Tr
             f"of stack {stack}"
         )
     refuse_doubles(section, stack)
-    renderapi.stack.delete_section(stack, section.z, render=render)
+    if clear:
+        renderapi.stack.delete_section(stack, section.z, render=render)
     if section.tiles:
         derive = moved or any(tile.get(key) is None for tile in section.tiles for key in _BOX)
         render.run(_put_resolved_tiles, stack, section, derive)

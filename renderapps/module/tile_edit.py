@@ -82,8 +82,13 @@ class TileEditModule(StackEditModule):
         raise NotImplementedError(f"{type(self).__name__} has no edit_documents()")
 
     def prepare(self) -> None:
-        """Find what the output keeps, so that nothing of it is overwritten."""
+        """Find what the output keeps, so that nothing of it is overwritten.
+
+        Then `kept_zs` are its sections that stay, `kept_tiles` their tiles by id, and `is_fresh`
+        says that the sections to write have no tiles yet.
+        """
         self.kept_zs = self.find_kept_zs()
+        self.is_fresh = self.in_place or not self.zs_of_output()
         zs = [] if self.keeps_ids() else self.kept_zs
         self.kept_tiles = tile_ids_at(self.render, self.output_stack, zs)
 
@@ -95,10 +100,7 @@ class TileEditModule(StackEditModule):
         """The z values of the output that are not written, and stay as they are."""
         if self.args["existing"] != "overwrite_z" and not self.in_place:
             return []
-        try:
-            there = renderapi.stack.get_z_values_for_stack(self.output_stack, render=self.render)
-        except NotFoundError:
-            return []
+        there = self.zs_of_output()
         zs = self.select_zs()
         gone = set(zs) if self.in_place else {self.output_z(z) for z in zs}
         kept = [z for z in there if z not in gone]
@@ -108,6 +110,13 @@ class TileEditModule(StackEditModule):
                 "choose a z that is free, or move that section too"
             )
         return kept
+
+    def zs_of_output(self) -> list[float]:
+        """The z values that the output has before anything is written."""
+        try:
+            return renderapi.stack.get_z_values_for_stack(self.output_stack, render=self.render)
+        except NotFoundError:
+            return []
 
     def read_documents(self, z: float) -> tuple[Section, ...]:
         """The section at `z` of every input."""
@@ -123,7 +132,9 @@ class TileEditModule(StackEditModule):
         section, more = edited if isinstance(edited, tuple) else (edited, {})
         section.z = self.output_z(z)
         self.refuse_collisions(section)
-        write_section(self.render, self.target.name, section, self.moves_tiles)
+        write_section(
+            self.render, self.target.name, section, self.moves_tiles, clear=not self.is_fresh
+        )
         after = set(section.tile_ids)
         dropped = [tile for tile in before if tile not in after]
         return {"tiles": len(after), "dropped_tiles": dropped} | more

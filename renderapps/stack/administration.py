@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import renderapi
-from renderapi.render import Render, format_preamble, renderaccess
-from renderapi.utils import post_json
+from renderapi.render import Render
 from renderapps.module import RenderModuleException
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.stack_target import KeptVersion, stack_metadata
 from renderapps.module.tile_documents import Json
 
 
@@ -30,23 +27,7 @@ def change_version(render: Render, stack: str, changes: Json) -> bool:
     require_changeable(stack, state)
     if all(version.get(key) == value for key, value in changes.items()):
         return False
-    version.pop("createTimestamp", None)
-    render.run(_post_version, stack, version | changes)
+    renderapi.stack.set_stack_metadata(stack, KeptVersion(**version | changes), render=render)
     if state != "LOADING":
         renderapi.stack.set_stack_state(stack, state, render=render)
     return True
-
-
-@renderaccess
-def _post_version(
-    stack: str,
-    version: Json,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> None:
-    post_json(session, format_preamble(host, port, owner, project, stack), version)

@@ -8,13 +8,12 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.render import Render
-from renderapi.stack import StackVersion
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters, ZParameters
 from renderapps.module.render_module import connect
 from renderapps.module.section_module import chosen_zs, stack_zs
-from renderapps.module.stack_target import stack_state
+from renderapps.module.stack_target import KeptVersion, stack_state
 from renderapps.module.tile_edit import ZSpellings
-from renderapps.stack.administration import change_version, require_changeable, version_and_state
+from renderapps.stack.administration import require_changeable, version_and_state
 
 
 class CloneStackParameters(ZSpellings, ZParameters, RenderParameters):
@@ -70,9 +69,8 @@ class CloneStack(RenderModule):
         if occupied:
             renderapi.stack.delete_stack(name, render=there)
         self.clone(stack, name, project, None if zs == available else zs)
-        version, _ = version_and_state(self.render, stack)
-        version.pop("createTimestamp", None)
-        change_version(there, name, version)
+        version = KeptVersion(**version_and_state(self.render, stack)[0])
+        renderapi.stack.set_stack_metadata(name, version, render=there)
         if self.args["close_stack"]:
             renderapi.stack.set_stack_state(name, "COMPLETE", render=there)
         if occupied:
@@ -95,11 +93,7 @@ class CloneStack(RenderModule):
         return state != "LOADING"
 
     def clone(self, stack: str, name: str, project: str, zs: list[float] | None) -> None:
-        """Let the service copy the sections; a copy that fails is removed."""
-        version = dict(version_and_state(self.render, stack)[0])
-        version.pop("createTimestamp", None)
-        known = StackVersion(**version).to_dict()
-        known.pop("createTimestamp", None)
+        """Let the service copy the sections; an error names the stack."""
         try:
             renderapi.stack.clone_stack(
                 stack,
@@ -108,7 +102,6 @@ class CloneStack(RenderModule):
                 zs=zs,
                 close_stack=False,
                 render=self.render,
-                **known,
             )
         except NotFoundError as error:
             raise RenderModuleException(f"stack {stack} went away meanwhile") from error

@@ -163,3 +163,22 @@ def test_a_clone_replaces_a_stack_only_if_told_to(render, stacks, capsys):
     lock(render, "two")
     assert run(CloneStack, render, **given, existing="replace")[0] == 1
     assert run(CloneStack, render, input_stack="one", output_stack="one")[0] == 1
+
+
+def test_entries_that_the_client_does_not_know_are_kept(render):
+    from renderapps.module.stack_target import KeptVersion
+    from renderapps.stack.rename_sectionIds import RenameSectionIds
+
+    layers(render, "raw")
+    record = KeptVersion(**VERSION, defaultChannel="GFP", alignmentQuality=0.5)
+    renderapi.stack.set_stack_metadata("raw", record, render=render)
+    renderapi.stack.set_stack_state("raw", "COMPLETE", render=render)
+    more = {"defaultChannel": "GFP", "alignmentQuality": 0.5}
+    assert run(CloneStack, render, input_stack="raw", output_stack="copy")[0] == 0
+    assert run(RenameSectionIds, render, input_stack="raw", output_stack="named")[0] == 0
+    assert run(RenameSectionIds, render, input_stack="raw", in_place=True, zs=[1])[0] == 0
+    assert run(SetStackResolution, render, stacks="raw", stackResolutionZ=60)[0] == 0
+    assert version(render, "copy") == version(render, "named") == VERSION | more
+    assert version(render, "raw") == VERSION | more | {"stackResolutionZ": 60.0}
+    metadata = renderapi.stack.get_full_stack_metadata("raw", render=render)
+    assert "createTimestamp" in metadata["currentVersion"]
