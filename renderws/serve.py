@@ -7,7 +7,10 @@ import ipaddress
 import logging
 import os
 import secrets
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -108,7 +111,8 @@ def serve(
         else:
             app = create_app(open_store(store_path), settings)
             relax_collection()
-            uvicorn.Server(_config(app)).run(sockets=[listener])
+            with _ending_in_order():
+                uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
 def served_settings(
@@ -234,6 +238,21 @@ def start_lines(
         who = "other users of this machine" if is_loopback(host) else "everybody in the network"
         lines.append(f"{who} can connect too, unless --token is given")
     return lines
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Leave by an exception when told to stop: uvicorn sends itself the signal once more, at the
+    end, which would otherwise end the process on the spot.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

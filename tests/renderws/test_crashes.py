@@ -1,0 +1,129 @@
+"""What the server acknowledged survives its violent end; what it did not is there whole or not.
+
+`RENDERWS_CRASHES` is how often the server is killed (5 times by default).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+
+import requests
+
+from renderws.store.sqlite import SqliteStore
+
+ROUNDS = int(os.environ.get("RENDERWS_CRASHES", "5"))
+TILES, PAIRS = 120, 40
+STACK = "/render-ws/v1/owner/o/project/p/stack/"
+COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
+
+
+class Writer(threading.Thread):
+    """Sends one request after the other until the server is gone; counts what was acknowledged."""
+
+    def __init__(self, first):
+        super().__init__(daemon=True)
+        self.done = first
+        self.refused = None
+
+    def run(self):
+        with requests.Session() as session:
+            session.trust_env = False
+            while True:
+                try:
+                    answer = self.ask(session, self.done)
+                except requests.RequestException:
+                    return
+                if not answer.ok:
+                    self.refused = answer.text
+                    return
+                self.done += 1
+
+    def at(self, base):
+        self.base = base
+        self.start()
+        return self
+
+
+class Imports(Writer):
+    def ask(self, session, n):
+        box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": n}
+        tiles = {f"{n}_{k}": {**box, "layout": {"sectionId": "x" * 200}} for k in range(TILES)}
+        url = f"{self.base}{STACK}tiles/resolvedTiles"
+        return session.put(url, json={"tileIdToSpecMap": tiles}, timeout=60)
+
+    def check(self, session):
+        for n in range(self.done + 1):
+            url = f"{self.base}{STACK}tiles/z/{n}/tileBounds"
+            count = len(session.get(url, timeout=60).json())
+            assert count == TILES or (n == self.done and count == 0), (n, self.done, count)
+        self.done += count == TILES
+
+
+class Matches(Writer):
+    def ask(self, session, n):
+        points = {"p": [[1, 2], [3, 4]], "q": [[5, 6], [7, 8]], "w": [1, 1]}
+        pairs = [
+            {"pGroupId": str(n), "pId": f"a{k}", "qGroupId": str(n), "qId": "b", "matches": points}
+            for k in range(PAIRS)
+        ]
+        return session.put(f"{self.base}{COLLECTION}/matches", json=pairs, timeout=60)
+
+    def check(self, session):
+        for n in range(self.done + 1):
+            url = f"{self.base}{COLLECTION}/group/{n}/matchesWithinGroup"
+            answer = session.get(url, timeout=60)
+            count = len(answer.json()) if answer.ok else 0
+            assert count == PAIRS or (n == self.done and count == 0), (n, self.done, count)
+        self.done += count == PAIRS
+
+
+class States(Writer):
+    """COMPLETE and LOADING in turn."""
+
+    def ask(self, session, n):
+        state = ("COMPLETE", "LOADING")[n % 2]
+        return session.put(f"{self.base}{STACK}states/state/{state}", timeout=60)
+
+    def check(self, session):
+        found = session.get(f"{self.base}{STACK}states", timeout=60).json()
+        complete = found["state"] == "COMPLETE"
+        assert complete or found["state"] == "LOADING"
+        assert ("stats" in found) == complete
+        if (self.done % 2 == 1) != complete:  # the request that was not acknowledged was made
+            self.done += 1
+
+
+def prepare(base):
+    for name in ("tiles", "states"):
+        assert requests.post(base + STACK + name, json={}, timeout=60).status_code == 201
+    box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": 1}
+    body = {"tileIdToSpecMap": {f"t{k}": {**box, "z": k % 7} for k in range(500)}}
+    url = f"{base}{STACK}states/resolvedTiles"
+    assert requests.put(url, json=body, timeout=60).status_code == 201
+
+
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path, serve_process):
+    chance = random.Random(11)
+    writers = [Imports(0), Matches(0), States(0)]
+    server = serve_process(tmp_path)
+    prepare(server.base)
+    for _ in range(ROUNDS):
+        writers = [type(writer)(writer.done).at(server.base) for writer in writers]
+        time.sleep(chance.uniform(0.02, 0.7))
+        server.end(signal.SIGKILL)
+        for writer in writers:
+            writer.join(60)
+            assert writer.refused is None
+        with SqliteStore(tmp_path / "render.db", create=False) as store:
+            assert store.check() == []
+        server = serve_process(tmp_path)
+        with requests.Session() as session:
+            for writer in writers:
+                writer.base = server.base
+                writer.check(session)
+    assert all(writer.done > ROUNDS for writer in writers)
+    assert "Traceback" not in server.errors
