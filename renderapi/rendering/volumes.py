@@ -99,7 +99,9 @@ def _read_hdf5(address: SliceAddress) -> NDArray:
     try:
         import h5py
     except ImportError:
-        raise ImageError(f"reading {address.path} needs h5py: pip install h5py") from None
+        raise ImageError(
+            f"reading {address.path} needs h5py: pip install render-python-apps[hdf5]"
+        ) from None
     with h5py.File(address.path, "r") as container:
         if address.data_set not in container:
             raise ImageError(f"no data set {address.data_set!r} in {address.path}")

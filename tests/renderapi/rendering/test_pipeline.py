@@ -323,3 +323,20 @@ def test_importing_the_package_loads_no_compiler_and_no_image_library():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
+
+
+def test_threads_read_every_tile_once(tmp_path, scenes):
+    tiles = []
+    for k in range(6):
+        image = np.full((90, 80), 40 + k, np.uint8)
+        path = scenes.save(tmp_path / f"{k}.png", image)
+        shift = scenes.leaf(scenes.AFFINE, (1, 0, 0, 1, 60 * (k % 2), 50 * (k // 2)))
+        tiles.append(scenes.tile(path, 80, 90, shift, tile_id=str(k)))
+    document = scenes.window(tiles, 0, 0, 140, 190)
+    loads, pictures = [], []
+    for threads in (1, 4):
+        sources = SourceCache(max_bytes=0)
+        pictures.append(render_canvas(document, sources=sources, threads=threads).pixels)
+        loads.append(sources.loads)
+    assert np.array_equal(*pictures)
+    assert loads[0] == loads[1]

@@ -133,6 +133,32 @@ def test_slices_of_volumes(tmp_path, driver):
         read_image(f"{url}&x=25&w=7", loader)
 
 
+def test_slices_of_hdf5_volumes(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    volume = RANDOM.integers(0, 65536, (5, 20, 30)).astype(np.uint16)  # z, y, x
+    with h5py.File(tmp_path / "v.h5", "w") as container:
+        container.create_dataset("raw/s0", data=volume, chunks=(1, 8, 8), compression="gzip")
+        container.create_dataset("real", data=REAL)
+    url = f"{path_to_url(tmp_path / 'v.h5')}?dataSet=/raw/s0"
+    assert np.array_equal(
+        read_image(f"{url}&z=3&x=4&y=5&w=7&h=6", "H5_SLICE"), volume[3, 5:11, 4:11]
+    )
+    assert np.array_equal(read_image(url, "H5_SLICE", 2), volume[2])
+    flat = read_image(f"{path_to_url(tmp_path / 'v.h5')}?dataSet=real", "H5_SLICE")
+    assert flat.dtype == np.float32 and np.array_equal(flat, REAL)
+    for wrong, reason in ((f"{url}&z=5", "outside"), (f"{url}9", "no data set")):
+        with pytest.raises(ImageError, match=reason):
+            read_image(wrong, "H5_SLICE")
+
+
+def test_tiffs_compressed_as_jpeg_are_read_closely(tmp_path):
+    smooth = np.tile(np.arange(0, 240, 3, dtype=np.uint8), (64, 1))
+    tifffile.imwrite(tmp_path / "a.tif", smooth, compression="jpeg", tile=(32, 32))
+    pixels = read_image(str(tmp_path / "a.tif"))
+    assert pixels.shape == smooth.shape
+    assert np.abs(pixels.astype(int) - smooth).max() < 12
+
+
 def test_a_volume_slice_is_a_tile(tmp_path, scenes):
     volume = RANDOM.integers(0, 256, (3, 20, 30)).astype(np.uint8)
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{tmp_path}/v/"}}
