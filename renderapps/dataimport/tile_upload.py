@@ -13,7 +13,13 @@ import renderapi
 from renderapi.stack import StackVersion
 from renderapps.module import RenderModuleException
 from renderapps.module.stack_target import EXISTING, open_output
-from renderapps.module.tile_documents import Json, Section, read_section, write_section
+from renderapps.module.tile_documents import (
+    Json,
+    Section,
+    read_section,
+    same_transform,
+    write_section,
+)
 
 POLICIES = (*EXISTING, "append")
 
@@ -79,6 +85,12 @@ def upload(
 
 
 def _joined(old: Section, new: Section) -> Section:
-    """Tiles of both; of one id the new one counts."""
+    """Tiles of both; of one id the new one counts. A transform keeps its meaning."""
+    for key in old.transforms.keys() & new.transforms.keys():
+        if not same_transform(old.transforms[key], new.transforms[key]):
+            raise RenderModuleException(
+                f"section z={new.z:g} has another shared transform {key} already: "
+                "write to another stack, or give existing replace"
+            )
     tiles = {tile["tileId"]: tile for tile in (*old.tiles, *new.tiles)}
     return Section(new.z, list(tiles.values()), old.transforms | new.transforms)

@@ -1,0 +1,163 @@
+"""Make a stack of a folder of section images: one image, one tile, one z."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from argschema.fields import Boolean, Float, InputDir, OutputDir, Str
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import Length, Range
+
+from renderapi.files import atomic_write
+from renderapi.stack import StackVersion
+from renderapi.transform import AffineModel
+from renderapi.urls import path_to_url
+from renderapps.dataimport.acquired_image import listed, natural_key
+from renderapps.dataimport.image_headers import ImageHeader, read_headers
+from renderapps.dataimport.statetable_tiles import z_text
+from renderapps.dataimport.tile_upload import UploadParameters, sections_of, upload
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module.tile_documents import Json
+
+LARGEST_16_BIT = 50000.0
+
+
+class UploadTileDirParameters(UploadParameters, RenderParameters):
+    """Parameters of upload_tiledir."""
+
+    inputTileDirectory = InputDir(
+        required=True,
+        metadata={"description": "folder of the images", "aliases": ["image_directory"]},
+    )
+    tilespecDirectory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder for a JSON copy of each tile",
+            "default_text": "no copies",
+        },
+    )
+    outputStack = Str(
+        required=True, metadata={"description": "stack to fill", "aliases": ["output_stack"]}
+    )
+    pattern = Str(
+        load_default="*.tif",
+        validate=Length(min=1),
+        metadata={"description": "which files of the folder, in the natural order of their names"},
+    )
+    delete_stack = Boolean(
+        load_default=False,
+        metadata={"description": "delete the stack first: the same as existing replace"},
+    )
+    z_start = Float(load_default=0.0, metadata={"description": "z of the first image"})
+    z_step = Float(load_default=1.0, metadata={"description": "z from image to image"})
+    minIntensity = Float(load_default=0.0, metadata={"description": "display minimum"})
+    maxIntensity = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "display maximum",
+            "default_text": "50000 for 16 bit images, 255 for 8 bit images",
+        },
+    )
+    pixelsize = Float(
+        load_default=0.103,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={"description": "size of a pixel in micrometres"},
+    )
+    section_thickness_nm = Float(
+        load_default=1.0,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={"description": "distance of sections, for the resolution of the stack"},
+    )
+    scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
+    camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
+
+    @validates_schema
+    def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
+        """delete_stack and another way to treat stacks contradict each other."""
+        if data["delete_stack"] and data["existing"] not in ("overwrite_z", "replace"):
+            raise ValidationError(f"contradicts existing {data['existing']}", "delete_stack")
+        if data["z_step"] == 0:
+            raise ValidationError("sections need different z", "z_step")
+
+
+class UploadTileDir(RenderModule):
+    """Tiles are as large as their images, which are not moved: every transform is the identity."""
+
+    default_schema = UploadTileDirParameters
+
+    def run(self) -> None:
+        """Read the headers, then write the stack."""
+        folder = Path(self.args["inputTileDirectory"]).absolute()
+        files = sorted(
+            (path for path in folder.glob(self.args["pattern"]) if path.is_file()),
+            key=lambda path: natural_key(path.name),
+        )
+        if not files:
+            raise RenderModuleException(f"{folder} has no {self.args['pattern']}")
+        headers, unreadable = read_headers(files)
+        if unreadable:
+            names = listed(f"{path.name} ({reason})" for path, reason in unreadable.items())
+            raise RenderModuleException(f"images of {folder} cannot be read: {names}")
+        tiles = [self.tile(k, path, headers[path]) for k, path in enumerate(files)]
+        copies = self.write_copies(tiles)
+        stack = self.args["outputStack"]
+        existing = "replace" if self.args["delete_stack"] else self.args["existing"]
+        close = self.args["close_stack"]
+        written = upload(self.render, stack, sections_of(tiles), self.version(), existing, close)
+        self.output({"output_stack": stack, "sections": written, "files": copies})
+
+    def tile(self, number: int, path: Path, header: ImageHeader) -> Json:
+        """The tile of an image."""
+        high = self.args["maxIntensity"]
+        if high is None:
+            high = 255.0 if header.dtype.itemsize == 1 else LARGEST_16_BIT
+        return {
+            "tileId": f"{path.stem}_{number:04d}",
+            "z": self.args["z_start"] + number * self.args["z_step"],
+            "width": header.width,
+            "height": header.height,
+            "minIntensity": self.args["minIntensity"],
+            "maxIntensity": high,
+            "layout": {
+                "sectionId": f"SEC{number:04d}",
+                "temca": self.args["scope"],
+                "camera": self.args["camera"],
+                "imageRow": 0,
+                "imageCol": 0,
+                "stageX": 0.0,
+                "stageY": 0.0,
+                "rotation": 0.0,
+                "pixelsize": self.args["pixelsize"],
+            },
+            "mipmapLevels": {"0": {"imageUrl": path_to_url(path)}},
+            "transforms": {"type": "list", "specList": [AffineModel().to_dict()]},
+        }
+
+    def write_copies(self, tiles: list[Json]) -> list[Path]:
+        """Write each tile to a JSON file, where a folder is given; the files."""
+        if self.args["tilespecDirectory"] is None:
+            return []
+        folder = Path(self.args["tilespecDirectory"])
+        names = (self.render.DEFAULT_PROJECT, self.render.DEFAULT_OWNER, self.args["outputStack"])
+        paths = [folder / f"{'_'.join(names)}_{z_text(tile['z'])}.json" for tile in tiles]
+        for path, tile in zip(paths, tiles, strict=True):
+            atomic_write(path, orjson.dumps([tile], option=orjson.OPT_INDENT_2))
+        return paths
+
+    def version(self) -> StackVersion:
+        """Resolution and notes of the stack."""
+        size = self.args["pixelsize"] * 1000
+        return StackVersion(
+            stackResolutionX=size,
+            stackResolutionY=size,
+            stackResolutionZ=self.args["section_thickness_nm"],
+            versionNotes=f"images of {self.args['inputTileDirectory']}",
+        )
+
+
+if __name__ == "__main__":
+    UploadTileDir.main()
