@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import EstimationError
+from renderapi.transform.leaf.inverse_start import WORTH_A_GRID, improved_guess
 
 Points = NDArray[np.float64]
 PointMap = Callable[[Points], Points]
@@ -49,8 +50,9 @@ def invert(
     jacobian : callable, optional
         Derivatives N x 2 x 2; central differences if None.
     start : ndarray, N x 2, optional
-        First guess. If None: the map linearised at the origin is inverted, and where that leads
-        nowhere the targets themselves are tried.
+        First guess. If None: for many targets the inverse is interpolated on a grid; else the map
+        linearised at the origin is inverted. Where that leads nowhere the targets themselves are
+        tried.
     name : str
         Name used in the error.
 
@@ -65,6 +67,8 @@ def invert(
         When some points do not converge.
     """
     derivative = jacobian or (lambda p: difference_jacobian(function, p))
+    if start is None and len(targets) >= WORTH_A_GRID:
+        start = _grid_start(function, derivative, targets)
     result = np.empty_like(targets)
     for first in range(0, len(targets), BLOCK):
         part = slice(first, first + BLOCK)
@@ -95,6 +99,20 @@ def _invert_block(
     )
 
 
+def _grid_start(function: PointMap, jacobian: PointMap, targets: Points) -> Points | None:
+    """Guess by way of a grid; None where the map cannot be inverted at its nodes."""
+
+    def invert_nodes(nodes: Points) -> Points:
+        return _invert_block(function, jacobian, nodes, None, "grid")
+
+    try:
+        with np.errstate(all="ignore"):
+            guess = improved_guess(function, invert_nodes, targets, 0.5 * TOLERANCE)
+    except EstimationError:
+        return None
+    return np.where(np.isfinite(guess), guess, targets)
+
+
 def _linear_guess(function: PointMap, jacobian: PointMap, targets: Points) -> Points:
     origin = np.zeros((1, 2))
     step = _solve(jacobian(origin), targets - function(origin))
@@ -123,7 +141,7 @@ def _newton(function: PointMap, jacobian: PointMap, targets: Points, start: Poin
     error = _size(residual)
     scale = np.maximum(np.abs(targets).max(axis=1, initial=0.0), np.abs(points).max(axis=1))
     limit = np.maximum(TOLERANCE, RELATIVE_TOLERANCE * scale)
-    active = np.flatnonzero(error > 0)
+    active = np.flatnonzero(~(error <= limit))
     for _ in range(ITERATIONS):
         if len(active) == 0:
             break
