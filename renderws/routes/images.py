@@ -25,7 +25,7 @@ from renderws.routes.windows import (
     tile_window,
 )
 from renderws.saving import completed_tile
-from renderws.store.protocol import StackId, TileQuery
+from renderws.store.protocol import StackId, TileBounds, TileQuery
 
 Json = dict[str, Any]
 
@@ -79,14 +79,28 @@ def drawn(
     if most is not None:
         bounds = call.store.tile_bounds(stack, query)
         if len(bounds) > most:
-            from renderws.outlines import draw_outlines, encode_outlines
-
-            bounds.sort(key=lambda tile: tile.tile_id)
-            image = encode_outlines(draw_outlines(window, bounds), format)
-            return Answer(200, image, media_type(format))
+            return outlines(window, bounds, format)
     with call.snapshot():
         window["tileSpecs"] = flat_tiles(call.store, stack, limited(call, stack, query))
     return picture(call, window, format)
+
+
+def outlines(window: Json, bounds: list[TileBounds], format: str) -> Answer:
+    """Image of the boxes of tiles, with their ids where there is room."""
+    from renderapi.rendering.outlines import outline_canvas
+
+    tiles = [
+        {
+            "tileId": tile.tile_id,
+            "minX": tile.min_x,
+            "minY": tile.min_y,
+            "maxX": tile.max_x,
+            "maxY": tile.max_y,
+        }
+        for tile in sorted(bounds, key=lambda tile: tile.tile_id)
+    ]
+    canvas = outline_canvas({**window, "tileSpecs": tiles})
+    return Answer(200, encode(canvas, format), media_type(format))
 
 
 def most_tiles(call: Call, default: int | None = None) -> int | None:

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from renderws.outlines import draw_outlines, encode_outlines
-from renderws.store.protocol import TileBounds
-
 BOX = "S/z/1/box/5,0,100,80,1"
 
 
@@ -79,66 +76,40 @@ def test_ranges_and_scale_come_from_the_query(shared_service, source):
     assert np.array_equal(picture[:, :, 0], expected)
 
 
-def bounds(tile_id, *box):
-    return TileBounds(tile_id, 1.0, *box, None)
-
-
-WINDOW = {"x": 10.0, "y": 20.0, "width": 300, "height": 200, "scale": 0.5}
-
-
-def test_outlines_are_green_boxes():
-    picture = draw_outlines(WINDOW, [bounds("", 30.0, 40.0, 70.0, 80.0)])
-    assert picture.shape == (100, 150, 4)
-    lit = picture[:, :, 1] == 255
-    expected = np.zeros_like(lit)
-    expected[10:31, 10:31] = True
-    expected[11:30, 11:30] = False
-    assert np.array_equal(lit, expected)
-    assert not picture[~lit].any()
-
-
-def test_ids_are_written_where_there_is_room():
-    wide = [bounds("tile-a", 10.0, 20.0, 300.0, 200.0)]
-    inner = draw_outlines(WINDOW, wide)[5:80, 5:140]
-    assert inner.any()
-    narrow = [bounds("tile-a", 10.0, 20.0, 50.0, 200.0)]
-    assert not draw_outlines(WINDOW, narrow)[5:80, 5:15].any()
-
-
-def test_a_background_lies_under_outlines():
-    picture = draw_outlines({**WINDOW, "backgroundRGBColor": 0x102030}, [])
-    assert (picture == (16, 32, 48, 255)).all()
+FIELD = "S/z/1/box/0,-20,200,150,1"
 
 
 @pytest.mark.parametrize(
     ("format", "shape"),
-    [("png", (100, 150, 4)), ("jpeg", (100, 150, 3)), ("tiff", (100, 150, 3)),
-     ("tiff16", (100, 150)), ("png16", (100, 150))],
+    [("png", (150, 200, 4)), ("jpeg", (150, 200, 3)), ("tiff", (150, 200, 3)),
+     ("tiff16", (150, 200)), ("png16", (150, 200))],
 )  # fmt: skip
-def test_outlines_in_every_format(format, shape):
-    picture = draw_outlines(WINDOW, [bounds("t", 30.0, 40.0, 70.0, 80.0)])
-    with Image.open(io.BytesIO(encode_outlines(picture, format))) as image:
-        assert np.asarray(image).shape == shape
+def test_outlines_in_every_format(shared_service, format, shape):
+    answer = shared_service.must(f"GET {FIELD}/{format}-image?maxTileSpecsToRender=0")
+    assert array(answer).shape == shape
 
 
-def test_raw_outlines():
-    picture = draw_outlines(WINDOW, [bounds("t", 30.0, 40.0, 70.0, 80.0)])
-    raw = np.frombuffer(encode_outlines(picture, "raw"), ">u4").reshape(100, 150)
-    assert hex(raw[10, 10]) == "0xff00ff00"
-    raw16 = np.frombuffer(encode_outlines(picture, "raw16"), ">u2").reshape(100, 150)
-    assert raw16[10, 10] == 85
+def test_outlines_are_green_boxes_of_the_tiles(shared_service):
+    picture = array(shared_service.must(f"GET {FIELD}/png-image?maxTileSpecsToRender=0"))
+    document = shared_service.must(f"GET {FIELD}/render-parameters").json()
+    boxes = np.array(
+        [[tile[key] for key in ("minX", "minY", "maxX", "maxY")] for tile in document["tileSpecs"]]
+    ).astype(int)
+    assert len(boxes)
+    drawn = picture[:, :, 3] > 0
+    assert (picture[drawn] == (0, 255, 0, 255)).all()
+    boxes += np.array([0, 20, 0, 20])  # the window starts at y = -20
+    for left, top, right, bottom in boxes:
+        assert drawn[top, max(left, 0) : right + 1].all() and drawn[top : bottom + 1, left].all()
+        assert drawn[bottom, left : right + 1].all() and drawn[top : bottom + 1, right].all()
 
 
-def test_more_tiles_than_may_be_drawn_are_outlined(shared_service):
-    outlined = array(shared_service.must(f"GET {BOX}/png-image?maxTileSpecsToRender=1"))
-    assert set(map(tuple, outlined.reshape(-1, 4))) <= {(0, 0, 0, 0), (0, 255, 0, 255)} | {
-        tuple(p) for p in outlined.reshape(-1, 4) if p[0] == 0 and p[2] == 0
-    }
-    drawn = array(shared_service.must(f"GET {BOX}/png-image?maxTileSpecsToRender=2"))
-    assert (drawn[:, :, 3] == 255).all()
-
-
-def test_levels_of_the_catmaid_pyramid_halve_the_scale(shared_service):
-    tile = array(shared_service.must("GET S/largeDataTileSource/32/32/1/2/0/1.png"))
-    box = array(shared_service.must("GET S/z/2/box/64,0,64,64,0.5/png-image"))
-    assert np.array_equal(tile, box)
+def test_raw_outlines(shared_service):
+    png = array(shared_service.must(f"GET {FIELD}/png-image?maxTileSpecsToRender=0"))
+    raw = shared_service.must(f"GET {FIELD}/raw-image?maxTileSpecsToRender=0").content
+    values = np.frombuffer(raw, ">u4").reshape(150, 200)
+    drawn = png[:, :, 3] > 0
+    assert (values[drawn] == 0xFF00FF00).all() and not values[~drawn].any()
+    raw16 = shared_service.must(f"GET {FIELD}/raw16-image?maxTileSpecsToRender=0").content
+    values = np.frombuffer(raw16, ">u2").reshape(150, 200)
+    assert (values[drawn] == 85).all() and not values[~drawn].any()
