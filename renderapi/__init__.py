@@ -15,6 +15,7 @@ from renderapi._version import __version__ as __version__
 if TYPE_CHECKING:
     from renderapi import channel as channel
     from renderapi import (
+        client,
         coordinate,
         errors,
         image,

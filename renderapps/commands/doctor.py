@@ -57,6 +57,7 @@ def examine(store: str | None, host: str | None, port: int | None) -> Iterator[F
     yield from check_dependencies()
     yield from check_machine(Path(store or os.environ.get("RENDER_STORE") or "render.db"))
     yield guarded("codecs", check_codecs)
+    yield guarded("client scripts", check_client_scripts)
     if package.state == FAIL:
         return  # what follows would test somebody else's package
     path = store or os.environ.get("RENDER_STORE") or "render.db"
@@ -154,6 +155,17 @@ def check_codecs() -> Finding:
         mend = "pip install --force-reinstall imagecodecs opencv-python-headless"
         return Finding("codecs", FAIL, f"missing: {', '.join(missing)}", mend)
     return Finding("codecs", OK, ", ".join([*CODECS, "SIFT"]))
+
+
+def check_client_scripts() -> Finding:
+    """Where RENDER_CLIENT_SCRIPTS may point to, so that shell scripts run the clients in Python."""
+    from renderapi.client import scripts
+
+    script = scripts.directory() / scripts.SCRIPT
+    if not script.is_file():
+        mend = "install the package again"
+        return Finding("client scripts", FAIL, f"{script} is missing", mend)
+    return Finding("client scripts", OK, str(scripts.directory()))
 
 
 def check_store(path: Path) -> Finding:

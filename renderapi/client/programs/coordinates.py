@@ -16,6 +16,7 @@ from renderapi.client.programs.options import STACK, Option, Options, flag, opti
 from renderapi.client.programs.point_mapping import local_to_world, world_to_local
 from renderapi.client.programs.service import StackService, stack_of
 from renderapi.errors import ClientScriptError
+from renderapi.jsontext import collection_paused
 
 OPTIONS = (
     *STACK,
@@ -44,6 +45,11 @@ def run(options: Options) -> None:
         return
     if not (options.fromJson and options.toJson):
         raise ClientScriptError("fromJson and toJson are required")
+    with collection_paused():
+        _map_file(stack, target, options)
+
+
+def _map_file(stack: StackService, target: StackService | None, options: Options) -> None:
     points = read_json(options.fromJson)
     if not isinstance(points, list):
         raise ClientScriptError(f"{options.fromJson} does not hold a list")

@@ -45,13 +45,12 @@ def world_to_local(
         [{error}] for a point without tile, [{tileId, world, error}] where no tile can be inverted.
     """
     answers: list[list[Json]] = [[] for _ in elements]
-    problems = [_problem(element, "world", 2 if z is not None else 3) for element in elements]
-    sound = [row for row, problem in enumerate(problems) if problem is None]
-    points = _points([elements[row] for row in sound], "world")
-    for row, problem in enumerate(problems):
-        if problem is not None:
-            answers[row].append({**_echo(elements[row]), "error": problem})
-    zs = np.full(len(sound), z) if z is not None else _depths(elements, sound)
+    least = 2 if z is not None else 3
+    places, sound, problems = readable_points(elements, "world", least)
+    for row, problem in problems.items():
+        answers[row].append({**_echo(elements[row]), "error": problem})
+    points = np.ascontiguousarray(places[:, :2])
+    zs = places[:, 2] if z is None else np.full(len(points), float(z))
     rows_of = candidate_tiles(stack, points, zs)
     tried: dict[int, list[str]] = {}
 
@@ -60,19 +59,19 @@ def world_to_local(
         return tile, rows, tile_world_to_local(tile, points[rows])
 
     for tile, rows, local in _mapped(stack, sorted(rows_of), one, threads):
-        depth = [tile["z"]] if tile.get("z") is not None else []
         tile_id = tile["tileId"]
         inside = ~np.isnan(local[:, 0])
-        for row, place in zip(rows[inside].tolist(), local[inside].tolist(), strict=True):
-            answers[sound[row]].append({"tileId": tile_id, "local": place + depth})
+        found = _with_depth(local[inside], tile.get("z"))
+        for row, place in zip(sound[rows[inside]].tolist(), found, strict=True):
+            answers[row].append({"tileId": tile_id, "local": place})
         for row in rows[~inside].tolist():
             tried.setdefault(row, []).append(tile_id)
-    for row, at_z in zip(range(len(sound)), zs.tolist(), strict=True):
-        found = answers[sound[row]]
-        if found:
-            found[-1]["visible"] = True
+    for index, row in enumerate(sound.tolist()):
+        if answers[row]:
+            answers[row][-1]["visible"] = True
         else:
-            found.append(_not_found(stack, points[row], at_z, tried.get(row, [])))
+            tiles = tried.get(index, [])
+            answers[row].append(_not_found(stack, points[index], float(zs[index]), tiles))
     return answers
 
 
@@ -89,32 +88,46 @@ def local_to_world(stack: StackService, elements: Sequence[Any], threads: int = 
     -------
     list of {tileId, world: [x, y, z]}, in the order given; failures with an error in place.
     """
-    entries = [_visible(element) for element in elements]
+    entries = [
+        element[0] if type(element) is list and len(element) == 1 else _visible(element)
+        for element in elements
+    ]
     answers: list[Json] = [{}] * len(entries)
+    places, sound, problems = readable_points(entries, "local", 2)
     rows_of: dict[str, list[int]] = {}
-    for row, entry in enumerate(entries):
-        problem = _local_problem(entry)
-        if problem is not None:
-            answers[row] = {**_echo(entry), "error": problem}
+    for index, row in enumerate(sound.tolist()):
+        tile_id = entries[row].get("tileId")
+        if "error" in entries[row]:
+            problems[row] = str(entries[row]["error"])
+        elif isinstance(tile_id, str):
+            rows_of.setdefault(tile_id, []).append(index)
         else:
-            rows_of.setdefault(entry["tileId"], []).append(row)
+            problems[row] = "tileId is missing"
 
-    def one(tile: Json) -> tuple[Json, list[int], Points]:
-        rows = rows_of[tile["tileId"]]
+    def one(tile: Json) -> tuple[Json, Rows, Points]:
+        rows = np.array(rows_of[tile["tileId"]], np.intp)
         leaves = specs.leaves(tile["transforms"]["specList"])
-        points = _points([entries[row] for row in rows], "local")
-        return tile, rows, specs.transform_points(leaves, points)
+        return tile, rows, specs.transform_points(leaves, places[rows, :2])
 
     for tile, rows, world in _mapped(stack, sorted(rows_of), one, threads):
-        depth = [tile["z"]] if tile.get("z") is not None else []
         tile_id = tile["tileId"]
-        for row, place in zip(rows, world.tolist(), strict=True):
-            answers[row] = {"tileId": tile_id, "world": place + depth}
+        found = _with_depth(world, tile.get("z"))
+        for row, place in zip(sound[rows].tolist(), found, strict=True):
+            answers[row] = {"tileId": tile_id, "world": place}
         del rows_of[tile_id]
-    for tile_id, rows in rows_of.items():
-        for row in rows:
-            answers[row] = {**_echo(entries[row]), "error": f"{stack} has no tile {tile_id}"}
+    for tile_id, missing in rows_of.items():
+        problems.update((int(sound[row]), f"{stack} has no tile {tile_id}") for row in missing)
+    for row, problem in problems.items():
+        answers[row] = {**_echo(entries[row]), "error": problem}
     return answers
+
+
+def _with_depth(points: Points, z: float | None) -> list[list[float]]:
+    """Points as lists, with the z of their tile where it has one."""
+    if z is not None:
+        points = np.column_stack([points, np.full(len(points), float(z))])
+    lists: list[list[float]] = points.tolist()
+    return lists
 
 
 def _mapped(
@@ -178,12 +191,40 @@ def _asked(
             yield tile_id, np.array(found, np.intp)
 
 
-def _points(elements: Sequence[Json], key: str) -> Points:
-    return np.array([element[key][:2] for element in elements], np.float64).reshape(-1, 2)
+def readable_points(
+    elements: Sequence[Any], key: str, least: int
+) -> tuple[Points, Rows, dict[int, str]]:
+    """Points of elements {key: [x, y, ...]}.
 
+    Parameters
+    ----------
+    elements : sequence
+    key : str
+        local or world.
+    least : int
+        Numbers that a point must have.
 
-def _depths(elements: Sequence[Json], rows: list[int]) -> Points:
-    return np.array([elements[row]["world"][2] for row in rows], np.float64)
+    Returns
+    -------
+    points : (N, least) float64
+    rows : (N,) integers
+        The elements that they are of.
+    problems : dict of row to str
+        What is wrong with the others.
+    """
+    try:
+        points = np.array([element[key] for element in elements])
+        if points.dtype.kind in "fi" and points.ndim == 2 and points.shape[1] >= least:
+            points = points[:, :least].astype(np.float64)
+            if np.isfinite(points).all():
+                return points, np.arange(len(points)), {}
+    except (KeyError, TypeError, ValueError):
+        pass  # some are no points: they are looked at one by one
+    found = ((row, _problem(element, key, least)) for row, element in enumerate(elements))
+    problems = {row: problem for row, problem in found if problem is not None}
+    rows = np.array([row for row in range(len(elements)) if row not in problems], np.intp)
+    values = [elements[row][key][:least] for row in rows.tolist()]
+    return np.array(values, np.float64).reshape(-1, least), rows, problems
 
 
 def _not_found(stack: StackService, point: Points, z: float, tile_ids: list[str]) -> Json:
@@ -208,19 +249,12 @@ def _visible(element: Any) -> Any:
     return shown[0] if shown else element[0]
 
 
-def _local_problem(entry: Any) -> str | None:
-    if isinstance(entry, dict) and entry.get("error"):
-        return str(entry["error"])
-    problem = _problem(entry, "local", 2)
-    if problem is None and not isinstance(entry.get("tileId"), str):
-        return "tileId is missing"
-    return problem
-
-
 def _problem(element: Any, key: str, least: int) -> str | None:
     """What is wrong with the point of an element, None when nothing is."""
     if not isinstance(element, dict):
         return "coordinates are missing"
+    if key == "local" and element.get("error"):
+        return str(element["error"])
     values = element.get(key)
     if values is None:
         return f"{key} values are missing"

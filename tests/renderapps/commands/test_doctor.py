@@ -1,5 +1,7 @@
 """What the doctor finds."""
 
+from pathlib import Path
+
 import renderapi
 from renderapps.commands import doctor, installation
 
@@ -49,3 +51,9 @@ def test_a_missing_package_is_named(monkeypatch):
     )
     failed = next(doctor.check_dependencies())
     assert (failed.state, failed.text) == (doctor.FAIL, "missing: no-such-thing")
+
+
+def test_the_folder_of_the_client_scripts_is_told():
+    found = doctor.check_client_scripts()
+    assert found.state == doctor.OK
+    assert (Path(found.text) / "run_ws_client.sh").is_file()
