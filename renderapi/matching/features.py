@@ -49,13 +49,15 @@ class Features(NamedTuple):
     ----------
     points : (N, 2) float64
         Pixels of the image at full scale.
-    descriptors : (N, 128) float32
-        Of length 1, non-negative (square roots of the normalised SIFT histogram, "RootSIFT":
-        R. Arandjelovic and A. Zisserman, CVPR 2012).
+    descriptors : (N, 128) uint8
+        SIFT histograms as OpenCV gives them: whole numbers, a quarter of the memory of floats.
     """
 
     points: NDArray[np.float64]
-    descriptors: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+
+NO_FEATURES = Features(np.empty((0, 2)), np.empty((0, 128), np.uint8))
 
 
 def find_features(
@@ -78,7 +80,7 @@ def find_features(
     parameters = parameters or FeatureParameters()
     small, shown = _reduced(image, mask, parameters.scale)
     if min(small.shape) < 16 or not shown.any():
-        return Features(np.empty((0, 2)), np.empty((0, 128), np.float32))
+        return NO_FEATURES
     sift = cv2.SIFT.create(
         nfeatures=parameters.max_features,
         nOctaveLayers=parameters.steps,
@@ -89,7 +91,7 @@ def find_features(
         _eight_bit(small, shown), shown.astype(np.uint8) * 255
     )
     if descriptors is None:
-        return Features(np.empty((0, 2)), np.empty((0, 128), np.float32))
+        return NO_FEATURES
     strength = np.array([-k.response for k in keypoints])
     points = np.array([k.pt for k in keypoints], float).reshape(-1, 2)
     order = np.lexsort((points[:, 1], points[:, 0], strength))
@@ -99,7 +101,7 @@ def find_features(
     order = order[: parameters.max_features]
     ratio = np.array(image.shape[1::-1]) / np.array(small.shape[1::-1])
     full = (points[order] + 0.5) * ratio - 0.5
-    return Features(full, _root(np.asarray(descriptors[order], np.float32)))
+    return Features(full, np.asarray(descriptors[order], np.uint8))
 
 
 def _reduced(image: NDArray, mask: Mask, scale: float) -> tuple[NDArray, Mask]:
@@ -121,19 +123,15 @@ def _eight_bit(image: NDArray, mask: Mask) -> NDArray[np.uint8]:
     return np.where(mask, np.clip(np.rint(stretched), 0, 255), 127).astype(np.uint8)
 
 
-def _root(descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = np.maximum(descriptors.sum(1, keepdims=True), 1e-12)
-    return np.sqrt(descriptors / total).astype(np.float32)
-
-
 def match_features(
     p: Features, q: Features, ratio: float = 0.92
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Corresponding points by nearest descriptors.
 
-    Exact search by matrix products. A feature of p is matched when its nearest neighbour in q is
-    nearer than `ratio` times the second nearest; a place of q that several places of p are matched
-    to is left out, and so is a place of p matched to several places of q.
+    Exact search by matrix products of the square roots of the normalised histograms ("RootSIFT",
+    R. Arandjelovic and A. Zisserman, CVPR 2012). A feature of p is matched when its nearest
+    neighbour in q is nearer than `ratio` times the second nearest; a place of q that several places
+    of p are matched to is left out, and so is a place of p matched to several places of q.
 
     Returns
     -------
@@ -143,12 +141,18 @@ def match_features(
     empty = np.empty((0, 2))
     if len(p.points) == 0 or len(q.points) < 2:
         return empty, empty
-    nearest, passed = _nearest(p.descriptors, q.descriptors, ratio)
+    nearest, passed = _nearest(_unit(p.descriptors), _unit(q.descriptors), ratio)
     index = np.flatnonzero(passed)
     table = np.concatenate([p.points[index], q.points[nearest[index]]], axis=1)
     table = np.unique(table, axis=0)  # one place has a feature per orientation
     alone = _alone(table[:, :2]) & _alone(table[:, 2:])
     return table[alone, :2], table[alone, 2:]
+
+
+def _unit(histograms: NDArray) -> NDArray[np.float32]:
+    """Square roots of histograms whose sum is made 1: vectors of length 1."""
+    values = np.asarray(histograms, np.float32)
+    return np.sqrt(values / np.maximum(values.sum(1, keepdims=True), 1e-12))
 
 
 def _nearest(

@@ -85,15 +85,15 @@ def match_chunk(
     chunk: list[PairTask],
 ) -> list[PairOutcome]:
     """Match the pairs of a chunk; `zs` has the z of every tile."""
-    import cv2
-
     from renderapi.matching.batches import ViewCache, match_pairs
+    from renderapi.matching.cv2_threads import cv2_threads
 
-    cv2.setNumThreads(1)  # the chunks run side by side
     wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
     canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
     cache = ViewCache(settings.cache_bytes)
-    return list(match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius))
+    with cv2_threads(1):  # the chunks run side by side
+        found = match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius)
+        return list(found)
 
 
 def tile_canvases(

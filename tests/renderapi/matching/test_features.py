@@ -9,8 +9,8 @@ from renderapi.matching.ransac import RansacParameters, find_consensus
 
 
 def features(points, descriptors):
-    d = np.asarray(descriptors, np.float32)
-    return Features(np.asarray(points, float), d / np.linalg.norm(d, axis=1, keepdims=True))
+    """Features whose descriptors point the way given: square roots are taken of what is stored."""
+    return Features(np.asarray(points, float), np.asarray(descriptors, np.float32) ** 2)
 
 
 def test_features_of_a_shifted_picture_match(overlapping):
@@ -32,6 +32,31 @@ def test_places_are_in_pixels_of_the_full_image(texture):
     half = find_features(image, shown, FeatureParameters(scale=0.5))
     gap = np.linalg.norm(whole.points[None] - half.points[:, None], axis=2).min(1)
     assert np.median(gap) < 1.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.425])
+def test_places_are_not_biased(scale):
+    """Blobs are found where they are, to a tenth of a pixel on average, at every scale."""
+    rng = np.random.default_rng(0)
+    true = np.array([[x, y] for x in range(40, 380, 40) for y in range(40, 280, 40)], float)
+    true += rng.uniform(-0.5, 0.5, true.shape)
+    away = np.arange(420)[None, None, :] - true[:, 0, None, None]
+    down = np.arange(320)[None, :, None] - true[:, 1, None, None]
+    image = 100 + 100 * np.exp(-(away**2 + down**2) / (2 * 4.0**2)).sum(0)
+    found = find_features(image, np.ones(image.shape, bool), FeatureParameters(scale=scale))
+    gaps = found.points[None] - true[:, None]
+    nearest = np.linalg.norm(gaps, axis=2).argmin(1)
+    error = gaps[np.arange(len(true)), nearest]
+    error = error[np.hypot(*error.T) < 3]
+    assert len(error) > 40
+    assert np.abs(error.mean(0)).max() < 0.1
+
+
+def test_descriptors_are_whole_histograms(texture):
+    found = find_features(texture(100, 100), np.ones((100, 100), bool))
+    assert found.descriptors.dtype == np.uint8
+    assert found.descriptors.shape == (len(found.points), 128)
+    assert found.descriptors.max() > 20
 
 
 def test_masked_places_have_no_features(texture):
@@ -82,7 +107,8 @@ def test_blockwise_search_is_exact():
     p = features(rng.uniform(0, 100, (300, 2)), rng.random((300, 16)))
     q = features(rng.uniform(0, 100, (200, 2)), rng.random((200, 16)))
     a, b = match_features(p, q, 1.0)
-    gaps = np.linalg.norm(p.descriptors[:, None] - q.descriptors[None], axis=2)
+    one, other = (np.sqrt(f.descriptors / f.descriptors.sum(1)[:, None]) for f in (p, q))
+    gaps = np.linalg.norm(one[:, None] - other[None], axis=2)
     nearest = gaps.argmin(1)
     alone = np.bincount(nearest, minlength=200)[nearest] == 1
     expected = {(*p.points[i], *q.points[nearest[i]]) for i in np.flatnonzero(alone)}
