@@ -29,7 +29,8 @@ class FlipStackParameters(TileEditParameters):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": "folder for the flipped images, NAME_flip.png (or .tif)",
+            "description": "folder for the flipped images: that of /data/a.tif is "
+            "data/a_flip.png below it (or .tif, for other than 8 and 16 bit)",
             "default_text": "beside each image",
         },
     )

@@ -21,12 +21,14 @@ from renderapps.stack.consolidate_render_transforms import affine_matrix
 def flipped_file(image: Json, kind: str, directory: str | None) -> tuple[Path, Path]:
     """Write the "image" or "mask" of a mipmap upside down; paths of the old and the new file.
 
-    The values and their type are kept, and the new file has been read back to make sure.
+    The values and their type are kept, and the new file has been read back to make sure. It is
+    beside the old one, or below `directory` in the folders of the old one.
 
     Raises
     ------
     ImageError
-        The image is not a file of this machine, or the copy is not its mirror image.
+        The image is not a file of this machine, or what is there (or was written) under the name
+        of the new file is not its mirror image.
     """
     from renderapi.rendering.sources import read_image
 
@@ -37,12 +39,20 @@ def flipped_file(image: Json, kind: str, directory: str | None) -> tuple[Path, P
         raise ImageError(f"cannot flip {url}: it is no plain image file of this machine")
     pixels = read_image(url)
     suffix = ".png" if pixels.dtype in (np.uint8, np.uint16) else ".tif"
-    target = Path(directory or path.parent) / f"{path.stem}_flip{suffix}"
-    if target.resolve() == path.resolve():
-        raise ImageError(f"cannot flip {url} onto itself")
-    write_image(target, pixels[::-1])
-    if not np.array_equal(read_image(path_to_url(target)), pixels[::-1]):
-        raise ImageError(f"{target} is not the mirror image of {path}")
+    path = path.absolute()
+    folder = (
+        Path(directory).absolute() / path.parent.relative_to(path.anchor)
+        if directory
+        else path.parent
+    )
+    target = folder / f"{path.stem}_flip{suffix}"
+    if not target.exists():
+        write_image(target, pixels[::-1])
+    there = read_image(path_to_url(target))
+    if there.dtype != pixels.dtype or not np.array_equal(there, pixels[::-1]):
+        raise ImageError(
+            f"{target} is not the mirror image of {path}: remove it, or give another folder"
+        )
     return path, target
 
 

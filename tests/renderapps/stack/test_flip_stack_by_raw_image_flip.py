@@ -5,6 +5,7 @@ import pytest
 import tifffile
 from layered_stacks import put, read, run, tile
 
+from renderapi.errors import ImageError
 from renderapi.rendering.sources import read_image
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Polynomial2DTransform, estimate_dstpts
@@ -97,11 +98,22 @@ def test_originals_are_removed_only_when_all_is_done(render, files, capsys):
 
 
 def test_images_elsewhere_cannot_be_flipped(tmp_path):
-    with pytest.raises(Exception, match="no plain image file"):
+    with pytest.raises(ImageError, match="no plain image file"):
         flipped_file({"imageUrl": "http://there/a.png"}, "image", None)
 
 
 def test_files_go_where_they_are_wanted(files, tmp_path):
     image = {"imageUrl": path_to_url(files["image.tiff"])}
     old, new = flipped_file(image, "image", str(tmp_path / "made"))
-    assert (old, new) == (files["image.tiff"], tmp_path / "made" / "image_flip.png")
+    folders = files["image.tiff"].parent.relative_to("/")
+    assert (old, new) == (files["image.tiff"], tmp_path / "made" / folders / "image_flip.png")
+
+
+def test_a_file_that_shows_something_else_is_not_overwritten(files):
+    image = {"imageUrl": path_to_url(files["image.tiff"])}
+    _, made = flipped_file(image, "image", None)
+    assert flipped_file(image, "image", None)[1] == made  # running again is fine
+    tifffile.imwrite(files["image.tiff"].with_suffix(".tif"), PIXELS + 1)
+    with pytest.raises(ImageError, match="not the mirror image"):
+        flipped_file({"imageUrl": image["imageUrl"][:-1]}, "image", None)
+    np.testing.assert_array_equal(read_image(path_to_url(made)), PIXELS[::-1])
