@@ -22,6 +22,7 @@ CONTENT_TYPES = {
     "raw": "application/octet-stream",
     "raw16": "application/octet-stream",
 }
+LARGEST_JPEG_SIDE = 65_500
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -111,12 +112,11 @@ def to_rgb(canvas: Canvas) -> NDArray[np.uint8]:
 
 
 def _three_components(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
     if levels.ndim == 3:
         return np.ascontiguousarray(levels)
-    result = np.empty((*levels.shape, 3), dtype=np.uint8)
-    for component in range(3):
-        result[:, :, component] = levels
-    return result
+    return cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
 
 
 def to_rgb_over_black(canvas: Canvas) -> NDArray[np.uint8]:
@@ -187,12 +187,17 @@ def _background(canvas: Canvas, coloured: bool) -> NDArray[np.uint8]:
 
 def encode_jpeg(array: NDArray[np.uint8], quality: float) -> bytes:
     """JPEG of (h, w) or (h, w, 3) uint8; quality 0 to 1."""
-    import imagecodecs
+    import cv2
 
-    if max(array.shape[:2]) > 65535:
-        raise SpecError("a JPEG side cannot exceed 65,535 pixels; choose png or tiff")
+    if max(array.shape[:2]) > LARGEST_JPEG_SIDE:
+        raise SpecError("a JPEG side cannot exceed 65,500 pixels; choose png or tiff")
     level = max(1, min(100, round(quality * 100)))
-    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(array), level=level))
+    # the same bytes as libjpeg-turbo by other ways, but without a copy per component
+    pixels = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, level])
+    if not done:
+        raise SpecError(f"cannot encode a picture of shape {array.shape} as JPEG")
+    return data.tobytes()
 
 
 def encode_tiff(array: NDArray) -> bytes:
