@@ -30,6 +30,7 @@ WORKER_VARIABLE = "RENDERWS_WORKER"
 FILTER_LISTS = Path("resources", "filter_lists.json")
 AUTO = "auto"
 GRACE_SECONDS = 30
+KEEP_ALIVE_SECONDS = 75  # clients compute for a while between two requests
 BACKLOG = 2048
 
 Announce = Callable[[str], Any]
@@ -273,6 +274,7 @@ def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **options,
     )
 

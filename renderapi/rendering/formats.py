@@ -7,6 +7,7 @@ Alpha is dropped. Palettes are looked up: RGB when coloured, uint8 when grey.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,6 +19,9 @@ from renderapi.errors import ImageError
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC = b"\x89PNG"
 ZIP_MAGIC = b"PK\x03\x04"
+# a small file can announce a huge image, which would take all memory: 23,000 pixels squared
+MOST_PIXELS = 1 << 29
+_LARGEST_MEMBER = 1 << 32
 _PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2, "F": 4}
 
 
@@ -75,6 +79,13 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
         return ImageInfo(image.width, image.height, np.dtype("u1"), 3)
 
 
+def check_size(*sides: int) -> None:
+    """Refuse an image of more pixels than fit in memory, before it is decoded."""
+    if math.prod(map(int, sides)) > MOST_PIXELS:
+        shown = " x ".join(map(str, sides))
+        raise ImageError(f"an image of {shown} pixels is too large (more than {MOST_PIXELS})")
+
+
 def as_pixels(array: NDArray) -> NDArray:
     """Bring a decoded array to one of the four kinds of pixels, C order, writable.
 
@@ -125,6 +136,8 @@ def _unzipped(source: Path | bytes) -> bytes:
 
     with zipfile.ZipFile(_openable(source)) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST_MEMBER:
+            raise ImageError(f"the zip file holds more than {_LARGEST_MEMBER} bytes")
         tiffs = [name for name in names if name.lower().endswith((".tif", ".tiff"))]
         if not names:
             raise ImageError("the zip file is empty")
@@ -146,9 +159,11 @@ def _decode_tiff(source: Path | bytes, plane: int | None) -> NDArray:
 
     with tifffile.TiffFile(_openable(source)) as tiff:
         if tiff.is_imagej and len(tiff.pages) == 1 and plane:
+            check_size(*tiff.series[0].shape)
             series = tiff.series[0].asarray()  # ImageJ keeps one directory for large stacks
             return as_pixels(series.reshape(-1, *series.shape[-2:])[plane])
         page = _tiff_page(tiff, plane)
+        check_size(page.imagewidth, page.imagelength)
         array = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
             array = np.moveaxis(array, 0, -1)
@@ -186,7 +201,9 @@ def composite(source: Path | bytes) -> NDArray:
 
     with tifffile.TiffFile(_openable(source)) as tiff:
         metadata = tiff.imagej_metadata or {}
-        planes = [page.asarray() for page in tiff.pages[: int(metadata.get("channels", 0)) or None]]
+        pages: Any = tiff.pages[: int(metadata.get("channels", 0)) or None]
+        check_size(sum(page.imagewidth * page.imagelength for page in pages), 1)
+        planes = [page.asarray() for page in pages]
         if len(planes) == 1:
             only = as_pixels(planes[0])
             if only.ndim == 3:
@@ -222,6 +239,7 @@ def _decode_png(source: Path | bytes) -> NDArray:
 
     data = source if isinstance(source, bytes) else source.read_bytes()
     depth, colour = data[24], data[25]
+    check_size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
     if colour == 3 or depth < 8:  # a palette, or packed bits
         return _decode_with_pillow(data)
     return as_pixels(imagecodecs.png_decode(data))
@@ -232,6 +250,7 @@ def _decode_with_pillow(source: Path | bytes) -> NDArray:
 
     try:
         with Image.open(_openable(source)) as image:
+            check_size(*image.size)
             return as_pixels(_pillow_array(image))
     except UnidentifiedImageError:
         raise ImageError("the file is in no known image format") from None

@@ -131,7 +131,7 @@ def dynamic_mask(url: str) -> NDArray[np.uint8]:
         raise ImageError(
             f"a mask URL needs whole minX, minY, maxX, maxY, width and height: {url}"
         ) from None
-    if min(*values, level) < 0 or values[4] * values[5] > 1 << 31 or level > 31:
+    if min(*values, level) < 0 or values[4] * values[5] > formats.MOST_PIXELS or level > 31:
         raise ImageError(f"numbers out of range in the mask URL {url}")
     min_x, min_y, max_x, max_y, width, height = values
     mask = np.zeros((height, width), dtype=np.uint8)
