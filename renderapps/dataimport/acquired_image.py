@@ -37,6 +37,12 @@ class AcquiredImage:
         Tile id asked for by the source.
     mask : Path or None
         Image of the same size, 0 where the image is to be left out.
+    slice : int or None
+        Page of a file that holds several images, counted from 0.
+    stage : (float, float) or None
+        Position of the stage, for the layout, where x and y are not it.
+    rotation : float
+        Angle of the camera in degrees, for the layout.
     """
 
     file: Path
@@ -50,6 +56,9 @@ class AcquiredImage:
     z: float | None = None
     tile_id: str | None = None
     mask: Path | None = None
+    slice: int | None = None
+    stage: tuple[float, float] | None = None
+    rotation: float = 0.0
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -71,9 +80,9 @@ def listed(items: Iterable[object], limit: int = LISTED) -> str:
 
 def refuse_repeated_files(images: Sequence[AcquiredImage]) -> None:
     """Raise when a file is listed twice, naming both places."""
-    seen: dict[Path, AcquiredImage] = {}
+    seen: dict[tuple[Path, int | None], AcquiredImage] = {}
     for image in images:
-        first = seen.setdefault(image.file, image)
+        first = seen.setdefault((image.file, image.slice), image)
         if first is not image:
             raise RenderModuleException(
                 f"{image.source}: {image.file.name} is listed twice, first in {first.source}"

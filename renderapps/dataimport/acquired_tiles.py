@@ -324,19 +324,24 @@ def _images(position: TilePosition, settings: TileSettings) -> dict[str, Any]:
 
 def _mipmap(image: AcquiredImage) -> MipMap:
     mask = None if image.mask is None else path_to_url(image.mask)
-    return MipMap(path_to_url(image.file), mask)
+    if image.slice is None:
+        return MipMap(path_to_url(image.file), mask)
+    page = {"imageLoaderType": "IMAGEJ_TIFF_STACK", "imageSliceNumber": image.slice}
+    return MipMap(path_to_url(image.file), mask, **page)
 
 
 def _layout(placed: PlacedImage, settings: TileSettings) -> Layout:
+    unit = settings.stage_unit_um
+    stage = placed.image.stage or (placed.image.x * unit, placed.image.y * unit)
     return Layout(
         sectionId=placed.section,
         scopeId=settings.scope,
         cameraId=settings.camera,
         imageRow=placed.image.row,
         imageCol=placed.image.column,
-        stageX=placed.image.x * settings.stage_unit_um,
-        stageY=placed.image.y * settings.stage_unit_um,
-        rotation=0.0,
+        stageX=stage[0],
+        stageY=stage[1],
+        rotation=placed.image.rotation,
         pixelsize=settings.pixel_size_um,
         force_pixelsize=False,
     )

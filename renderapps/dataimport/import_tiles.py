@@ -9,16 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from argschema.fields import Boolean, Dict, Float, InputDir, InputFile, Int, List, Nested, Str
-from argschema.schemas import DefaultSchema
-from marshmallow import ValidationError, validates, validates_schema
-from marshmallow.validate import Length, OneOf, Range
-
 import renderapi
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapps.dataimport.acquired_image import (
-    PATTERN_GROUPS,
     AcquiredImage,
     fill_from_path,
     listed,
@@ -44,240 +38,25 @@ from renderapps.dataimport.image_headers import (
     read_headers,
     unreadable_text,
 )
-from renderapps.dataimport.placement import ORIGINS, UNITS, PlacementRules, place_images
-from renderapps.dataimport.position_table import FIELDS, read_position_table
+from renderapps.dataimport.import_parameters import ImportTilesParameters
+from renderapps.dataimport.placement import PlacementRules, place_images
+from renderapps.dataimport.position_table import read_position_table
+from renderapps.dataimport.serialem import read_mdoc, read_piece_list
+from renderapps.dataimport.temca_metadata import CameraArray, read_camera_array
+from renderapps.dataimport.text_list import read_text_list
 from renderapps.dataimport.tile_configuration import read_tile_configuration
 from renderapps.dataimport.tile_grid import TileGrid, grid_images
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
-from renderapps.module.stack_target import EXISTING, stack_state, write_section
+from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module.stack_target import open_output, write_section
 
-SOURCES = ("positions_file", "grid", "tile_configuration")
-
-
-class GridParameters(DefaultSchema):
-    """A regular grid of tiles whose files are named by their place in it."""
-
-    rows = Int(required=True, validate=Range(min=1), metadata={"description": "rows of tiles"})
-    columns = Int(
-        required=True, validate=Range(min=1), metadata={"description": "columns of tiles"}
-    )
-    file_pattern = Str(
-        required=True,
-        metadata={
-            "description": "path of a file below image_directory with fields in braces: {index} "
-            "(or {p}), or {row} and {column}; also {section}, {channel}, {z}; a width as in "
-            "{index:03d}; * for anything else"
-        },
-    )
-    order = Str(
-        load_default="row-major",
-        validate=OneOf(("row-major", "column-major")),
-        metadata={"description": "whether consecutive indices run along rows or down columns"},
-    )
-    snake = Boolean(
-        load_default=False,
-        metadata={"description": "whether every second row (or column) runs backwards"},
-    )
-    overlap = Float(
-        load_default=0.1,
-        validate=Range(0, 0.95),
-        metadata={"description": "overlap of neighbours, as a fraction of the tile"},
-    )
-    overlap_x = Float(
-        allow_none=True,
-        load_default=None,
-        validate=Range(0, 0.95),
-        metadata={"description": "the same across, where it differs"},
-    )
-    overlap_y = Float(
-        allow_none=True,
-        load_default=None,
-        validate=Range(0, 0.95),
-        metadata={"description": "the same down, where it differs"},
-    )
-    first_index = Int(load_default=1, metadata={"description": "index of the first tile"})
-    first_row = Int(load_default=0, metadata={"description": "number of the top row"})
-    first_column = Int(load_default=0, metadata={"description": "number of the left column"})
-
-
-class ImportTilesParameters(RenderParameters):
-    """Parameters of import_tiles."""
-
-    output_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack to make; with {channel} in its name each channel gets a stack "
-            "of its own, without it several channels go into the tiles of one stack"
-        },
-    )
-    image_directory = InputDir(
-        required=True, metadata={"description": "folder that the file names are below"}
-    )
-    positions_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "table of positions: CSV, TSV or JSON (a list of objects)"},
-    )
-    columns = Dict(
-        keys=Str(validate=OneOf(FIELDS)),
-        values=Str(),
-        load_default=dict,
-        metadata={
-            "description": f"column of the table that holds each of {', '.join(FIELDS)}; a field "
-            "that is not named here is read from the column of its own name if there is one",
-            "default_text": "{}",
-        },
-    )
-    grid = Nested(
-        GridParameters,
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "positions from a regular grid, instead of a table"},
-    )
-    tile_configuration = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "positions from a TileConfiguration.txt of Fiji, instead"},
-    )
-    position_unit = Str(
-        load_default=UNITS[0],
-        validate=OneOf(UNITS),
-        metadata={"description": "unit of the positions in the table"},
-    )
-    pixel_size_nm = List(
-        Float(validate=Range(min=0, min_inclusive=False)),
-        allow_none=True,
-        load_default=None,
-        validate=Length(equal=3),
-        metadata={
-            "description": "width and height of a pixel and distance of the sections, in "
-            "nanometres: the resolution of the stack",
-            "default_text": "1 1 1, and the stack has no physical size",
-        },
-    )
-    mask_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "mask of every image (0: left out) that has none in the table's column "
-            "mask; a relative name in the table is below image_directory"
-        },
-    )
-    section_pattern = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "regular expression searched in each file's path below "
-            "image_directory; its first group is the section, or groups named "
-            f"{', '.join(sorted(PATTERN_GROUPS))} give these"
-        },
-    )
-    channels = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        validate=Length(min=1),
-        metadata={
-            "description": "channels to import; the first is the one shown and matched by default",
-            "default_text": "all, in the order of the table",
-        },
-    )
-    flip_x = Boolean(
-        load_default=False, metadata={"description": "x of the stage grows to the left"}
-    )
-    flip_y = Boolean(load_default=False, metadata={"description": "y of the stage grows upwards"})
-    origin = Str(
-        allow_none=True,
-        load_default=None,
-        validate=OneOf(ORIGINS),
-        metadata={
-            "description": "what becomes world (0, 0): the least x and y of each section, those "
-            "of all sections (stack), or nothing is moved (table)",
-            "default_text": "section for micrometres, table for pixels",
-        },
-    )
-    z_start = Float(
-        load_default=0.0,
-        metadata={"description": "z of the first section, where the table has no z"},
-    )
-    z_step = Float(
-        load_default=1.0,
-        metadata={"description": "z from section to section, where the table has no z"},
-    )
-    intensity_range = Str(
-        load_default="dtype",
-        validate=OneOf(("dtype", "data")),
-        metadata={
-            "description": "display range of the tiles: all that the pixel type holds, or what "
-            "the pixels of some files of the channel span (0.1 to 99.9 %)"
-        },
-    )
-    minIntensity = Float(
-        allow_none=True, load_default=None, metadata={"description": "display minimum instead"}
-    )
-    maxIntensity = Float(
-        allow_none=True, load_default=None, metadata={"description": "display maximum instead"}
-    )
-    scope = Str(
-        allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}
-    )
-    camera = Str(
-        allow_none=True, load_default=None, metadata={"description": "camera, for the layout"}
-    )
-    skip_missing = Boolean(
-        load_default=False,
-        metadata={
-            "description": "leave out files that are missing or unreadable, and list them in the "
-            "output, instead of failing"
-        },
-    )
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace empties it first, "
-            "fail refuses"
-        },
-    )
-    close_stack = Boolean(
-        load_default=True, metadata={"description": "set the stack to COMPLETE at the end"}
-    )
-
-    @validates("section_pattern")
-    def pattern_has_groups(self, value: str | None, **_: Any) -> None:
-        """The pattern compiles, and says what it finds."""
-        if value is None:
-            return
-        try:
-            pattern = re.compile(value)
-        except re.error as error:
-            raise ValidationError(f"not a regular expression: {error}") from None
-        unknown = sorted(set(pattern.groupindex) - PATTERN_GROUPS)
-        if unknown:
-            raise ValidationError(
-                f"unknown group {listed(unknown)}; known are {', '.join(sorted(PATTERN_GROUPS))}"
-            )
-        if not pattern.groups:
-            raise ValidationError("needs a group in parentheses, which is the section")
-
-    @validates_schema
-    def one_source(self, data: dict[str, Any], **_: Any) -> None:
-        """Positions come from one place, and micrometres need the size of a pixel."""
-        given = [name for name in SOURCES if data.get(name) is not None]
-        if len(given) != 1:
-            said = f"not {' and '.join(given)}" if given else "none is given"
-            raise ValidationError(f"give one of {', '.join(SOURCES)}; {said}", "positions_file")
-        if data["position_unit"] == "micrometer" and data.get("pixel_size_nm") is None:
-            raise ValidationError("needed where position_unit is micrometer", "pixel_size_nm")
-        if data["position_unit"] == "micrometer" and given != ["positions_file"]:
-            raise ValidationError(f"positions of {given[0]} are in pixels", "position_unit")
+BY_SECTION = ("metadata_file", "mdoc_file", "piece_list")
 
 
 class ImportTiles(RenderModule):
     """Make a stack of image files and the positions at which a microscope took them."""
 
     default_schema = ImportTilesParameters
+    array = CameraArray()
 
     def run(self) -> None:
         """Read the positions and the headers, then write the stacks."""
@@ -307,36 +86,59 @@ class ImportTiles(RenderModule):
             }
         )
 
+    @property
+    def pixel_size(self) -> list[float] | None:
+        """Resolution in nanometres, as given, or else as the microscope has noted it."""
+        noted = self.array.pixel_size_nm
+        given = self.args["pixel_size_nm"]
+        return given if given or noted is None else [noted, noted, 1.0]
+
     def acquired_images(self) -> tuple[list[AcquiredImage], list[Path]]:
         """The images of whichever source is given, and files of a grid that have no place in it."""
         directory = Path(self.args["image_directory"]).resolve()
         unused: list[Path] = []
-        if self.args["positions_file"]:
-            table = Path(self.args["positions_file"])
-            images = read_position_table(table, directory, self.args["columns"])
-        elif self.args["tile_configuration"]:
-            images = read_tile_configuration(Path(self.args["tile_configuration"]), directory)
-        else:
+        if self.args["grid"]:
             images, unused = grid_images(tile_grid(self.args["grid"]), directory, image_size)
+        else:
+            images = self.listed_images(directory)
         refuse_repeated_files(images)
         if self.args["section_pattern"]:
             pattern = re.compile(self.args["section_pattern"])
             images = fill_from_path(images, pattern, directory)
+        if self.args["sectionId"]:
+            images = [replace(i, section=i.section or self.args["sectionId"]) for i in images]
         if self.args["mask_file"]:
             mask = Path(self.args["mask_file"]).resolve()
             images = [i if i.mask else replace(i, mask=mask) for i in images]
         return images, unused
 
+    def listed_images(self, directory: Path) -> list[AcquiredImage]:
+        """The images that a file lists."""
+        if file := self.args["positions_file"]:
+            return read_position_table(Path(file), directory, self.args["columns"])
+        if file := self.args["tile_configuration"]:
+            return read_tile_configuration(Path(file), directory)
+        if file := self.args["text_list"]:
+            return read_text_list(Path(file), directory)
+        if file := self.args["mdoc_file"]:
+            return read_mdoc(Path(file), directory, self.args["piece_coordinates"])
+        if file := self.args["piece_list"]:
+            return read_piece_list(Path(file), directory, self.args["piece_images"])
+        file = Path(self.args["metadata_file"])
+        self.array, images = read_camera_array(file, directory, self.args["z_start"])
+        return images
+
     def placement_rules(self) -> PlacementRules:
         """How the positions become world pixels."""
         unit = self.args["position_unit"]
-        size = self.args["pixel_size_nm"] or (1000.0, 1000.0, 1000.0)
+        size = self.pixel_size or (1000.0, 1000.0, 1000.0)
+        by_section = unit != "pixel" or any(self.args[name] for name in BY_SECTION)
         return PlacementRules(
             unit=unit,
             pixel_size_um=(size[0] / 1000, size[1] / 1000),
             flip_x=self.args["flip_x"],
             flip_y=self.args["flip_y"],
-            origin=self.args["origin"] or ("table" if unit == "pixel" else "section"),
+            origin=self.args["origin"] or ("section" if by_section else "table"),
             z_start=self.args["z_start"],
             z_step=self.args["z_step"],
         )
@@ -401,14 +203,14 @@ class ImportTiles(RenderModule):
 
     def tile_settings(self, ranges: dict[str | None, tuple[float, float]]) -> TileSettings:
         """What all tiles have in common."""
-        size = self.args["pixel_size_nm"]
+        size = self.pixel_size
         in_pixels = self.args["position_unit"] == "pixel"
         return TileSettings(
             ranges=ranges,
             pixel_size_um=size[0] / 1000 if size else None,
             stage_unit_um=size[0] / 1000 if size and in_pixels else 1.0,
-            scope=self.args["scope"],
-            camera=self.args["camera"],
+            scope=self.args["scope"] or self.array.scope,
+            camera=self.args["camera"] or self.array.camera,
         )
 
     def display_range(
@@ -437,28 +239,14 @@ class ImportTiles(RenderModule):
 
     def open_stack(self, stack: str) -> None:
         """Make the stack, or open the one there is, as `existing` says."""
-        state = stack_state(self.render, stack)
-        if state in ("READ_ONLY", "OFFLINE"):
-            raise RenderModuleException(
-                f"stack {stack} is {state}: set it to COMPLETE first, or name another output"
-            )
-        if state is not None and self.args["existing"] != EXISTING[0]:
-            occupied = renderapi.stack.get_z_values_for_stack(stack, render=self.render)
-            if occupied and self.args["existing"] == "fail":
-                raise RenderModuleException(
-                    f"stack {stack} has tiles: name another one, "
-                    "or give existing overwrite_z or replace"
-                )
-            renderapi.stack.delete_stack(stack, render=self.render)
-        x, y, z = self.args["pixel_size_nm"] or (1.0, 1.0, 1.0)
-        renderapi.stack.create_stack(
-            stack,
+        x, y, z = self.pixel_size or (1.0, 1.0, 1.0)
+        version = renderapi.stack.StackVersion(
             stackResolutionX=x,
             stackResolutionY=y,
             stackResolutionZ=z,
             versionNotes=f"imported from {self.args['image_directory']}",
-            render=self.render,
         )
+        open_output(self.render, stack, version, self.args["existing"])
 
 
 def tile_grid(grid: dict[str, Any]) -> TileGrid:
