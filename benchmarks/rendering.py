@@ -6,6 +6,10 @@ into one picture through their outlines, as a mosaic needs.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,12 +19,26 @@ import numpy as np
 
 from benchmarks import Row
 
-SIDE = 2048
+SIDE, STEP = 2048, 1900
+SECTION = 8000  # 20,000 is what the limit of 2 GB is given for; it takes minutes
 REPEATS = 7
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 PLACES = [(12.3, 7.9), (1890.4, 21.6), (-8.2, 1911.7), (1902.8, 1888.1)]
 LINEAR = (0.998, 0.013, -0.011, 1.003)
 BEND = "mpicbg.trakem2.transform.PolynomialTransform2D"
+
+_FIRST = """
+import json, sys
+from renderapi.rendering import render
+render(json.load(open(sys.argv[1])))
+"""
+_SECTION = """
+import json, resource, sys, time
+from renderapi.rendering import write_image
+start = time.perf_counter()
+write_image(json.load(open(sys.argv[1])), sys.argv[2], "tiff", threads=2)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
 
 
 def run() -> list[Row]:
@@ -36,6 +54,8 @@ def run() -> list[Row]:
             _mesh_row(Path(folder), "mask", [], masked=True),
             _mesh_row(Path(folder), "lens + moving least squares + mask", _lens_and_mls(), True),
             _threads_row(Path(folder)),
+            *_section_rows(Path(folder)),
+            *_first_picture_rows(Path(folder)),
         ]
 
 
@@ -71,6 +91,60 @@ def _threads_row(folder: Path) -> Row:
     one = _rate(_renderer(tiles, 3900, 1.0), 3900 * 3900)
     two = _rate(_renderer(tiles, 3900, 1.0, threads=2), 3900 * 3900)
     return Row("render affine mosaic, two threads", two, "Mpx/s", two / one, "one thread")
+
+
+def _section_rows(folder: Path, side: int = SECTION) -> list[Row]:
+    """A section image in a process of its own: its rate, and the most memory it needed."""
+    images = [_tile(folder, 100 + n, _image(n, np.uint8), [])["mipmapLevels"] for n in range(9)]
+    count = -(-side // STEP)
+    tiles = [
+        {
+            "tileId": f"{column}_{row}",
+            "width": SIDE,
+            "height": SIDE,
+            "mipmapLevels": images[(row * count + column) % 9],
+            "transforms": {
+                "type": "list",
+                "specList": [_affine(STEP * column + 0.3, STEP * row - 20.6)],
+            },
+        }
+        for row in range(count)
+        for column in range(count)
+    ]
+    document = {"x": 0, "y": 0, "width": side, "height": side, "tileSpecs": tiles}
+    (folder / "section.json").write_text(json.dumps(document))
+    done = subprocess.run(
+        [sys.executable, "-c", _SECTION, folder / "section.json", folder / "section.tif"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, megabytes = map(float, done.stdout.split())
+    name = f"section image of {side:,} x {side:,}"
+    return [
+        Row(f"{name}, written", side * side / seconds / 1e6, "Mpx/s"),
+        Row(f"{name}, peak memory", megabytes, "MB"),
+    ]
+
+
+def _first_picture_rows(folder: Path) -> list[Row]:
+    """Seconds from the start of a process until it has drawn one tile; first without a cache."""
+    tile = _tile(folder, 200, _image(0, np.uint8)[:512, :512], [_affine(3.3, 4.4)])
+    document = {"x": 0, "y": 0, "width": 512, "height": 512, "tileSpecs": [tile]}
+    (folder / "first.json").write_text(json.dumps(document))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "compiled")}
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        command = [sys.executable, "-c", _FIRST, str(folder / "first.json")]
+        subprocess.run(command, env=environment, check=True)
+        return time.perf_counter() - start
+
+    compiling, warm = seconds(), min(seconds() for _ in range(REPEATS))
+    return [
+        Row("first picture of a process that compiles", compiling, "s"),
+        Row("first picture of a process", warm, "s"),
+    ]
 
 
 def _renderer(tiles: list[dict], side: int, scale: float, threads: int = 1) -> Callable[[], object]:
