@@ -105,6 +105,31 @@ def test_a_wide_epsilon_does_not_let_strangers_bend_a_thin_strip():
     assert np.abs(apply(true, found.p) - found.q).max() < 2
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        Model("translation"),
+        Model("rigid"),
+        Model("similarity"),
+        Model("affine"),
+        Model("affine", "rigid", 0.1),
+        Model("affine", "translation", 0.5),
+        Model("similarity", "translation", 0.3),
+    ],
+)
+def test_every_model_finds_the_matches_among_strangers(model):
+    rng = np.random.default_rng(9)
+    p, q = rng.uniform(0, 1000, (200, 2)), rng.uniform(0, 1000, (200, 2))
+    turn = 0.0 if "translation" in (model.name, model.regularizer) else 0.05
+    true = np.array([[np.cos(turn), -np.sin(turn), 30], [np.sin(turn), np.cos(turn), -20]])
+    true = np.vstack([true, [0, 0, 1]])
+    q[:60] = apply(true, p[:60]) + rng.normal(0, 0.3, (60, 2))
+    (found,) = filter_matches(p, q, DerivationParameters(model=model), area=AREA)
+    assert {tuple(point) for point in found.p} <= {tuple(point) for point in p[:60]}
+    assert len(found.p) >= 55
+    assert np.abs(apply(found.matrix, p) - apply(true, p)).max() < 1
+
+
 def test_unrelated_pictures_have_no_matches(texture):
     sift = SiftParameters().features()
     shown = np.ones((400, 400), bool)
