@@ -260,7 +260,7 @@ def _problem(element: Any, key: str, least: int) -> str | None:
         return f"{key} values are missing"
     if not isinstance(values, list) or len(values) < least:
         return f"{key} values must include {'both x and y' if least == 2 else 'x, y, and z'}"
-    if not all(type(value) in (float, int) and math.isfinite(value) for value in values[:least]):
+    if not all(isinstance(value, float | int) and math.isfinite(value) for value in values[:least]):
         return f"{key} values must be numbers"
     return None
 

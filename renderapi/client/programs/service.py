@@ -76,9 +76,10 @@ class StackService:
         ]
 
     def bounds(self) -> Json:
-        """Bounds of the stack: its statistics where it has any, else those of all layers."""
-        stats = self.metadata().get("stats") or {}
-        if stats.get("stackBounds"):
+        """Bounds of the stack: its statistics where they are in force, else of all layers."""
+        metadata = self.metadata()
+        stats = metadata.get("stats") or {}
+        if stats.get("stackBounds") and metadata.get("state") != "LOADING":
             found: Json = stats["stackBounds"]
             return found
         layers = [self.layer_bounds(z) for z in self.z_values()]

@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 from example_stacks import HEIGHT, WIDTH, make_example
+from hypothesis import given
+from hypothesis import strategies as st
 
 import renderapi
 from renderapi.client import call_run_ws_client, coordinateClient
+from renderapi.client.programs.point_mapping import readable_points
 from renderapi.errors import ClientScriptError
 
 CORNERS = np.array(
@@ -188,3 +191,19 @@ def test_files_are_required(render, example, tmp_path):
         coordinateClient("example", 1, render=render)
     with pytest.raises(ClientScriptError, match="cannot read JSON"):
         coordinateClient("example", 1, "/nowhere", str(tmp_path / "out"), render=render)
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-1e6, 1e6) | st.integers(-9, 9), min_size=2, max_size=4), max_size=9
+    ),
+    st.sampled_from([[None, 1], ["1", 2], [1], [float("nan"), 0], None]),
+)
+def test_points_are_read_alike_with_and_without_a_broken_one(points, broken):
+    elements = [{"local": point} for point in points]
+    alone, rows, problems = readable_points(elements, "local", 2)
+    assert (rows.tolist(), problems) == (list(range(len(points))), {})
+    among, rows, problems = readable_points([{"local": broken}, *elements], "local", 2)
+    assert np.array_equal(alone, among)
+    assert rows.tolist() == list(range(1, len(points) + 1))
+    assert list(problems) == [0]
