@@ -1,18 +1,33 @@
-"""Hierarchical alignment: operations 146 to 151 of the contract (section 1.12)."""
+"""Hierarchical alignment: operations 146 to 153 of the contract (section 1.12)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from renderapi.errors import RenderError
 from renderws.cleaning import parse
 from renderws.documents import HierarchicalStack
 from renderws.routes.answers import Answer, HttpError, done, json_answer, text_answer
 from renderws.routes.call import Call
+from renderws.routes.flattening import flat_tiles
 from renderws.routes.router import Route
-from renderws.store.protocol import CollectionId, Conflict, Invalid, StackId
+from renderws.routes.values import Parameter, integer
+from renderws.store.protocol import (
+    CollectionId,
+    Conflict,
+    Invalid,
+    NotFound,
+    StackId,
+    TileQuery,
+)
 from renderws.store.states import stack_text
 
 Json = dict[str, Any]
+
+_MOST_CELLS = 500
+_SHOWN = ("alignedStackId", "tier", "tierRow", "tierColumn", "fullScaleBounds", "alignmentQuality")
 
 
 def get_data(call: Call) -> Answer:
@@ -116,9 +131,73 @@ def _state(call: Call, stack: StackId) -> str | None:
     return None
 
 
+def get_warp_field(call: Call) -> Answer:
+    """Transform that moves the full-scale layer as its aligned boxes say."""
+    return json_answer(_warp_field(call)[0])
+
+
+def get_warp_field_debug(call: Call) -> Answer:
+    """The same transform with what it was made of."""
+    transform, parts = _warp_field(call)
+    method = call.query["consensusBuildMethod"]
+    return json_answer({"z": call.path["z"], "method": method, "transform": transform} | parts)
+
+
+def _warp_field(call: Call) -> tuple[Json, Json]:
+    from renderws.warpfield import METHODS, aligned_box, warp_field
+
+    rows, columns = call.query["consensusRows"], call.query["consensusColumns"]
+    method, z = call.query["consensusBuildMethod"], call.path["z"]
+    if method not in METHODS:
+        raise Invalid(f"consensusBuildMethod must be {' or '.join(METHODS)}, not '{method}'")
+    if not (0 < rows <= _MOST_CELLS and 0 < columns <= _MOST_CELLS):
+        raise Invalid(f"consensusRows and consensusColumns must be 1 to {_MOST_CELLS}")
+    boxes, entries = [], []
+    for stack, data, tile in _aligned_layers(call, z):
+        try:
+            box = aligned_box(data, tile)
+        except RenderError as error:
+            raise Invalid(f"{stack_text(stack)}: {error}") from error
+        boxes.append(box)
+        shown = {key: data[key] for key in _SHOWN if key in data}
+        entries.append({"stackId": stack._asdict(), **shown, "affine": box.affine.tolist()})
+    if not boxes:
+        owner, project = call.path["owner"], call.path["project"]
+        raise NotFound(f"project '{project}' of owner '{owner}' has no aligned stacks at z {z}")
+    field = warp_field(boxes, rows, columns, method, f"{z}_AFFINE_WARP_FIELD")
+    planes = field.values.reshape(6, rows * columns).T.tolist()
+    parts = {"rows": rows, "columns": columns, "stacks": entries, "cells": planes}
+    return field.to_dict(), parts
+
+
+def _aligned_layers(call: Call, z: float) -> Iterator[tuple[StackId, Json, Json]]:
+    """Tier stacks of the highest tier that are aligned at z, their data and aligned tile; by rows
+    and columns.
+    """
+    tiers = sorted(
+        tier_stacks(call), key=lambda one: [one[1].get(k, 0) for k in ("tierRow", "tierColumn")]
+    )
+    highest = max((data.get("tier", 0) for _, data in tiers), default=0)
+    for stack, data in tiers:
+        aligned = _aligned(data)
+        if aligned is None or data.get("tier", 0) != highest:
+            continue
+        tiles = flat_tiles(
+            call.store, aligned, islice(call.store.tiles(aligned, TileQuery(z=z)), 1)
+        )
+        for tile in tiles:
+            yield stack, data, tile
+
+
 def routes() -> tuple[Route, ...]:
-    """Operations 146 to 151."""
+    """Operations 146 to 153."""
     data, missing = "S/hierarchicalData", "missingTierMatchLayers"
+    field = "P/z/{z}/affineWarpFieldTransform"
+    asked = (
+        Parameter("consensusRows", integer, 10),
+        Parameter("consensusColumns", integer, 10),
+        Parameter("consensusBuildMethod", default="SIMPLE"),
+    )
     return (
         Route(146, "DELETE", "P/tierData", delete_tier_data),
         Route(147, "GET", f"S/{missing}", get_missing_layers),
@@ -126,4 +205,6 @@ def routes() -> tuple[Route, ...]:
         Route(149, "GET", data, get_data),
         Route(150, "PUT", data, put_data, body="HierarchicalStack"),
         Route(151, "DELETE", data, delete_data),
+        Route(152, "GET", field, get_warp_field, asked),
+        Route(153, "GET", field + "Debug", get_warp_field_debug, asked),
     )
