@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.transform.leaf.affine_models import AffineModel
-from renderapi.transform.plain import AFFINE, alike_tiles
+from renderapi.transform.plain import AFFINE, Alike, alike_tiles
 from renderapi.transform.specs import (
     Lookup,
     cached_leaf,
@@ -90,17 +90,17 @@ def derive_boxes(
     """
     boxes = np.empty((len(tiles), 4))
     reader = _Reader(lookup or {})
-    alike, others = alike_tiles(tiles)
+    alike, others = alike_tiles(tiles, with_last=True)
     groups: list[_Group] = []
-    for width, height, cell, ids, members, affines in alike:
-        if not _is_usual(width, height, cell):
-            others += members
-            continue
+    for same in alike:
         try:
-            lead = [entry for ref_id in ids for entry in reader.shared(ref_id)]
+            group = _group_of(same, reader)
         except RenderError as error:
-            raise _named(tiles[members[0]], error) from error
-        groups.append((_Shape(width, height, cell, (), 1), lead, members, affines))
+            raise _named(tiles[same.members[0]], error) from error
+        if group is None:
+            others += same.members
+        else:
+            groups.append(group)
     groups += _other_groups(tiles, others, reader)
     for shape, lead, indices, tails in groups:
         try:
@@ -113,6 +113,19 @@ def derive_boxes(
     if len(bad):
         raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))
     return boxes
+
+
+def _group_of(same: Alike, reader: _Reader) -> _Group | None:
+    """Group of tiles that agree in all but one affine; None where that takes a closer look."""
+    last = [entry for ref_id in same.last_ids for entry in reader.shared(ref_id)]
+    linear = all(entry.get("className") in _LINEAR for entry in last)
+    if not (linear and _is_usual(same.width, same.height, same.cell)):
+        return None
+    lead = [entry for ref_id in same.ids for entry in reader.shared(ref_id)]
+    shape = _Shape(same.width, same.height, same.cell, (), 1 + len(last))
+    shared = [n for entry in last for n in _coefficients(entry["className"], entry["dataString"])]
+    tails = np.hstack([same.affines, np.tile(shared, (len(same.members), 1))])
+    return shape, lead, same.members, tails
 
 
 def _is_usual(width: Any, height: Any, cell: Any) -> bool:

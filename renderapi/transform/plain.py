@@ -32,6 +32,8 @@ class Alike(NamedTuple):
         Places of these tiles in the sequence they were taken from.
     affines : (N, 6) float64
         M00, M10, M01, M11, M02, M12 of each.
+    last_ids : tuple of str
+        Shared transforms that come after the affine, in order.
     """
 
     width: Any
@@ -40,33 +42,43 @@ class Alike(NamedTuple):
     ids: tuple[str, ...]
     members: list[int]
     affines: NDArray[np.float64]
+    last_ids: tuple[str, ...] = ()
 
 
-def alike_tiles(tiles: Sequence[Mapping[str, Any]]) -> tuple[list[Alike], list[int]]:
-    """Groups of tiles of the usual kind, and the places of all other tiles."""
+def alike_tiles(
+    tiles: Sequence[Mapping[str, Any]], with_last: bool = False
+) -> tuple[list[Alike], list[int]]:
+    """Groups of tiles of the usual kind, and the places of all other tiles.
+
+    With `with_last`, tiles that have shared transforms after the affine too are of that kind.
+    """
     groups: dict[tuple[Any, ...], tuple[list[int], list[str]]] = {}
     others: list[int] = []
     for index, tile in enumerate(tiles):
         try:
             *references, last = tile["transforms"]["specList"]
+            after: tuple[str, ...] = ()
+            while with_last and last.get("type") == "ref":
+                after = (last["refId"], *after)
+                *references, last = references
             if last["className"] not in AFFINE or last.get("type", "leaf") != "leaf":
                 raise KeyError
             ids = [spec["refId"] for spec in references if spec["type"] == "ref"]
             if len(ids) < len(references):
                 raise KeyError
-            key = (tile["width"], tile["height"], tile.get("meshCellSize"), *ids)
+            key = (tile["width"], tile["height"], tile.get("meshCellSize"), after, *ids)
             members, texts = groups.setdefault(key, ([], []))
             texts.append(last["dataString"])
             members.append(index)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             others.append(index)
     alike = []
-    for (width, height, cell, *ids), (members, texts) in groups.items():
+    for (width, height, cell, after, *ids), (members, texts) in groups.items():
         affines = affine_numbers(texts)
         if affines is None:
             others += members
         else:
-            alike.append(Alike(width, height, cell, tuple(ids), members, affines))
+            alike.append(Alike(width, height, cell, tuple(ids), members, affines, after))
     return alike, sorted(others)
 
 

@@ -9,6 +9,7 @@ from argschema.schemas import DefaultSchema
 
 import renderapi
 from renderapi.errors import NotFoundError
+from renderapi.jsontext import collection_paused
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters
 from renderapps.module.tile_documents import (
@@ -126,15 +127,16 @@ class TileEditModule(StackEditModule):
 
     def process_section(self, z: float) -> dict[str, Any]:
         """Read, edit and write one section; how many tiles there are, and which were dropped."""
-        sections = self.read_documents(z)
-        before = sections[0].tile_ids
-        edited = self.edit_documents(sections)
-        section, more = edited if isinstance(edited, tuple) else (edited, {})
-        section.z = self.output_z(z)
-        self.refuse_collisions(section)
-        write_section(
-            self.render, self.target.name, section, self.moves_tiles, clear=not self.is_fresh
-        )
+        with collection_paused():
+            sections = self.read_documents(z)
+            before = sections[0].tile_ids
+            edited = self.edit_documents(sections)
+            section, more = edited if isinstance(edited, tuple) else (edited, {})
+            section.z = self.output_z(z)
+            self.refuse_collisions(section)
+            write_section(
+                self.render, self.target.name, section, self.moves_tiles, clear=not self.is_fresh
+            )
         after = set(section.tile_ids)
         dropped = [tile for tile in before if tile not in after]
         return {"tiles": len(after), "dropped_tiles": dropped} | more

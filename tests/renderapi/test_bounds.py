@@ -110,6 +110,43 @@ def test_many_tiles_of_several_kinds_at_once():
     assert [tuple(box) for box in boxes.tolist()] == [tile_box(t, lookup) for t in tiles]
 
 
+@pytest.mark.parametrize(
+    "last", [["turn"], ["turn", "shift"], ["both"], ["lens"], ["turn", "lens"]]
+)
+def test_shared_transforms_after_the_own_one_are_those_written_out(last):
+    turn = affine("0 2 -2 0 7.5 -3")
+    shift = {"className": PACKAGE + "TranslationModel2D", "dataString": "3.25 4"}
+    both = {"type": "list", "specList": [shift, turn]}
+    lookup = {"lens": LENS, "turn": turn, "shift": shift, "both": both}
+    rng = np.random.default_rng(1)
+    own = [
+        affine("1.01 0.02 -0.03 0.98 {!r} {!r}".format(*rng.uniform(-9e4, 9e4, 2).tolist()))
+        for _ in range(50)
+    ]
+    sizes = [dict(meshCellSize=64.0), {}, dict(meshCellSize=10, width=100)]
+
+    def ref(key):
+        return {"type": "ref", "refId": key}
+
+    shared = [tile(ref("lens"), a, *map(ref, last), **sizes[i % 3]) for i, a in enumerate(own)]
+    plain = [tile(LENS, a, *(lookup[k] for k in last), **sizes[i % 3]) for i, a in enumerate(own)]
+    expected = [
+        by_loop(
+            t["width"],
+            t["height"],
+            t.get("meshCellSize", 64),
+            load_transform_json(t["transforms"]).tform,
+        )
+        for t in plain
+    ]
+    assert [tuple(box) for box in derive_boxes(shared, lookup).tolist()] == expected
+
+
+def test_a_missing_shared_transform_after_the_own_one_names_the_tile():
+    with pytest.raises(UnresolvedReference, match=r"tile t1.*none"):
+        derive_boxes([tile(affine("1 0 0 1 0 0"), {"type": "ref", "refId": "none"})], {})
+
+
 def test_no_tiles():
     assert derive_boxes([]).shape == (0, 4)
 
