@@ -47,6 +47,7 @@ from renderapps.dataimport.text_list import read_text_list
 from renderapps.dataimport.tile_configuration import read_tile_configuration
 from renderapps.dataimport.tile_grid import TileGrid, grid_images
 from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import open_output, write_section
 
 BY_SECTION = ("metadata_file", "mdoc_file", "piece_list")
@@ -181,6 +182,8 @@ class ImportTiles(RenderModule):
         ranges = {channel: self.display_range(positions, headers, channel) for channel in channels}
         tiles = tile_specs(positions, headers, self.tile_settings(ranges))
         self.open_stack(stack)
+        kept = KeptSections.beside(self.render, stack, {tile.z for tile in tiles})
+        kept.check_ids(tile.tileId for tile in tiles)
         sections = []
         for z, group in groupby(tiles, key=lambda tile: tile.z):
             section: list[TileSpec] = list(group)

@@ -12,6 +12,7 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapi.stack import StackVersion
 from renderapps.module import RenderModuleException
+from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import EXISTING, open_output
 from renderapps.module.tile_documents import (
     Json,
@@ -71,7 +72,11 @@ def upload(
     close: bool,
 ) -> list[dict[str, Any]]:
     """Write sections to a stack, which is opened once and closed once; z and tiles of each."""
+    sections = list(sections)
     open_output(render, stack, version, existing)
+    kept = KeptSections.beside(render, stack, [section.z for section in sections])
+    for section in sections:
+        kept.check(section)
     written = []
     for section in sections:
         new = len(section.tiles)

@@ -9,6 +9,7 @@ from marshmallow.validate import OneOf
 
 import renderapi
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import EXISTING, open_output
 from renderapps.module.tile_documents import Section, write_section
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
@@ -106,10 +107,14 @@ class ImportProject(RenderModule):
         metadata = archive.read(member_name("stacks", name, "stack.json"))
         version = renderapi.stack.StackVersion(**metadata.get("currentVersion") or {})
         open_output(self.render, name, version, self.args["existing"])
+        kept = KeptSections.beside(
+            self.render, name, [float(section["z"]) for section in entry["sections"]]
+        )
         for section in entry["sections"]:
             document = archive.read(section["file"])
             tiles = list(document["tileIdToSpecMap"].values())
             read = Section(float(section["z"]), tiles, document["transformIdToSpecMap"])
+            kept.check(read)
             write_section(self.render, name, read, moved=False)
             self.logger.info("stack %s: z=%s, %d tiles", name, section["z"], len(tiles))
         if entry["state"] not in NOT_OPEN and entry["sections"]:

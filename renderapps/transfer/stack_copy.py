@@ -17,6 +17,7 @@ from marshmallow.validate import OneOf
 
 import renderapi
 from renderapps.module import RenderModuleException, ZParameters
+from renderapps.module.kept_sections import KeptSections
 from renderapps.module.section_module import chosen_zs, stack_zs
 from renderapps.module.stack_target import EXISTING, open_output, stack_metadata
 from renderapps.module.tile_documents import Section, read_section, write_section
@@ -148,8 +149,10 @@ class StackCopy:
         """Write the sections to the target; what was written."""
         version = dict(stack_metadata(self.source, self.stack_in).get("currentVersion") or {})
         open_output(self.target, self.stack_out, renderapi.stack.StackVersion(**version), existing)
+        kept = KeptSections.beside(self.target, self.stack_out, self.zs)
         counts = []
         for section in self.sections():
+            kept.check(section)
             write_section(self.target, self.stack_out, section, moved=False)
             counts.append({"z": section.z, "tiles": len(section.tiles)})
         self._verify(counts)

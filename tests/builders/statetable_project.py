@@ -32,7 +32,8 @@ def _row(root, ribbon, session, section, ch, channel, frame, zstack, dtype):
     folder = root / "raw" / "data" / f"Ribbon{ribbon:04d}" / f"session{session:02d}" / channel
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{channel}_S{section:04d}_F{frame:04d}_Z{zstack:02d}.tif"
-    tifffile.imwrite(path, pixels(ribbon, session, section, channel, frame, dtype))
+    if zstack == 0 and not path.exists():
+        tifffile.imwrite(path, pixels(ribbon, session, section, channel, frame, dtype))
     return {
         "full_path": path,
         "ribbon": ribbon,

@@ -1,5 +1,8 @@
 """Two embedded services, and a stack whose tiles have every field that there is."""
 
+import io
+import threading
+
 import numpy as np
 import pytest
 import requests
@@ -61,22 +64,67 @@ def connections(render, other):
     return {"render_source": group(render), "render_target": group(other)}
 
 
+class Faults:
+    """What goes wrong on the way to the server with the S3 protocol.
+
+    Attributes
+    ----------
+    refusals : int
+        So many of the next uploads are answered with 503.
+    damages : int
+        So many of the next uploads after these lose a bit.
+    uploads : int
+        Uploads so far.
+    """
+
+    def __init__(self, application):
+        self.application = application
+        self.refusals = self.damages = self.uploads = 0
+        self.url = ""
+
+    def __call__(self, environ, start_response):
+        if environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].count("/") > 1:
+            self.uploads += 1
+            if self.refusals:
+                self.refusals -= 1
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                start_response("503 Slow Down", [("Content-Length", "0")])
+                return []
+            if self.damages:
+                self.damages -= 1
+                data = bytearray(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+                data[len(data) // 2] ^= 1
+                environ["wsgi.input"] = io.BytesIO(bytes(data))
+        return self.application(environ, start_response)
+
+
 @pytest.fixture
-def moto(tmp_path, monkeypatch):
-    """Address of a server with the S3 protocol that has the bucket `lab`."""
+def faults(tmp_path, monkeypatch):
+    """A server with the S3 protocol that has the bucket `lab`, and what goes wrong there."""
     import boto3
-    from moto.server import ThreadedMotoServer
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+    application = Faults(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    application.url = f"http://127.0.0.1:{server.port}"
+    client = boto3.client("s3", endpoint_url=application.url, region_name="us-east-1")
     client.create_bucket(Bucket="lab")
     client.close()
-    yield url
-    requests.post(f"{url}/moto-api/reset", timeout=60).raise_for_status()
-    server.stop()
+    yield application
+    requests.post(f"{application.url}/moto-api/reset", timeout=60).raise_for_status()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def moto(faults):
+    """Address of the server."""
+    return faults.url

@@ -16,6 +16,8 @@ from renderapps.module import ParameterError, RenderModuleException
 from renderapps.module.stack_target import stack_state
 from renderapps.module.tile_documents import read_section
 from renderapps.transfer.move_stacks_and_data_to_s3 import MoveStacksAndDataToS3
+from renderapps.transfer.storage import Storage
+from renderapps.transfer.url_rewriting import quote_key
 
 
 @pytest.fixture
@@ -75,6 +77,22 @@ def test_an_interrupted_upload_is_completed(move, other, images):
     result = move()
     assert (len(result["uploaded"]), len(result["skipped"])) == (1, 4)
     assert stack_state(other, "raw") == "COMPLETE"
+
+
+def test_a_server_that_is_busy_is_asked_again(move, faults):
+    faults.refusals = 7
+    assert len(move()["uploaded"]) == 5
+    assert faults.uploads >= 12
+
+
+def test_an_upload_that_was_damaged_is_found_and_repeated(move, faults, other, moto, images):
+    faults.damages = 1
+    assert len(move()["uploaded"]) == 5
+    assert faults.uploads == 6
+    storage = Storage(endpoint_url=moto)
+    for file in images.rglob("*.tif"):
+        key = quote_key(f"/{file.relative_to(images.parent)}")
+        assert storage.digest(f"s3://lab/project{key}") == storage.digest(str(file))
 
 
 def test_a_changed_image_of_the_same_size_is_uploaded_again(move, images):
