@@ -156,8 +156,8 @@ def connect(
     if there is a terminal to ask on.
 
     `host="local"` is the embedded service on the file `store` (else RENDER_STORE, else render.db):
-    it needs no server, no port and no Java, and asks nothing. The Java client scripts are optional
-    everywhere; with them the result is a `RenderClient`.
+    it needs no server and no port, asks nothing, and uses no Java client scripts, for they cannot
+    reach it. Elsewhere they are optional; with them the result is a `RenderClient`.
 
     Raises
     ------
@@ -179,11 +179,10 @@ def connect(
         port = _port(port)
     project = _needed("project", project, ask=not local)
     owner = _needed("owner", owner, ask=not local)
-    if not web_only:
-        client_scripts = defaultifNone(client_scripts, _environment("CLIENT_SCRIPTS"))
-        if client_scripts is None and not local and _can_ask():
-            client_scripts = _needed("client_scripts", None)
-    client_script = defaultifNone(client_script, _environment("CLIENT_SCRIPT"))
+    if local:
+        client_scripts, client_script = _no_scripts(client_scripts, client_script)
+    else:
+        client_scripts, client_script = _scripts(client_scripts, client_script, web_only)
     memGB = defaultifNone(memGB, _environment("CLIENT_HEAP"))
 
     connection: dict[str, Any] = {
@@ -202,6 +201,26 @@ def connect(
     except ClientScriptError as error:
         logger.warning("%s: Java clients cannot be run from this connection", error)
         return Render(**connection)
+
+
+def _scripts(
+    client_scripts: str | None, client_script: str | None, web_only: bool
+) -> tuple[str | None, str | None]:
+    """Folder of the Java clients and their script, from the environment where not given."""
+    if not web_only:
+        client_scripts = defaultifNone(client_scripts, _environment("CLIENT_SCRIPTS"))
+        if client_scripts is None and _can_ask():
+            client_scripts = _needed("client_scripts", None)
+    return client_scripts, defaultifNone(client_script, _environment("CLIENT_SCRIPT"))
+
+
+def _no_scripts(client_scripts: str | None, client_script: str | None) -> tuple[None, None]:
+    if client_scripts or client_script:
+        logger.warning(
+            "Java cannot reach the embedded service: bulk operations run in Python, without %s",
+            client_script or client_scripts,
+        )
+    return None, None
 
 
 def _environment(name: str) -> str | None:

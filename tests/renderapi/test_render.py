@@ -250,3 +250,14 @@ def test_projects_and_stacks_of_an_owner(render):
     stacks = renderapi.render.get_stacks_by_owner_project(project="b", render=render)
     assert sorted(stacks) == ["s1", "s3"]
     assert renderapi.render.get_stacks_by_owner_project("test", "a", render=render) == ["s2"]
+
+
+def test_the_embedded_service_needs_no_scripts_and_uses_none(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("RENDER_CLIENT_SCRIPTS", str(tmp_path))
+    (tmp_path / "run_ws_client.sh").touch()
+    there = {"store": tmp_path / "render.db", "owner": "O", "project": "P"}
+    assert type(renderapi.connect("local", **there)) is renderapi.Render
+    assert caplog.records == []
+    given = renderapi.connect("local", client_scripts=str(tmp_path), **there)
+    assert given.DEFAULT_CLIENT_SCRIPTS is None
+    assert "bulk operations run in Python" in caplog.text
