@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ Json = dict[str, Any]
 _REFERENCE = re.compile(
     rb'\{(?:"type":"ref","refId":"([^"\\]+)"|"refId":"([^"\\]+)","type":"ref")\}'
 )
+
+_LARGEST_KEPT = 1 << 17
 
 
 def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
@@ -55,11 +58,14 @@ def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> l
 
 def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
     """Flattened JSON of tiles, by exchanging the text of references where a tile holds no more."""
-    plain: dict[bytes, bytes] = {}
-    ids = {i for r in records if not r.flat for i in _plain_references(r.document)}
-    if ids:
-        plain = _texts(store.transforms(stack, sorted(ids)))
-    rest = [r for r in records if not (r.flat or _is_plain(r.document, plain))]
+    found = [() if r.flat else _REFERENCE.findall(r.document) for r in records]
+    ids = {first or second for pairs in set(map(tuple, found)) for first, second in pairs}
+    plain = _texts_of(store, stack, ids) if ids else {}
+    rest = [
+        r
+        for r, pairs in zip(records, found, strict=True)
+        if not (r.flat or _is_plain(r.document, pairs, plain))
+    ]
     tiles = {r.tile_id: orjson.loads(r.document) for r in rest}
     lookup = shared_transforms(store, stack, tiles.values())
     for record in records:
@@ -71,12 +77,9 @@ def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterat
             yield _REFERENCE.sub(lambda match: plain[match[1] or match[2]], record.document)
 
 
-def _plain_references(document: bytes) -> list[str]:
-    """Ids in the references of a stored tile, as far as they are written without escapes."""
-    return [(first or second).decode() for first, second in _REFERENCE.findall(document)]
-
-
-def _is_plain(document: bytes, texts: Mapping[bytes, bytes]) -> bool:
+def _is_plain(
+    document: bytes, references: Iterable[tuple[bytes, bytes]], texts: Mapping[bytes, bytes]
+) -> bool:
     """Whether exchanging the text of its references for `texts` flattens a stored tile.
 
     Not where labels are handed down, lists are nested, or references hold more than an id. The
@@ -86,10 +89,26 @@ def _is_plain(document: bytes, texts: Mapping[bytes, bytes]) -> bool:
         return False
     if document.count(b'"type":"list"') != 1:
         return False
-    found = _REFERENCE.findall(document)
-    return document.count(b'"type":"ref"') == len(found) and all(
-        (first or second) in texts for first, second in found
-    )
+    known = 0
+    for first, second in references:
+        if (first or second) not in texts:
+            return False
+        known += 1
+    return document.count(b'"type":"ref"') == known
+
+
+def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> dict[bytes, bytes]:
+    """What replaces the references to these ids, as far as a text can."""
+    stored = store.transforms(stack, sorted(map(bytes.decode, ids)))
+    if sum(map(len, stored.values())) > _LARGEST_KEPT:
+        return _texts(stored)
+    return _kept_texts(tuple(stored.items()))
+
+
+@lru_cache(maxsize=64)
+def _kept_texts(stored: tuple[tuple[str, bytes], ...]) -> dict[bytes, bytes]:
+    """`_texts` of small transforms, which one request after the other asks for."""
+    return _texts(dict(stored))
 
 
 def _texts(stored: Mapping[str, bytes]) -> dict[bytes, bytes]:

@@ -7,7 +7,7 @@ first and each segment decoded by itself. A trailing slash makes no difference.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -81,7 +81,7 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.patterns: dict[str, tuple[re.Pattern[str], _Node]] = {}
-        self.routes: dict[str, Route] = {}
+        self.routes: dict[str, tuple[Route, list[tuple[str, Convert]]]] = {}
 
     def step(self, segment: str) -> _Node:
         """Child for a segment of a template, made when missing."""
@@ -111,19 +111,19 @@ class Router:
                 node = node.step(segment)
             if route.method in node.routes:
                 raise ValueError(f"two routes for {route.method} {route.path}")
-            node.routes[route.method] = route
+            names = _HOLE.findall(route.path)
+            node.routes[route.method] = route, [(name, route.converter(name)) for name in names]
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, Any]]:
         """Route and path values of an undecoded path; 404 and 405 as `HttpError`."""
         segments = [unquote(part) for part in raw_path.strip("/").split("/")]
         allowed: set[str] = set()
-        for node, texts in _walk(self._root, segments, 0):
-            route = node.routes.get(method)
-            if route is not None:
-                names = _HOLE.findall(route.path)
-                pairs = zip(names, texts, strict=True)
-                return route, {name: route.converter(name)(text) for name, text in pairs}
-            allowed.update(node.routes)
+        found = _walk(self._root, method, segments, 0, (), allowed)
+        if found is not None:
+            (route, values), texts = found
+            return route, {
+                name: convert(text) for (name, convert), text in zip(values, texts, strict=True)
+            }
         if allowed:
             message = f"{method} is not possible here, only {', '.join(sorted(allowed))}"
             raise HttpError(405, message, {"Allow": ", ".join(sorted(allowed))})
@@ -131,18 +131,32 @@ class Router:
 
 
 def _walk(
-    node: _Node, segments: list[str], index: int, texts: tuple[str, ...] = ()
-) -> Iterator[tuple[_Node, tuple[str, ...]]]:
-    """Nodes with routes that a path leads to, literal segments before patterns."""
+    node: _Node,
+    method: str,
+    segments: list[str],
+    index: int,
+    texts: tuple[str, ...],
+    allowed: set[str],
+) -> tuple[tuple[Route, list[tuple[str, Convert]]], tuple[str, ...]] | None:
+    """The first route of a method that a path leads to, literal segments before patterns.
+
+    The methods of other routes of this path are added to `allowed`.
+    """
     if index == len(segments):
-        if node.routes:
-            yield node, texts
-        return
+        allowed.update(node.routes)
+        route = node.routes.get(method)
+        return None if route is None else (route, texts)
     segment = segments[index]
     child = node.literals.get(segment)
     if child is not None:
-        yield from _walk(child, segments, index + 1, texts)
+        found = _walk(child, method, segments, index + 1, texts, allowed)
+        if found is not None:
+            return found
     for pattern, target in node.patterns.values():
         match = pattern.fullmatch(segment)
         if match:
-            yield from _walk(target, segments, index + 1, texts + match.groups())
+            groups = texts + match.groups()
+            found = _walk(target, method, segments, index + 1, groups, allowed)
+            if found is not None:
+                return found
+    return None
