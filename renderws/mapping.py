@@ -23,7 +23,9 @@ Points = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _BATCH = 2000
-_PAIRS = 1 << 20
+_PAIRS = 1 << 18
+_BANDS = 10_000
+_FAR = 1e12
 
 
 def to_world(tile: Json, points: Points) -> Points:
@@ -105,28 +107,56 @@ def candidates(store: Store, stack: StackId, z: float, points: Points) -> Candid
 
 
 def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
-    """Pairs (box, point) of each box and the points in it, ordered by box and then by point."""
-    order = np.argsort(points[:, 0], kind="stable")
-    xs, ys = points[order].T
-    first = np.searchsorted(xs, boxes[:, 0], "left")
-    counts = np.searchsorted(xs, boxes[:, 2], "right") - first
+    """Pairs (box, point) of each box and the points in it, ordered by box and then by point.
+
+    Points are sorted by horizontal bands, as high as a box on average, and by x in a band: a box
+    then looks through a few short runs of points.
+    """
+    none = np.empty(0, np.int64)
+    if len(boxes) == 0:
+        return none, none
+    keys, owner, low, high = _runs(boxes, points)
+    order = np.argsort(keys, kind="stable")
+    first = np.searchsorted(keys[order], low, "left")
+    counts = np.maximum(np.searchsorted(keys[order], high, "right") - first, 0)
     ends = np.cumsum(counts)
-    tiles, rows = [], []
+    found = [(none, none)]
     start = 0
-    while start < len(boxes):  # a part at a time, since each box may have all points beside it
+    while start < len(owner):  # a part at a time: boxes may lie on top of each other
         done = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, done + _PAIRS, "right")))
-        part = slice(start, stop)
-        tile = np.repeat(np.arange(start, stop), counts[part])
-        before = np.repeat(ends[part] - counts[part], counts[part])
-        place = np.arange(len(tile)) + done - before + first[tile]
-        inside = (ys[place] >= boxes[tile, 1]) & (ys[place] <= boxes[tile, 3])
-        tiles.append(tile[inside])
-        rows.append(order[place[inside]])
+        number = counts[start:stop]
+        before = np.repeat(ends[start:stop] - number - first[start:stop], number)
+        row = order[np.arange(done, done + len(before)) - before]
+        box = np.repeat(owner[start:stop], number)
+        inside = (points[row] >= boxes[box, :2]) & (points[row] <= boxes[box, 2:])
+        inside = inside.all(axis=1)
+        found.append((box[inside], row[inside]))
         start = stop
-    tile, row = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (tiles, rows))
-    in_order = np.lexsort((row, tile))
-    return tile[in_order], row[in_order]
+    box, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    in_order = np.lexsort((row, box))
+    return box[in_order], row[in_order]
+
+
+def _runs(boxes: Points, points: Points) -> tuple[Points, Index, Points, Points]:
+    """Sorting keys of points; and runs of keys (box, from, to) that hold every point in a box."""
+    corner = np.minimum(points.min(axis=0), boxes[:, :2].min(axis=0))
+    with np.errstate(over="ignore"):
+        width, height = np.maximum(points.max(axis=0), boxes[:, 2:].max(axis=0)) - corner
+    if not (width < _FAR and height < _FAR):  # keys would be too coarse
+        return points[:, 0], np.arange(len(boxes)), boxes[:, 0], boxes[:, 2]
+    step = max(float((boxes[:, 3] - boxes[:, 1]).mean()), height / _BANDS, 1e-9)
+    span = 2.0 * width + 2.0  # more than any x, so that bands do not meet
+    bands = np.floor((points[:, 1] - corner[1]) / step)
+    keys = bands * span + (points[:, 0] - corner[0])
+    top, bottom = np.floor((boxes[:, [1, 3]] - corner[1]) / step).T
+    number = np.maximum(bottom - top + 1, 0).astype(np.int64)
+    owner = np.repeat(np.arange(len(boxes)), number)
+    ends = np.cumsum(number)
+    band = top[owner] + np.arange(len(owner)) - np.repeat(ends - number, number)
+    slack = 1e-9 * span * (1.0 + band.max(initial=0.0))  # every point is tested exactly later
+    low = band * span + (boxes[owner, 0] - corner[0]) - slack
+    return keys, owner, low, band * span + (boxes[owner, 2] - corner[0]) + slack
 
 
 def to_local(
@@ -152,14 +182,16 @@ def to_local(
         owner, rows = near.tile[part] - begin, near.row[part]
         many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
         local = many.to_local(owner, points[rows])
+        heights = np.array([tile["z"] for tile in tiles], np.float64)  # all are at z
+        places = np.column_stack([local, heights[owner]]).tolist()
         outside = np.isnan(local[:, 0]).tolist()
-        ends = [[] if tile.get("z") is None else [tile["z"]] for tile in tiles]
-        places = zip(owner.tolist(), rows.tolist(), local.tolist(), outside, strict=True)
-        for tile, row, place, missed in places:
+        ids = [tile["tileId"] for tile in tiles]
+        pairs = zip(owner.tolist(), rows.tolist(), places, outside, strict=True)
+        for tile, row, place, missed in pairs:
             if missed:
-                tried[row].append(tiles[tile]["tileId"])
+                tried[row].append(ids[tile])
             else:
-                found[row].append({"tileId": tiles[tile]["tileId"], "local": place + ends[tile]})
+                found[row].append({"tileId": ids[tile], "local": place})
         begin = end
     for entries in found:
         if entries:

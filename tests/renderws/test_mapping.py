@@ -1,0 +1,48 @@
+"""Which points lie in which boxes, against asking each box about each point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renderws import mapping
+
+NUMBERS = st.one_of(
+    st.integers(-20, 20).map(float),
+    st.floats(-1e6, 1e6),
+    st.sampled_from([1e300, -1e300, 1e-300, 1e11]),
+)
+
+
+def expected(boxes, points):
+    return [
+        (i, j)
+        for i, (min_x, min_y, max_x, max_y) in enumerate(boxes)
+        for j, (x, y) in enumerate(points)
+        if min_x <= x <= max_x and min_y <= y <= max_y
+    ]
+
+
+def pairs(boxes, points):
+    box, row = mapping._pairs(np.reshape(boxes, (-1, 4)), np.reshape(points, (-1, 2)))
+    return list(zip(box.tolist(), row.tolist(), strict=True))
+
+
+@given(
+    st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=12),
+    st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20),
+)
+def test_pairs_are_those_of_every_box_and_every_point(boxes, points):
+    assert pairs(boxes, points) == expected(boxes, points)
+
+
+@pytest.mark.parametrize("at_once", [1, 50, 1 << 18])
+def test_a_grid_of_boxes_in_parts(at_once, monkeypatch):
+    monkeypatch.setattr(mapping, "_PAIRS", at_once)
+    rng = np.random.default_rng(1)
+    corners = np.stack(np.meshgrid(np.arange(9) * 90.0, np.arange(7) * 80.0), -1).reshape(-1, 2)
+    boxes = np.hstack([corners, corners + [100, 90]])
+    points = np.vstack([rng.uniform(-20, 900, (400, 2)), corners, corners + [100, 90]])
+    assert pairs(boxes, points) == expected(boxes, points)
