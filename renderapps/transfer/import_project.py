@@ -10,8 +10,8 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
 from renderapps.module.kept_sections import KeptSections
-from renderapps.module.stack_target import EXISTING, open_output
-from renderapps.module.tile_documents import Section, write_section
+from renderapps.module.stack_target import EXISTING, open_output, stack_state
+from renderapps.module.tile_documents import Section, read_section, write_section
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
 from renderapps.transfer.match_copy import batches, record_metadata
 from renderapps.transfer.move_stacks_and_data_to_s3 import StorageParameters, storage_of
@@ -60,7 +60,7 @@ class ImportProject(RenderModule):
     """Every checksum is compared before anything is written.
 
     Stacks get the state they had. A run that was interrupted is completed by the next one, and
-    running again changes nothing.
+    running again changes nothing. A READ_ONLY stack that differs from the archive is refused.
     """
 
     default_schema = ImportProjectParameters
@@ -104,6 +104,9 @@ class ImportProject(RenderModule):
     def write_stack(self, archive: ArchiveReader, entry: dict[str, Any]) -> None:
         """Write a stack section by section and give it the state it had."""
         name = entry["name"]
+        if stack_state(self.render, name) == "READ_ONLY" and self.holds(archive, entry):
+            self.logger.info("stack %s is READ_ONLY and as in the archive", name)
+            return
         metadata = archive.read(member_name("stacks", name, "stack.json"))
         version = renderapi.stack.StackVersion(**metadata.get("currentVersion") or {})
         open_output(self.render, name, version, self.args["existing"])
@@ -112,14 +115,23 @@ class ImportProject(RenderModule):
         )
         for section in entry["sections"]:
             document = archive.read(section["file"])
-            tiles = list(document["tileIdToSpecMap"].values())
-            read = Section(float(section["z"]), tiles, document["transformIdToSpecMap"])
+            read = section_of(section, document)
             kept.check(read)
             write_section(self.render, name, read, moved=False)
-            self.logger.info("stack %s: z=%s, %d tiles", name, section["z"], len(tiles))
+            self.logger.info("stack %s: z=%s, %d tiles", name, section["z"], len(read.tiles))
         if entry["state"] not in NOT_OPEN and entry["sections"]:
             renderapi.stack.set_stack_state(name, "COMPLETE", render=self.render)
             renderapi.stack.set_stack_state(name, entry["state"], render=self.render)
+
+    def holds(self, archive: ArchiveReader, entry: dict[str, Any]) -> bool:
+        """Whether a stack has exactly the sections of the archive."""
+        name, sections = entry["name"], entry["sections"]
+        zs = renderapi.stack.get_z_values_for_stack(name, render=self.render)
+        return sorted(zs) == sorted(section["z"] for section in sections) and all(
+            read_section(self.render, name, float(section["z"]))
+            == section_of(section, archive.read(section["file"]))
+            for section in sections
+        )
 
     def write_collection(self, archive: ArchiveReader, entry: dict[str, Any]) -> None:
         """Write a collection group by group."""
@@ -130,6 +142,12 @@ class ImportProject(RenderModule):
         for file in entry["files"]:
             for batch in batches(archive.read(file)):
                 renderapi.pointmatch.import_matches(name, batch, render=self.render)
+
+
+def section_of(entry: dict[str, Any], document: dict[str, Any]) -> Section:
+    """A section as the archive holds it."""
+    tiles = list(document["tileIdToSpecMap"].values())
+    return Section(float(entry["z"]), tiles, document["transformIdToSpecMap"])
 
 
 if __name__ == "__main__":

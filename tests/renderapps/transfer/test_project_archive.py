@@ -74,6 +74,17 @@ def test_running_again_changes_nothing(exported, project, other):
         run(ImportProject, other, archive=exported, stacks=["raw"], existing="fail")
 
 
+def test_a_read_only_stack_is_left_alone(exported, project, other):
+    for _ in range(2):
+        run(ImportProject, other, archive=exported)
+    assert stack_state(other, "locked") == "READ_ONLY"
+    renderapi.stack.set_stack_state("locked", "COMPLETE", render=other)
+    put_stack(other, "locked", [[full_tile("y", 0, {})]])
+    renderapi.stack.set_stack_state("locked", "READ_ONLY", render=other)
+    with pytest.raises(RenderModuleException, match="locked is READ_ONLY"):
+        run(ImportProject, other, archive=exported)
+
+
 def test_parts_can_be_chosen(project, other, tmp_path):
     archive = str(tmp_path / "part.zip")
     result = run(ExportProject, project, archive=archive, stacks=["raw"], match_collections=[])
