@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 
+import pytest
 import requests
 
 from renderws.store.sqlite import SqliteStore
@@ -127,3 +128,38 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path, serve_
                 writer.check(session)
     assert all(writer.done > ROUNDS for writer in writers)
     assert "Traceback" not in server.errors
+
+
+def limit_files(size):
+    """Let this process write files of `size` bytes at most."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path, serve_process):
+    pytest.importorskip("resource")
+    server = serve_process(tmp_path, preexec_fn=lambda: limit_files(2_000_000))
+    imports = Imports(0)
+    imports.base = server.base
+    with requests.Session() as session:
+        assert session.post(f"{server.base}{STACK}tiles", json={}, timeout=60).status_code == 201
+        for n in range(1000):
+            answer = imports.ask(session, n)
+            if not answer.ok:
+                break
+            imports.done += 1
+        assert answer.status_code in (500, 507)
+        assert "nothing was changed" in answer.text
+        assert "\n" not in answer.text
+        assert imports.done > 3
+        imports.check(session)
+    assert server.end() == 0
+    server = serve_process(tmp_path)
+    imports.base = server.base
+    with requests.Session() as session:
+        assert imports.ask(session, imports.done).status_code == 201
+        imports.done += 1
+        imports.check(session)
+    with SqliteStore(tmp_path / "render.db", create=False) as store:
+        assert store.check() == []

@@ -43,6 +43,6 @@ def test_a_grid_of_boxes_in_parts(at_once, monkeypatch):
     monkeypatch.setattr(mapping, "_PAIRS", at_once)
     rng = np.random.default_rng(1)
     corners = np.stack(np.meshgrid(np.arange(9) * 90.0, np.arange(7) * 80.0), -1).reshape(-1, 2)
-    boxes = np.hstack([corners, corners + [100, 90]])
-    points = np.vstack([rng.uniform(-20, 900, (400, 2)), corners, corners + [100, 90]])
+    boxes = np.hstack([corners, np.add(corners, [100, 90])])
+    points = np.vstack([rng.uniform(-20, 900, (400, 2)), corners, np.add(corners, [100, 90])])
     assert pairs(boxes, points) == expected(boxes, points)
