@@ -120,7 +120,10 @@ def _write_tiff(path: Path, arrays: Iterator[NDArray], size: tuple[int, int], ro
     big = size[0] * size[1] * first[0, 0].nbytes > 1 << 32
     with tifffile.TiffWriter(path, byteorder=">", bigtiff=big) as writer:
         writer.write(
-            (band.astype(band.dtype.newbyteorder(">"), copy=False) for band in chain([first], arrays)),
+            (
+                band.astype(band.dtype.newbyteorder(">"), copy=False)
+                for band in chain([first], arrays)
+            ),
             shape=(size[1], size[0], *first.shape[2:]),
             dtype=first.dtype,
             photometric="rgb" if first.ndim == 3 else "minisblack",

@@ -116,8 +116,7 @@ class SourceView:
     def check(self, url: str, loader: str | None) -> None:
         """Refuse a source that is not allowed, or a local file that is missing or empty."""
         if url not in self._checked:
-            readers.check_source(url, loader, self.allow)
-            self._checked[url] = readers.local_stamp(url)
+            self._checked[url] = readers.check_source(url, loader, self.allow)
 
     def key(self, url: str, loader: str | None, number: int | None) -> tuple[Hashable, ...]:
         """What identifies the pixels of an image."""

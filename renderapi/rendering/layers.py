@@ -91,12 +91,12 @@ class TileLayer:
         return None if cells.all() else Mask(mask, cells)
 
     def _pixels(self, sources: SourceView) -> NDArray:
-        filters = json.dumps(self.parameters.filters, sort_keys=True)
         own = level_info(self.source, sources)[2]
         shown = display_range(own, *self.shown)
         is_stretched = own == "rgb" and shown != (0.0, 255.0)
         if own == self.canvas_kind and not (self.parameters.filters or is_stretched):
             return load_pixels(self.source, sources)
+        filters = json.dumps(self.parameters.filters, sort_keys=True)
         key = (
             *sources.key(self.source.url, self.source.loader, self.source.number),
             (self.source.halvings, self.level, filters, self.seed if filters != "[]" else 0),

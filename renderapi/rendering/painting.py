@@ -153,7 +153,8 @@ def _ready(layer: TileLayer, sources: SourceView, rows: Rows, width: int) -> Rea
     if touched is None:
         return None
     mask = layer.mask(sources)
-    if mask is not None and not layer.parameters.binary_mask:
+    is_whole = layer.placement.matrix is not None
+    if is_whole and mask is not None and not layer.parameters.binary_mask:
         # a soft mask shows where a pixel on the edge between two triangles is painted twice
         touched = _visible(layer.pixel_map(sources, False), layer.parameters.window, rows, width)
         if touched is None:
@@ -225,6 +226,8 @@ def _paint_rows(
 
 def _span_bound(pixel_map: PixelMap, origin_y: float, rows: Rows) -> int:
     """Upper bound of the number of spans: one per polygon and row."""
+    if len(pixel_map.polygons) == 1:
+        return rows[1] - rows[0]
     y = pixel_map.polygons[:, :, 1] - origin_y
     first = np.clip(np.floor(y.min(axis=1)), rows[0], rows[1])
     last = np.clip(np.ceil(y.max(axis=1)), rows[0] - 1, rows[1])

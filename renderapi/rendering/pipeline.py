@@ -29,10 +29,10 @@ from renderapi.rendering.sources import (
     Channel,
     Source,
     channels_of,
+    check_channels,
     level_info,
     load_tile_specs,
     source_at_level,
-    validate_sources,
 )
 from renderapi.rendering.tiles import Placement, placement_of
 
@@ -112,9 +112,11 @@ def complete(document: Mapping[str, Any], sources: SourceView) -> Parameters:
 
 def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Plan:
     """Validate every tile and decide levels, pixel types, masks and display ranges."""
+    channels_by_tile = []
     for tile in parameters.tiles:
-        validate_sources(tile, sources)
-    channels_by_tile = [channels_of(tile) for tile in parameters.tiles]
+        channels = channels_of(tile)
+        check_channels(tile, channels, sources)
+        channels_by_tile.append(channels)
     placements = [placement_of(tile) for tile in parameters.tiles]
     masked = not parameters.exclude_mask and any(
         channel.first.mask_url for channels in channels_by_tile for channel in channels

@@ -26,6 +26,7 @@ LOADERS = {
 }
 LONGEST_REDIRECTION = 5
 Allow = Callable[[str], None]
+Stamp = tuple[int, int]
 Value = TypeVar("Value")
 
 
@@ -83,23 +84,29 @@ def image_size_and_dtype(path: str | os.PathLike[str]) -> tuple[int, int, np.dty
     return width, height, dtype
 
 
-def check_source(url: str, loader: str | None = None, allow: Allow | None = None) -> None:
-    """Refuse a local file that is missing, unreadable or empty; other URLs are not looked at."""
+def check_source(url: str, loader: str | None = None, allow: Allow | None = None) -> Stamp | None:
+    """Refuse a local file that is missing, unreadable or empty; other URLs are not looked at.
+
+    Returns
+    -------
+    (modification time, size) of a local file, so that caches notice a change
+    """
     if url_scheme(url) == "mask":
-        return
+        return None
     _ask(allow, url)
     is_volume = _loader_name(loader) in volumes.LOADERS
     path = volumes.slice_address(url).path if is_volume else url_to_path(url)
     if path is None:
-        return
+        return None
     try:
         status = path.stat()
     except OSError as error:
         raise ImageError(f"cannot find image {url}: {error.strerror}") from None
     if not os.access(path, os.R_OK):
         raise ImageError(f"cannot read image {url}: no permission")
-    if path.is_file() and status.st_size == 0:
+    if status.st_size == 0 and path.is_file():
         raise ImageError(f"image {url} is an empty file")
+    return status.st_mtime_ns, status.st_size
 
 
 def read_bytes(url: str, allow: Allow | None = None) -> bytes:
@@ -202,7 +209,7 @@ def _reported(url: str, read: Callable[[], Value]) -> Value:
         raise ImageError(f"cannot read image {url}: {reason}") from error
 
 
-def local_stamp(url: str) -> tuple[int, int] | None:
+def local_stamp(url: str) -> Stamp | None:
     """Modification time and size of a local file, so that caches notice a change."""
     path: Path | None = url_to_path(url)
     try:

@@ -34,6 +34,7 @@ __all__ = [
     "Source",
     "SourceCache",
     "channels_of",
+    "check_channels",
     "dynamic_mask",
     "image_size_and_dtype",
     "load_mask",
@@ -137,7 +138,12 @@ def validate_sources(tile: Mapping[str, Any], sources: SourceCache | SourceView)
     """Refuse a tile any of whose local images or masks, at any level, is missing or empty."""
     if isinstance(sources, SourceCache):
         sources = sources.view()
-    for channel in channels_of(tile):
+    check_channels(tile, channels_of(tile), sources)
+
+
+def check_channels(tile: Mapping[str, Any], channels: list[Channel], sources: SourceView) -> None:
+    """As `validate_sources`, of a tile whose channels are known."""
+    for channel in channels:
         for source in channel.levels.values():
             pairs = [(source.url, source.loader), (source.mask_url, source.mask_loader)]
             for url, loader in pairs:
