@@ -73,7 +73,8 @@ NAMES = {
 }
 
 
-HEAVY = """PIL argschema cv2 dask fastapi fsspec imagecodecs lxml marshmallow matplotlib networkx numba
+HEAVY = """
+    PIL argschema cv2 dask fastapi fsspec imagecodecs lxml marshmallow matplotlib networkx numba
     pandas rich scipy shapely skimage starlette tensorstore tifffile uvicorn renderws
     renderapps"""
 

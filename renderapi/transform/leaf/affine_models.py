@@ -368,6 +368,12 @@ class TranslationModel(_SpecialAffine):
         M[:2, 2] = _mean(dst) - _mean(src)
         return M
 
+    def estimate(  # type: ignore[override]
+        self, src: ArrayLike, dst: ArrayLike, return_params: bool = True, **kwargs: Any
+    ) -> NDArray[np.float64] | None:
+        """Fit this transform to map src to dst; see `fit`, and AffineModel.estimate."""
+        return super().estimate(src, dst, return_params, **kwargs)
+
 
 def _mean(points: ArrayLike) -> NDArray[np.float64]:
     """Mean of N x 2 points; EstimationError if there is none."""

@@ -126,6 +126,10 @@ class NonLinearCoordinateTransform(CoordinateTransform):
         constant = CONSTANT * beta[-1] - mean[:-1] @ factors
         return np.vstack((constant, factors)).T
 
+    def tform(self, src: ArrayLike) -> NDArray[np.float64]:
+        """Map N x 2 points of any number type to N x 2 float64."""
+        return super().tform(src)
+
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return polynomials.evaluate(self._polynomial(), points)
 

@@ -127,3 +127,10 @@ def test_subclasses_assign_parameters_directly():
     again = ThinPlateSplineTransform(json=own.to_dict())
     assert again.nLm == 6
     np.testing.assert_array_equal(again.tform(points), own.tform(points))
+
+
+def test_arguments_keep_their_names_where_classes_differ():
+    for cls in (package.NonLinearCoordinateTransform, package.LensCorrection):
+        assert list(inspect.signature(cls.tform).parameters) == ["self", "src"]
+    names = list(inspect.signature(package.TranslationModel.estimate).parameters)
+    assert names[:4] == ["self", "src", "dst", "return_params"]
