@@ -140,9 +140,10 @@ def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
 
 def _runs(boxes: Points, points: Points) -> tuple[Points, Index, Points, Points]:
     """Sorting keys of points; and runs of keys (box, from, to) that hold every point in a box."""
-    corner = np.minimum(points.min(axis=0), boxes[:, :2].min(axis=0))
+    everything = np.vstack([points, boxes[:, :2], boxes[:, 2:]])
+    corner = everything.min(axis=0)
     with np.errstate(over="ignore"):
-        width, height = np.maximum(points.max(axis=0), boxes[:, 2:].max(axis=0)) - corner
+        width, height = everything.max(axis=0) - corner
     if not (width < _FAR and height < _FAR):  # keys would be too coarse
         return points[:, 0], np.arange(len(boxes)), boxes[:, 0], boxes[:, 2]
     step = max(float((boxes[:, 3] - boxes[:, 1]).mean()), height / _BANDS, 1e-9)

@@ -26,6 +26,13 @@ from renderws.store.states import stack_text
 
 Json = dict[str, Any]
 
+_STACK = ("owner", "project", "stack")
+_IDENTITIES = {
+    **dict.fromkeys(
+        ("roughTilesStackId", "parentTierStackId", "alignedStackId", "warpTilesStackId"), _STACK
+    ),
+    "matchCollectionId": ("owner", "name"),
+}
 _MOST_CELLS = 500
 _SHOWN = ("alignedStackId", "tier", "tierRow", "tierColumn", "fullScaleBounds", "alignmentQuality")
 
@@ -40,6 +47,10 @@ def put_data(call: Call) -> Answer:
     data = parse(call.body, HierarchicalStack, "the hierarchical data")
     if data is None:
         raise HttpError(400, "the request body must hold hierarchical data")
+    for key, parts in _IDENTITIES.items():
+        missing = [part for part in parts if part not in data[key]] if data.get(key) else []
+        if missing:
+            raise HttpError(400, f"{key} of the hierarchical data has no {', '.join(missing)}")
     call.store.set_hierarchical_data(call.stack, data)
     return done()
 

@@ -730,6 +730,8 @@ THE_REST = [
          then=("GET S/hierarchicalData", HIERARCHICAL)),
     case(150, "PUT S/hierarchicalData", 200, None, HIERARCHICAL,
          then=("GET S/missingTierMatchLayers", [])),
+    case(150, "PUT S/hierarchicalData", 400, "~project, stack",
+         {"alignedStackId": {"owner": "test"}}),
     case(150, "PUT S:locked/hierarchicalData", 409, "~READ_ONLY", HIERARCHICAL),
     case(151, "DELETE S/hierarchicalData", 200, None),
     case(151, "DELETE S:missing/hierarchicalData", 404, "~missing"),
