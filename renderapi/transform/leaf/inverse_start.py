@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 #: nodes along each side of the grid, without the two around it that interpolation needs
-NODES = 24
+NODES = 16
 #: fewer targets than this are not worth a grid
-WORTH_A_GRID = 4 * NODES**2
+WORTH_A_GRID = 8 * NODES**2
 STEPS = 4
 #: what a step divides the distance to the target by, at least, where the map is smooth
 GAIN = 1000
@@ -69,9 +69,11 @@ def _interpolated(nodes: Array, places: Array) -> Array:
     along_x, along_y = (_weights(t) for t in (places - first).T)
     side = NODES + 2
     around = np.add.outer(side * np.arange(4), np.arange(4)).ravel()
-    taken = nodes.reshape(-1, 2)[(first @ (side, 1))[:, None] + around]
+    # pairs of numbers are fetched as one complex number each, which is twice as fast
+    pairs = np.ascontiguousarray(nodes).view(np.complex128).ravel()
+    taken = pairs.take((first[:, 0] * side + first[:, 1])[:, None] + around)
     weights = (along_x[:, :, None] * along_y[:, None, :]).reshape(-1, 16)
-    return np.einsum("nkc,nk->nc", taken, weights)
+    return np.einsum("nkc,nk->nc", taken.view(np.float64).reshape(-1, 16, 2), weights)
 
 
 def _derivatives(nodes: Array, spacing: Array, places: Array) -> Array:
