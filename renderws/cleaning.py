@@ -116,7 +116,12 @@ def _convert_scalar(value: Any, shape: type, what: str) -> Any:
     if shape is str:
         return value if isinstance(value, str) else orjson.dumps(value).decode()
     try:
-        return float(value) if shape is float else int(float(value))
+        if shape is float:
+            return float(value)
+        number = int(float(value))
+        if not -(2**63) <= number < 2**63:
+            raise OverflowError("no 64-bit integer")
+        return number
     except (ValueError, OverflowError) as error:
         raise HttpError(400, f"{what} must be {_word(shape)}, not '{value}'") from error
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+import msgspec
+
+# integers that JSON writers and SQLite know
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class MipmapPathBuilder(TypedDict, total=False):
     """Where the reduced images of a stack are."""
 
     rootPath: str
-    numberOfLevels: int
+    numberOfLevels: Integer
     extension: str
     imageMipmapPatternString: str | None
 
@@ -19,10 +24,10 @@ class ImageAndMask(TypedDict, total=False):
 
     imageUrl: str | None
     imageLoaderType: str | None
-    imageSliceNumber: int | None
+    imageSliceNumber: Integer | None
     maskUrl: str | None
     maskLoaderType: str | None
-    maskSliceNumber: int | None
+    maskSliceNumber: Integer | None
 
 
 class Channel(TypedDict, total=False):
@@ -41,8 +46,8 @@ class Layout(TypedDict, total=False):
     sectionId: str | None
     temca: str | None
     camera: str | None
-    imageRow: int | None
-    imageCol: int | None
+    imageRow: Integer | None
+    imageCol: Integer | None
     stageX: float | None
     stageY: float | None
     rotation: float | None
@@ -110,8 +115,8 @@ class StackVersion(TypedDict, total=False):
 
     createTimestamp: str | float | None
     versionNotes: str | None
-    cycleNumber: int | None
-    cycleStepNumber: int | None
+    cycleNumber: Integer | None
+    cycleStepNumber: Integer | None
     stackResolutionX: float | None
     stackResolutionY: float | None
     stackResolutionZ: float | None
@@ -154,15 +159,15 @@ class HierarchicalStack(TypedDict, total=False):
     parentTierStackId: StackIdentity | None
     alignedStackId: StackIdentity | None
     warpTilesStackId: StackIdentity | None
-    tier: int | None
-    tierRow: int | None
-    tierColumn: int | None
-    totalTierRowCount: int | None
-    totalTierColumnCount: int | None
+    tier: Integer | None
+    tierRow: Integer | None
+    tierColumn: Integer | None
+    totalTierRowCount: Integer | None
+    totalTierColumnCount: Integer | None
     scale: float | None
     fullScaleBounds: Bounds | None
     matchCollectionId: CollectionIdentity | None
-    savedMatchPairCount: int | None
+    savedMatchPairCount: Integer | None
     splitGroupIds: list[str] | None
     alignmentQuality: float | None
 
@@ -178,7 +183,7 @@ class Points(TypedDict, total=False):
 class ConsensusSet(TypedDict, total=False):
     """Which of several match sets of one pair a document holds."""
 
-    index: int | None
+    index: Integer | None
     originalPId: str | None
     originalQId: str | None
 
@@ -211,4 +216,4 @@ class ResidualQuery(TypedDict, total=False):
     matchCollectionId: CollectionIdentity | None
     pTileId: str | None
     qTileId: str | None
-    localTransforms: int | None
+    localTransforms: Integer | None

@@ -21,6 +21,7 @@ from renderapi.rendering.tiles import placement_of
 # pixels by which a point may miss an edge, so that rounding does not lose points on the border
 SLACK = 1e-7
 _POINTS_AT_A_TIME = 1 << 16
+_LARGEST_SIDE = 1 << 31
 
 
 def world_to_local(tile: Mapping[str, Any], points: Any) -> Array:
@@ -51,6 +52,8 @@ def world_to_local(tile: Mapping[str, Any], points: Any) -> Array:
         return points.copy()
     if placement.width is None or placement.height is None:
         raise SpecError(f"tile {placement.tile_id} has no width and height")
+    if max(placement.width, placement.height) >= _LARGEST_SIDE:
+        raise SpecError(f"tile {placement.tile_id} is larger than any image can be")
     size = (int(placement.width), int(placement.height))
     cell = number(tile, "meshCellSize", DEFAULT_MESH_CELL_SIZE)
     return mapped_back(placement.pixel_map(cell, 1.0, 0, size, whole=True), points)

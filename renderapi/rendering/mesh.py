@@ -14,17 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    pass
+from renderapi.errors import SpecError
 
 Array = NDArray[np.float64]
 # a triangle stretched further than this is flat for every practical purpose
 LARGEST_SLOPE = 1e9
+# more cells than this are taken for a mistake; each takes four triangles and the memory for them
+MOST_CELLS = 1 << 22
 
 
 class PixelMap(NamedTuple):
@@ -62,6 +63,8 @@ def triangle_mesh(width: int, height: int, columns: int) -> tuple[Array, NDArray
     triangles : (T, 3) indices of vertices, in painting order
     """
     cell = width / (columns - 1)
+    if columns * max(1.0, height / cell) > MOST_CELLS:
+        raise SpecError(f"the mesh cells are too small for an image of {width} x {height} pixels")
     rows = max(2, int(height / (2 * math.sqrt(0.75 * cell * cell)) + 0.5) + 1)
     dx, dy = (width - 1) / (columns - 1), (height - 1) / (rows - 1)
     even_x, odd_x = np.arange(columns) * dx, np.arange(1, columns) * dx - dx / 2

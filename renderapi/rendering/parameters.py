@@ -107,6 +107,11 @@ def check_window(window: Window) -> None:
             f"a picture needs a finite x and y and a scale above 0, not x={window.x} "
             f"y={window.y} scale={window.scale}"
         )
+    if not window.scale * max(window.width, window.height) <= 2 * LARGEST_SIDE:
+        raise SpecError(
+            f"a window of {window.width} x {window.height} at scale {window.scale} is too large; "
+            "lower the scale"
+        )
     width, height = window.image_size
     if width < 1 or height < 1:
         raise SpecError(

@@ -9,7 +9,7 @@ import orjson
 
 from renderapi.errors import RenderError
 from renderws.cleaning import convert
-from renderws.documents import Tile
+from renderws.documents import Tile, Transform
 from renderws.routes.answers import Answer, HttpError, text_answer
 from renderws.routes.call import Call, check_nesting
 from renderws.routes.images import checked_parameters
@@ -67,13 +67,13 @@ def check_tiles(call: Call, value: Any) -> list[str]:
 
 def check_transform(call: Call, value: Any) -> list[str]:
     """A transform that must be usable by itself."""
-    _use(_object(value), {})
+    _use(_transform(value), {})
     return []
 
 
 def check_transforms(call: Call, value: Any) -> list[str]:
     """A list of transforms that may refer to each other."""
-    specs = [_object(item) for item in _list(value)]
+    specs = [_transform(item) for item in _list(value)]
     lookup = {spec["id"]: spec for spec in specs if isinstance(spec.get("id"), str)}
     for spec in specs:
         _use(spec, lookup)
@@ -84,6 +84,11 @@ def _use(spec: Json, lookup: dict[str, Json]) -> None:
     from renderapi.transform.specs import flatten, leaves
 
     leaves(flatten(spec, lookup))
+
+
+def _transform(value: Any) -> Json:
+    spec: Json = convert(_object(value), Transform, "the transform")
+    return spec
 
 
 def _tile(value: Any) -> Json:

@@ -78,6 +78,41 @@ def test_no_request_is_answered_with_a_server_error(service, seed):
             assert "Traceback" not in response.text
 
 
+JUNK = [
+    None, True, 0, -1, 1.5, 1e308, -1e308, 2**70, "", "x", "1", "NaN", "\0", "\ud83d\ude42", [], {},
+    [[]], [None], {"a": None}, "a" * 5000, "1 0 0 1 0 0", "1 0 0 1 0", "@x", "mask://outside-box",
+    {"type": "ref", "refId": "lens"}, {"type": "interpolated"},
+    {"type": "list", "specList": [None]},
+]  # fmt: skip
+
+
+def mutated(value, rng):
+    """The JSON value with one part exchanged for something else, or taken away."""
+    if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
+        return rng.choice(JUNK)
+    if isinstance(value, dict):
+        key = rng.choice(list(value))
+        if rng.random() < 0.1:
+            return {name: part for name, part in value.items() if name != key}
+        return {**value, key: mutated(value[key], rng)}
+    place = rng.randrange(len(value))
+    return [*value[:place], mutated(value[place], rng), *value[place + 1 :]]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_damaged_body_is_answered_with_a_server_error(service, request, seed):
+    rng = random.Random(seed)
+    cases = [c for c in request.config._contract_cases if c.send is not None and c.status < 300]
+    for _ in range(700):
+        case = rng.choice(cases)
+        body = mutated(case.send, rng)
+        if rng.random() < 0.3:
+            body = mutated(body, rng)
+        response = service(case.request, body)
+        assert response.status_code < 500, (case.request, body, response.text)
+        assert "Traceback" not in response.text
+
+
 def transforms(count, last):
     """Shared transforms t0 -> t1 -> ... -> `last`."""
     refs = [*(f"t{i + 1}" for i in range(count - 1)), last]
