@@ -157,10 +157,14 @@ class Service:
         if self._waiting >= self.settings.queue:
             raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
         pool = self._pixel_pool if route.pixels else self._data_pool
+        at_once = route.quick and self._waiting == 0  # nobody is kept waiting
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(pool, self.answer, route, path, request)
+            if at_once:
+                answer = self.answer(route, path, request)
+            else:
+                answer = await loop.run_in_executor(pool, self.answer, route, path, request)
             if self._compresses(answer, request):
                 await loop.run_in_executor(pool, _compress, answer)
             return answer

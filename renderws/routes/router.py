@@ -38,7 +38,8 @@ class Route:
     The path begins with one of the letters of `PREFIXES` or with "/" for what lies outside them.
     `changes` says whether the operation alters the store; by default every method but GET does.
     `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack;
-    `consistent` operations that change nothing read the store as it is at one moment.
+    `consistent` operations that change nothing read the store as it is at one moment. `quick` ones
+    take so little time that handing them to a thread would cost more.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Route:
     pixels: bool = False
     cached: bool = False
     consistent: bool = True
+    quick: bool = False
     body: str | None = None
 
     @property
