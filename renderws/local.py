@@ -26,6 +26,7 @@ from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
+from renderapi.jsontext import collection_paused
 from renderws.service import DIRECT, Scope, Service
 from renderws.settings import Settings
 from renderws.store.protocol import StoreError
@@ -56,7 +57,8 @@ class LocalService(BaseAdapter):
         """Answer a request; time-outs, certificates and proxies have no part in it."""
         scope = _scope(request)
         entry = _OPEN.acquire(_store_path(scope["renderws.host"]))
-        body = _Body(entry, scope, _body(request))
+        with collection_paused():  # what a request makes holds no garbage that it could find
+            body = _Body(entry, scope, _body(request))
         try:
             response = _response(request, body.start)
             response.raw = body if stream else io.BytesIO(body.readall())
