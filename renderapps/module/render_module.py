@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from argschema import ArgSchema
@@ -252,13 +253,13 @@ class RenderModule(ModuleParser):
         name = cls.module_name().removeprefix("renderapps.")
         try:
             module = cls(args=args)
-            logging.getLogger().setLevel(module.args["log_level"])
         except ParameterError as error:
             return _tell(name, error.problems, 2)
         except Exception as error:
             return _tell(name, [one_line(error)], 1)
         try:
-            module.run()
+            with _root_log_level(module.args["log_level"]):
+                module.run()
         except KeyboardInterrupt:
             return _tell(name, ["stopped by the keyboard"], 130)
         except Exception as error:
@@ -266,6 +267,18 @@ class RenderModule(ModuleParser):
                 traceback.print_exc()
             return _tell(name, [one_line(error)], 1)
         return 0
+
+
+@contextmanager
+def _root_log_level(level: str) -> Iterator[None]:
+    """Let all loggers follow a module's `log_level` while it runs; a process may run several."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(level)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def _tell(name: str, lines: list[str], status: int) -> int:

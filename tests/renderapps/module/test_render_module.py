@@ -198,3 +198,11 @@ def test_the_template_writes_its_parameters():
     template.run()
     assert template.result["args"]["example"] == "text"
     assert template.result["args"]["default_val"] == "a default value"
+
+
+def test_the_log_level_of_a_run_ends_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("RENDER_STORE", str(tmp_path / "render.db"))
+    before = logging.getLogger().level
+    flags = ["--example", "a", "--render.owner", "me", "--render.project", "p"]
+    assert Template.exit_status([*flags, "--log_level", "CRITICAL"]) == 0
+    assert logging.getLogger().level == before
