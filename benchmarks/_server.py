@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import NamedTuple
 
 OWNER = "/render-ws/v1/owner/bench"
 STACK = f"{OWNER}/project/bench/stack/"
@@ -35,9 +35,16 @@ class Connection:
         self._http.close()
 
 
+class Server(NamedTuple):
+    """A running service: its port and its process id."""
+
+    port: int
+    process: int
+
+
 @contextmanager
-def server(folder: Path, *options: str) -> Iterator[int]:
-    """Port of `renderapps serve` on a store in `folder`; stopped at the end."""
+def server(folder: Path, *options: str) -> Iterator[Server]:
+    """`renderapps serve` on a store in `folder`; stopped at the end."""
     command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
     command += ["--store", str(folder / "server.db"), "--image-root", str(folder), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -46,13 +53,17 @@ def server(folder: Path, *options: str) -> Iterator[int]:
         found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
         if found is None:
             raise RuntimeError("the server did not start")
-        yield int(found[1])
+        yield Server(int(found[1]), process.pid)
     finally:
         process.terminate()
         process.wait()
         process.stdout.close()
 
 
-def most_memory_of_children() -> float:
-    """Megabytes of memory that the largest of the ended child processes needed."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+def peak_memory(process: int) -> float:
+    """Megabytes of memory that a running process has needed at most so far.
+
+    From VmHWM: `ru_maxrss` also counts what the parent held when it started the process.
+    """
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1024

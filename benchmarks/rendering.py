@@ -33,11 +33,12 @@ from renderapi.rendering import render
 render(json.load(open(sys.argv[1])))
 """
 _SECTION = """
-import json, resource, sys, time
+import json, re, sys, time
 from renderapi.rendering import write_image
 start = time.perf_counter()
 write_image(json.load(open(sys.argv[1])), sys.argv[2], "tiff", threads=2)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+peak = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]
+print(time.perf_counter() - start, int(peak) / 1024)
 """
 
 

@@ -21,7 +21,7 @@ import orjson
 
 import renderapi
 from benchmarks import Row
-from benchmarks._server import OWNER, STACK, Connection, most_memory_of_children, server
+from benchmarks._server import OWNER, STACK, Connection, peak_memory, server
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, ReferenceTransform
@@ -55,17 +55,18 @@ def run() -> list[Row]:
         floor = _raw_tile_rate(folder / "raw.db")
         rows = [Row("import by the client, in-process", _client_rate(folder), "tiles/s")]
         rows[0] = _against(rows[0], floor, f"raw sqlite3 {floor:,.0f}")
-        with server(folder) as port, _connected(port) as ask:
+        with server(folder) as service, _connected(service.port) as ask:
             ask("POST", f"{STACK}tiles", b"{}")
-            small = _rates(port, ask, range(SMALL_STORE))
+            small = _rates(service.port, ask, range(SMALL_STORE))
             rows += [_against(row, *_reference(row, floor, folder)) for row in small]
             for z in range(2 * SMALL_STORE, LARGE_STORE - SMALL_STORE):
                 _put(ask, "tiles", z)
-            large = _rates(port, ask, range(LARGE_STORE - SMALL_STORE, LARGE_STORE))
+            large = _rates(service.port, ask, range(LARGE_STORE - SMALL_STORE, LARGE_STORE))
+            peak = peak_memory(service.process)
             for row, before in zip(large, small, strict=True):
                 title = f"{row.name}, {LARGE_STORE * TILES:,} tiles stored"
                 rows.append(Row(title, row.value, row.unit, row.value / before.value, "small"))
-    rows.append(Row("peak memory of the server", most_memory_of_children(), "MB"))
+    rows.append(Row("peak memory of the server", peak, "MB"))
     return rows
 
 

@@ -29,7 +29,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tiles = [_tile(folder, n) for n in range(4)]
-        with server(folder) as port:
+        with server(folder) as (port, _):
             ask = Connection(port)
             ask("POST", f"{STACK}images", b"{}")
             body = orjson.dumps({"tileIdToSpecMap": {tile["tileId"]: tile for tile in tiles}})

@@ -113,20 +113,19 @@ def test_many_sections_in_parallel(guide):
 
 
 def test_point_matches(guide, collection):
+    """As the guide has it, point by point; they come back as rows of x and of y."""
+    points = [[0, 0], [1000, 1000], [1000, 0], [0, 1000]]
     matches_in = {
         "pGroupId": "0",
         "qGroupId": "1",
         "pId": "0_0_0",
         "qId": "1_0_0",
-        "matches": {
-            "p": [[0, 1000, 1000, 0], [0, 1000, 0, 1000]],
-            "q": [[0, 1000, 1000, 0], [0, 1000, 0, 1000]],
-            "w": [1, 1, 1, 1],
-        },
+        "matches": {"p": points, "q": points, "w": [1, 1, 1, 1]},
     }
     renderapi.pointmatch.import_matches(collection, [matches_in], render=guide)
-    matches_out = renderapi.pointmatch.get_matches_from_tile_to_tile(
+    (match,) = renderapi.pointmatch.get_matches_from_tile_to_tile(
         collection, "0", "0_0_0", "1", "1_0_0", render=guide
     )
-    (match,) = matches_out
-    assert {key: match[key] for key in matches_in} == matches_in
+    rows = [[0, 1000, 1000, 0], [0, 1000, 0, 1000]]
+    assert match["matches"] == {"p": rows, "q": rows, "w": [1, 1, 1, 1]}
+    assert (match["pId"], match["qId"]) == ("0_0_0", "1_0_0")

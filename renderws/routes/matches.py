@@ -177,7 +177,10 @@ def put_matches(call: Call) -> Answer:
 
 
 def match_of(document: dict[str, Any] | None, position: int) -> Match:
-    """Match of a CanvasMatches document; 400 when ids are missing or the points do not fit."""
+    """Match of a CanvasMatches document; 400 when ids are missing or the points do not fit.
+
+    Points are a row of x and one of y; a list of (x, y) is taken too, where that is unmistakable.
+    """
     if document is None or not all(key in document for key in _IDS):
         missing = [key for key in _IDS if key not in (document or {})]
         raise Invalid(f"match {position} of the request has no {', '.join(missing)}")
@@ -187,6 +190,8 @@ def match_of(document: dict[str, Any] | None, position: int) -> Match:
         raise Invalid(f"{name} needs matches with p, q and w")
     w = _numbers(points["w"], name)
     p, q = (_numbers(points[key], name) if w.size else np.empty((2, 0)) for key in ("p", "q"))
+    if p.shape == q.shape == (w.size, 2) and w.size != 2:
+        p, q = p.T, q.T  # point by point, as the guide of the published client has it
     if not p.shape == q.shape == (2, w.size) or w.ndim != 1:
         raise Invalid(
             f"{name} needs rows of x and of y with one value per weight, in p and in q;"
