@@ -185,7 +185,8 @@ def _result(future: Future[Any], item: Any) -> Any:
     except BrokenProcessPool:
         raise
     except Exception as error:  # the item or its result cannot be pickled
-        return TaskFailure(item, one_line(error), traceback.format_exc())
+        reason = f"it or its result cannot travel between processes: {one_line(error)}"
+        return TaskFailure(item, reason, traceback.format_exc())
 
 
 @contextmanager

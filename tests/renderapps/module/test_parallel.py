@@ -47,7 +47,7 @@ def test_a_worker_that_dies_costs_its_own_item_only():
     failed = {i: r.reason for i, r in enumerate(results) if isinstance(r, TaskFailure)}
     assert sorted(failed) == [3, 5, 7]
     assert "died" in failed[5]
-    assert "pickle" in failed[7]
+    assert "cannot travel" in failed[7]
     assert [results[i] for i in (0, 1, 2, 4, 6, 8, 9)] == [0, 1, 4, 16, 36, 64, 81]
 
 
