@@ -41,7 +41,10 @@ __all__ = [
 _JAVA = "org.janelia.render.client"
 _CHANGE_MODES = ("APPEND", "REPLACE_LAST", "REPLACE_ALL")
 
-get_param = ArgumentParameters.get_cmd_opt
+
+def get_param(var: Any, flag: str | None = None) -> list[Any]:
+    """Words of a command line for an option; none when it is not given."""
+    return ArgumentParameters.get_cmd_opt(var, flag)
 
 
 def _options(**values: Any) -> list[Any]:

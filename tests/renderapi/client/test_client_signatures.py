@@ -81,3 +81,8 @@ def test_parameters_are_those_of_the_published_client(name):
     expected = [" ".join(part.split()) for part in SIGNATURES[name].split(",")]
     ours = [text(p) for p in inspect.signature(getattr(client, name)).parameters.values()]
     assert ours == expected
+
+
+def test_get_param_takes_its_published_names():
+    assert client.client_calls.get_param(var=3, flag="--z") == ["--z", 3]
+    assert client.client_calls.get_param(var=None, flag="--z") == []
