@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
+from renderapi.rendering import mrc
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC = b"\x89PNG"
@@ -40,21 +41,25 @@ def decode(source: Path | bytes, plane: int | None = None) -> NDArray:
     Parameters
     ----------
     source : path or bytes
-        A TIFF, PNG, JPEG, BMP, GIF, PGM or PPM file, or a zip file that holds one.
+        A TIFF, MRC, PNG, JPEG, BMP, GIF, PGM or PPM file, or a zip file that holds one.
     plane : int, optional
-        Page of a multi-page TIFF, counted from 0; the first when absent.
+        Page of a multi-page TIFF or section of an MRC file, counted from 0; the first when absent.
 
     Returns
     -------
     (h, w) uint8, uint16 or float32, or (h, w, 3) uint8.
     """
-    magic = _magic(source)
+    head = _head(source)
+    magic = head[:4]
     if magic == ZIP_MAGIC:
         return decode(_unzipped(source), plane)
     if magic in TIFF_MAGIC:
         return _decode_tiff(source, plane)
+    if header := mrc_header(head):
+        with _opened(source) as stream:
+            return decode_mrc(stream, header, plane)
     if plane:
-        raise ImageError(f"plane {plane} of a file that is not a TIFF")
+        raise ImageError(f"plane {plane} of a file that is neither TIFF nor MRC")
     if magic == PNG_MAGIC:
         return _decode_png(source)
     return _decode_with_pillow(source)
@@ -62,11 +67,14 @@ def decode(source: Path | bytes, plane: int | None = None) -> NDArray:
 
 def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
     """Size and pixel type of an image from its header, without decoding it."""
-    magic = _magic(source)
+    head = _head(source)
+    magic = head[:4]
     if magic == ZIP_MAGIC:
         return read_info(_unzipped(source), plane)
     if magic in TIFF_MAGIC:
         return _tiff_info(source, plane)
+    if header := mrc_header(head):
+        return ImageInfo(header.width, header.height, header.dtype, header.components)
     from PIL import Image
 
     with Image.open(_openable(source)) as image:
@@ -77,6 +85,31 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
             components = as_pixels(_pillow_array(image)).ndim
             return ImageInfo(image.width, image.height, np.dtype("u1"), 2 * components - 3)
         return ImageInfo(image.width, image.height, np.dtype("u1"), 3)
+
+
+def count_planes(path: Path) -> int:
+    """Pages of a TIFF file or sections of an MRC file; 1 for other files."""
+    head = _head(path)
+    if head[:4] in TIFF_MAGIC:
+        import tifffile
+
+        with tifffile.TiffFile(path) as tiff:
+            hidden = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
+            return max(len(tiff.pages), int(hidden))
+    header = mrc_header(head)
+    return header.sections if header else 1
+
+
+def mrc_header(head: bytes) -> mrc.Header | None:
+    """Header of an MRC file from the first bytes of a file; None for a file of another kind."""
+    other = head[:4] in (PNG_MAGIC, ZIP_MAGIC, *TIFF_MAGIC)
+    return None if other else mrc.parse_header(head)
+
+
+def decode_mrc(stream: BinaryIO, header: mrc.Header, plane: int | None) -> NDArray:
+    """Decode a section of an open MRC file."""
+    check_size(header.width, header.height)
+    return mrc.read_section(stream, header, plane or 0)
 
 
 def check_size(*sides: int) -> None:
@@ -120,11 +153,13 @@ def _supported_type(array: NDArray) -> NDArray:
     raise ImageError(f"pixels of type {array.dtype} are not supported")
 
 
-def _magic(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source[:4]
-    with source.open("rb") as stream:
-        return stream.read(4)
+def _head(source: Path | bytes) -> bytes:
+    with _opened(source) as stream:
+        return stream.read(mrc.HEADER_BYTES)
+
+
+def _opened(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def _openable(source: Path | bytes) -> Path | BinaryIO:

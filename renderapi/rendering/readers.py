@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from renderapi.errors import ImageError, RenderError, SourceNotAllowed
 from renderapi.rendering import formats, volumes
 from renderapi.rendering.formats import ImageInfo
+from renderapi.rendering.mrc import HEADER_BYTES
 from renderapi.urls import url_scheme, url_to_path
 
 DEFAULT_LOADER = "IMAGEJ_DEFAULT"
@@ -24,6 +25,7 @@ LOADERS = {
     "DYNAMIC_MASK",
     *volumes.LOADERS,
 }
+WEB_SCHEMES = ("http", "https", "http+local")
 LONGEST_REDIRECTION = 5
 Allow = Callable[[str], None]
 Stamp = tuple[int, int]
@@ -45,7 +47,8 @@ def read_image(
     loader : str, optional
         `imageLoaderType` of the tile; IMAGEJ_DEFAULT when absent.
     slice : int, optional
-        `imageSliceNumber`: page of a multi-page TIFF or z of a volume, counted from 0.
+        `imageSliceNumber`: page of a multi-page TIFF, section of an MRC file or z of a volume,
+        counted from 0.
     allow : callable, optional
         Called with every URL before it is opened; raises SourceNotAllowed to refuse it.
 
@@ -155,14 +158,27 @@ def _read(url: str, loader: str, number: int | None, allow: Allow | None) -> NDA
     if loader in volumes.LOADERS:
         return volumes.read_slice(url, loader, number)
     path = url_to_path(url)
+    if path is None and url_scheme(url) not in WEB_SCHEMES and loader != "IMAGEJ_COMPOSITE":
+        return _decode_remote(url, number)
     source = path if path is not None else _download(url, allow)
     if loader == "IMAGEJ_COMPOSITE":
         return formats.composite(source)
     return formats.decode(source, number)
 
 
+def _decode_remote(url: str, number: int | None) -> NDArray:
+    """Image of an object store; of an MRC file only the section that is wanted is fetched."""
+    import fsspec
+
+    with fsspec.open(url, "rb") as stream:
+        head = stream.read(HEADER_BYTES)
+        if header := formats.mrc_header(head):
+            return formats.decode_mrc(stream, header, number)
+        return formats.decode(head + stream.read(), number)
+
+
 def _download(url: str, allow: Allow | None) -> bytes:
-    if url_scheme(url) not in ("http", "https", "http+local"):
+    if url_scheme(url) not in WEB_SCHEMES:
         import fsspec
 
         with fsspec.open(url, "rb") as stream:
