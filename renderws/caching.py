@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from renderws.routes.call import Call
 
-_MAX_AGE = "max-age=3600, no-transform"
+_MAX_AGE = "no-transform, max-age=3600"
 
 
 def cache_headers(call: Call) -> dict[str, str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_NOTHING: Json = {}
+"""Stands for an element that is null."""
 _ECHO = ("tileId", "local", "world", "error")
 
 
@@ -205,9 +207,9 @@ def _elements(call: Call) -> tuple[list[Json], bool]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     elements = call.json_list("coordinates")
-    if not all(isinstance(element, dict) for element in elements):
+    if not all(element is None or isinstance(element, dict) for element in elements):
         raise HttpError(400, "the request body must be a list of coordinates, objects each")
-    return elements, False
+    return [_NOTHING if element is None else element for element in elements], False
 
 
 def _echo(element: Json) -> Json:
@@ -241,11 +243,15 @@ def _all_whole(elements: list[Json], key: str, least: int, with_ids: bool) -> bo
 
 
 def _id_problem(element: Json) -> str | None:
+    if element is _NOTHING:
+        return "coordinates are missing"
     return None if isinstance(element.get("tileId"), str) else "tileId is missing"
 
 
 def _problem(element: Json, key: str, least: int) -> str | None:
     """What is wrong with the point of an element, None when nothing is."""
+    if element is _NOTHING:
+        return "coordinates are missing"
     values = element.get(key)
     if values is None:
         return f"{key} values are missing"

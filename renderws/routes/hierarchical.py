@@ -13,7 +13,7 @@ from renderws.routes.answers import Answer, HttpError, done, json_answer, text_a
 from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles
 from renderws.routes.router import Route
-from renderws.routes.values import Parameter, integer
+from renderws.routes.values import Parameter, integer, one_of
 from renderws.store.protocol import (
     CollectionId,
     Conflict,
@@ -155,12 +155,10 @@ def get_warp_field_debug(call: Call) -> Answer:
 
 
 def _warp_field(call: Call) -> tuple[Json, Json]:
-    from renderws.warpfield import METHODS, aligned_box, warp_field
+    from renderws.warpfield import aligned_box, warp_field
 
     rows, columns = call.query["consensusRows"], call.query["consensusColumns"]
     method, z = call.query["consensusBuildMethod"], call.path["z"]
-    if method not in METHODS:
-        raise Invalid(f"consensusBuildMethod must be {' or '.join(METHODS)}, not '{method}'")
     if not (0 < rows <= _MOST_CELLS and 0 < columns <= _MOST_CELLS):
         raise Invalid(f"consensusRows and consensusColumns must be 1 to {_MOST_CELLS}")
     boxes, entries = [], []
@@ -207,7 +205,7 @@ def routes() -> tuple[Route, ...]:
     asked = (
         Parameter("consensusRows", integer, 10),
         Parameter("consensusColumns", integer, 10),
-        Parameter("consensusBuildMethod", default="SIMPLE"),
+        Parameter("consensusBuildMethod", one_of("SIMPLE", "INTERPOLATE"), "SIMPLE"),
     )
     return (
         Route(146, "DELETE", "P/tierData", delete_tier_data),

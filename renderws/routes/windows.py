@@ -26,14 +26,14 @@ Json = dict[str, Any]
 
 TILE_QUERY = (
     *RENDER_QUERY,
-    Parameter("x", double),
-    Parameter("y", double),
+    Parameter("x", integer),
+    Parameter("y", integer),
     Parameter("width", integer),
     Parameter("height", integer),
     Parameter("normalizeForMatching", boolean),
     Parameter("excludeTransformsAfterLast", repeat=True),
     Parameter("excludeFirstTransformAndAllAfter", repeat=True),
-    Parameter("excludeAllTransforms"),
+    Parameter("excludeAllTransforms", empty=True),
     Parameter("removeAllOption", boolean),
 )
 NEIGHBOUR_QUERY = (
