@@ -147,6 +147,45 @@ def _span(polygon, sign, gy, origin_x, x_stop):
 
 
 @njit(**OPTIONS)
+def hide_spans(spans, count, covered, first_row):
+    """Shorten the spans of a tile by what later tiles overwrite, then count them as covering.
+
+    Parameters
+    ----------
+    spans, count : from `polygon_spans` of one polygon; shortened in place
+    covered : (rows, 2) int32
+        First and last column of one run of every row that later tiles overwrite (first > last:
+        none); extended by the spans.
+    first_row : int
+        Row of the spans that row 0 of `covered` is.
+
+    Returns
+    -------
+    int
+        Number of spans that can be seen. One that is covered in its middle only is kept whole.
+    """
+    kept = 0
+    for s in range(count):
+        row, first, last = spans[s, 0], spans[s, 1], spans[s, 2]
+        left, right = covered[row - first_row, 0], covered[row - first_row, 1]
+        if left > right or (first <= right + 1 and last >= left - 1):
+            covered[row - first_row, 0] = min(left, first) if left <= right else first
+            covered[row - first_row, 1] = max(right, last) if left <= right else last
+        elif last - first > right - left:  # apart from the run: the longer of the two is kept
+            covered[row - first_row, 0] = first
+            covered[row - first_row, 1] = last
+        if left <= first <= right:
+            first = right + 1
+        if left <= last <= right:
+            last = left - 1
+        if first <= last:
+            spans[kept, 0], spans[kept, 1] = row, first
+            spans[kept, 2], spans[kept, 3] = last, spans[s, 3]
+            kept += 1
+    return kept
+
+
+@njit(**OPTIONS)
 def _is_inside(n, column, origin_x, slope, constant, last):
     """Whether `n` positions along a row, monotone also when rounded, lie in [0, last)."""
     first = slope * (float(column) + origin_x) + constant

@@ -62,6 +62,11 @@ class TileLayer:
     canvas_kind: str = "8"
     use_mask: bool = False
 
+    @property
+    def may_be_masked(self) -> bool:
+        """Whether the tile has a mask that counts in this picture."""
+        return self.use_mask and self.source.mask_url is not None
+
     def kind(self, sources: SourceView) -> str:
         """Kind of the tile's own pixels, from the header of its image."""
         kind = self._named(lambda: level_info(self.source, sources))[2]
@@ -79,7 +84,7 @@ class TileLayer:
         """Mask of the level image; None where the tile is drawn whole."""
         from renderapi.rendering import kernels
 
-        if not self.use_mask or self.source.mask_url is None:
+        if not self.may_be_masked:
             return None
         width, height = self.size(sources)
         mask = self._named(lambda: load_mask(self.source, (height, width), sources))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -24,14 +26,23 @@ TILES_AHEAD = 4
 Rows = tuple[int, int]
 
 
+class Outline(NamedTuple):
+    """Where a tile lies on the canvas: its polygons, the rows they reach and, for a tile drawn
+    whole by one affine, the spans that no later tile of that kind hides.
+    """
+
+    pixel_map: PixelMap
+    rows: Rows
+    spans: NDArray[np.int32] | None = None
+
+
 class ReadyTile(NamedTuple):
     """A tile that touches the canvas, with everything the painter takes."""
 
     layer: TileLayer
     pixels: NDArray
     mask: Mask | None
-    pixel_map: PixelMap
-    rows: Rows
+    outline: Outline
 
 
 class SharedTile:
@@ -41,10 +52,10 @@ class SharedTile:
     ----------
     layer : TileLayer
     read : callable
-        Layer -> ReadyTile, or None where the tile has no pixels on the canvas.
+        Gives the ReadyTile, or None where the tile has no pixels on the canvas.
     """
 
-    def __init__(self, layer: TileLayer, read: Callable[[TileLayer], ReadyTile | None]) -> None:
+    def __init__(self, layer: TileLayer, read: Callable[[], ReadyTile | None]) -> None:
         self.layer = layer
         self.is_read = False
         self.users = 0
@@ -75,7 +86,7 @@ class SharedTile:
 
     def _read_once(self) -> None:
         if not self.is_read:
-            self._ready = self._read(self.layer)
+            self._ready = self._read()
             self.is_read = True
 
 
@@ -95,10 +106,10 @@ def paint_layers(
     """
     rows = (first_row, first_row + pixels.shape[0])
     width = pixels.shape[1]
+    near = [layer for layer in layers if _may_touch(layer, rows, width)]
     tiles = [
-        SharedTile(layer, lambda layer: _ready(layer, sources, rows, width))
-        for layer in layers
-        if _may_touch(layer, rows, width)
+        SharedTile(layer, partial(_ready, layer, outline, sources, rows, width))
+        for layer, outline in _whole_outlines(near, sources, rows, width)
     ]
     jobs = []
     for band in _bands(rows, threads * BANDS_PER_THREAD if pool else 1):
@@ -106,17 +117,59 @@ def paint_layers(
         for tile in touching:
             tile.users += 1
         jobs.append((touching, pixels, alpha, first_row, band))
-    if pool is None:
-        for job in jobs:
-            _paint_band(*job)
-        return
-    painting = [pool.submit(_paint_band, *job) for job in jobs]
+    _run_jobs(jobs, pool, threads)
+
+
+def _run_jobs(jobs: list[tuple], pool: ThreadPoolExecutor | None, threads: int) -> None:
+    """Paint the bands; this thread works too."""
+    waiting = deque(jobs)
+
+    def work() -> None:
+        try:
+            while (job := _next(waiting)) is not None:
+                _paint_band(*job)
+        except BaseException:
+            waiting.clear()
+            raise
+
+    helpers = [pool.submit(work) for _ in range(min(threads, len(jobs)) - 1)] if pool else []
     try:
-        for done in painting:
-            done.result()
+        work()
     finally:
-        for waiting in painting:
-            waiting.cancel()
+        wait(helpers)
+    for helper in helpers:
+        helper.result()
+
+
+def _next(waiting: deque[tuple]) -> tuple | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def _whole_outlines(
+    layers: list[TileLayer], sources: SourceView, rows: Rows, width: int
+) -> list[tuple[TileLayer, Outline | None]]:
+    """Outlines of the tiles that overwrite whatever lies below them; None for the others.
+
+    Where the spans of later ones hide a tile, it is not painted; a hidden tile is left out.
+    """
+    from renderapi.rendering import kernels
+
+    covered = np.tile(np.array([0, -1], dtype=np.int32), (rows[1] - rows[0], 1))
+    found: list[tuple[TileLayer, Outline | None]] = []
+    for layer in reversed(layers):
+        if layer.placement.matrix is None or layer.may_be_masked:
+            found.append((layer, None))
+            continue
+        outline = _visible(layer.pixel_map(sources, True), layer.parameters.window, rows, width)
+        if outline is not None:
+            spans = _spans(outline, layer.parameters.window, outline.rows, width)
+            count = kernels.hide_spans(spans, len(spans), covered, rows[0])
+            if count:
+                found.append((layer, outline._replace(spans=spans[:count])))
+    return found[::-1]
 
 
 def _may_touch(layer: TileLayer, rows: Rows, width: int) -> bool:
@@ -140,31 +193,35 @@ def _paint_band(
             coming.try_to_read()
         ready = tile.ready()
         if ready is not None:
-            rows = max(band[0], ready.rows[0]), min(band[1], ready.rows[1])
+            reached = ready.outline.rows
+            rows = max(band[0], reached[0]), min(band[1], reached[1])
             if rows[0] < rows[1]:
                 _paint_rows(ready, pixels, alpha, first_row, rows)
         del ready
         tile.release()
 
 
-def _ready(layer: TileLayer, sources: SourceView, rows: Rows, width: int) -> ReadyTile | None:
+def _ready(
+    layer: TileLayer, outline: Outline | None, sources: SourceView, rows: Rows, width: int
+) -> ReadyTile | None:
     """Read a tile if it has pixels on the rows; None if not."""
-    touched = _visible(layer.pixel_map(sources, True), layer.parameters.window, rows, width)
-    if touched is None:
+    if outline is not None:
+        return ReadyTile(layer, layer.pixels(sources), None, outline)
+    window = layer.parameters.window
+    outline = _visible(layer.pixel_map(sources, True), window, rows, width)
+    if outline is None:
         return None
     mask = layer.mask(sources)
     is_whole = layer.placement.matrix is not None
     if is_whole and mask is not None and not layer.parameters.binary_mask:
         # a soft mask shows where a pixel on the edge between two triangles is painted twice
-        touched = _visible(layer.pixel_map(sources, False), layer.parameters.window, rows, width)
-        if touched is None:
+        outline = _visible(layer.pixel_map(sources, False), window, rows, width)
+        if outline is None:
             return None
-    return ReadyTile(layer, layer.pixels(sources), mask, *touched)
+    return ReadyTile(layer, layer.pixels(sources), mask, outline)
 
 
-def _visible(
-    pixel_map: PixelMap, window: Window, rows: Rows, width: int
-) -> tuple[PixelMap, Rows] | None:
+def _visible(pixel_map: PixelMap, window: Window, rows: Rows, width: int) -> Outline | None:
     """Polygons that reach the rows of the canvas, and the rows they reach."""
     origin_x, origin_y = window.scale * window.x, window.scale * window.y
     low, high = pixel_map.polygons.min(axis=1), pixel_map.polygons.max(axis=1)
@@ -181,8 +238,9 @@ def _visible(
     if top >= bottom:
         return None
     if inside.all():
-        return pixel_map, (top, bottom)
-    return PixelMap(pixel_map.polygons[inside], pixel_map.inverses[inside]), (top, bottom)
+        return Outline(pixel_map, (top, bottom))
+    shown = PixelMap(pixel_map.polygons[inside], pixel_map.inverses[inside])
+    return Outline(shown, (top, bottom))
 
 
 def _bands(rows: Rows, count: int) -> list[Rows]:
@@ -202,11 +260,9 @@ def _paint_rows(
     from renderapi.rendering import kernels
 
     parameters = ready.layer.parameters
-    window = parameters.window
-    origin = (window.scale * window.x, window.scale * window.y)
-    spans = np.empty((_span_bound(ready.pixel_map, origin[1], rows), 4), dtype=np.int32)
-    count = kernels.polygon_spans(ready.pixel_map.polygons, *origin, pixels.shape[1], *rows, spans)
-    where = (first_row, spans, count, ready.pixel_map.inverses, *origin)
+    spans = _spans(ready.outline, parameters.window, rows, pixels.shape[1])
+    inverses = ready.outline.pixel_map.inverses
+    where = (first_row, spans, len(spans), inverses, *_origin(parameters.window))
     nearest, binary = parameters.skip_interpolation, parameters.binary_mask
     source, mask = ready.pixels, ready.mask
     if pixels.ndim == 3:
@@ -222,6 +278,23 @@ def _paint_rows(
         kernels.paint(source, pixels, *where, nearest)
         if alpha is not None:
             kernels.fill_spans(alpha, *where[:3], 255)
+
+
+def _origin(window: Window) -> tuple[float, float]:
+    """Global canvas coordinates of canvas pixel (0, 0)."""
+    return window.scale * window.x, window.scale * window.y
+
+
+def _spans(outline: Outline, window: Window, rows: Rows, width: int) -> NDArray[np.int32]:
+    """Spans of the polygons of a tile on some rows of the canvas: (N, 4) int32."""
+    from renderapi.rendering import kernels
+
+    if outline.spans is not None:  # in the order of their rows
+        return outline.spans[slice(*np.searchsorted(outline.spans[:, 0], rows))]
+    origin = _origin(window)
+    polygons = outline.pixel_map.polygons
+    spans = np.empty((_span_bound(outline.pixel_map, origin[1], rows), 4), dtype=np.int32)
+    return spans[: kernels.polygon_spans(polygons, *origin, width, *rows, spans)]
 
 
 def _span_bound(pixel_map: PixelMap, origin_y: float, rows: Rows) -> int:

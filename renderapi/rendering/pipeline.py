@@ -205,7 +205,7 @@ def paint_rows(plan: Plan, sources: SourceView, start: int, stop: int, threads: 
         raise SpecError(f"threads must be at least 1, not {threads}")
     if threads == 1:
         return _assemble(plan, start, stop, sources, None)
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads - 1) as pool:
         return _assemble(plan, start, stop, sources, pool, threads)
 
 

@@ -316,6 +316,32 @@ def test_tiles_are_drawn_over_their_own_box(tmp_path, scenes):
     assert np.array_equal(picture[:, :, 0], np.concatenate([image, image], axis=1))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_later_tiles_hide_changes_nothing(tmp_path, scenes, seed):
+    """The picture of many tiles is that of one after the other, laid over by what each covers."""
+    rng = np.random.default_rng(seed)
+    opaque = scenes.save(tmp_path / "opaque.png", np.full((150, 150), 255, np.uint8))
+    tiles, some_masked = [], []
+    for k in range(12):
+        turn, size = rng.uniform(-np.pi, np.pi) * (k % 3 > 0), rng.uniform(0.3, 1.2)
+        c, s = size * np.cos(turn), size * np.sin(turn)
+        place = scenes.leaf(AFFINE, [c, s, -s, c, *rng.uniform(0, 220, 2)])
+        image = rng.integers(1, 256, (150, 150), dtype=np.uint8)
+        path = scenes.save(tmp_path / f"{k}.png", image)
+        tiles.append(scenes.tile(path, 150, 150, place, tile_id=str(k)))
+        mask = opaque if k % 3 == 2 else None
+        some_masked.append(scenes.tile(path, 150, 150, place, mask=mask, tile_id=str(k)))
+    document = scenes.window(tiles, 10, 20, 230, 250)
+    expected = np.zeros((250, 230), np.uint8)
+    for one in tiles:
+        drawn = render_canvas({**document, "tileSpecs": [one]}).pixels
+        expected = np.where(drawn > 0, drawn, expected)
+    for threads in (1, 3):
+        for shown in (tiles, some_masked):
+            canvas = render_canvas({**document, "tileSpecs": shown}, threads=threads)
+            assert np.array_equal(canvas.pixels, expected)
+
+
 def test_importing_the_package_loads_no_compiler_and_no_image_library():
     code = (
         "import sys, renderapi.rendering;"
