@@ -5,6 +5,7 @@ Nothing is stored unless every tile is fit to be.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 Stored = Callable[[Iterable[str]], Mapping[str, bytes]]
 
 _DEPTH = 100
+_LEVEL = re.compile(r"-?[0-9]{1,9}")
 _BOX = ("minX", "minY", "maxX", "maxY")
 
 
@@ -139,7 +141,24 @@ def completed_tile(key: str, tile: Json | None) -> Json:
     transforms["type"] = "list"
     tile["transforms"] = _with_types(transforms)
     tile.setdefault("meshCellSize", 64.0)
+    _complete_levels(tile, tile)
+    for channel in tile.get("channels", ()):
+        channel.setdefault("minIntensity", 0.0)
+        channel.setdefault("maxIntensity", 255.0)
+        _complete_levels(channel, tile)
     return tile
+
+
+def _complete_levels(owner: Json, tile: Json) -> None:
+    """Put the pyramid levels of a tile or channel in the order of their numbers."""
+    levels = owner.setdefault("mipmapLevels", {})
+    if levels.keys() <= {"0"}:
+        return
+    if not all(map(_LEVEL.fullmatch, levels)):
+        raise Invalid(
+            f"a mipmap level of tile '{tile['tileId']}' is no whole number: {', '.join(levels)}"
+        )
+    owner["mipmapLevels"] = {str(int(level)): levels[level] for level in sorted(levels, key=int)}
 
 
 def _with_types(spec: Json, depth: int = 0) -> Json:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from renderws import cleaning
 from renderws.routes.answers import (
     Answer,
     HttpError,
@@ -20,7 +21,7 @@ from renderws.routes.call import Call
 from renderws.routes.flattening import flattened
 from renderws.routes.router import Route
 from renderws.routes.stacks import string_list
-from renderws.routes.values import MAX_Z, MIN_Z, double
+from renderws.routes.values import MAX_Z, MIN_Z
 from renderws.store.protocol import Invalid, NotFound, SectionData, StackId, TileBounds, TileQuery
 from renderws.store.states import stack_text
 
@@ -192,12 +193,10 @@ def get_section_z(call: Call) -> Answer:
 
 def put_section_z(call: Call) -> Answer:
     """Move all tiles of a section to another z."""
-    value = call.json()
-    if isinstance(value, str):
-        value = double(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value = cleaning.convert(call.json(), float, "the request body, the new z,")
+    if value is None:
         raise HttpError(400, "the request body must be a number, the new z")
-    call.store.set_section_z(call.stack, call.path["sectionId"], float(value))
+    call.store.set_section_z(call.stack, call.path["sectionId"], value)
     return created(call.url)
 
 

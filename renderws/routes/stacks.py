@@ -157,8 +157,9 @@ def checked_builder(builder: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def get_default_channel(call: Call) -> Answer:
-    """Name of the channel that is drawn when a request names none."""
-    return text_answer(_version(call).get("defaultChannel"))
+    """Name of the channel that is drawn when a request names none: bare text, declared as JSON."""
+    name = _version(call).get("defaultChannel")
+    return Answer(204) if name is None else json_bytes(name.encode())
 
 
 def put_default_channel(call: Call) -> Answer:

@@ -66,16 +66,19 @@ def checked_name(kind: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query parameter: its name, converter, default, and whether it may be given repeatedly."""
+    """A query parameter: its name, converter, default, whether it may be given repeatedly, and
+    whether empty text counts as given.
+    """
 
     name: str
     convert: Convert = str
     default: Any = None
     repeat: bool = False
+    empty: bool = False
 
     def read(self, texts: list[str] | None) -> Any:
-        """Value for the texts given in the query; empty text counts as not given."""
-        given = [text for text in texts or () if text != ""]
+        """Value for the texts given in the query."""
+        given = [text for text in texts or () if self.empty or text != ""]
         if self.repeat:
             return [self.convert(text) for text in given]
         return self.convert(given[0]) if given else self.default

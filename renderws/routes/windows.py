@@ -31,8 +31,8 @@ TILE_QUERY = (
     Parameter("width", integer),
     Parameter("height", integer),
     Parameter("normalizeForMatching", boolean),
-    Parameter("excludeTransformsAfterLast", repeat=True),
-    Parameter("excludeFirstTransformAndAllAfter", repeat=True),
+    Parameter("excludeTransformsAfterLast", repeat=True, empty=True),
+    Parameter("excludeFirstTransformAndAllAfter", repeat=True, empty=True),
     Parameter("excludeAllTransforms", empty=True),
     Parameter("removeAllOption", boolean),
 )

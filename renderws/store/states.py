@@ -39,16 +39,18 @@ TRANSITIONS: dict[tuple[str, str], Effect] = {
 
 
 def effect(stack: StackId, old: str, new: str) -> Effect:
-    """Effect of taking `stack` from `old` to `new`; Invalid for an illegal transition."""
+    """Effect of taking `stack` from `old` to `new`; Conflict when that way is not open."""
     if new not in STATES:
         raise Invalid(f"{new!r} is no stack state; use one of {', '.join(STATES)}")
-    if (old, new) == (OFFLINE, COMPLETE):
+    if (old, new) in TRANSITIONS:
+        return TRANSITIONS[old, new]
+    if old == OFFLINE:
         raise Conflict(
             f"{stack_text(stack)} is OFFLINE, its tiles are gone; create it again and import them"
         )
-    if (old, new) not in TRANSITIONS:
-        raise Invalid(f"{stack_text(stack)} cannot go from {old} to {new}")
-    return TRANSITIONS[old, new]
+    raise Conflict(
+        f"{stack_text(stack)} cannot go from {old} to {new}; set its state to COMPLETE first"
+    )
 
 
 def stack_text(stack: StackId) -> str:

@@ -317,7 +317,9 @@ STACKS = [
     case(21, "DELETE S:locked/mipmapPathBuilder", 409, "~READ_ONLY"),
     case(22, "GET S/defaultChannel", 204, None),
     case(22, "GET S:missing/defaultChannel", 404, "~missing"),
-    case(23, "PUT S/defaultChannel", 200, None, b"DAPI", then=("GET S/defaultChannel", "DAPI")),
+    case(23, "PUT S/defaultChannel", 200, None, b"DAPI",
+         then=("GET S/defaultChannel", lambda r: (
+             r.content, r.headers["Content-Type"]) == (b"DAPI", "application/json"))),
     case(23, "PUT S:locked/defaultChannel", 409, "~READ_ONLY", b"DAPI"),
     case(24, "DELETE S/defaultChannel", 200, None),
     case(24, "DELETE S:locked/defaultChannel", 409, "~READ_ONLY"),
@@ -344,8 +346,13 @@ STACKS = [
     case(30, "PUT S/state/READ_ONLY", 201, None, then=("GET S/bounds", STACK_BOUNDS)),
     case(30, "PUT S:locked/state/COMPLETE", 201, None),
     case(30, "PUT S/state/OFFLINE", 201, None, then=("GET S/tileIds", [])),
-    case(30, "PUT S:locked/state/LOADING", 400, "~READ_ONLY"),
-    case(30, "PUT S:open/state/OFFLINE", 400, "~LOADING"),
+    case(30, "PUT S:locked/state/LOADING", 409, "~READ_ONLY"),
+    case(30, "PUT S:open/state/OFFLINE", 409, "~LOADING"),
+    case(30, "PUT S:open/state/READ_ONLY", 409, "~LOADING"),
+    case(30, "PUT S:off/state/LOADING", 409, "~OFFLINE"),
+    case(30, "PUT S:off/state/READ_ONLY", 409, "~OFFLINE"),
+    case(30, "PUT S:off/state/OFFLINE", 201, None),
+    case(30, "PUT S:locked/state/READ_ONLY", 201, None),
     case(30, "PUT S:off/state/COMPLETE", 409, "~OFFLINE"),
     case(30, "PUT S:empty/state/COMPLETE", 409, "~empty"),
     case(30, "PUT S/state/DONE", 404, "~DONE"),
@@ -426,7 +433,7 @@ LAYERS = [
                    "groupId": None, "transforms": {"specList": [REF]}}}},
          then=("GET S:empty/tile/a", {
              "tileId": "a", "z": 1.0, "width": 100.0, "height": 80.0, "meshCellSize": 64.0,
-             "transforms": {"type": "list", "specList": [REF]},
+             "mipmapLevels": {}, "transforms": {"type": "list", "specList": [REF]},
              "minX": 5.0, "minY": 0.0, "maxX": 105.0, "maxY": 80.0})),
     case(49, "PUT S:open/resolvedTiles?deriveData=true", 201, None,
          {"tileIdToSpecMap": {"d": {**TILES["a"], "tileId": "d"}}},
@@ -456,6 +463,7 @@ LAYERS = [
     case(52, "PUT S/section/1.0/z", 409, "~COMPLETE", b"7.5"),
     case(52, "PUT S:missing/section/1.0/z", 404, "~missing", b"7.5"),
     case(52, "PUT S:open/section/1.0/z", 400, "~number", b""),
+    case(52, "PUT S:open/section/1.0/z", 400, "~number", "low"),
     case(53, "GET S/section/1.0/tileBounds", 200, bounds(1.0, "a", "b")),
     case(53, "GET S:missing/section/1.0/tileBounds", 404, "~missing"),
     case(54, "GET S/transform/lens", 200, LENS),
@@ -510,6 +518,10 @@ TILE_DATA = [
          and (r.json()["x"], r.json()["width"]) == (6.0, 7)),
     case(66, "GET S/tile/none/render-parameters", 404, "~none"),
     case(66, "GET S/tile/a/render-parameters?width=7.0", 404, "~7.0"),
+    case(66, "GET S/tile/a/render-parameters?excludeAllTransforms=&normalizeForMatching=true", 200,
+         lambda r: r.json()["tileSpecs"][0]["transforms"]["specList"] == [LENS, affine(0, 0)]),
+    case(66, "GET S/tile/a/render-parameters?x=1.5", 404, "~1.5"),
+    case(72, "GET S/tile/a/png-image?y=2.0", 404, "~2.0"),
     case(67, "GET S/tile/a/validation-info", 200, ""),
     case(67, "GET S/tile/none/validation-info", 404, "~none"),
     case(68, "GET S/tile/a/source/scale/0.5/render-parameters", 200,
@@ -587,6 +599,7 @@ COORDINATES = [
     case(109, "PUT S/tileIdsForCoordinates", 200, [[{"world": [10, 20, 2], "tileId": "c"}]],
          [{"world": [10, 20, 2]}]),
     case(109, "PUT S/tileIdsForCoordinates", 400, "~x, y, and z", [{"world": [1, 2]}]),
+    case(109, "PUT S/tileIdsForCoordinates", 400, "~coordinates are missing", [None]),
     case(110, "PUT O/local-to-world-coordinates/1.5,2", 200, [6.5, -3.0, 3.0], TRANSLATED),
     case(110, "PUT O/local-to-world-coordinates/1,2", 400, "~lens",
          {**IDENTITY, "transforms": {"specList": [REF]}}),
@@ -604,6 +617,9 @@ COORDINATES = [
         [{"local": [1, 2]}, {"tileId": "none", "local": [1, 2]}, {"tileId": "a", "local": [1]},
          {"tileId": "a", "local": [1, 2]}]),
     case(114, "PUT S/z/1/local-to-world-coordinates", 200, [], []),
+    case(114, "PUT S/z/1/local-to-world-coordinates", 200,
+         [{"error": "coordinates are missing"}, {"tileId": "a", "world": [6.0, 2.0, 1.0]}],
+         [None, {"tileId": "a", "local": [1, 2]}]),
     case(115, "GET S/z/1/world-to-local-coordinates/100,20", 200, lambda r: [
         (e["tileId"], [round(v, 9) for v in e["local"]], e.get("visible")) for e in r.json()]
         == [("a", [95.0, 20.0, 1.0], None), ("b", [10.0, 20.0, 1.0], True)]),
@@ -621,6 +637,10 @@ COORDINATES = [
         [e["tileId"] for e in r.json()[0]], r.json()[1][0]["world"], "error" in r.json()[1][0]]
         == [["a", "b"], [-9, 0], True], [{"world": [100, 20]}, {"world": [-9, 0]}]),
     case(118, "PUT S/z/1/world-to-local-coordinates", 200, [], []),
+    case(118, "PUT S/z/1/world-to-local-coordinates", 200, lambda r: [
+        r.json()[0], len(r.json()[1])] == [[{"error": "coordinates are missing"}], 2],
+        [None, {"world": [100, 20]}]),
+    case(118, "PUT S/z/1/world-to-local-coordinates", 400, "~list", [3]),
 ]  # fmt: skip
 
 MATCH_CASES = [
@@ -736,7 +756,7 @@ THE_REST = [
     case(151, "DELETE S/hierarchicalData", 200, None),
     case(151, "DELETE S:missing/hierarchicalData", 404, "~missing"),
     case(152, "GET P/z/1/affineWarpFieldTransform", 404, "~no aligned stacks"),
-    case(152, "GET P/z/1/affineWarpFieldTransform?consensusBuildMethod=x", 400, "~SIMPLE"),
+    case(152, "GET P/z/1/affineWarpFieldTransform?consensusBuildMethod=x", 404, "~SIMPLE"),
     case(152, "GET P/z/1/affineWarpFieldTransform?consensusRows=0", 400, "~consensusRows"),
     case(153, "GET P/z/1/affineWarpFieldTransformDebug", 404, "~no aligned stacks"),
     case(156, "PUT O/validate-json/render", 200, "~can be used", {"tileSpecs": [FLAT["b"]]}),
