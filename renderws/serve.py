@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import ipaddress
 import logging
@@ -24,7 +25,7 @@ from starlette.applications import Starlette
 from renderapi.errors import RenderError
 from renderapi.tokens import write_token
 from renderws.app import create_app
-from renderws.settings import Settings
+from renderws.settings import MEGABYTE, Settings
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
 FILTER_LISTS = Path("resources", "filter_lists.json")
@@ -32,6 +33,8 @@ AUTO = "auto"
 GRACE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75  # clients compute for a while between two requests
 BACKLOG = 2048
+KEPT_BYTES = 96 * MEGABYTE  # of freed memory per arena
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameter numbers of malloc.h
 
 Announce = Callable[[str], Any]
 
@@ -112,6 +115,7 @@ def serve(
         else:
             app = create_app(open_store(store_path), settings)
             relax_collection()
+            keep_freed_memory()
             with _ending_in_order():
                 uvicorn.Server(_config(app)).run(sockets=[listener])
 
@@ -200,6 +204,18 @@ def relax_collection() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what pictures free, for those that follow.
+
+    By default it maps and unmaps the pages of every large array, and the faults on fresh pages
+    cost as much as encoding a picture. Nothing is done where the library has no such setting.
+    """
+    choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if choose is not None:
+        for parameter, size in ((M_MMAP_THRESHOLD, 32 * MEGABYTE), (M_TRIM_THRESHOLD, KEPT_BYTES)):
+            choose(parameter, size)
 
 
 def open_store(store_path: str | os.PathLike[str]) -> Any:
@@ -306,6 +322,7 @@ def worker_app() -> Starlette:
         for key, value in task["settings"].items()
     }
     relax_collection()
+    keep_freed_memory()
     if task["access_log"]:
         log_requests()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])

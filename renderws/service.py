@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ class Service:
         self.router = Router(self.routes)
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
         self._waiting = 0
+        self._painting = 0
+        self._lock = threading.Lock()
 
     @cached_property
     def sources(self) -> SourceCache:
@@ -69,6 +72,18 @@ class Service:
     @cached_property
     def _pixel_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.settings.render_threads, "renderws-pixels")
+
+    @contextmanager
+    def painters(self) -> Iterator[int]:
+        """Threads for one picture: all of them while it is the only one, else a fair share."""
+        with self._lock:
+            self._painting += 1
+            threads = max(1, self.settings.render_threads // self._painting)
+        try:
+            yield threads
+        finally:
+            with self._lock:
+                self._painting -= 1
 
     def forget_images(self) -> None:
         """Drop the decoded source images."""

@@ -47,8 +47,8 @@ def media_type(format: str) -> str:
 def picture(call: Call, document: Json, format: str) -> Answer:
     """The image of render parameters that hold their tiles."""
     check_size(call, document)
-    threads = call.settings.render_threads
-    canvas = render_canvas(document, sources=call.service.sources, threads=threads)
+    with call.service.painters() as threads:
+        canvas = render_canvas(document, sources=call.service.sources, threads=threads)
     return Answer(200, encode(canvas, format), media_type(format))
 
 
