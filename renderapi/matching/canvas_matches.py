@@ -33,6 +33,9 @@ SETS_TRUST = 4.0
 MAX_FEATURES = 10_000
 MAX_STEPS = 20
 MAX_ITERATIONS = 1_000_000
+FD_SIZES = (4, 8)
+"""Values of fdSize that are accepted: OpenCV's descriptors have 4 x 4 histograms, and 8 is what the
+Java clients take by default."""
 CONTRAST = 0.01
 """Least contrast of a feature: hardly any, since the ratio test drops what is not distinct."""
 
@@ -48,13 +51,21 @@ class SiftParameters:
         the last is the first at `min_scale` or below.
     steps : int
         Steps per octave.
+    fd_size : int
+        Histograms a side of a Java descriptor; 4 and 8 get the same descriptors of 4 x 4.
     """
 
     min_scale: float = 0.5
     max_scale: float = 0.85
     steps: int = 3
+    fd_size: int = 8
 
     def __post_init__(self) -> None:
+        if self.fd_size not in FD_SIZES:
+            raise SpecError(
+                f"descriptors have 4 x 4 histograms: the SIFT fdSize may be 4, or 8 as the Java "
+                f"clients have it by default, not {self.fd_size}"
+            )
         if not 0 < self.min_scale <= self.max_scale <= 1:
             raise SpecError(
                 "features need 0 < minScale <= maxScale <= 1, not a minScale of "
@@ -63,11 +74,10 @@ class SiftParameters:
         if not 1 <= self.steps <= MAX_STEPS:
             raise SpecError(f"the SIFT steps must be 1 to {MAX_STEPS}, not {self.steps}")
 
-    def features(self, width: int = 0, height: int = 0) -> FeatureParameters:
-        """The same as OpenCV takes it.
+    def features(self) -> FeatureParameters:
+        """The same as OpenCV takes it, for pictures of any size.
 
         Its first octave is the picture at twice the size, so half the scale is asked for.
-        Pictures of any `width` and `height` have the same.
         """
         octaves = math.ceil(math.log2(self.max_scale / self.min_scale) - 1e-9) + 1
         return FeatureParameters(

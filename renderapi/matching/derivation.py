@@ -32,10 +32,9 @@ def sift_parameters(document: Json | None) -> SiftParameters:
         `siftFeatureParameters`: fdSize (8), minScale (0.5), maxScale (0.85), steps (3).
     """
     document = document or {}
-    if _whole(document, "fdSize", 8) < 1:
-        raise SpecError("fdSize must be at least 1")
     least, most = _number(document, "minScale", 0.5), _number(document, "maxScale", 0.85)
-    return SiftParameters(least, most, _whole(document, "steps", 3))
+    steps, size = _whole(document, "steps", 3), _whole(document, "fdSize", 8)
+    return SiftParameters(least, most, steps, size)
 
 
 def derivation_parameters(document: Json | None) -> DerivationParameters:

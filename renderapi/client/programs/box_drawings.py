@@ -55,11 +55,10 @@ class LayerDrawing:
 
     def box(self, row: int, column: int) -> Json:
         """Render parameters of a level 0 box."""
-        width, height = self.grid.width, self.grid.height
-        x, y = column * width, row * height
-        box = (x, y, x + width, y + height)
+        box = self.grid.extent(0, row, column)
         tiles = [tile for tile in self.document["tileSpecs"] if touches(tile, box)]
-        window = {"x": x, "y": y, "width": width, "height": height, "scale": 1.0}
+        size = {"width": self.grid.width, "height": self.grid.height}
+        window = {"x": box[0], "y": box[1], **size, "scale": 1.0}
         return {**self.document, **window, "tileSpecs": tiles}
 
     def blank(self, height: int, width: int) -> Pixels:

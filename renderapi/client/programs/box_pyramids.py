@@ -68,6 +68,12 @@ class BoxGrid:
             and self.columns[0] >> level <= column <= self.columns[1] >> level
         )
 
+    def extent(self, level: int, row: int, column: int) -> tuple[int, int, int, int]:
+        """World box (minX, minY, maxX, maxY) of a box of a level."""
+        width, height = self.width << level, self.height << level
+        x, y = column * width, row * height
+        return x, y, x + width, y + height
+
     @property
     def top_level(self) -> int:
         """First level of which box (0, 0) is the only one."""

@@ -7,7 +7,7 @@ A run that was killed is resumed by the same command: what is there is kept.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from renderapi.client.programs.mipmaps import share_of
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional, z_values
 from renderapi.client.programs.pictures import image_format
 from renderapi.client.programs.service import Json, StackService, query_of, stack_of
+from renderapi.client.programs.tile_documents import touches
 from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path, atomic_write
 from renderapi.rendering.sources import SourceCache
@@ -117,7 +118,7 @@ class _Layer:
         return folder / f"{column}.{self.suffix}"
 
     def make(self) -> None:
-        """Draw the boxes of this group; overview and list of files only where there is one."""
+        """Draw the boxes of this group; the last group also writes overview and list of files."""
         options = self.options
         pyramid = self.pyramid()
         if options.cleanUpPriorRun:
@@ -132,12 +133,22 @@ class _Layer:
                 pyramid.make(options.maxLevel, row, column)
         log.info("z %s: %d of %d areas, %d boxes drawn", self.z, len(areas),
                  len(list(self.grid.boxes(options.maxLevel))), pyramid.drawn)  # fmt: skip
-        if options.numberOfRenderGroups > 1:
+        pyramid = replace(pyramid, force=False)  # what has been made is read from now on
+        if options.numberOfRenderGroups > 1 and not self.complete():
             return
         if options.maxOverviewWidthAndHeight:
             self.write_overview(pyramid, options.maxOverviewWidthAndHeight)
         if options.createIGrid:
             self.write_igrid(pyramid)
+
+    def complete(self) -> bool:
+        """Whether every area with tiles is there, those of the other groups included."""
+        level, tiles = self.options.maxLevel, self.stack.tile_bounds(self.z)
+        return all(
+            self.path(level, row, column).exists()
+            for row, column in self.grid.boxes(level)
+            if any(touches(tile, self.grid.extent(level, row, column)) for tile in tiles)
+        )
 
     def pyramid(self) -> BoxPyramid:
         """The pyramid, with what is drawn in it."""

@@ -20,6 +20,8 @@ from renderapi.utils import get_json
 Json = dict[str, Any]
 OPPOSITE = {"TOP": "BOTTOM", "BOTTOM": "TOP", "LEFT": "RIGHT", "RIGHT": "LEFT"}
 MEGABYTE = 1 << 20
+STORED_FORMAT = 2
+"""Of the files of descriptions: to be raised when what they hold, or how it is found, changes."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,10 @@ class CanvasStore:
         """Place of a description: named for everything that it depends on."""
         if self.feature_folder is None:
             return None
-        key = repr((wanted, self.sift, self.scale, self.clip))
+        import cv2
+
+        made_by = (STORED_FORMAT, cv2.__version__)
+        key = repr((made_by, wanted, self.sift, self.scale, self.clip))
         name = hashlib.sha256(key.encode()).hexdigest()
         return self.feature_folder / name[:2] / f"{name}.npz"
 
@@ -186,7 +191,7 @@ def _described(
     view: View, sift: SiftParameters, tile: Json, offset: tuple[float, float]
 ) -> DescribedCanvas:
     height, width = view.image.shape
-    parameters: FeatureParameters = sift.features(width, height)
+    parameters: FeatureParameters = sift.features()
     section = (tile.get("layout") or {}).get("sectionId")
     return DescribedCanvas(
         find_features(view.image, view.mask, parameters),

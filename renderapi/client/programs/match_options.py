@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from renderapi.client.programs.options import Option, Options, optional
 from renderapi.matching.canvas_matches import (
     FILTERS,
@@ -37,14 +35,12 @@ OPTIONS = (
     *optional("whole", "clipWidth", "clipHeight"),
 )
 
-log = logging.getLogger(__name__)
-
 
 def sift_parameters(options: Options) -> SiftParameters:
-    """Which features are looked for; --SIFTfdSize has a meaning for Java's descriptors only."""
-    if options.SIFTfdSize != 8:
-        log.info("SIFTfdSize has no effect: descriptors are always 4 x 4 x 8")
-    return SiftParameters(options.SIFTminScale, options.SIFTmaxScale, options.SIFTsteps)
+    """Which features are looked for."""
+    return SiftParameters(
+        options.SIFTminScale, options.SIFTmaxScale, options.SIFTsteps, options.SIFTfdSize
+    )
 
 
 def derivation_parameters(options: Options) -> DerivationParameters:
@@ -61,10 +57,15 @@ def derivation_parameters(options: Options) -> DerivationParameters:
         max_epsilon_full_scale=options.matchMaxEpsilonFullScale,
         min_inlier_ratio=options.matchMinInlierRatio,
         min_inliers=options.matchMinNumInliers,
-        max_inliers=options.matchMaxNumInliers,
+        max_inliers=_unless_none(options.matchMaxNumInliers),
         max_trust=options.matchMaxTrust,
         filter=options.matchFilter,
         coverage_radius=options.matchFullScaleCoverageRadius,
         min_coverage=options.matchMinCoveragePercentage,
         seed=options.matchSeed,
     )
+
+
+def _unless_none(number: int | None) -> int | None:
+    """A largest number of matches; below 1 there is none, as in Java."""
+    return number if number is not None and number > 0 else None

@@ -163,9 +163,11 @@ def _scalar(option: Option, word: str) -> Any:
         return int(number)
     if option.kind in ("number", "numbers"):
         return _number(word)
-    if option.choices and word not in option.choices:
-        raise ValueError(f"{word!r} is none of {', '.join(option.choices)}")
-    return word
+    if not option.choices or word in option.choices:
+        return word
+    if word.upper() in option.choices:
+        return word.upper()
+    raise ValueError(f"{word!r} is none of {', '.join(option.choices)}")
 
 
 def _number(word: str) -> float:

@@ -7,7 +7,7 @@ from PIL import Image
 
 import renderapi
 from renderapi.client import call_run_ws_client
-from renderapi.client.programs.box_drawings import labels_of
+from renderapi.client.programs.box_drawings import LayerDrawing, labels_of
 from renderapi.client.programs.box_pyramids import BoxGrid
 from renderapi.client.programs.java_random import JavaRandom, shuffle
 from renderapi.errors import ClientScriptError
@@ -185,3 +185,33 @@ def test_random_numbers_are_those_of_java():
     shuffle(items, 99)
     assert sorted(items) == list(range(100))
     assert items != list(range(100))
+
+
+def test_the_last_group_writes_overview_and_list(render, stack):
+    words = ["--maxLevel", "1", "--maxOverviewWidthAndHeight", "64", "--createIGrid"]
+    whole = run(render, stack / "whole", *words, "7")
+    for group in (2, 1, 3):
+        parts = stack / "parts" / "project" / "pictures" / f"{SIZE}x{SIZE}"
+        assert not (parts / "small").exists()
+        assert not (parts / "0" / "iGrid").exists()
+        shares = ["--renderGroup", group, "--numberOfRenderGroups", "3"]
+        run(render, stack / "parts", *words, *shares, "7")
+    assert (parts / "small" / "7.png").read_bytes() == (whole / "small" / "7.png").read_bytes()
+    lists = [(base / "0" / "iGrid" / "7.0.iGrid").read_text() for base in (whole, parts)]
+    assert lists[1] == lists[0].replace(str(whole), str(parts))
+
+
+def test_a_forced_run_draws_every_box_once(render, stack, monkeypatch):
+    words = ["--maxLevel", "1", "--maxOverviewWidthAndHeight", "64", "--forceGeneration"]
+    drawn_boxes = []
+    draw = LayerDrawing.draw
+
+    def counted(self, row, column):
+        drawn_boxes.append((row, column))
+        return draw(self, row, column)
+
+    monkeypatch.setattr(LayerDrawing, "draw", counted)
+    run(render, stack, *words, "7")
+    base = run(render, stack, *words, "7")
+    assert len(drawn_boxes) == 2 * 6 * 7
+    assert (base / "small" / "7.png").exists()

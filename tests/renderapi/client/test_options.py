@@ -50,6 +50,11 @@ def test_negative_numbers_are_values():
     assert read_options(DECLARED, ["--name", "n", "--scale", "-2"]).scale == -2
 
 
+@pytest.mark.parametrize("word", ["B", "b"])
+def test_choices_are_taken_in_either_case(word):
+    assert read_options(DECLARED, ["--name", "n", "--mode", word]).mode == "B"
+
+
 def test_a_file_stands_for_its_lines(tmp_path):
     (tmp_path / "arguments").write_text("--name\nfrom file\n\n--loud\n")
     options = read_options(DECLARED, [f"@{tmp_path}/arguments"])

@@ -14,6 +14,7 @@ from renderapi.client import (
     pointMatchClient,
     tilePairClient,
 )
+from renderapi.client.programs import canvases
 from renderapi.errors import ClientScriptError, NotFoundError
 
 CLIENT = "org.janelia.render.client.PointMatchClient"
@@ -239,6 +240,31 @@ def test_features_are_kept_from_run_to_run(render, stack, tmp_path):
     renderapi.pointmatch.delete_collection("C", render=render)
     call_run_ws_client(SPARK, [*words, *keep, "--requireStoredFeatures"])
     assert stored(render) == first
+
+
+def test_features_of_another_version_are_not_taken(render, stack, tmp_path, monkeypatch):
+    words = [*collection(render), "--pairJson", pair_file(render, stack, tmp_path)]
+    keep = ["--rootFeatureDirectory", tmp_path / "features"]
+    call_run_ws_client(SPARK, [*words, *keep])
+    monkeypatch.setattr(canvases, "STORED_FORMAT", canvases.STORED_FORMAT + 1)
+    with pytest.raises(ClientScriptError, match="no features of"):
+        call_run_ws_client(SPARK, [*words, *keep, "--requireStoredFeatures"])
+
+
+def test_a_descriptor_size_that_there_is_not_is_refused(render, stack, tmp_path):
+    words = urls(render, stack, *PAIR)
+    assert saved(render, tmp_path, words, "--SIFTfdSize", "4") == saved(render, tmp_path, words)
+    with pytest.raises(ClientScriptError, match="fdSize may be 4, or 8"):
+        saved(render, tmp_path, words, "--SIFTfdSize", "6")
+
+
+def test_no_largest_number_of_matches(render, stack, tmp_path):
+    words = urls(render, stack, *PAIR)
+    assert saved(render, tmp_path, words, "--matchMaxNumInliers", "0") == saved(
+        render, tmp_path, words
+    )
+    (match,) = saved(render, tmp_path, words, "--matchMaxNumInliers", "5")
+    assert len(match["matches"]["w"]) == 5
 
 
 def test_real_tiles_have_more_matches_than_java_finds(render, tmp_path, real_data):

@@ -18,6 +18,11 @@ def test_defaults_are_those_of_the_contract():
     assert (sift.min_scale, sift.max_scale, sift.steps) == (0.5, 0.85, 3)
 
 
+@pytest.mark.parametrize("size", [4, 8])
+def test_descriptor_sizes_that_clients_send_are_taken(size):
+    assert sift_parameters({"fdSize": size}).fd_size == size
+
+
 def test_the_full_scale_epsilon_wins():
     document = {"matchMaxEpsilon": 7, "matchMaxEpsilonFullScale": 10}
     assert derivation_parameters(document).ransac(0.25, 3.0).max_epsilon == 2.5
@@ -64,6 +69,7 @@ def test_nonsense_is_refused(document, text):
         {"steps": 0},
         {"steps": 2.5},
         {"fdSize": 0},
+        {"fdSize": 6},
     ],
 )
 def test_scales_without_octaves_are_refused(document):
