@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError, UnresolvedReference
+from renderapi.transform.leaf.affine_models import RigidModel, SimilarityModel, TranslationModel
+from renderapi.transform.leaf.points import read_floats
 from renderapi.transform.leaf.registry import LEAF_CLASSES
 from renderapi.transform.leaf.transform import CoordinateTransform
 from renderapi.transform.transform import InterpolatedTransform, TransformList
@@ -33,6 +35,8 @@ _REQUIRED = {
     "ref": ("refId",),
     "interpolated": ("a", "b", "lambda"),
 }
+_AFFINE_NUMBERS = 6
+_SINGLE_PRECISION = (TranslationModel, RigidModel, SimilarityModel)
 _TEXTS = ("className", "dataString", "refId")
 
 
@@ -227,11 +231,21 @@ def _transform(spec: Spec) -> Any:
 
 @lru_cache(maxsize=CACHED_TRANSFORMS)
 def cached_leaf(className: str, dataString: str) -> CoordinateTransform:
-    """Transform of a class name and data string; shared by all callers, so not to be changed."""
+    """Transform of a class name and data string; shared by all callers, so not to be changed.
+
+    As in the service, translations, rigid and similarity transforms have the numbers of their data
+    string in single precision (but not the six of an affine under one of these names).
+    """
     cls = LEAF_CLASSES.get(className)
     if cls is None:
         raise SpecError(f"unknown transform class {className}")
-    return cls(json={"className": className, "dataString": dataString})
+    transform = cls(json={"className": className, "dataString": dataString})
+    if isinstance(transform, _SINGLE_PRECISION):
+        numbers = read_floats(dataString)
+        if len(numbers) != _AFFINE_NUMBERS:
+            rounded = " ".join(repr(float(np.float32(number))) for number in numbers)
+            return cls(json={"className": className, "dataString": rounded})
+    return transform
 
 
 def transform_points(transforms: Iterable[Any], points: NDArray[np.float64]) -> NDArray[np.float64]:

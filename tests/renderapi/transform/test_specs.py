@@ -149,3 +149,23 @@ def test_leaves_are_cached_and_map_points():
 def test_leaves_refuse_what_cannot_map_points(spec, text):
     with pytest.raises(SpecError, match=text):
         leaves([spec])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "matrix"),
+    [
+        ("TranslationModel2D", "123456.789 -0.1", [[1, 0, 123456.7890625], [0, 1, None]]),
+        ("SimilarityModel2D", "0.1 0 1 123456.789", [[None, 0, 1], [0, None, 123456.7890625]]),
+        ("RigidModel2D", "0 0.5 123456.789", [[1, 0, 0.5], [0, 1, 123456.7890625]]),
+        ("TranslationModel2D", "1 0 0 1 123456.789 5", [[1, 0, 123456.789], [0, 1, 5]]),
+        ("AffineModel2D", "1 0 0 1 123456.789 5", [[1, 0, 123456.789], [0, 1, 5]]),
+    ],
+)
+def test_some_classes_have_their_numbers_in_single_precision_as_in_the_service(name, data, matrix):
+    spec = {"className": f"mpicbg.trakem2.transform.{name}", "dataString": data}
+    (transform,) = leaves([spec])
+    single = 0.10000000149011612  # 0.1, to the nearest number of 24 bits
+    expected = [[single if n is None else n for n in row] for row in matrix]
+    if name == "TranslationModel2D" and len(data.split()) == 2:
+        expected[1][2] = -single
+    assert transform.M[:2].tolist() == expected
