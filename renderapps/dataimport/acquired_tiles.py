@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,10 +27,11 @@ from renderapps.module.errors import RenderModuleException
 
 LARGEST_CHANNEL_SHIFT = 0.5
 DATA_PERCENTILES = (0.1, 99.9)
-SAMPLED_FILES = 8
+SAMPLED_IMAGES = 8
 CHANNEL_FIELD = "{channel}"
 
 Range = tuple[float, float]
+Source = TypeVar("Source")
 Key = tuple[Any, ...]
 
 
@@ -197,15 +198,15 @@ def dtype_range(dtype: np.dtype[Any]) -> Range | None:
 
 
 def data_range(
-    files: Sequence[Path], dtype: np.dtype[Any], read: Callable[[Path], np.ndarray]
+    images: Sequence[Source], dtype: np.dtype[Any], read: Callable[[Source], np.ndarray]
 ) -> Range:
-    """Display range from the pixels of a few files, spread over the list.
+    """Display range from the pixels of a few images, spread over the list.
 
     The 0.1 and 99.9 percentiles, rounded outwards to integers for integer types. The maximum of a
     16-bit range is at least 256, since a smaller one says that the images are 8-bit.
     """
-    step = max(1, -(-len(files) // SAMPLED_FILES))
-    values = np.concatenate([read(file).ravel()[::7] for file in files[::step]])
+    step = max(1, -(-len(images) // SAMPLED_IMAGES))
+    values = np.concatenate([read(image).ravel()[::7] for image in images[::step]])
     low, high = (float(v) for v in np.percentile(values, DATA_PERCENTILES))
     if dtype.kind == "u":
         low, high = float(np.floor(low)), float(np.ceil(high))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from renderapi.errors import ImageError
-from renderapps.dataimport.acquired_image import listed
+from renderapps.dataimport.acquired_image import AcquiredImage, listed
 
 THREADS = 8
 
@@ -64,8 +64,8 @@ def image_size(file: Path) -> tuple[int, int]:
     return width, height
 
 
-def pixels(file: Path) -> np.ndarray:
-    """Pixels of an image file."""
+def pixels(image: AcquiredImage) -> np.ndarray:
+    """Pixels of an image."""
     from renderapi.rendering.sources import read_image
 
-    return read_image(str(file))
+    return read_image(str(image.file), slice=image.slice)

@@ -136,7 +136,8 @@ class ImportTilesParameters(RenderParameters):
         load_default=None,
         metadata={
             "description": "positions from the piece coordinates (y upwards) of a SerialEM .mdoc "
-            "file, of single images or of a TIFF file with many pages"
+            "file, of single images or of the sections of an MRC or TIFF file; where it has none, "
+            "from the stage positions"
         },
     )
     piece_list = InputFile(
@@ -151,16 +152,26 @@ class ImportTilesParameters(RenderParameters):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": "images of piece_list below image_directory: a TIFF file with a page "
-            "for each line, or a name with {index}, as in piece_{index:04d}.tif, counted from 0"
+            "description": "images of piece_list below image_directory: an MRC or TIFF file with "
+            "a section for each line, or a name with {index}, as in piece_{index:04d}.tif, counted "
+            "from 0"
         },
     )
     piece_coordinates = Str(
         load_default=PIECE_COORDINATES[0],
         validate=OneOf(PIECE_COORDINATES),
         metadata={
-            "description": "for mdoc_file: where the pieces were to be, or where SerialEM has "
-            "aligned them to"
+            "description": "for mdoc_file: where the pieces were to be, where SerialEM has "
+            "aligned them to, or where the stage was"
+        },
+    )
+    stage_rotation = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "for stage positions of mdoc_file: degrees from the x axis of the "
+            "images to that of the stage, counterclockwise; flip_x and flip_y come after it",
+            "default_text": "RotationAngle + 90, or 0 where the file has none",
         },
     )
     sectionId = Str(
@@ -306,3 +317,5 @@ class ImportTilesParameters(RenderParameters):
             raise ValidationError(f"positions of {given[0]} are in pixels", "position_unit")
         if (data["piece_list"] is None) != (data["piece_images"] is None):
             raise ValidationError("piece_list and piece_images go together", "piece_images")
+        if data["stage_rotation"] is not None and data["mdoc_file"] is None:
+            raise ValidationError("turns stage positions of mdoc_file", "stage_rotation")

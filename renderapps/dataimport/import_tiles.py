@@ -39,9 +39,10 @@ from renderapps.dataimport.image_headers import (
     unreadable_text,
 )
 from renderapps.dataimport.import_parameters import ImportTilesParameters
+from renderapps.dataimport.mdoc import Mdoc, parse_mdoc
 from renderapps.dataimport.placement import PlacementRules, place_images
 from renderapps.dataimport.position_table import read_position_table
-from renderapps.dataimport.serialem import read_mdoc, read_piece_list
+from renderapps.dataimport.serialem import mdoc_images, read_piece_list
 from renderapps.dataimport.temca_metadata import CameraArray, read_camera_array
 from renderapps.dataimport.text_list import read_text_list
 from renderapps.dataimport.tile_configuration import read_tile_configuration
@@ -58,6 +59,7 @@ class ImportTiles(RenderModule):
 
     default_schema = ImportTilesParameters
     array = CameraArray()
+    mdoc: Mdoc | None = None
 
     def run(self) -> None:
         """Read the positions and the headers, then write the stacks."""
@@ -90,7 +92,7 @@ class ImportTiles(RenderModule):
     @property
     def pixel_size(self) -> list[float] | None:
         """Resolution in nanometres, as given, or else as the microscope has noted it."""
-        noted = self.array.pixel_size_nm
+        noted = self.mdoc.pixel_size_nm if self.mdoc else self.array.pixel_size_nm
         given = self.args["pixel_size_nm"]
         return given if given or noted is None else [noted, noted, 1.0]
 
@@ -122,7 +124,9 @@ class ImportTiles(RenderModule):
         if file := self.args["text_list"]:
             return read_text_list(Path(file), directory)
         if file := self.args["mdoc_file"]:
-            return read_mdoc(Path(file), directory, self.args["piece_coordinates"])
+            self.mdoc = parse_mdoc(Path(file))
+            how = self.args["piece_coordinates"], self.args["stage_rotation"]
+            return mdoc_images(self.mdoc, directory, *how)
         if file := self.args["piece_list"]:
             return read_piece_list(Path(file), directory, self.args["piece_images"])
         file = Path(self.args["metadata_file"])
@@ -223,8 +227,8 @@ class ImportTiles(RenderModule):
         channel: str | None,
     ) -> tuple[float, float]:
         """Display range of a channel, as the parameters say."""
-        files = [position.first.image.file for position in only_channel(positions, channel)]
-        dtypes = {headers[file].dtype for file in files}
+        images = [position.first.image for position in only_channel(positions, channel)]
+        dtypes = {headers[image.file].dtype for image in images}
         if len(dtypes) > 1:
             name = "" if channel is None else f" of channel {channel}"
             raise RenderModuleException(
@@ -235,7 +239,7 @@ class ImportTiles(RenderModule):
         low, high = self.args["minIntensity"], self.args["maxIntensity"]
         if low is None or high is None:
             by_type = dtype_range(dtype) if self.args["intensity_range"] == "dtype" else None
-            found = by_type or data_range(files, dtype, pixels)
+            found = by_type or data_range(images, dtype, pixels)
             low = found[0] if low is None else low
             high = found[1] if high is None else high
         return low, high

@@ -1,59 +1,78 @@
 """Read the positions of the pieces of montages: .mdoc files of SerialEM, piece lists of IMOD.
 
 Piece coordinates are pixels with y upwards, of the lower left corner; the pieces of a montage have
-one size, so that -y orders their upper left corners downwards.
+one size, so that -y orders their upper left corners downwards. The rows of MRC files run upwards
+too, and are turned over where they are read (`renderapi.rendering.mrc`); TIFF files of SerialEM
+have the upper row first. So y is turned for both, and pixels and positions agree.
 """
 
 from __future__ import annotations
 
 import re
+from math import cos, radians, sin
 from pathlib import Path
 
+from renderapi.errors import ImageError
 from renderapps.dataimport.acquired_image import AcquiredImage
+from renderapps.dataimport.mdoc import Entry, Mdoc, in_folder
 from renderapps.dataimport.text_list import numbered_lines, numbers
 from renderapps.module.errors import RenderModuleException
 
-PIECE_COORDINATES = ("nominal", "aligned")
-TIFF_SUFFIXES = (".tif", ".tiff")
+PIECE_COORDINATES = ("nominal", "aligned", "stage")
+ANGSTROM_PER_MICROMETRE = 1e4
 _KEYS = {
     "nominal": ("PieceCoordinates",),
     "aligned": ("AlignedPieceCoordsVS", "AlignedPieceCoords"),
 }
-_SECTION = re.compile(r"\[\s*(ZValue|Image)\s*=\s*(.+?)\s*\]$")
-_ENTRY = re.compile(r"(\w+)\s*=\s*(.*)$")
 _NOT_PLAIN = re.compile(r"[^\w.+-]+")
 _INDEX = re.compile(r"\{index(?::0?(\d+)d)?\}")
 
-Entries = dict[str, str]
+Place = tuple[float, float, float | None]
 
 
-def read_mdoc(
-    path: Path, image_directory: Path, coordinates: str = PIECE_COORDINATES[0]
+def mdoc_images(
+    mdoc: Mdoc,
+    image_directory: Path,
+    coordinates: str = PIECE_COORDINATES[0],
+    stage_rotation: float | None = None,
 ) -> list[AcquiredImage]:
     """Images of a SerialEM .mdoc file, positions in pixels, y downwards.
 
-    `[Image = a.tif]` entries are files of their own, `[ZValue = 3]` entries pages of the file
-    that `ImageFile` names, which must be TIFF.
+    `[Image = a.tif]` entries are files of their own, `[ZValue = 3]` entries sections of the MRC
+    file (or pages of the TIFF file) that `ImageFile` names.
+
+    Parameters
+    ----------
+    mdoc : Mdoc
+    image_directory : Path
+    coordinates : {"nominal", "aligned", "stage"}
+        PieceCoordinates, or those that SerialEM has aligned, or stage positions. Stage positions
+        are taken also where nominal coordinates are asked for and no image has them.
+    stage_rotation : float, optional
+        Degrees from the x axis of images to that of the stage, counterclockwise as seen;
+        RotationAngle + 90 when absent: the angle from the y axis of images to the axis of tilt.
 
     Raises
     ------
     RenderModuleException
-        Names the entry: no piece coordinates, an MRC file, a page that is not there.
+        Names the entry: no coordinates, a section that is not there.
     """
-    common, entries = _mdoc_entries(path)
-    if not entries:
-        raise RenderModuleException(f"{path} has no [ZValue = ...] or [Image = ...] entries")
+    if coordinates == "nominal" and not any("PieceCoordinates" in e.values for e in mdoc.entries):
+        coordinates = "stage" if mdoc.all_have("StagePosition") else coordinates
+    keys = _KEYS.get(coordinates, ())
+    key = next((key for key in keys if mdoc.all_have(key)), keys[-1] if keys else None)
     images = []
-    for line, kind, name, values in entries:
-        source = f"{path}, line {line}"
-        x, y, z = _piece(values, coordinates, source)
-        if kind == "Image":
-            images.append(AcquiredImage(image_directory / name, x, -y, source, z=z))
-            continue
-        if "ImageFile" not in common:
-            raise RenderModuleException(f"{path} has no ImageFile before its entries")
-        file = image_directory / common["ImageFile"]
-        images.append(_page(file, int(numbers([name], source)[0]), (x, y, z), source))
+    for entry in mdoc.entries:
+        at = _on_stage(entry, stage_rotation) if key is None else _piece(entry, key)
+        stage = _stage(entry)
+        if entry.kind == "Image":
+            x, y, z = at
+            file = in_folder(image_directory, entry.name)
+            images.append(AcquiredImage(file, x, -y, entry.source, z=z, stage=stage))
+        else:
+            number = _section_number(entry)
+            file = mdoc.stack_file(image_directory)
+            images.append(_page(file, number, at, entry.source, stage))
     _check_pages(images)
     return images
 
@@ -61,12 +80,12 @@ def read_mdoc(
 def read_piece_list(path: Path, image_directory: Path, images: str) -> list[AcquiredImage]:
     """Images of a piece list of IMOD: x, y, z (and what follows) on each line.
 
-    `images` is a TIFF file with a page for each line, or a name with `{index}`.
+    `images` is an MRC or TIFF file with a section for each line, or a name with `{index}`.
 
     Raises
     ------
     RenderModuleException
-        Names the line that cannot be understood, or the file that has too few pages.
+        Names the line that cannot be understood, or the file that has too few sections.
     """
     found = []
     for index, (line, text) in enumerate(numbered_lines(path)):
@@ -95,59 +114,85 @@ def numbered_name(pattern: str, index: int) -> str:
     return _INDEX.sub(lambda match: str(index).zfill(int(match[1] or 0)), pattern)
 
 
-def _mdoc_entries(path: Path) -> tuple[Entries, list[tuple[int, str, str, Entries]]]:
-    """What precedes the entries, and line, kind, name and values of each entry."""
-    common: Entries = {}
-    entries: list[tuple[int, str, str, Entries]] = []
-    values: Entries = common
-    for line, text in numbered_lines(path):
-        if match := _SECTION.match(text):
-            values = {}
-            entries.append((line, match[1], match[2], values))
-        elif text.startswith("["):  # [T = a title], [MontSection = 0]
-            values = {}
-        elif match := _ENTRY.match(text):
-            values[match[1]] = match[2].strip()
-    return common, entries
-
-
-def _piece(values: Entries, coordinates: str, source: str) -> tuple[float, float, float]:
-    for key in _KEYS[coordinates]:
-        if key in values:
-            at = numbers(values[key].split(), source)
-            if len(at) != 3:
-                raise RenderModuleException(f"{source}: {key} has {len(at)} values, not 3")
-            return at[0], at[1], at[2]
-    others = "; give piece_coordinates nominal" if coordinates == "aligned" else ""
-    raise RenderModuleException(f"{source}: no {_KEYS[coordinates][0]}{others}")
-
-
-def _page(file: Path, page: int, at: tuple[float, float, float], source: str) -> AcquiredImage:
-    if file.suffix.lower() not in TIFF_SUFFIXES:
-        raise RenderModuleException(
-            f"{source}: {file.name} is not TIFF; convert it, for instance with mrc2tif -s of IMOD"
+def _piece(entry: Entry, key: str) -> Place:
+    if key not in entry.values:
+        aligned = key != _KEYS["nominal"][0]
+        others = (
+            "; give piece_coordinates nominal"
+            if aligned
+            else "; StagePosition is taken only where no image has piece coordinates"
+            if "StagePosition" in entry.values
+            else ""
         )
+        raise RenderModuleException(f"{entry.source}: no {key}{others}")
+    x, y, z = entry.numbers(key, 3)
+    return x, y, z
+
+
+def _on_stage(entry: Entry, rotation: float | None) -> Place:
+    """Position of the stage in pixels, y upwards; all images are one section."""
+    stage = _stage(entry)
+    if stage is None:
+        raise RenderModuleException(f"{entry.source}: no StagePosition")
+    if "PixelSpacing" not in entry.values:
+        raise RenderModuleException(
+            f"{entry.source}: no PixelSpacing, which stage positions need to become pixels"
+        )
+    (spacing,) = entry.numbers("PixelSpacing", 1)
+    if spacing <= 0:
+        raise RenderModuleException(f"{entry.source}: PixelSpacing is {spacing:g}, not positive")
+    if rotation is None:
+        rotation = (
+            entry.numbers("RotationAngle", 1)[0] + 90 if "RotationAngle" in entry.values else 0.0
+        )
+    x, y = (value * ANGSTROM_PER_MICROMETRE / spacing for value in stage)
+    c, s = cos(radians(rotation)), sin(radians(rotation))
+    return round(c * x - s * y, 3), round(s * x + c * y, 3), None
+
+
+def _stage(entry: Entry) -> tuple[float, float] | None:
+    if "StagePosition" not in entry.values:
+        return None
+    x, y = entry.numbers("StagePosition", 2)
+    return x, y
+
+
+def _section_number(entry: Entry) -> int:
+    (number,) = numbers([entry.name], entry.source)
+    if number != int(number):
+        raise RenderModuleException(f"{entry.source}: section {entry.name} is not a whole number")
+    return int(number)
+
+
+def _page(
+    file: Path, page: int, at: Place, source: str, stage: tuple[float, float] | None = None
+) -> AcquiredImage:
     x, y, z = at
     tile_id = f"{_NOT_PLAIN.sub('_', file.stem)}_{page:05d}"
-    return AcquiredImage(file, x, -y, source, z=z, tile_id=tile_id, slice=page)
+    return AcquiredImage(file, x, -y, source, z=z, tile_id=tile_id, slice=page, stage=stage)
 
 
 def _check_pages(images: list[AcquiredImage]) -> None:
-    """Every page is there; files that are missing are reported with all others later."""
-    import tifffile
-
-    pages: dict[Path, int] = {}
+    """Every section is there; files that are missing or bad are reported with all others later."""
+    counts: dict[Path, int | None] = {}
     for image in images:
         if image.slice is None or not image.file.is_file():
             continue
-        if image.file not in pages:
-            try:
-                with tifffile.TiffFile(image.file) as file:
-                    pages[image.file] = len(file.pages)
-            except tifffile.TiffFileError:
-                continue
-        if image.slice >= pages[image.file]:
+        if image.file not in counts:
+            counts[image.file] = _planes(image.file)
+        count = counts[image.file]
+        if count is not None and not 0 <= image.slice < count:
             raise RenderModuleException(
-                f"{image.source}: {image.file} has {pages[image.file]} pages, none for "
-                f"index {image.slice}"
+                f"{image.source}: {image.file} has {count} sections, none for index {image.slice}"
             )
+
+
+def _planes(file: Path) -> int | None:
+    import tifffile
+
+    from renderapi.rendering.formats import count_planes
+
+    try:
+        return count_planes(file)
+    except (OSError, ImageError, tifffile.TiffFileError):
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from renderapps.dataimport.acquired_image import AcquiredImage
@@ -36,15 +37,27 @@ def read_text_list(path: Path, image_directory: Path) -> list[AcquiredImage]:
     return images
 
 
-def numbered_lines(path: Path) -> list[tuple[int, str]]:
-    """Lines of a text file with their numbers, without empty ones and comments."""
+def numbered_lines(path: Path, encodings: Sequence[str] = ("utf-8-sig",)) -> list[tuple[int, str]]:
+    """Lines of a text file with their numbers, without empty ones and comments.
+
+    The first of the encodings that fits the file is taken.
+    """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = _decoded(path.read_bytes(), encodings).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise RenderModuleException(f"cannot read {path}: {reason}") from None
     stripped = ((number, line.strip()) for number, line in enumerate(lines, 1))
     return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def _decoded(data: bytes, encodings: Sequence[str]) -> str:
+    for encoding in encodings[:-1]:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode(encodings[-1])
 
 
 def numbers(cells: list[str], source: str) -> list[float]:
