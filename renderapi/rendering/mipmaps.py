@@ -31,6 +31,7 @@ def write_mipmaps(
     mask: bool = False,
     source_level: int = 0,
     overwrite: bool = False,
+    convert: Callable[[NDArray], NDArray] | None = None,
     allow: Callable[[str], None] | None = None,
 ) -> dict[int, str]:
     """Write levels of an image by repeated 2 x 2 means.
@@ -45,7 +46,7 @@ def write_mipmaps(
         Level l of `/data/a.tif` becomes `folder/l/data/a.tif.tif`, the place where a stack's
         mipmapPathBuilder with this folder as its root looks.
     format : str
-        tif (uncompressed), png or jpg (8 bit and RGB only). Pixel types are kept.
+        tif (uncompressed), png or jpg (8 bit and RGB only).
     loader, slice
         imageLoaderType and imageSliceNumber of the source.
     mask : bool
@@ -55,6 +56,8 @@ def write_mipmaps(
         Level that the source itself is.
     overwrite : bool
         Make files anew that are there, newer than the source and readable.
+    convert : callable, optional
+        Makes of the pixels of a level those that are written; pixel types are kept without.
 
     Returns
     -------
@@ -81,7 +84,8 @@ def write_mipmaps(
     ]
     if missing:
         pixels = readers.read_image(url, loader, slice, allow)
-        _write_levels(to_mask(pixels) if mask else pixels, missing, paths, source_level, url)
+        pixels = to_mask(pixels) if mask else pixels
+        _write_levels(pixels, missing, paths, source_level, url, convert)
     return {level: path_to_url(path) for level, path in paths.items()}
 
 
@@ -122,14 +126,19 @@ def _is_current(path: Path, url: str, size: tuple[int, int], halvings: int) -> b
 
 
 def _write_levels(
-    pixels: NDArray, missing: list[int], paths: dict[int, Path], level: int, url: str
+    pixels: NDArray,
+    missing: list[int],
+    paths: dict[int, Path],
+    level: int,
+    url: str,
+    convert: Callable[[NDArray], NDArray] | None = None,
 ) -> None:
     for wanted in missing:
         pixels, level = downsample(pixels, wanted - level), wanted
         if 0 in pixels.shape:
             raise ImageError(f"image {url} has no pixels left at level {wanted}: ask for less")
         with atomic_path(paths[wanted]) as temporary:
-            write_pixels(temporary, pixels)
+            write_pixels(temporary, pixels if convert is None else convert(pixels))
 
 
 def write_pixels(path: Path, pixels: NDArray) -> None:

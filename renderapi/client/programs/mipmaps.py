@@ -1,21 +1,26 @@
 """MipmapClient: make the reduced levels of the images of a stack, and tell the stack of them.
 
-Pixel types and values are kept, so that a level is shown with the display range of its tile.
+Levels are of 8 bit where the maximum intensity of the channel is below 256, else of 16. A level is
+shown with the display range of its tile, so its values are those of the image, not stretched.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from renderapi.client.programs.options import STACK, Option, Options, flag, z_values
 from renderapi.client.programs.service import Json, StackService, stack_of
 from renderapi.errors import ClientScriptError
 from renderapi.rendering.mipmaps import FORMATS, mipmap_path, write_mipmaps
-from renderapi.rendering.sources import Source, channels_of
+from renderapi.rendering.sources import Channel, channels_of
 from renderapi.urls import url_scheme
 from renderapi.utils import send_json
 from renderapi.web import join
@@ -51,21 +56,11 @@ def run(options: Options) -> None:
         tiles = stack.resolved_tiles(z)["tileIdToSpecMap"]
         names = share_of(sorted(tiles), options.renderGroup, options.numberOfRenderGroups)
         for name in names:
-            for url, source, mask in _sources(tiles[name]):
+            for made_of in _sources(tiles[name]):
                 if options.removeAll:
-                    _remove(url, levels, root, extension, source, mask)
+                    _remove(made_of, levels, root, extension)
                 else:
-                    write_mipmaps(
-                        url,
-                        levels,
-                        root,
-                        extension,
-                        loader=source.mask_loader if mask else source.loader,
-                        slice=source.mask_number if mask else source.number,
-                        mask=mask,
-                        source_level=source.level,
-                        overwrite=options.forceGeneration,
-                    )
+                    _write(made_of, levels, root, extension, options.forceGeneration)
         log.info("z %s: %d of %d tiles", z, len(names), len(tiles))
     if not options.removeAll:
         _set_builder(stack, {"rootPath": f"{root}/", "numberOfLevels": options.maxLevel,
@@ -80,22 +75,66 @@ def share_of(items: list[Any], group: int, groups: int) -> list[Any]:
     return items[(group - 1) * size : group * size]
 
 
-def _sources(tile: Json) -> Iterator[tuple[str, Source, bool]]:
-    """URL of each image and mask that levels are made of, and whether it is a mask."""
+@dataclass(frozen=True)
+class _MadeOf:
+    """What levels are made of: the image of a channel, or its mask."""
+
+    url: str
+    channel: Channel
+    mask: bool
+
+    @property
+    def slice(self) -> int | None:
+        source = self.channel.first
+        return source.mask_number if self.mask else source.number
+
+
+def _sources(tile: Json) -> Iterator[_MadeOf]:
+    """The image of each channel, and the mask where there is one."""
     for channel in channels_of(tile):
         source = channel.first
-        yield source.url, source, False
+        yield _MadeOf(source.url, channel, False)
         if source.mask_url and url_scheme(source.mask_url) != "mask":
-            yield source.mask_url, source, True
+            yield _MadeOf(source.mask_url, channel, True)
 
 
-def _remove(
-    url: str, levels: range, root: Path, extension: str, source: Source, mask: bool
-) -> None:
-    suffix = "png" if mask and extension == "jpg" else extension
-    number = source.mask_number if mask else source.number
+def _write(made_of: _MadeOf, levels: range, root: Path, extension: str, overwrite: bool) -> None:
+    source = made_of.channel.first
+    write_mipmaps(
+        made_of.url,
+        levels,
+        root,
+        extension,
+        loader=source.mask_loader if made_of.mask else source.loader,
+        slice=made_of.slice,
+        mask=made_of.mask,
+        source_level=source.level,
+        overwrite=overwrite,
+        convert=None if made_of.mask else _converter(made_of.channel, extension),
+    )
+
+
+def _converter(channel: Channel, extension: str) -> Callable[[NDArray], NDArray]:
+    """Conversion of the pixels of a level to the depth of the channel.
+
+    Both ways the level is shown as the image is: 8 bits are the high ones where the renderer takes
+    8 bit images so, and what lies above 255 is white where the maximum intensity is at most that.
+    """
+
+    def convert(pixels: NDArray) -> NDArray:
+        if channel.is_16_bit and pixels.dtype == np.uint8 and pixels.ndim == 2:
+            return pixels if extension == "jpg" else pixels.astype(np.uint16) << 8
+        if not channel.is_16_bit and pixels.dtype == np.uint16:
+            return np.minimum(pixels, 255).astype(np.uint8)
+        return pixels
+
+    return convert
+
+
+def _remove(made_of: _MadeOf, levels: range, root: Path, extension: str) -> None:
+    suffix = "png" if made_of.mask and extension == "jpg" else extension
     for level in levels:
-        mipmap_path(url, level, root, suffix, number).unlink(missing_ok=True)
+        mipmap_path(made_of.url, level, root, suffix, made_of.slice).unlink(missing_ok=True)
 
 
 def _set_builder(stack: StackService, builder: Json) -> None:

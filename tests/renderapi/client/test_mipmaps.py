@@ -21,16 +21,14 @@ def root(render, tmp_path):
     return folder
 
 
-def run(render, root, *words):
-    where = renderapi.stack.make_stack_params(
-        render.DEFAULT_HOST, None, "test", "project", "pictures"
-    )
+def run(render, root, *words, stack="pictures"):
+    where = renderapi.stack.make_stack_params(render.DEFAULT_HOST, None, "test", "project", stack)
     words = ["--rootDirectory", root, *words, "1"]
     call_run_ws_client("org.janelia.render.client.MipmapClient", [*where, *words])
 
 
-def builder(render):
-    metadata = renderapi.stack.get_full_stack_metadata("pictures", render=render)
+def builder(render, stack="pictures"):
+    metadata = renderapi.stack.get_full_stack_metadata(stack, render=render)
     return metadata["currentVersion"].get("mipmapPathBuilder")
 
 
@@ -62,6 +60,54 @@ def test_levels_are_added_and_a_second_root_is_not_taken(render, root, tmp_path)
     run(render, other, "--maxLevel", "3", "--minLevel", "3")
     assert len(files(other)) == 4
     assert builder(render)["rootPath"] == f"{root}/"
+
+
+def deep_stack(render, folder, pixels, maximum):
+    """A stack of one tile, shown from 0 to a maximum intensity."""
+    path = folder / "source.tif"
+    tifffile.imwrite(path, pixels)
+    height, width = pixels.shape
+    tile = renderapi.tilespec.TileSpec(
+        tileId="t", z=1, width=width, height=height, sectionId="1.0", minint=0, maxint=maximum,
+        imageUrl=path.as_uri(),
+    )  # fmt: skip
+    renderapi.stack.create_stack("deep", render=render)
+    renderapi.resolvedtiles.put_tilespecs("deep", tilespecs=[tile], render=render)
+    renderapi.stack.set_stack_state("deep", "COMPLETE", render=render)
+    return path
+
+
+def shown(render):
+    return renderapi.image.get_bb_image(
+        "deep", 1, 0, 0, 200, 100, scale=0.5, img_format="png", render=render
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "maximum", "written"),
+    [
+        (np.uint8, 255, np.uint8),
+        (np.uint8, 65535, np.uint16),
+        (np.uint16, 200, np.uint8),
+        (np.uint16, 5000, np.uint16),
+    ],
+)
+def test_the_depth_of_a_level_follows_the_maximum_intensity(
+    render, tmp_path, depth, maximum, written
+):
+    rng = np.random.default_rng(1)
+    top = 256 if maximum < 256 else min(2 * maximum, np.iinfo(depth).max)
+    pixels = rng.integers(0, top, (100, 200)).astype(depth)
+    path = deep_stack(render, tmp_path, pixels, maximum)
+    before = shown(render)
+    root = tmp_path / "mipmaps"
+    root.mkdir()
+    run(render, root, "--maxLevel", "1", stack="deep")
+    level = tifffile.imread(f"{root}/1{path}.tif")
+    assert level.dtype == written
+    assert builder(render, "deep")["numberOfLevels"] == 1
+    path.write_bytes(b"nothing that could be drawn")  # what is shown now is the level
+    assert np.array_equal(shown(render), before)
 
 
 def test_groups_split_the_tiles(render, root):
