@@ -32,17 +32,17 @@ class TilesToSave:
     tiles : list of dict
         In the order of the request; each has `tileId`, `transforms` and `meshCellSize`.
     transforms : dict
-        Shared transforms by the key they are referred to by.
+        Shared transforms by the id they hold, under which they are stored and found again; the
+        keys of the request serve those without one.
     """
 
     def __init__(self, body: bytes) -> None:
         value = parse(body, ResolvedTiles, "the request body")
         if value is None:
             raise HttpError(400, "the request body must hold resolved tiles")
-        self.transforms: dict[str, Json] = {
-            key: _with_types({"id": key, **spec})
-            for key, spec in (value.get("transformIdToSpecMap") or {}).items()
-        }
+        shared = (value.get("transformIdToSpecMap") or {}).items()
+        specs = [_with_types({"id": key, **spec}) for key, spec in shared]
+        self.transforms: dict[str, Json] = {spec["id"]: spec for spec in specs}
         self.tiles: list[Json] = [
             completed_tile(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
         ]
@@ -126,8 +126,8 @@ class TilesToSave:
         return list(map(_record, self.tiles, self._flat))
 
     def transform_documents(self) -> dict[str, bytes]:
-        """JSON of the shared transforms, by the id they hold themselves."""
-        return {spec["id"]: orjson.dumps(spec) for spec in self.transforms.values()}
+        """JSON of the shared transforms, by id."""
+        return {key: orjson.dumps(spec) for key, spec in self.transforms.items()}
 
 
 def completed_tile(key: str, tile: Json | None) -> Json:
@@ -143,6 +143,8 @@ def completed_tile(key: str, tile: Json | None) -> Json:
     tile.setdefault("meshCellSize", 64.0)
     _complete_levels(tile, tile)
     for channel in tile.get("channels", ()):
+        if channel is None:
+            raise Invalid(f"a channel of tile '{tile['tileId']}' is null")
         channel.setdefault("minIntensity", 0.0)
         channel.setdefault("maxIntensity", 255.0)
         _complete_levels(channel, tile)

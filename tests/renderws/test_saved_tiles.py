@@ -44,3 +44,28 @@ def test_a_level_that_is_no_number_is_refused(service):
         assert answer.status_code == 400, answer.text
         assert "'t'" in answer.text
         assert "level" in answer.text
+
+
+def test_a_channel_that_is_null_is_refused(service):
+    tile = {"tileId": "t", "z": 1, "width": 10, "height": 10, "channels": [None]}
+    answer = service("PUT S:open/resolvedTiles?deriveData=true", {"tileIdToSpecMap": {"t": tile}})
+    assert answer.status_code == 400, answer.text
+    assert "channel" in answer.text
+
+
+def test_a_shared_transform_with_another_id_than_its_key_cannot_be_referred_to(service):
+    reference = {"type": "list", "specList": [{"type": "ref", "refId": "key"}]}
+    tile = {"tileId": "t", "z": 1, "width": 10, "height": 10, "transforms": reference}
+    transform = {
+        "id": "other",
+        "className": "mpicbg.trakem2.transform.AffineModel2D",
+        "dataString": "1 0 0 1 2 3",
+    }
+    resolved = {"transformIdToSpecMap": {"key": transform}, "tileIdToSpecMap": {"t": tile}}
+    answer = service("PUT S:open/resolvedTiles?deriveData=true", resolved)
+    assert answer.status_code == 400, answer.text
+    assert "'t'" in answer.text
+    assert "key" in answer.text
+    resolved["transformIdToSpecMap"]["key"]["id"] = "key"
+    service.must("PUT S:open/resolvedTiles?deriveData=true", resolved)
+    assert service("GET S:open/tile/t").json()["minX"] == 2.0
