@@ -6,9 +6,9 @@ A tile that is stored in that form already is passed on byte for byte; only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -58,43 +58,43 @@ def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> l
 
 def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
     """Flattened JSON of tiles, by exchanging the text of references where a tile holds no more."""
-    found = [() if r.flat else _REFERENCE.findall(r.document) for r in records]
-    ids = {first or second for pairs in set(map(tuple, found)) for first, second in pairs}
-    plain = _texts_of(store, stack, ids) if ids else {}
+    parts = [[] if r.flat else _REFERENCE.split(r.document) for r in records]
+    found = [_named(pieces) for pieces in parts]
+    ids = set(chain.from_iterable(found))
+    texts = _texts_of(store, stack, ids) if ids else {}
     rest = [
         r
-        for r, pairs in zip(records, found, strict=True)
-        if not (r.flat or _is_plain(r.document, pairs, plain))
+        for r, names in zip(records, found, strict=True)
+        if not (r.flat or _is_plain(r.document, names, texts))
     ]
     tiles = {r.tile_id: orjson.loads(r.document) for r in rest}
     lookup = shared_transforms(store, stack, tiles.values())
-    for record in records:
+    for record, pieces, names in zip(records, parts, found, strict=True):
         if record.flat:
             yield record.document
         elif record.tile_id in tiles:
             yield orjson.dumps(flatten_tile(tiles[record.tile_id], lookup))
         else:
-            yield _REFERENCE.sub(lambda match: plain[match[1] or match[2]], record.document)
+            pieces[1::3] = [texts[name] for name in names]
+            pieces[2::3] = [b""] * len(names)
+            yield b"".join(pieces)
 
 
-def _is_plain(
-    document: bytes, references: Iterable[tuple[bytes, bytes]], texts: Mapping[bytes, bytes]
-) -> bool:
+def _named(pieces: Sequence[bytes]) -> list[bytes]:
+    """Ids in a document that was split at its references: either of two groups holds one."""
+    return [one or other for one, other in zip(pieces[1::3], pieces[2::3], strict=True)]
+
+
+def _is_plain(document: bytes, names: Sequence[bytes], texts: Mapping[bytes, bytes]) -> bool:
     """Whether exchanging the text of its references for `texts` flattens a stored tile.
 
     Not where labels are handed down, lists are nested, or references hold more than an id. The
     patterns are found in structure only, never inside a text: quotes there are escaped.
     """
-    if b'"metaData"' in document or b'"interpolated"' in document:
+    count = document.count  # with texts this short, counting is faster than looking for one
+    if count(b'"metaData"') or count(b'"interpolated"') or count(b'"type":"list"') != 1:
         return False
-    if document.count(b'"type":"list"') != 1:
-        return False
-    known = 0
-    for first, second in references:
-        if (first or second) not in texts:
-            return False
-        known += 1
-    return document.count(b'"type":"ref"') == known
+    return count(b'"type":"ref"') == len(names) and all(name in texts for name in names)
 
 
 def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> dict[bytes, bytes]:

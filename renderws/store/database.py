@@ -22,6 +22,7 @@ from renderws.store.protocol import CannotOpen, Invalid, StoreBusy, StoreError, 
 from renderws.store.schema import migrate
 
 T = TypeVar("T")
+C = TypeVar("C", bound=sqlite3.Connection)
 Statement = tuple[str, Sequence[Any]]
 
 BUSY_SECONDS = 60.0
@@ -49,16 +50,26 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+class Reader(sqlite3.Connection):
+    """A connection that only reads.
+
+    Attributes
+    ----------
+    known : dict
+        Rows that were read in this transaction, and so cannot have changed, by what was asked.
+    """
+
+    known: dict[Any, Any]
+
+
 class Lease:
     """A reading connection inside a transaction, given back once: explicitly, or when it is
     forgotten.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, give_back: Callable[[sqlite3.Connection], None]
-    ) -> None:
+    def __init__(self, connection: Reader, give_back: Callable[[Reader], None]) -> None:
         self.connection = connection
-        self._give_back: Callable[[sqlite3.Connection], None] | None = give_back
+        self._give_back: Callable[[Reader], None] | None = give_back
 
     def release(self) -> None:
         give_back, self._give_back = self._give_back, None
@@ -76,7 +87,7 @@ class Database:
         self.path = Path(path).absolute()
         self._lock = threading.Lock()
         self._pool_lock = threading.RLock()  # collecting garbage may give a lease back
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Reader] = []
         self._closed = False
         self._process = os.getpid()
         check_location(self.path, create)
@@ -90,6 +101,7 @@ class Database:
             with self._pool_lock:
                 connection = self._idle.pop() if self._idle else None
             connection = connection or self._open_reader()
+            connection.known = {}
             try:
                 connection.execute("BEGIN")
                 # the snapshot is taken by the first read, not by BEGIN
@@ -169,7 +181,7 @@ class Database:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _take_back(self, connection: sqlite3.Connection) -> None:
+    def _take_back(self, connection: Reader) -> None:
         if self._process != os.getpid():
             return
         try:
@@ -185,7 +197,7 @@ class Database:
             connection.close()
 
     def _open_writer(self, create: bool) -> sqlite3.Connection:
-        connection = self._connect("rwc" if create else "rw")
+        connection = self._connect("rwc" if create else "rw", sqlite3.Connection)
         try:
             enter_wal_mode(connection, self.path)
             connection.execute("PRAGMA synchronous = FULL")
@@ -199,19 +211,20 @@ class Database:
             raise
         return connection
 
-    def _open_reader(self) -> sqlite3.Connection:
-        connection = self._connect("rw")  # readers, too, write to the index of the WAL
+    def _open_reader(self) -> Reader:
+        connection = self._connect("rw", Reader)  # readers, too, write to the index of the WAL
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
         return connection
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str, factory: type[C]) -> C:
         return sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
+            factory=factory,
         )
 
 

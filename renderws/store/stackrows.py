@@ -45,21 +45,23 @@ COLUMNS = ", ".join(StackRow._fields)
 
 def find_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow | None:
     """The live stack of that name."""
+    known: dict[StackId, StackRow] = getattr(connection, "known", {})
+    if stack in known:
+        return known[stack]
     row = connection.execute(
         f"SELECT {COLUMNS} FROM stack WHERE owner = ? AND project = ? AND name = ?"
         " AND dropped IS NULL",
         stack,
     ).fetchone()
-    return None if row is None else StackRow._make(row)
+    if row is None:
+        return None
+    return known.setdefault(stack, StackRow._make(row))
 
 
 def find_key(connection: sqlite3.Connection, stack: StackId) -> int:
     """Key of the live stack of that name; 0, which no stack has, when there is none."""
-    row = connection.execute(
-        "SELECT key FROM stack WHERE owner = ? AND project = ? AND name = ? AND dropped IS NULL",
-        stack,
-    ).fetchone()
-    return 0 if row is None else int(row[0])
+    row = find_stack(connection, stack)
+    return 0 if row is None else row.key
 
 
 def need_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow:
@@ -128,8 +130,8 @@ def now_after(earlier: int = 0) -> int:
 
 def time_text(milliseconds: int) -> str:
     """Time stamp of the contract: yyyy-MM-dd'T'HH:mm:ss.SSS'Z'."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment.replace(tzinfo=None).isoformat()}.{milliseconds % 1000:03d}Z"
 
 
 def touch_data(
