@@ -32,8 +32,8 @@ def sift_parameters(document: Json | None) -> SiftParameters:
         `siftFeatureParameters`: fdSize (8), minScale (0.5), maxScale (0.85), steps (3).
     """
     document = document or {}
-    least, most = _number(document, "minScale", 0.5), _number(document, "maxScale", 0.85)
-    steps, size = _whole(document, "steps", 3), _whole(document, "fdSize", 8)
+    least, most = plain_number(document, "minScale", 0.5), plain_number(document, "maxScale", 0.85)
+    steps, size = whole_number(document, "steps", 3), whole_number(document, "fdSize", 8)
     return SiftParameters(least, most, steps, size)
 
 
@@ -51,29 +51,30 @@ def derivation_parameters(document: Json | None) -> DerivationParameters:
         Naming the key that is wrong.
     """
     document = document or {}
-    most = _optional(document, "matchMaxNumInliers")
+    most = optional_number(document, "matchMaxNumInliers")
     regularizer = document.get("matchRegularizerModelType")
     return DerivationParameters(
-        rod=_number(document, "matchRod", 0.92),
+        rod=plain_number(document, "matchRod", 0.92),
         model=model_named(
             str(document.get("matchModelType") or "AFFINE"),
             None if regularizer is None else str(regularizer),
-            _optional(document, "matchInterpolatedModelLambda"),
+            optional_number(document, "matchInterpolatedModelLambda"),
         ),
-        iterations=_whole(document, "matchIterations", 1000),
-        max_epsilon=_number(document, "matchMaxEpsilon", DEFAULT_EPSILON),
-        max_epsilon_full_scale=_optional(document, "matchMaxEpsilonFullScale"),
-        min_inlier_ratio=_number(document, "matchMinInlierRatio", 0.0),
-        min_inliers=_whole(document, "matchMinNumInliers", 4),
+        iterations=whole_number(document, "matchIterations", 1000),
+        max_epsilon=plain_number(document, "matchMaxEpsilon", DEFAULT_EPSILON),
+        max_epsilon_full_scale=optional_number(document, "matchMaxEpsilonFullScale"),
+        min_inlier_ratio=plain_number(document, "matchMinInlierRatio", 0.0),
+        min_inliers=whole_number(document, "matchMinNumInliers", 4),
         max_inliers=None if not most or most < 1 else int(most),
-        max_trust=_number(document, "matchMaxTrust", 3.0),
+        max_trust=plain_number(document, "matchMaxTrust", 3.0),
         filter=str(document.get("matchFilter") or SINGLE_SET),
-        coverage_radius=_number(document, "matchFullScaleCoverageRadius", 300.0),
-        min_coverage=_optional(document, "matchMinCoveragePercentage"),
+        coverage_radius=plain_number(document, "matchFullScaleCoverageRadius", 300.0),
+        min_coverage=optional_number(document, "matchMinCoveragePercentage"),
     )
 
 
-def _optional(document: Json, key: str) -> float | None:
+def optional_number(document: Json, key: str) -> float | None:
+    """Number of a document; None where there is none, SpecError for anything else."""
     value = document.get(key)
     if value is None:
         return None
@@ -82,13 +83,15 @@ def _optional(document: Json, key: str) -> float | None:
     return float(value)
 
 
-def _number(document: Json, key: str, default: float) -> float:
-    value = _optional(document, key)
+def plain_number(document: Json, key: str, default: float) -> float:
+    """Number of a document, or the default."""
+    value = optional_number(document, key)
     return default if value is None else value
 
 
-def _whole(document: Json, key: str, default: int) -> int:
-    value = _number(document, key, default)
+def whole_number(document: Json, key: str, default: int) -> int:
+    """Whole number of a document, or the default."""
+    value = plain_number(document, key, default)
     if value != int(value):
         raise SpecError(f"{key} must be a whole number, not {value}")
     return int(value)

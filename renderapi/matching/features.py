@@ -7,7 +7,7 @@ implementation. Deterministic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,8 +145,8 @@ def match_features(
     index = np.flatnonzero(passed)
     table = np.concatenate([p.points[index], q.points[nearest[index]]], axis=1)
     table = np.unique(table, axis=0)  # one place has a feature per orientation
-    alone = _alone(table[:, :2]) & _alone(table[:, 2:])
-    return table[alone, :2], table[alone, 2:]
+    kept = alone(table[:, :2]) & alone(table[:, 2:])
+    return table[kept, :2], table[kept, 2:]
 
 
 def _unit(histograms: NDArray) -> NDArray[np.float32]:
@@ -175,7 +175,7 @@ def _nearest(
     return nearest, passed
 
 
-def _alone(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+def alone(points: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Which rows occur once."""
     _, inverse, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     return counts[inverse.ravel()] == 1

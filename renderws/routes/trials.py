@@ -53,6 +53,7 @@ def post_trial(call: Call) -> Answer:
             lambda url: load_parameters(call, url),
             call.service.sources,
             call.settings.render_threads,
+            call.settings.filter_lists,
         )
     trial_id = unique_id()
     document = dumps({"id": trial_id, "parameters": parameters, **result})

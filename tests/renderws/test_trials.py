@@ -106,13 +106,135 @@ def test_bad_parameters(overlapping, change, text):
     assert text in response.text
 
 
-def test_geometric_descriptors_are_refused(overlapping):
-    sent = {
-        **parameters(overlapping),
-        "geometricDescriptorAndMatchFilterParameters": {"gdEnabled": True},
-    }
-    response = overlapping("POST O/matchTrial", sent)
-    assert (response.status_code, "geometric" in response.text) == (400, True)
+@pytest.fixture
+def spotted(bare_service, tmp_path):
+    """Two tiles of 400 x 300, 220 apart, of dark spots; texture only in the upper half.
+
+    The pixels of both tiles have noise of their own.
+    """
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:300, :620]
+    picture = np.full((300, 620), 170.0)
+    texture = cv2.GaussianBlur(rng.normal(size=picture.shape), None, 1.5)
+    picture[:130] += (60 * texture)[:130]
+    places = np.empty((0, 2))
+    while len(places) < 160:
+        place = rng.uniform((8, 140), (612, 292))
+        if not len(places) or np.linalg.norm(places - place, axis=1).min() > 11:
+            places = np.vstack([places, place])
+    for a, b in places:
+        picture -= 70 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * 2.5**2))
+    tiles = {}
+    for name, left in (("a", 0), ("b", 220)):
+        path = tmp_path / f"{name}.png"
+        part = picture[:, left : left + 400] + rng.normal(scale=1.5, size=(300, 400))
+        Image.fromarray(part.clip(0, 255).astype(np.uint8)).save(path)
+        tiles[name] = {
+            "tileId": name, "z": 1, "width": 400, "height": 300,
+            "layout": {"sectionId": "1.0"},
+            "mipmapLevels": {"0": {"imageUrl": str(path)}},
+            "transforms": {"type": "list", "specList": []},
+        }  # fmt: skip
+    bare_service.must("POST S", {})
+    bare_service.must("PUT S/resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles})
+    return bare_service
+
+
+def geometric(service, clipped=True, **more):
+    """Trial of which the geometric stage sees the strips of the overlap."""
+    sent = parameters(service, **({"pClipPosition": "LEFT", "clipPixels": 190} if clipped else {}))
+    sent["geometricDescriptorAndMatchFilterParameters"] = {
+        "gdEnabled": True,
+        "renderScale": 1.0,
+        "renderWithFilter": False,
+        "geometricDescriptorParameters": {
+            "numberOfNeighbors": 3, "redundancy": 1, "significance": 2.0, "sigma": 2.04,
+            "threshold": 0.05, "localization": "THREE_D_QUADRATIC", "lookForMinima": True,
+            "lookForMaxima": False, "similarOrientation": True, "fullScaleBlockRadius": 5.0,
+            "fullScaleNonMaxSuppressionRadius": 4.0, "gdStoredMatchWeight": 0.25,
+        },
+        "matchDerivationParameters": {
+            "matchModelType": "TRANSLATION", "matchMaxEpsilonFullScale": 3.0,
+            "matchFullScaleCoverageRadius": 40,
+        },
+        "runGeoRegardlessOfSiftResults": False,
+        **more,
+    }  # fmt: skip
+    return sent
+
+
+def test_spots_are_matched_where_sift_found_nothing(spotted):
+    sent = geometric(spotted)
+    sent["featureAndMatchParameters"]["siftFeatureParameters"]["maxScale"] = 0.5
+    result = spotted.must("POST O/matchTrial", sent).json()
+    (found,) = result["matches"]
+    p, q, w = (np.array(found[key]) for key in ("p", "q", "w"))
+    assert set(w.tolist()) == {1.0, 0.25}
+    assert np.abs(q - p - [[-220], [0]]).max() < 3
+    spots = w == 0.25
+    assert spots.sum() >= 15
+    assert np.abs((q - p)[:, spots] - [[-220], [0]]).max() < 0.5
+    assert (p[1, spots] > 130).sum() > 15
+    assert w.size == spots.sum() + result["stats"]["consensusSetSizes"][0]
+    (number,) = result["gdStats"]["consensusSetSizes"]
+    assert number >= spots.sum()
+    stats = result["stats"]
+    assert stats["consensusSetSizes"] == [(~spots).sum()]
+    assert result["gdStats"]["overlappingCoveragePixels"] > 0.95 * 180 * 300
+    assert result["gdStats"]["pFeatureCount"] > 20
+    assert spotted.must(f"GET O/matchTrial/{result['id']}").json() == result
+
+
+def test_spots_alone_are_matched_when_asked_for(spotted):
+    for regardless in (False, True):
+        sent = geometric(spotted, runGeoRegardlessOfSiftResults=regardless)
+        derivation = sent["featureAndMatchParameters"]["matchDerivationParameters"]
+        derivation["matchMinNumInliers"] = 5000
+        result = spotted.must("POST O/matchTrial", sent).json()
+        assert result["stats"]["consensusSetSizes"] == []
+        assert ("gdStats" in result) is regardless
+        assert len(result["matches"]) == int(regardless)
+    assert set(result["matches"][0]["w"]) == {0.25}
+
+
+@pytest.mark.parametrize(
+    "limit", [{"minCombinedInliers": 5000}, {"minCombinedCoveragePercentage": 100.1}]
+)
+def test_too_few_matches_of_both_stages_are_none(spotted, limit):
+    result = spotted.must("POST O/matchTrial", geometric(spotted, **limit)).json()
+    assert result["matches"] == []
+    assert result["stats"]["consensusSetSizes"] != []
+
+
+def test_spots_that_cover_too_little_are_not_added(spotted):
+    sent = geometric(spotted)
+    derivation = sent["geometricDescriptorAndMatchFilterParameters"]["matchDerivationParameters"]
+    derivation["matchMinCoveragePercentage"] = 100.1
+    result = spotted.must("POST O/matchTrial", sent).json()
+    assert result["gdStats"]["consensusSetSizes"] == []
+    assert set(result["matches"][0]["w"]) == {1.0}
+
+
+def test_geometric_descriptors_can_be_switched_off(overlapping):
+    off = {"geometricDescriptorAndMatchFilterParameters": {"gdEnabled": False, "renderScale": "x"}}
+    result = overlapping.must("POST O/matchTrial", {**parameters(overlapping), **off}).json()
+    assert "gdStats" not in result
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"geometricDescriptorParameters": {"localization": "GAUSS"}}, "localization"),
+        ({"geometricDescriptorParameters": {"numberOfNeighbors": 2.5}}, "numberOfNeighbors"),
+        ({"geometricDescriptorParameters": [1]}, "geometricDescriptorParameters"),
+        ({"renderScale": "big"}, "renderScale"),
+        ({"renderFilterListName": "none such"}, "none such"),
+        ({"minCombinedInliers": "many"}, "minCombinedInliers"),
+    ],
+)
+def test_bad_geometric_parameters(spotted, change, text):
+    response = spotted("POST O/matchTrial", geometric(spotted, **change))
+    assert (response.status_code, text in response.text) == (400, True)
 
 
 def test_a_missing_tile_is_named(overlapping):
