@@ -106,12 +106,9 @@ def test_bad_parameters(overlapping, change, text):
     assert text in response.text
 
 
-@pytest.fixture
-def spotted(bare_service, tmp_path):
-    """Two tiles of 400 x 300, 220 apart, of dark spots; texture only in the upper half.
-
-    The pixels of both tiles have noise of their own.
-    """
+@pytest.fixture(scope="module")
+def spotted_picture():
+    """Dark spots, and texture in the upper half only; 620 x 300."""
     rng = np.random.default_rng(8)
     y, x = np.mgrid[:300, :620]
     picture = np.full((300, 620), 170.0)
@@ -124,10 +121,17 @@ def spotted(bare_service, tmp_path):
             places = np.vstack([places, place])
     for a, b in places:
         picture -= 70 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * 2.5**2))
+    return picture
+
+
+@pytest.fixture
+def spotted(bare_service, tmp_path, spotted_picture):
+    """A service with two tiles of 400 x 300, 220 apart, whose pixels have noise of their own."""
+    rng = np.random.default_rng(9)
     tiles = {}
     for name, left in (("a", 0), ("b", 220)):
         path = tmp_path / f"{name}.png"
-        part = picture[:, left : left + 400] + rng.normal(scale=1.5, size=(300, 400))
+        part = spotted_picture[:, left : left + 400] + rng.normal(scale=1.5, size=(300, 400))
         Image.fromarray(part.clip(0, 255).astype(np.uint8)).save(path)
         tiles[name] = {
             "tileId": name, "z": 1, "width": 400, "height": 300,
