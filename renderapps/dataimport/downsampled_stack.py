@@ -26,9 +26,13 @@ from renderapps.dataimport.reduced_images import (
     write_levels,
 )
 from renderapps.module import RenderModuleException
+from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.parallel import one_line
 from renderapps.module.tile_documents import Json, Section, image_entries
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import (
+    TileEditModule,
+    TileEditParameters,
+)
 
 
 class DownSampleParameters(TileEditParameters):
@@ -129,6 +133,7 @@ class DownSampleModule(TileEditModule):
     """Images first, then the tiles that name them: write `levels()`."""
 
     default_schema: type[Schema] = DownSampleParameters
+    few_tiles = IMAGES_WORTH_WORKERS
 
     def levels(self) -> Sequence[LevelSpec]:
         """The levels to make."""
@@ -137,8 +142,8 @@ class DownSampleModule(TileEditModule):
     def prepare(self) -> None:
         """Share the plan and the threads among the sections that are worked on at once."""
         super().prepare()
-        sections = len(self.select_zs())
-        self.threads = max(1, self.args["pool_size"] // min(sections, self.args["pool_size"]))
+        zs = self.select_zs()
+        self.threads = max(1, self.args["pool_size"] // min(len(zs), self.processes_for(zs)))
         self.plan = ReductionPlan(
             tuple(self.levels()),
             self.args["path_find"],

@@ -225,13 +225,20 @@ class RenderModule(ModuleParser):
         raise NotImplementedError(f"{type(self).__name__} has no run()")
 
     def map_tasks(
-        self, function: Callable[[Any], Any], items: Iterable[Any], progress: str | None = None
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        progress: str | None = None,
+        processes: int | None = None,
     ) -> list[Any]:
-        """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters."""
+        """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters.
+
+        `processes` overrides `pool_size`.
+        """
         return map_tasks(
             function,
             items,
-            pool_size=self.args.get("pool_size"),
+            pool_size=processes or self.args.get("pool_size"),
             dask_scheduler=self.args.get("dask_scheduler"),
             progress=progress or type(self).__name__,
             logger=self.logger,

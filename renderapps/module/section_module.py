@@ -77,11 +77,15 @@ class SectionModule(RenderModule):
             f"stack {self.z_stack}",
         )
 
+    def processes_for(self, zs: Sequence[float]) -> int:
+        """How many processes to work on these sections with."""
+        return self.args["pool_size"]
+
     def map_sections(
         self, zs: Sequence[float]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Reports of the sections that succeeded, and z and reason of those that did not."""
-        results = self.map_tasks(partial(_process, self), zs)
+        results = self.map_tasks(partial(_process, self), zs, processes=self.processes_for(zs))
         sections = [r for r in results if not isinstance(r, TaskFailure)]
         failures = [r for r in results if isinstance(r, TaskFailure)]
         for failure in failures:

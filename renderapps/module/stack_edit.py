@@ -12,6 +12,7 @@ from marshmallow.validate import OneOf
 
 import renderapi
 from renderapi.errors import NotFoundError
+from renderapps.module.effort import about_tiles, worth_workers
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.section_module import SectionModule, SectionParameters
 from renderapps.module.stack_target import EXISTING, StackTarget, write_section
@@ -35,8 +36,8 @@ class OutputStackParameters(DefaultSchema):
         validate=OneOf(EXISTING),
         metadata={
             "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace empties it first, "
-            "fail refuses"
+            "the sections that are written and keeps the others, replace lets the new stack take "
+            "its place when that is complete, fail refuses"
         },
     )
     close_stack = Boolean(
@@ -64,11 +65,20 @@ class StackEditModule(SectionModule):
     output : str
         Name of the parameter that holds the output stack. It is kept as `output_role`, since
         `self.output(...)` writes the report.
+    in_place_by_default : bool
+        Whether an output that is not named is the input, edited in place.
+    may_be_input : bool
+        Whether an output may be named that is an input, which is then edited in place.
+    few_tiles : int
+        Up to how many tiles are edited in this process: to start workers would take longer.
     """
 
     default_schema = StackEditParameters
     inputs: tuple[str, ...] = ("input_stack",)
     output_role = "output_stack"
+    in_place_by_default = False
+    may_be_input = False
+    few_tiles = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Take a subclass's `output = "parameter"` as the role it names."""
@@ -125,7 +135,12 @@ class StackEditModule(SectionModule):
     @property
     def in_place(self) -> bool:
         """Whether the output takes the place of an input."""
-        return self.output_role in self.inputs or self.args["in_place"]
+        if self.output_role in self.inputs or self.args["in_place"]:
+            return True
+        given = self.args.get(self.output_role)
+        if given:
+            return self.may_be_input and given in self.input_stacks
+        return self.in_place_by_default
 
     def role_problems(self) -> list[str]:
         """Lines for input and output stacks that do not go together."""
@@ -141,9 +156,12 @@ class StackEditModule(SectionModule):
         elif not given:
             return [f"{self.output_role}: missing; name a stack, or give in_place"]
         elif given in self.input_stacks:
-            return [
-                f"{self.output_role}: {given} is also an input; name another one, or give in_place"
-            ]
+            meant = (
+                f"leave it out to edit {given} itself"
+                if self.in_place_by_default
+                else ("give in_place")
+            )
+            return [f"{self.output_role}: {given} is also an input; name another one, or {meant}"]
         return []
 
     @property
@@ -179,10 +197,18 @@ class StackEditModule(SectionModule):
         try:
             super().raise_failures(failed, total)
         except RenderModuleException as error:
-            left = "as it was" if self.in_place else "LOADING"
+            left = "as it was" if self.target.beside else "LOADING"
             raise RenderModuleException(
                 f"{error}; stack {self.output_stack} is left {left}"
             ) from None
+
+    def processes_for(self, zs: Sequence[float]) -> int:
+        """As many as asked for, or this one where there is little to do."""
+        if self.few_tiles:
+            count = about_tiles(self.render, dict.fromkeys(self.input_stacks, len(zs)))
+            if not worth_workers(count, self.few_tiles):
+                return 1
+        return super().processes_for(zs)
 
     def read_sections(self, z: float) -> tuple[ResolvedTiles, ...]:
         """The section at `z` of every input."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import renderapi
@@ -35,15 +35,18 @@ class KeptVersion(StackVersion):
 class StackTarget:
     """Where the edited sections of `like` go.
 
-    Out of place they are written to `stack` itself, which is LOADING meanwhile. In place they are
-    written to a temporary stack, which takes the name of `stack` when it is complete; until then
-    nothing that users see has changed. `existing` says what happens to an output stack that has
-    tiles. `like_render` is the connection by which `like` is found, where it is another one.
+    Out of place they are written to `stack` itself, which is LOADING meanwhile. In place, and where
+    a stack is replaced, they are written to a temporary stack, which takes the name of `stack` when
+    it is complete; until then nothing that users see has changed. `existing` says what happens to
+    an output stack that has tiles. `like_render` is the connection by which `like` is found, where
+    it is another one.
 
     Attributes
     ----------
     name : str
         The stack that sections are written to.
+    beside : bool
+        Whether that is the temporary stack; known when the target is open.
     """
 
     render: renderapi.Render
@@ -53,18 +56,25 @@ class StackTarget:
     existing: str = "overwrite_z"
     notes: str = ""
     like_render: renderapi.Render | None = None
+    replacing: bool = field(default=False, init=False)
+
+    @property
+    def beside(self) -> bool:
+        return self.in_place or self.replacing
 
     @property
     def name(self) -> str:
-        return f"{self.stack}_being_edited" if self.in_place else self.stack
+        return f"{self.stack}_being_edited" if self.beside else self.stack
 
     @property
     def _backup(self) -> str:
         return f"{self.stack}_before_edit"
 
     def recover(self) -> None:
-        """Undo what a killed edit in place has left behind."""
-        if not self.in_place or stack_state(self.render, self._backup) is None:
+        """Undo what a killed run that built a stack beside this one has left behind."""
+        if not self.in_place and self.existing != "replace":
+            return
+        if stack_state(self.render, self._backup) is None:
             return
         if stack_state(self.render, self.stack) is None:
             renderapi.stack.rename_stack(self._backup, self.stack, render=self.render)
@@ -94,16 +104,16 @@ class StackTarget:
         if not renderapi.stack.get_z_values_for_stack(self.name, render=self.render):
             self.abandon()
             raise RenderModuleException(f"no tiles are left to write to stack {self.stack}")
-        if complete or self.in_place:
+        if complete or self.beside:
             renderapi.stack.set_stack_state(self.name, "COMPLETE", render=self.render)
-        if self.in_place:
+        if self.beside:
             self._swap()
             if not complete:
                 renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
 
     def abandon(self) -> None:
         """After a failure: drop the temporary stack; an output stack stays LOADING."""
-        if self.in_place:
+        if self.beside:
             renderapi.stack.delete_stack(self.name, render=self.render)
 
     def _reopen(self, state: str) -> None:
@@ -114,7 +124,8 @@ class StackTarget:
                 "or give existing overwrite_z or replace"
             )
         if occupied and self.existing == "replace":
-            renderapi.stack.delete_stack(self.stack, render=self.render)
+            self.replacing = True
+            renderapi.stack.delete_stack(self.name, render=self.render)
             self._create()
         elif state != "LOADING":
             renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)

@@ -10,6 +10,7 @@ from argschema.schemas import DefaultSchema
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.jsontext import collection_paused
+from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters
 from renderapps.module.tile_documents import (
@@ -54,6 +55,20 @@ class TileEditParameters(ZSpellings, StackEditParameters):
     )
 
 
+class InPlaceEditParameters(TileEditParameters):
+    """Parameters of a module that edits its input where no other output is named."""
+
+    output_stack = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "stack to make instead of editing the input itself",
+            "default_text": "input_stack, edited in place",
+            "aliases": ["outputStack"],
+        },
+    )
+
+
 class TileEditModule(StackEditModule):
     """Make a stack from others: write `edit_documents(sections)`.
 
@@ -70,6 +85,7 @@ class TileEditModule(StackEditModule):
     """
 
     default_schema = TileEditParameters
+    few_tiles = DOCUMENTS_WORTH_WORKERS
     moves_tiles = False
     missing_ok = False
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 from renderapps.stack.affine import (
     AffineNumbers,
     affine_document,
@@ -13,7 +15,7 @@ from renderapps.stack.affine import (
 )
 
 
-class ApplyAffineParameters(AffineNumbers, TileEditParameters):
+class ApplyAffineParameters(AffineNumbers, InPlaceEditParameters):
     """Parameters of apply_global_affine_to_stack."""
 
 
@@ -24,14 +26,24 @@ class ApplyAffine(TileEditModule):
     """
 
     default_schema = ApplyAffineParameters
+    in_place_by_default = True
     moves_tiles = True
 
     def prepare(self) -> None:
         """The id must be new in the stack: another transform of that id is in use."""
         require_free_id(self.render, self.args["input_stack"], self.args["transformId"])
-        if determinant(self.args) < 0:
-            self.logger.warning("the affine mirrors the stack (its determinant is negative)")
+        for line in self.warnings():
+            self.logger.warning(line)
         super().prepare()
+
+    def warnings(self) -> list[str]:
+        """What users should know about the affine."""
+        mirrors = determinant(self.args) < 0
+        return ["the affine mirrors the stack (its determinant is negative)"] if mirrors else []
+
+    def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
+        """The transform, and what there is to say about it."""
+        return {"transform": affine_document(self.args), "warnings": self.warnings()}
 
     def edit_documents(self, sections: tuple[Section, ...]) -> Section:
         """The section with a reference to the affine at the end of every tile."""

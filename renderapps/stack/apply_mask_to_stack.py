@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from argschema.fields import Boolean, OutputDir, Str
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError, post_load, validates_schema
 
 from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_scheme, url_to_path
@@ -38,6 +38,13 @@ class ApplyMaskParameters(TileEditParameters):
         },
     )
 
+    @post_load
+    def no_limits(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """minz -1 with maxz -1, once the default, is no selection."""
+        if data["minZ"] == data["maxZ"] == -1:
+            return {**data, "minZ": None, "maxZ": None}
+        return data
+
     @validates_schema
     def one_task(self, data: dict[str, Any], **_: Any) -> None:
         """Either a mask is attached, or masks are removed."""
@@ -48,10 +55,12 @@ class ApplyMaskParameters(TileEditParameters):
 class ApplyMask(TileEditModule):
     """The mask is set at every mipmap level of the tiles and of their channels.
 
-    The sections from minZ to maxZ, both included, are written; in place the others stay.
+    The sections from minZ to maxZ, both included, are written (-1 and -1: all); in place the others
+    stay. The output may be the input.
     """
 
     default_schema = ApplyMaskParameters
+    may_be_input = True
 
     def prepare(self) -> None:
         """Read the mask, and write reduced ones for the levels above 0."""

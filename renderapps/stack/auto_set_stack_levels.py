@@ -10,8 +10,12 @@ from argschema.fields import Float, Int, List, OutputDir
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
+from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import (
+    TileEditModule,
+    TileEditParameters,
+)
 from renderapps.stack.levels import (
     PowerLaw,
     histogram,
@@ -88,6 +92,7 @@ class AutoSetStackLevels(TileEditModule):
     """
 
     default_schema = AutoSetStackLevelsParameters
+    few_tiles = IMAGES_WORTH_WORKERS
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the estimated range on its tiles and channels."""

@@ -17,6 +17,8 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
+from renderapps.module.kept_sections import KeptSections
 from renderapps.module.lists import Names
 from renderapps.module.render_module import connect
 from renderapps.module.section_module import stack_zs
@@ -27,6 +29,7 @@ from renderapps.stack.joining import (
     JoinPlan,
     Source,
     joinable,
+    joined_ids,
     plan_join,
     resolution_warnings,
 )
@@ -76,11 +79,12 @@ class ConcatenateStacksParameters(
         metadata={"description": "z to leave out between two stacks when they are numbered anew"},
     )
     existing = Str(
-        load_default="fail",
-        validate=OneOf(EXISTING[1:]),
+        load_default=EXISTING[0],
+        validate=OneOf(EXISTING),
         metadata={
-            "description": "what to do with an output stack that has tiles: replace empties it "
-            "first, fail refuses"
+            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
+            "the sections that are written and keeps the others, replace lets the new stack take "
+            "its place when that is complete, fail refuses"
         },
     )
     close_stack = Boolean(
@@ -116,29 +120,59 @@ class ConcatenateStacks(RenderModule):
         plan = plan_join(sources, self.args["on_collision"])
         for line in resolution_warnings(sources):
             self.logger.warning(line)
-        target = self.open(target_render, sources)
+        kept = self.kept(target_render, [new_z for _, _, new_z in zs])
+        if kept.tile_ids:
+            kept.check_ids(joined_ids(sources, plan))
+        target = self.target(target_render, sources)
+        target.recover()
+        target.open([], whole_stack=True)
         settings = {
             "folder": self.args["output_directory"],
             "section_ids": self.args["remap_sectionId"],
         }
-        work = partial(_copy_section, target_render, target.name, sources, plan, settings)
-        results = self.map_tasks(work, zs, "concatenating")
+        work = partial(_copy_section, target_render, target.name, sources, plan, kept, settings)
+        try:
+            results = self.map_tasks(work, zs, "concatenating", self.processes_for(sources))
+        except BaseException:
+            target.abandon()
+            raise
         failed = [r for r in results if isinstance(r, TaskFailure)]
-        if not failed:
+        if failed:
+            target.abandon()
+        else:
             target.close(self.args["close_stack"])
-        done = [r for r in results if not isinstance(r, TaskFailure)]
-        report = {"output_stack": self.args["output_stack"], "sections": done}
+        self.report(target, sources, results)
+
+    def report(self, target: StackTarget, sources: list[Source], results: list[Any]) -> None:
+        """Say what was written; an error where a section failed."""
         failures = [
-            {"stack": sources[f.item[0]].stack, "z": f.item[1], "reason": f.reason} for f in failed
+            {"stack": sources[r.item[0]].stack, "z": r.item[1], "reason": r.reason}
+            for r in results
+            if isinstance(r, TaskFailure)
         ]
-        self.output(report | {"failed_sections": failures})
+        done = [r for r in results if not isinstance(r, TaskFailure)]
+        report = {"output_stack": target.stack, "sections": done, "failed_sections": failures}
+        self.output(report | {"warnings": resolution_warnings(sources)})
         if failures:
             first = failures[0]
+            left = "as it was" if target.beside else "LOADING"
             raise RenderModuleException(
-                f"{len(failed)} of {len(zs)} sections failed; stack {first['stack']} "
-                f"z={first['z']:g}: {first['reason']}; stack {self.args['output_stack']} "
-                "is left LOADING"
+                f"{len(failures)} of {len(results)} sections failed; stack {first['stack']} "
+                f"z={first['z']:g}: {first['reason']}; stack {target.stack} is left {left}"
             )
+
+    def kept(self, render: Render, zs: list[float]) -> KeptSections:
+        """What the output keeps beside the sections that are written."""
+        output = self.args["output_stack"]
+        if self.args["existing"] != EXISTING[0]:
+            return KeptSections(render, output)
+        return KeptSections.beside(render, output, zs)
+
+    def processes_for(self, sources: list[Source]) -> int:
+        """As many as asked for, or this one where there is little to do."""
+        counts = [about_tiles(s.render, {s.stack: len(s.zs)}) for s in sources]
+        count = None if None in counts else sum(counts)  # type: ignore[arg-type]
+        return self.args["pool_size"] if worth_workers(count, DOCUMENTS_WORTH_WORKERS) else 1
 
     def sources(self) -> list[Source]:
         """The stacks to read, each with its connection and z values."""
@@ -186,10 +220,10 @@ class ConcatenateStacks(RenderModule):
             seen[z] = index
         return items
 
-    def open(self, render: Render, sources: list[Source]) -> StackTarget:
-        """The output stack, LOADING, with the metadata of the first input."""
+    def target(self, render: Render, sources: list[Source]) -> StackTarget:
+        """The output stack, which gets the metadata of the first input."""
         first = sources[0]
-        target = StackTarget(
+        return StackTarget(
             render,
             stack=self.args["output_stack"],
             like=first.stack,
@@ -198,8 +232,6 @@ class ConcatenateStacks(RenderModule):
             notes=f"{self.module_name()} from {', '.join(s.stack for s in sources)}",
             like_render=first.render,
         )
-        target.open([], whole_stack=True)
-        return target
 
 
 def numbered(
@@ -225,12 +257,14 @@ def _copy_section(
     output: str,
     sources: list[Source],
     plan: JoinPlan,
+    kept: KeptSections,
     settings: dict[str, Any],
     item: tuple[int, float, float],
 ) -> dict[str, Any]:
     index, z, new_z = item
     source = sources[index]
     section, changes = joinable(sources, index, read_section(source.render, source.stack, z), plan)
+    kept.check(section)
     move_section(section, new_z, settings["section_ids"])
     report = {
         "stack": source.stack,

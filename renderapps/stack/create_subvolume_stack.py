@@ -44,6 +44,15 @@ class CreateSubvolumeStackParameters(TileEditParameters):
         metadata={"description": "display maximum to set; unchanged without it"},
     )
 
+    scale = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "without effect, since tiles are copied and not drawn; known for "
+            "parameter files that have it"
+        },
+    )
+
     @validates_schema
     def box_has_sides(self, data: dict[str, Any], **_: Any) -> None:
         """The box is not inside out."""

@@ -8,13 +8,17 @@ from typing import Any
 from argschema.fields import Boolean, Float, OutputDir
 from marshmallow import ValidationError, validates_schema
 
-from renderapi.urls import path_to_url
-from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapi.urls import path_to_url, url_to_path
+from renderapps.module.effort import IMAGES_WORTH_WORKERS
+from renderapps.module.tile_documents import Json, Section, image_entries, read_section
+from renderapps.module.tile_edit import (
+    InPlaceEditParameters,
+    TileEditModule,
+)
 from renderapps.stack.flipping import flipped_file, flipped_transforms
 
 
-class FlipStackParameters(TileEditParameters):
+class FlipStackParameters(InPlaceEditParameters):
     """Parameters of flip_stack_by_raw_image_flip."""
 
     minZ = Float(
@@ -38,28 +42,33 @@ class FlipStackParameters(TileEditParameters):
         load_default=False,
         metadata={
             "description": "remove the original images when all flipped ones have been checked and "
-            "the stack is complete; needs in_place"
+            "the stack, which must be edited in place, is complete; files that other sections of "
+            "it show stay"
         },
     )
 
     @validates_schema
     def originals_are_not_needed(self, data: dict[str, Any], **_: Any) -> None:
         """Another stack would be left without its images."""
-        if data["delete_after"] and not data["in_place"]:
+        if data["delete_after"] and data["output_stack"] and not data["in_place"]:
             raise ValidationError(
-                "needs in_place: the input stack still shows the originals", "delete_after"
+                "not with an output_stack: the input stack still shows the originals",
+                "delete_after",
             )
 
 
 class FlipStack(TileEditModule):
-    """The world is mirrored at y = 0. Images of level 0, masks and channels are flipped.
+    """The world is mirrored at y = 0: a box from y to y + h comes to be at -y - h to -y.
 
-    Mipmap levels above 0 are dropped: they would not show the same (make them again with
-    generate_mipmaps). Transforms of affine tiles stay free of mirrors.
+    Images of level 0, masks and channels are flipped. Mipmap levels above 0 are dropped: they would
+    not show the same (make them again with generate_mipmaps). Transforms of affine tiles stay free
+    of mirrors.
     """
 
     default_schema = FlipStackParameters
+    in_place_by_default = True
     moves_tiles = True
+    few_tiles = IMAGES_WORTH_WORKERS
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section mirrored, with its flipped images."""
@@ -97,10 +106,22 @@ class FlipStack(TileEditModule):
         """Remove the originals, if that was asked for and every section succeeded."""
         if not self.args["delete_after"] or len(sections) < len(self.select_zs()):
             return {"deleted": []}
-        originals = sorted({path for entry in sections for path in entry["originals"]})
-        for path in originals:
+        originals = {path for entry in sections for path in entry["originals"]}
+        used = originals & self.files_shown()
+        for path in sorted(originals - used):
             Path(path).unlink(missing_ok=True)
-        return {"deleted": originals}
+        return {"deleted": sorted(originals - used), "still_used": sorted(used)}
+
+    def files_shown(self) -> set[str]:
+        """The images and masks that the sections which were not flipped show."""
+        return {
+            str(path)
+            for z in self.kept_zs
+            for tile in read_section(self.render, self.output_stack, z).tiles
+            for _, entry in image_entries(tile)
+            for key in ("imageUrl", "maskUrl")
+            if entry.get(key) and (path := url_to_path(entry[key])) is not None
+        }
 
 
 if __name__ == "__main__":

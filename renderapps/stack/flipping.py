@@ -77,11 +77,13 @@ def flipped_transforms(tile: Json, lookup: Mapping[str, Json]) -> Json:
     """Transforms of a tile whose image is upside down, in the world mirrored at y = 0.
 
     With T the transforms so far, the new ones are W T L: L (x, y) -> (x, height - 1 - y) leads from
-    the pixels of the new image to those of the old one, W is (x, y) -> (x, -y). Where all of T is
-    affine so is the result, with the determinant of T; else L and W stand before and after T.
+    the pixels of the new image to those of the old one, W is (x, y) -> (x, -1 - y). Coordinates are
+    those of pixel centres: what covers the rows from 0 to h, whose centres are 0 to h - 1, comes to
+    cover -h to 0. Where all of T is affine so is the result, with the determinant of T; else L and
+    W stand before and after T.
     """
     turn = np.array([[1.0, 0, 0], [0, -1.0, tile["height"] - 1.0], [0, 0, 1.0]])
-    mirror = np.diag([1.0, -1.0, 1.0])
+    mirror = np.array([[1.0, 0, 0], [0, -1.0, -1.0], [0, 0, 1.0]])
     transforms = tile.get("transforms") or {"type": "list", "specList": []}
     total = turn
     for leaf in flatten(transforms, lookup):

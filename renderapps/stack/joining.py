@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,16 @@ def _refuse_taken_prefixes(
 def prefixed_id(source: Source, tile: str) -> str:
     """Id of a tile of a source whose own id is taken."""
     return f"{source.label}_{tile}"
+
+
+def joined_ids(sources: Sequence[Source], plan: JoinPlan) -> Iterator[str]:
+    """Ids of the tiles that the joined stack will have."""
+    for index, source in enumerate(sources):
+        for tile in tile_ids_at(source.render, source.stack, source.zs):
+            if plan.owner.get(tile, index) == index:
+                yield tile
+            elif plan.prefixed:
+                yield prefixed_id(source, tile)
 
 
 def joinable(

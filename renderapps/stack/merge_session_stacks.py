@@ -9,15 +9,64 @@ from typing import Any
 from urllib.parse import unquote
 
 from argschema.fields import Dict, Str
-from marshmallow import ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import OneOf
 
 from renderapps.module import RenderModuleException
 from renderapps.module.stack_edit import StackEditParameters
 from renderapps.module.tile_documents import Json, Section
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
 
-CHANNEL_KEYS = {"stack", "minIntensity", "maxIntensity"}
+RANGE = {"min": "minIntensity", "max": "maxIntensity"}
+CHANNEL_KEYS = {"name", "stack", *RANGE, *RANGE.values()}
+
+
+class ChannelStacks(Dict):
+    """Channels and their stacks, in order: an object by name, or a list of objects with `name`.
+
+    They become {name: {stack, minIntensity, maxIntensity}}.
+    """
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any
+    ) -> dict[str, Json]:
+        if isinstance(value, Mapping):
+            value = [_named(name, channel) for name, channel in value.items()]
+        if not isinstance(value, list) or not value:
+            raise ValidationError("names no channel: give an object of channel name: stack")
+        channels: dict[str, Json] = {}
+        for entry in map(_object, value):
+            name, channel = _channel(entry)
+            if name in channels:
+                raise ValidationError(f"has channel {name} twice")
+            channels[name] = channel
+        return channels
+
+
+def _named(name: str, channel: Any) -> Json:
+    return {**({"stack": channel} if isinstance(channel, str) else _object(channel)), "name": name}
+
+
+def _object(entry: Any) -> Json:
+    if not isinstance(entry, Mapping):
+        raise ValidationError(f"{entry!r} is no channel: give an object with name and stack")
+    return dict(entry)
+
+
+def _channel(entry: Json) -> tuple[str, Json]:
+    """Name and settings of a channel under their usual keys."""
+    name = entry.get("name")
+    if not isinstance(name, str) or not name:
+        raise ValidationError("a channel has no name")
+    if not isinstance(entry.get("stack"), str):
+        raise ValidationError(f"channel {name} has no stack")
+    if unknown := set(entry) - CHANNEL_KEYS:
+        raise ValidationError(f"channel {name} has unknown {', '.join(sorted(unknown))}")
+    settings = {RANGE.get(key, key): value for key, value in entry.items() if key != "name"}
+    for key in RANGE.values():
+        if not isinstance(settings.get(key, 0), int | float):
+            raise ValidationError(f"{key} of channel {name} is no number")
+    return name, settings
 
 
 class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
@@ -30,14 +79,12 @@ class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
             "aliases": ["input_stack"],
         },
     )
-    channel_stacks = Dict(
-        keys=Str(),
-        values=fields.Raw(),
+    channel_stacks = ChannelStacks(
         required=True,
-        validate=Length(min=1),
         metadata={
             "description": "by name of the channel its stack, or an object with stack, "
-            "minIntensity and maxIntensity; the channels come in this order"
+            "minIntensity and maxIntensity; or a list of such objects with name. The channels "
+            "come in this order"
         },
     )
     output_stack = Str(
@@ -68,17 +115,8 @@ class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
     )
 
     @validates_schema
-    def channels_make_sense(self, data: dict[str, Any], **_: Any) -> None:
-        """Every channel has a stack, and the first is one of them."""
-        for name, channel in data["channel_stacks"].items():
-            if isinstance(channel, str):
-                continue
-            if not isinstance(channel, Mapping) or not isinstance(channel.get("stack"), str):
-                raise ValidationError(f"channel {name} has no stack", "channel_stacks")
-            if unknown := set(channel) - CHANNEL_KEYS:
-                raise ValidationError(
-                    f"channel {name} has unknown {', '.join(sorted(unknown))}", "channel_stacks"
-                )
+    def first_is_a_channel(self, data: dict[str, Any], **_: Any) -> None:
+        """The first channel is one of them."""
         if data["first_channel"] not in (None, *data["channel_stacks"]):
             raise ValidationError("is not one of channel_stacks", "first_channel")
 
@@ -94,7 +132,7 @@ class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
 
 
 class MergeSessionStacks(TileEditModule):
-    """Tiles are matched by the frame number in the names of their images, section by section.
+    """Tiles are matched by their frameId, or the frame number in the names of their images.
 
     Channels that tiles of the base stack have already stay, unless a new one has their name.
     """
@@ -110,10 +148,7 @@ class MergeSessionStacks(TileEditModule):
 
     def channels(self) -> list[tuple[str, Json]]:
         """Names and settings of the channels, the first one first."""
-        named = [
-            (name, {"stack": c} if isinstance(c, str) else dict(c))
-            for name, c in self.args["channel_stacks"].items()
-        ]
+        named = list(self.args["channel_stacks"].items())
         wanted = self.args["first_channel"]
 
         def later(channel: tuple[str, Json]) -> bool:
@@ -164,7 +199,12 @@ class MergeSessionStacks(TileEditModule):
 
 
 def frame_number(tile: Json, pattern: re.Pattern[str]) -> int:
-    """Frame number in the name of a tile's image: the last match of the pattern counts."""
+    """Frame number of a tile: its frameId if that is a number, else that in its image's name.
+
+    In the name the last match of the pattern counts.
+    """
+    if str(tile.get("frameId", "")).isdecimal():
+        return int(tile["frameId"])
     url = ((tile.get("mipmapLevels") or {}).get("0") or {}).get("imageUrl") or ""
     name = PurePosixPath(unquote(url)).name
     found = pattern.findall(name)

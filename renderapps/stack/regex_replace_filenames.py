@@ -12,12 +12,12 @@ from marshmallow import ValidationError, validates_schema
 from renderapi.urls import url_to_path
 from renderapps.module import RenderModuleException
 from renderapps.module.tile_documents import Json, Section, image_entries
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 
 EXAMPLES = 5
 
 
-class ReplaceFileNameParameters(TileEditParameters):
+class ReplaceFileNameParameters(InPlaceEditParameters):
     """Parameters of regex_replace_filenames."""
 
     regex_find = Str(
@@ -68,6 +68,7 @@ class ReplaceFileNames(TileEditModule):
     """
 
     default_schema = ReplaceFileNameParameters
+    in_place_by_default = True
 
     def role_problems(self) -> list[str]:
         """A dry run needs no output."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 from renderapps.stack.remapping import section_id_of, set_section_id
 
 
-class RenameSectionIdsParameters(TileEditParameters):
+class RenameSectionIdsParameters(InPlaceEditParameters):
     """Parameters of rename_sectionIds."""
 
 
@@ -17,6 +17,7 @@ class RenameSectionIds(TileEditModule):
     """The sectionId becomes the text of z, such as 3484.0 or 1.25; a missing layout is made."""
 
     default_schema = RenameSectionIdsParameters
+    in_place_by_default = True
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its tiles renamed, and how many there were."""

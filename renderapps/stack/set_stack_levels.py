@@ -64,11 +64,7 @@ class SetStackLevels(TileEditModule):
 
     default_schema = SetStackLevelsParameters
     inputs = ("stack",)
-
-    @property
-    def in_place(self) -> bool:
-        """In place unless another stack is named."""
-        return self.args["output_stack"] is None or super().in_place
+    in_place_by_default = True
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the given range on its tiles and channels."""

@@ -17,9 +17,13 @@ from renderapi.errors import RenderError
 from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_to_path
 from renderapps.module import RenderModuleException
+from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.parallel import one_line
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
+from renderapps.module.tile_edit import (
+    TileEditModule,
+    TileEditParameters,
+)
 from renderapps.tile.em_contrast import ContrastSettings, even_contrast
 
 LISTED = 5
@@ -126,12 +130,13 @@ class FilterEMModule(TileEditModule):
     """
 
     default_schema = FilterEMParameters
+    few_tiles = IMAGES_WORTH_WORKERS
 
     def prepare(self) -> None:
         """Share the settings and the threads among the sections that are worked on at once."""
         super().prepare()
-        sections = len(self.select_zs())
-        self.threads = max(1, self.args["pool_size"] // min(sections, self.args["pool_size"]))
+        zs = self.select_zs()
+        self.threads = max(1, self.args["pool_size"] // min(len(zs), self.processes_for(zs)))
         self.filter = FilterTask.of(self.args)
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:

@@ -168,6 +168,23 @@ def test_existing_replace_empties_and_fail_refuses(render, stack):
     assert resolution(render, "out") == (4.0, 5.0, 50.0, 7)
 
 
+def test_what_is_replaced_is_there_until_the_new_is_complete(render, stack):
+    renderapi.stack.create_stack("out", render=render)
+    put(render, "out", 9.0)
+    renderapi.stack.set_stack_state("out", "COMPLETE", render=render)
+    before = boxes(render, "out")
+    with pytest.raises(RenderModuleException, match="stack out is left as it was"):
+        run(render, output_stack="out", existing="replace", bad_z=1)
+    assert boxes(render, "out") == before and stack_state(render, "out") == "COMPLETE"
+    with pytest.raises(RenderModuleException, match="no tiles are left"):
+        run(render, output_stack="out", existing="replace", zs=[0], drop=["a_0.0", "b_0.0"])
+    assert boxes(render, "out") == before
+    run(render, output_stack="out", existing="replace")
+    assert set(boxes(render, "out")) == set(boxes(render, stack))
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    assert sorted(stacks) == ["out", "raw"]
+
+
 @pytest.mark.parametrize("cls", [Shift, ShiftInPlace])
 def test_in_place_the_result_takes_the_place_of_the_stack(render, stack, cls):
     before = boxes(render, stack)

@@ -1,5 +1,7 @@
 """Editing documents: what collides with what stays is refused, and nothing is lost."""
 
+import os
+
 import pytest
 from argschema.fields import Float
 from layered_stacks import documents, layers, lens, put, read, run, state, tile, zs_of
@@ -49,6 +51,33 @@ def test_running_again_gives_the_same(render):
     for _ in range(2):
         assert run(Raise, render, input_stack="raw", output_stack="out", by=1)[0] == 0
         assert zs_of(render, "out") == [1.0, 2.0, 3.5]
+
+
+class TellProcess(TileEditModule):
+    """Report the process that each section is edited in."""
+
+    default_schema = TileEditParameters
+
+    def edit_documents(self, sections):
+        return sections[0], {"process": os.getpid()}
+
+
+def test_workers_are_started_for_many_tiles_only(render, monkeypatch):
+    layers(render, "raw")  # 3 sections of 2 tiles
+    given = {"input_stack": "raw", "output_stack": "out", "pool_size": 2}
+
+    def in_this_process(**more):
+        status, report = run(TellProcess, render, **given, **more)
+        assert status == 0
+        return {entry["process"] for entry in report["sections"]} == {os.getpid()}
+
+    monkeypatch.setattr(TellProcess, "few_tiles", 5)
+    assert not in_this_process()
+    assert in_this_process(maxZ=1)  # 4 tiles
+    monkeypatch.setattr(TellProcess, "few_tiles", 6)
+    assert in_this_process()
+    renderapi.stack.set_stack_state("raw", "LOADING", render=render)  # the service does not count
+    assert not in_this_process()
 
 
 def test_a_tile_of_a_section_that_stays_is_not_taken(render, capsys):

@@ -16,7 +16,8 @@ TURN = {"M00": 0, "M01": -2, "M10": 2, "M11": 0, "B0": 7, "B1": -3}
 def test_every_tile_refers_to_one_new_shared_transform(render):
     layers(render, "raw", zs=(1.0, 2.0), levels=(0, 1))
     parameters = {"input_stack": "raw", "output_stack": "out", "transformId": "turn", **TURN}
-    assert run(ApplyAffine, render, **parameters)[0] == 0
+    status, report = run(ApplyAffine, render, **parameters)
+    assert status == 0 and report["transform"]["id"] == "turn" and report["warnings"] == []
     for z in (1.0, 2.0):
         transforms = shared(render, "out", z)
         assert sorted(transforms) == ["lens", "turn"]
@@ -39,6 +40,12 @@ def test_only_the_range_asked_for_in_place(render):
     assert {k: len(t.tforms) for k, t in read(render, "raw").items()} == {
         "a_0": 2, "b_0": 2, "a_1": 3, "b_1": 3, "a_2.5": 2, "b_2.5": 2,
     }  # fmt: skip
+
+
+def test_a_mirror_is_told(render):
+    layers(render, "raw", zs=(1.0,))
+    given = {"input_stack": "raw", "output_stack": "out", "transformId": "m", "M11": -1}
+    assert "mirrors" in run(ApplyAffine, render, **given)[1]["warnings"][0]
 
 
 def test_an_id_in_use_is_refused(render, capsys):

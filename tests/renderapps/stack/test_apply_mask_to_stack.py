@@ -51,6 +51,13 @@ def test_in_place_the_other_sections_stay(render, mask):
     assert tiles["a_1"].maskUrl == "file:///data/mask_0.tif"
 
 
+def test_the_output_may_be_the_input_and_minus_one_is_no_limit(render, mask):
+    layers(render, "raw")
+    given = {"input_stack": "raw", "output_stack": "raw", "mask_file": str(mask)}
+    assert run(ApplyMask, render, **given, minz=-1, maxz=-1)[0] == 0
+    assert {t.maskUrl for t in read(render, "raw").values()} == {path_to_url(mask)}
+
+
 def test_masks_are_removed(render):
     layers(render, "raw", levels=(0, 1))
     given = {"input_stack": "raw", "output_stack": "out", "remove_masks": True}

@@ -31,6 +31,12 @@ def test_tiles_that_touch_the_box_are_copied_whole(render, row, tmp_path):
     ]
 
 
+def test_the_scale_of_older_parameter_files_has_no_effect(render, row, capsys):
+    given = BOX | {"minX": 0, "maxX": 900, "minZ": 0, "maxZ": 100000000, "scale": 0.01}
+    assert run(CreateSubvolumeStack, render, **given)[0] == 0
+    assert documents(render, "out") == documents(render, "raw")
+
+
 def test_or_only_those_inside(render, row):
     given = BOX | {"minX": 30, "maxX": 90}
     assert run(CreateSubvolumeStack, render, **given)[0] == 0

@@ -65,12 +65,14 @@ def test_pixels_go_to_the_mirror_image_of_where_they_were(render, files):
         read_image(channel["0"].imageUrl), PIXELS[::-1].astype(np.float32) / 3
     )
     assert list(after.ip) == list(channel) == ["0"]
-    # pixel (x, y) of the old image is (x, 29 - y) of the new one, and lies at the mirrored place
+    # pixel (x, y) of the old image is (x, 29 - y) of the new one, and what covered the rows
+    # y to y + 1 covers -y - 1 to -y, so that boxes are mirrored at y = 0
     (affine,) = after.tforms
     assert np.linalg.det(affine.M) > 0
     points = np.array([[0.0, 0.0], [39.0, 29.0], [7.0, 11.0]])
     world = points * [1.01, 0.99] + [100, 200]
-    np.testing.assert_allclose(affine.tform(points * [1, -1] + [0, 29]), world * [1, -1], atol=1e-9)
+    mirrored = world * [1, -1] - [0, 1]
+    np.testing.assert_allclose(affine.tform(points * [1, -1] + [0, 29]), mirrored, atol=1e-9)
     assert before.imageUrl.endswith("image.tiff") and files["image.tiff"].exists()
 
 
@@ -80,7 +82,13 @@ def test_what_bends_is_kept_between_the_mirrors():
     turned = TileSpec(json={**spec.to_dict(), "transforms": flipped_transforms(spec.to_dict(), {})})
     points = np.array([[0.0, 0.0], [39.0, 29.0], [7.0, 11.0]])
     new = estimate_dstpts(turned.tforms, points * [1, -1] + [0, 29])
-    np.testing.assert_allclose(new, estimate_dstpts(spec.tforms, points) * [1, -1])
+    np.testing.assert_allclose(new, estimate_dstpts(spec.tforms, points) * [1, -1] - [0, 1])
+
+
+def test_boxes_are_mirrored_at_zero():
+    spec = TileSpec(tileId="a", z=1, width=40, height=30, tforms=[AffineModel(B0=5, B1=200)])
+    (turned,) = flipped_transforms(spec.to_dict(), {})["specList"]
+    assert [float(n) for n in turned["dataString"].split()] == [1, 0, 0, 1, 5, -230]
 
 
 def test_originals_are_removed_only_when_all_is_done(render, files, capsys):
@@ -95,6 +103,19 @@ def test_originals_are_removed_only_when_all_is_done(render, files, capsys):
     assert status == 0 and sorted(report["deleted"]) == sorted(map(str, files.values()))
     assert not any(path.exists() for path in files.values())
     assert read(render, "raw")["a"].imageUrl.endswith("image_flip.png")
+
+
+def test_a_file_that_other_sections_show_is_not_removed(render, files):
+    spec, other = tile("a", 1.0), tile("b", 2.0)
+    for one in (spec, other):
+        one.imageUrl, one.maskUrl = (path_to_url(files[n]) for n in ("image.tiff", "mask.png"))
+    other.imageUrl = path_to_url(files["channel.tif"])
+    put(render, "raw", [[spec], [other]])
+    given = {"input_stack": "raw", "minZ": 1, "maxZ": 1, "delete_after": True}
+    status, report = run(FlipStack, render, **given)  # an output that is not named is the input
+    assert status == 0 and report["deleted"] == [str(files["image.tiff"])]
+    assert report["still_used"] == [str(files["mask.png"])]
+    assert files["mask.png"].exists() and not files["image.tiff"].exists()
 
 
 def test_images_elsewhere_cannot_be_flipped(tmp_path):

@@ -53,6 +53,17 @@ def test_order_and_range_can_be_given(render, sessions):
     assert second.name == "DAPI_1"
 
 
+def test_channels_may_be_a_list_in_order(render, sessions):
+    channels = [
+        {"name": "GFP", "stack": "GFP1", "min": 1, "max": 2},
+        {"name": "blue", "stack": "DAPI1"},
+    ]
+    assert run(MergeSessionStacks, render, **GIVEN, channel_stacks=channels)[0] == 0
+    first, second = read(render, "out")["base_0"].channels
+    assert (first.name, first.minIntensity, first.maxIntensity) == ("GFP", 1, 2)
+    assert (second.name, second.maxIntensity) == ("blue", 900)
+
+
 def test_missing_frames_fail_or_are_skipped(render, sessions, capsys):
     session(render, "few", (1,))
     given = GIVEN | {"channel_stacks": {"few": "few"}}
@@ -82,10 +93,12 @@ def test_two_tiles_of_one_frame_are_refused(render, sessions, capsys):
     ("wrong", "message"),
     [
         ({"channel_stacks": {"a": {}}}, "channel a has no stack"),
-        ({"channel_stacks": {"a": {"stack": "s", "max": 3}}}, "unknown max"),
+        ({"channel_stacks": {"a": {"stack": "s", "top": 3}}}, "unknown top"),
         ({"channel_stacks": {"a": "s"}, "first_channel": "b"}, "first_channel"),
         ({"channel_stacks": {"a": "s"}, "frame_pattern": "F"}, "one group"),
         ({"channel_stacks": {"a": "out"}}, "also an input"),
+        ({"channel_stacks": [{"stack": "s"}]}, "no name"),
+        ({"channel_stacks": [{"name": "a", "stack": "s"}] * 2}, "channel a twice"),
     ],
 )
 def test_parameters_that_make_no_sense(render, wrong, message, capsys):
@@ -98,3 +111,5 @@ def test_frame_numbers_are_the_last_match():
 
     spec = {"tileId": "t", "mipmapLevels": {"0": {"imageUrl": "file:///_F0009/b_F0001_F0023.tif"}}}
     assert frame_number(spec, re.compile(r"_F(\d{4})")) == 23
+    assert frame_number({**spec, "frameId": "7"}, re.compile(r"_F(\d{4})")) == 7
+    assert frame_number({**spec, "frameId": "x"}, re.compile(r"_F(\d{4})")) == 23

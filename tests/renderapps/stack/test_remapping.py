@@ -1,12 +1,15 @@
 """Sections at other z values: squeezed, remapped, renamed, swapped, concatenated."""
 
+import contextlib
 import json
 
 import pytest
 from layered_stacks import documents, layers, lens, put, read, run, state, tile, version
 
 import renderapi
+from renderapi.errors import RenderError
 from renderapps.stack.concatenate_stacks import ConcatenateStacks, numbered
+from renderapps.stack.exchange import exchange, settle
 from renderapps.stack.remap_zs import RemapZs
 from renderapps.stack.remapping import exact_z, section_id_of
 from renderapps.stack.rename_sectionIds import RenameSectionIds
@@ -84,6 +87,14 @@ def test_section_ids_follow_z_exactly(render):
     assert (section_id_of(3484), exact_z(7), exact_z(0.5)) == ("3484.0", "0007", "0.5")
 
 
+def test_without_an_output_section_ids_are_set_in_place(render, capsys):
+    put(render, "raw", [[tile("a", 1.0, section="x")], [tile("b", 2.0, section="y")]])
+    assert run(RenameSectionIds, render, input_stack="raw", zmax=1)[0] == 0
+    assert [t.layout.sectionId for t in read(render, "raw").values()] == ["1.0", "y"]
+    assert run(RenameSectionIds, render, input_stack="raw", output_stack="raw")[0] == 2
+    assert "leave it out to edit raw itself" in capsys.readouterr().err
+
+
 def test_sections_are_swapped_between_stacks(render):
     layers(render, "one", prefix="one_", names="a")
     layers(render, "two", prefix="two_", names="ab")
@@ -101,6 +112,83 @@ def test_sections_are_swapped_between_stacks(render):
     assert (state(render, "one"), state(render, "two")) == ("COMPLETE", "LOADING")
     stacks = renderapi.render.get_stacks_by_owner_project(render=render)
     assert sorted(stacks) == ["one", "two"]
+
+
+class Cut(Exception):
+    """The process dies here, without a chance to mend anything."""
+
+
+def cut_after(monkeypatch, steps):
+    """Let the process die after so many changes of names, and of deleted old stacks."""
+    left = [steps]
+
+    def counted(name):
+        real = getattr(renderapi.stack, name)
+
+        def change(stack, *args, **kwargs):
+            if name == "rename_stack" or "_before_swap_" in stack:
+                if not left[0]:
+                    raise Cut
+                left[0] -= 1
+            return real(stack, *args, **kwargs)
+
+        return change
+
+    for name in ("rename_stack", "delete_stack"):
+        monkeypatch.setattr(renderapi.stack, name, counted(name))
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_swap_that_was_cut_off_is_put_in_order_by_the_next(render, step, monkeypatch):
+    layers(render, "one", prefix="one_", names="a")
+    layers(render, "two", prefix="two_", names="a")
+    given = {"input_data": {
+        "render": {"host": render.DEFAULT_HOST, "owner": "test", "project": "project"},
+        "source_stack": "one", "target_stack": "two", "zs": [1], "pool_size": 1,
+    }, "args": []}  # fmt: skip
+    with monkeypatch.context() as patch:
+        cut_after(patch, step)
+        with pytest.raises(Cut):
+            SwapZs(**given).run()
+    again = SwapZs(**given)
+    again.run()
+    assert sorted(places(render, "one")) == ["one_a_0", "one_a_2.5", "two_a_1"]
+    assert sorted(places(render, "two")) == ["one_a_1", "two_a_0", "two_a_2.5"]
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    assert sorted(stacks) == ["one", "two"]
+    how = ["undone"] * 4 + ["ended"]
+    found = [entry["was"] for entry in again.result["interrupted_before"]]
+    assert found == ([how[step - 1]] if step else [])
+    assert again.result["pairs"][0]["done"] == ("by the run before" if step == 5 else "now")
+    assert again.result["pairs"][0]["tiles"] == [1, 1]
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+@pytest.mark.parametrize("way_back", range(5))
+def test_putting_in_order_can_be_cut_off_too(render, step, way_back, monkeypatch):
+    for stack in ("one", "two", "new_one", "new_two"):
+        layers(render, stack, prefix=f"{stack}_", names="a", zs=(1.0,))
+    with monkeypatch.context() as patch:
+        cut_after(patch, step)
+        with pytest.raises(Cut):
+            exchange(render, ("one", "two"), ("new_one", "new_two"))
+    with monkeypatch.context() as patch:
+        cut_after(patch, way_back)
+        with contextlib.suppress(Cut):
+            settle(render, ["two"])
+    settle(render, ["one", "other"])
+    assert list(places(render, "one")) == ["one_a_1"] and list(places(render, "two")) == ["two_a_1"]
+    assert settle(render, ["one", "two"]) == {}
+
+
+def test_a_request_that_fails_is_undone_at_once(render, monkeypatch):
+    for stack in ("one", "two", "new_one"):
+        layers(render, stack, prefix=f"{stack}_", names="a", zs=(1.0,))
+    with pytest.raises(RenderError):  # there is no new_two
+        exchange(render, ("one", "two"), ("new_one", "new_two"))
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    assert sorted(stacks) == ["new_one", "one", "two"]
+    assert list(places(render, "one")) == ["one_a_1"]
 
 
 def test_a_swap_that_would_lose_something_is_refused(render, capsys):
@@ -146,6 +234,21 @@ def test_stacks_of_two_projects_are_joined_end_to_end(render):
     assert renderapi.render.get_stacks_by_owner_project(render=there) == ["both", "two"]
 
 
+def test_joining_again_gives_the_same_and_keeps_what_is_beside(render, capsys):
+    layers(render, "one", zs=(3.0,), names="a", prefix="one_")
+    put(render, "joined", [[tile("old", 3.0)], [tile("kept", 9.0)]])
+    given = {"input_stacks": "one", "input_projects": "project", "output_stack": "joined"}
+    for _ in range(2):
+        assert run(ConcatenateStacks, render, **given, output_project="project")[0] == 0
+        assert places(render, "joined") == {"one_a_3": 3, "kept": 9}
+    put(render, "joined", [[tile("one_a_3", 7.0)]])
+    assert run(ConcatenateStacks, render, **given)[0] == 1
+    assert "tile one_a_3 is already in another section" in capsys.readouterr().err
+    assert places(render, "joined")["one_a_3"] == 7 and state(render, "joined") == "COMPLETE"
+    assert run(ConcatenateStacks, render, **given, existing="replace")[0] == 0
+    assert places(render, "joined") == {"one_a_3": 3}
+
+
 def test_what_cannot_be_joined_is_refused(render, capsys):
     layers(render, "one", zs=(3.0,), names="a")
     layers(render, "two", zs=(3.0,), names="a", prefix="two_")
@@ -164,7 +267,8 @@ def test_what_cannot_be_joined_is_refused(render, capsys):
     assert run(ConcatenateStacks, render, **given)[0] == 1
     assert "also an input" in capsys.readouterr().err
     assert "joined" not in renderapi.render.get_stacks_by_owner_project(render=render)
-    assert run(ConcatenateStacks, render, **(given | {"output_stack": "two"}))[0] == 1
+    given |= {"output_stack": "two", "existing": "fail"}
+    assert run(ConcatenateStacks, render, **given)[0] == 1
     assert sorted(places(render, "two")) == ["two_a_3"]
 
 
