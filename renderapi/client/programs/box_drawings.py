@@ -116,7 +116,7 @@ class LabelDrawing:
         """Where a tile is drawn: where its mask, or else its whole image, is fully opaque."""
         alone = {
             **parameters,
-            "tileSpecs": [_masked(tile)],
+            "tileSpecs": [whole_shown(tile)],
             "binaryMask": True,
             "excludeMask": False,
             "fillWithNoise": False,
@@ -155,7 +155,7 @@ def labels_of(tile_ids: list[str]) -> dict[str, int]:
     return dict(zip(sorted(tile_ids), values, strict=False))
 
 
-def _masked(tile: Json) -> Json:
+def whole_shown(tile: Json) -> Json:
     """The tile with a mask that shows all of it where it has none."""
     width, height = int(tile["width"]), int(tile["height"])
     size = f"maxX={width}&maxY={height}&width={width}&height={height}"

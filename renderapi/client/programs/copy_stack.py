@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 
-from renderapi.client.json_files import read_json
+from renderapi.client.json_files import read_json, read_list
 from renderapi.client.programs.affine_products import translation_document
 from renderapi.client.programs.derived_stacks import set_up_derived_stack
 from renderapi.client.programs.layers import LayerTiles
@@ -20,7 +21,7 @@ OPTIONS = (
     Option("project", required=True),
     Option("fromStack", required=True),
     Option("toStack", required=True),
-    *optional("text", "toOwner", "toProject", "includedTileIdsJson"),
+    *optional("text", "toOwner", "toProject", "includedTileIdsJson", "excludedCellsJson"),
     Option("z", "numbers"),
     *optional("texts", "excludeTileIdsMissingFromStacks", "excludedTileIds"),
     *BOX,
@@ -37,12 +38,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class _Cell:
+    """A place in the acquisition grid, in the layers from min_z to max_z."""
+
+    row: int
+    column: int
+    min_z: float = -math.inf
+    max_z: float = math.inf
+
+    def holds(self, tile: Json, z: float) -> bool:
+        """Whether a tile of a layer was acquired here."""
+        layout = tile.get("layout") or {}
+        here = (layout.get("imageRow"), layout.get("imageCol")) == (self.row, self.column)
+        return here and self.min_z <= z <= self.max_z
+
+
+@dataclass(frozen=True)
 class _Selection:
     """Which tiles of a layer are copied."""
 
     box: tuple[float, float, float, float] | None
     excluded: frozenset[str]
     included: frozenset[str] | None
+    cells: tuple[_Cell, ...]
     stacks: tuple[StackService, ...]
 
     def apply(self, layer: LayerTiles, z: float) -> None:
@@ -55,6 +73,7 @@ class _Selection:
             if tile["tileId"] not in self.excluded
             and (self.included is None or tile["tileId"] in self.included)
             and all(tile["tileId"] in ids for ids in there)
+            and not any(cell.holds(tile, z) for cell in self.cells)
         ]
 
 
@@ -88,7 +107,26 @@ def _selection(source: StackService, options: Options) -> _Selection:
         included = frozenset(map(str, read_json(options.includedTileIdsJson)))
     stacks = tuple(source.sibling(name) for name in options.excludeTileIdsMissingFromStacks or ())
     excluded = frozenset(options.excludedTileIds or ())
-    return _Selection(box_of(options), excluded, included, stacks)
+    cells = read_cells(options.excludedCellsJson)
+    return _Selection(box_of(options), excluded, included, cells, stacks)
+
+
+def read_cells(path: str | None) -> tuple[_Cell, ...]:
+    """Cells of a file with a list of {row, column} and optionally {minZ, maxZ}."""
+    cells = []
+    for number, entry in enumerate(read_list(path) if path is not None else ()):
+        unknown = set(entry) - {"row", "column", "minZ", "maxZ"}
+        try:
+            if unknown:
+                raise KeyError(", ".join(sorted(unknown)))
+            limits = (float(entry.get("minZ", -math.inf)), float(entry.get("maxZ", math.inf)))
+            cells.append(_Cell(int(entry["row"]), int(entry["column"]), *limits))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ClientScriptError(
+                f"{path}: cell {number} must have row and column, and may have minZ and maxZ: "
+                f"{error}"
+            ) from error
+    return tuple(cells)
 
 
 def _shift_to_origin(source: StackService) -> Json | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
 from renderapi.client.programs.pictures import image_format, write_picture
+from renderapi.client.programs.rendered_stacks import RenderedStack
 from renderapi.client.programs.service import Json, StackService, query_of, stack_of
 from renderapi.errors import ClientScriptError
 from renderapi.rendering.sources import SourceCache
@@ -19,7 +20,7 @@ from renderapi.web import join
 OPTIONS = (
     *STACK,
     Option("rootDirectory", required=True),
-    *optional("text", "runTimestamp", "filterListName", "channels"),
+    *optional("text", "runTimestamp", "filterListName", "channels", "hackStack"),
     Option("scale", "number", 1.0),
     Option("format", default="png"),
     *flag("doFilter", "fillWithNoise", "excludeMask", "renderMaskOnly", "convertToGray"),
@@ -33,22 +34,26 @@ log = logging.getLogger(__name__)
 
 
 def run(options: Options) -> None:
-    """Draw every tile of the layers, or those that are listed."""
+    """Draw every tile of the layers, or those that are listed.
+
+    The tiles of --hackStack are the pictures then.
+    """
     stack = stack_of(options)
     extension = options.format.lower()
     image_format(extension)
+    if options.hackStack and options.renderMaskOnly:
+        raise ClientScriptError("hackStack and renderMaskOnly exclude each other")
     stamp = options.runTimestamp or datetime.now().strftime("%Y%m%d_%H%M%S")
     run_folder = Path(options.rootDirectory) / options.project / options.stack / f"tiles_{stamp}"
     sources, number = SourceCache(), 0
+    rendered = RenderedStack(stack, options.hackStack, sources) if options.hackStack else None
     for tile_id, z in _tiles(stack, options):
-        path = run_folder / f"{int(z) // 1000:03d}" / str(int(z) % 1000 // 100) / str(int(z))
+        folder = run_folder / f"{int(z) // 1000:03d}" / str(int(z) % 1000 // 100) / str(int(z))
+        path = (folder / f"{tile_id.replace('/', '_')}.{extension}").absolute()
         parameters = _parameters(stack, tile_id, options)
-        write_picture(
-            parameters,
-            path / f"{tile_id.replace('/', '_')}.{extension}",
-            gray=options.convertToGray,
-            sources=sources,
-        )
+        write_picture(parameters, path, gray=options.convertToGray, sources=sources)
+        if rendered is not None:
+            rendered.add(parameters, path, z)
         number += 1
     log.info("%d tiles below %s", number, run_folder)
 

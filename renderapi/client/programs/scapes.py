@@ -64,7 +64,8 @@ def run(options: Options) -> None:
     whole = None if options.useLayerBounds else _window(stack.bounds(), options)
     sources = SourceCache()
     calibration = _calibration(stack, options)
-    for number, scape in enumerate(scapes(zs, options.zScale, options.scale)):
+    greatest = stack.z_values()[-1]
+    for number, scape in enumerate(scapes(zs, options.zScale, options.scale, greatest)):
         folder = base / f"{number // options.maxImagesPerDirectory:03d}"
         documents = [_parameters(stack, z, whole, options) for z in scape.zs]
         path = folder / f"{scape.name}.{extension}"
@@ -75,10 +76,13 @@ def run(options: Options) -> None:
         log.info("%s", path)
 
 
-def scapes(zs: list[float], z_scale: float | None, scale: float) -> list[_Scape]:
-    """Pictures of layers: one each, or of as many as make a step of z as coarse as x and y."""
+def scapes(zs: list[float], z_scale: float | None, scale: float, greatest: float) -> list[_Scape]:
+    """Pictures of layers: one each, or of as many as make a step of z as coarse as x and y.
+
+    `greatest` is the greatest z of the stack: all names of a stack have one width.
+    """
     step = 1 if z_scale is None else max(1, round(z_scale / scale))
-    digits = _digits(zs[-1])
+    digits = _digits(greatest)
     found = []
     for first in range(0, len(zs), step):
         part = zs[first : first + step]

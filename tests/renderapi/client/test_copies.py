@@ -58,6 +58,29 @@ def test_layers_and_tiles_are_chosen(render, example, tmp_path):
     assert tile_ids(render) == ["3407.0.1", "3407.1.0", "3407.1.1"]
 
 
+def test_cells_of_the_grid_are_left_out(render, example, tmp_path):
+    path = tmp_path / "cells.json"
+    path.write_text('[{"row": 0, "column": 1}, {"row": 1, "column": 1, "minZ": 3408}]')
+    copy(render, "--excludedCellsJson", path)
+    tiles = renderapi.tilespec.get_tile_specs_from_stack(STACK, render=render)
+    kept = {
+        tile.tileId
+        for tile in tiles
+        if (tile.layout.imageRow, tile.layout.imageCol) != (0, 1)
+        and (tile.layout.imageRow, tile.layout.imageCol, tile.z) != (1, 1, 3408)
+    }
+    assert 0 < len(kept) < len(tiles) - 2
+    assert set(tile_ids(render)) == kept
+    for wrong in (
+        '[{"row": 0}]',
+        '[{"row": 0, "column": 1, "z": 3}]',
+        '[{"row": "a", "column": 1}]',
+    ):
+        path.write_text(wrong)
+        with pytest.raises(ClientScriptError, match="cell 0 must have row and column"):
+            copy(render, "--excludedCellsJson", path)
+
+
 def test_the_copy_is_moved(render, example):
     copy(render, "--moveToOrigin", "--addToZ", "0.5", "--completeToStackAfterCopy")
     bounds = renderapi.stack.get_stack_bounds("copy", render=render)

@@ -171,6 +171,47 @@ def test_tiles_are_drawn_one_by_one(render, stack, tmp_path):
         run(render, "RenderTilesClient", *words, "--tileIds", "3407.0.0", "nowhere")
 
 
+def test_pictures_of_tiles_make_a_stack(render, stack, tmp_path):
+    specs = renderapi.tilespec.get_tile_specs_from_z(stack, 3407, render=render)
+    turn = renderapi.transform.AffineModel(0.8, -0.6, 0.6, 0.8, 400, 300)
+    for spec in specs:
+        spec.tforms.append(turn)
+    renderapi.stack.create_stack("turned", stackResolutionX=4, render=render)
+    renderapi.resolvedtiles.put_tilespecs("turned", tilespecs=specs, render=render)
+    renderapi.stack.set_stack_state("turned", "COMPLETE", render=render)
+    where = renderapi.stack.make_stack_params(
+        render.DEFAULT_HOST, None, "test", "project", "turned"
+    )
+    words = [*where, "--rootDirectory", tmp_path, "--hackStack", "drawn"]
+    call_run_ws_client(f"{CLIENT}RenderTilesClient", words)
+    metadata = renderapi.stack.get_full_stack_metadata("drawn", render=render)
+    assert metadata["state"] == "LOADING"
+    assert metadata["currentVersion"]["stackResolutionX"] == 4
+    renderapi.stack.set_stack_state("drawn", "COMPLETE", render=render)
+    window = {"x": 420, "y": 200, "width": 500, "height": 400, "scale": 1.0}
+    pictures = [
+        renderapi.image.get_bb_image(name, 3407, **window, img_format="png", render=render)
+        for name in ("turned", "drawn")
+    ]
+    difference = np.abs(np.diff(np.array(pictures)[..., 0].astype(int), axis=0))
+    assert pictures[0][..., 0].std() > 20
+    assert (difference > 3).mean() < 0.005  # but for the seams, whose pixels are blended twice
+    (tile,) = renderapi.tilespec.get_tile_specs_from_minmax_box(
+        "drawn", 3407, 405, 420, 310, 330, render=render
+    )[:1]
+    assert tile.tforms[0].M[:2, :2].tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(ClientScriptError, match="its own tiles"):
+        call_run_ws_client(f"{CLIENT}RenderTilesClient", [*words[:-1], "turned"])
+
+
+def test_scapes_of_a_part_are_named_like_those_of_the_whole(render, tmp_path):
+    (tmp_path / "images").mkdir()
+    make_picture_stack(render, tmp_path / "images", "pictures", {7: WORLD, 1200: WORLD})
+    words = ["--rootDirectory", tmp_path, "--format", "png"]
+    run(render, "spark.ScapeClient", *words, "--maxZ", "10")
+    assert [path.name for path in tmp_path.rglob("z*.png")] == ["z0007.0.png"]
+
+
 def test_scapes_of_a_stack(render, stack, tmp_path):
     words = ["--rootDirectory", tmp_path, "--scale", "0.5", "--maxImagesPerDirectory", "1"]
     run(render, "spark.ScapeClient", *words, "--format", "png")
