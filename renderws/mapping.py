@@ -6,11 +6,11 @@ transforms of a tile. A point of the world may lie in several tiles; the last by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypedDict
 
+import msgspec
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from renderapi.rendering.many import ManyTiles
@@ -22,6 +22,19 @@ Json = dict[str, Any]
 Points = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+
+class PlacedTile(TypedDict, total=False):
+    """The part of a stored tile that places it."""
+
+    tileId: str
+    z: float
+    width: float
+    height: float
+    meshCellSize: float
+    transforms: Any
+
+
+_READ: Callable[[bytes], Any] = msgspec.json.Decoder(PlacedTile).decode
 _BATCH = 2000
 _PAIRS = 1 << 18
 _BANDS = 10_000
@@ -34,31 +47,28 @@ def to_world(tile: Json, points: Points) -> Points:
 
 
 def tiles_by_id(store: Store, stack: StackId, tile_ids: Sequence[str]) -> Iterator[list[Json]]:
-    """Tiles of a stack as stored, ascending tileId, in parts; ids that are not stored are left
-    out.
+    """What maps the points of tiles of a stack, ascending tileId, in parts; ids that are not stored
+    are left out.
     """
     wanted = sorted(set(tile_ids), key=str.encode)
     for first in range(0, len(wanted), _BATCH):
         query = TileQuery(tile_ids=wanted[first : first + _BATCH])
-        yield [orjson.loads(record.document) for record in store.tiles(stack, query)]
+        yield [_READ(record.document) for record in store.tiles(stack, query)]
 
 
 def local_to_world(
     store: Store, stack: StackId, tile_ids: Sequence[str], points: Points
-) -> tuple[Points, list[float | None], set[str]]:
+) -> tuple[Points, set[str]]:
     """World points of local points, each of the tile with its id.
 
     Returns
     -------
-    world : ndarray of shape (N, 2)
-        NaN for tiles that are not stored.
-    z : list
-        z of each point's tile, None where the tile has none.
+    world : ndarray of shape (N, 3)
+        x, y, z; NaN for tiles that are not stored, z also for tiles without one.
     missing : set of str
         Ids of tiles that are not stored.
     """
-    world = np.full(points.shape, np.nan)
-    zs: list[float | None] = [None] * len(points)
+    world = np.full((len(points), 3), np.nan)
     number = {tile_id: i for i, tile_id in enumerate(dict.fromkeys(tile_ids))}
     wanted = np.array([number[tile_id] for tile_id in tile_ids], np.int64)
     missing = set(number)
@@ -68,12 +78,11 @@ def local_to_world(
         owner = place_of[wanted]
         rows = np.flatnonzero(owner >= 0)
         many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
-        world[rows] = many.to_world(owner[rows], points[rows])
-        heights = [tile.get("z") for tile in tiles]
-        for row, place in zip(rows.tolist(), owner[rows].tolist(), strict=True):
-            zs[row] = heights[place]
+        world[rows, :2] = many.to_world(owner[rows], points[rows])
+        heights = np.array([tile.get("z", np.nan) for tile in tiles], np.float64)
+        world[rows, 2] = heights[owner[rows]]
         missing.difference_update(tile["tileId"] for tile in tiles)
-    return world, zs, missing
+    return world, missing
 
 
 class Candidates(NamedTuple):
@@ -160,41 +169,48 @@ def _runs(boxes: Points, points: Points) -> tuple[Points, Index, Points, Points]
     return keys, owner, low, band * span + (boxes[owner, 2] - corner[0]) + slack
 
 
-def to_local(
-    store: Store, stack: StackId, z: float, points: Points
-) -> tuple[list[list[Json]], list[list[str]]]:
-    """For each world point at z the tiles it lies in, and its place in each.
+class Located(NamedTuple):
+    """World points in the tiles they lie in.
 
-    Returns
-    -------
-    found : list of lists
-        `{tileId, local: [x, y, z]}` of the tiles that can be inverted there, ascending tileId; the
-        last has `visible: true`.
-    tried : list of lists
-        Ids of the tiles whose box holds the point and that cannot be inverted there.
+    Attributes
+    ----------
+    tile_ids : list of str
+        Ascending.
+    row, tile : (P,) int64 arrays
+        Pairs of the row of a point and the place of a tile in `tile_ids`, ordered by both: the
+        last of a row is the tile that is seen there.
+    local : (P, 3) float64 array
+        Raw local x, y, and z of each pair.
+    tried : dict
+        For rows in no tile, the ids of tiles whose box holds the point and that cannot be inverted
+        there.
     """
-    found: list[list[Json]] = [[] for _ in range(len(points))]
-    tried: list[list[str]] = [[] for _ in range(len(points))]
+
+    tile_ids: list[str]
+    row: Index
+    tile: Index
+    local: Points
+    tried: dict[int, list[str]]
+
+
+def to_local(store: Store, stack: StackId, z: float, points: Points) -> Located:
+    """Places of the world points (N x 2) at z in the tiles they lie in."""
     near = candidates(store, stack, z, points)
+    local = np.full((len(near.tile), 3), np.nan)
     begin = 0
     for tiles in tiles_by_id(store, stack, near.tile_ids):
         end = begin + len(tiles)
         part = slice(*np.searchsorted(near.tile, (begin, end)).tolist())
-        owner, rows = near.tile[part] - begin, near.row[part]
+        owner = near.tile[part] - begin
         many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
-        local = many.to_local(owner, points[rows])
-        heights = np.array([tile["z"] for tile in tiles], np.float64)  # all are at z
-        places = np.column_stack([local, heights[owner]]).tolist()
-        outside = np.isnan(local[:, 0]).tolist()
-        ids = [tile["tileId"] for tile in tiles]
-        pairs = zip(owner.tolist(), rows.tolist(), places, outside, strict=True)
-        for tile, row, place, missed in pairs:
-            if missed:
-                tried[row].append(ids[tile])
-            else:
-                found[row].append({"tileId": ids[tile], "local": place})
+        local[part, :2] = many.to_local(owner, points[near.row[part]])
+        local[part, 2] = np.array([tile["z"] for tile in tiles], np.float64)[owner]
         begin = end
-    for entries in found:
-        if entries:
-            entries[-1]["visible"] = True
-    return found, tried
+    missed = np.isnan(local[:, 0])
+    found = np.flatnonzero(~missed)
+    found = found[np.argsort(near.row[found], kind="stable")]
+    tried: dict[int, list[str]] = {}
+    alone = np.flatnonzero(missed & ~np.isin(near.row, near.row[found]))
+    for row, tile in zip(near.row[alone].tolist(), near.tile[alone].tolist(), strict=True):
+        tried.setdefault(row, []).append(near.tile_ids[tile])
+    return Located(near.tile_ids, near.row[found], near.tile[found], local[found], tried)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +11,14 @@ import orjson
 
 from renderws.cleaning import decoder, parse
 from renderws.documents import Tile, TileCoordinates
-from renderws.routes.answers import Answer, HttpError, json_answer, json_stream
+from renderws.routes.answers import (
+    Answer,
+    HttpError,
+    json_answer,
+    json_bytes,
+    json_stream,
+    spliced,
+)
 from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles, flatten_tile
 from renderws.routes.layers import require_tiles
@@ -22,7 +29,7 @@ from renderws.store.protocol import Invalid, StackId
 from renderws.store.states import stack_text
 
 if TYPE_CHECKING:
-    from renderws.mapping import Points
+    from renderws.mapping import Located, Points
 
 Json = dict[str, Any]
 
@@ -124,21 +131,33 @@ def put_to_world(call: Call) -> Answer:
 
     elements, typed = _elements(call)
     stack = call.stack
-    answers: list[Json] = [{}] * len(elements)
+    answers = [b""] * len(elements)
     problems = _problems(elements, typed, "local", 2, with_ids=True)
     rows = [row for row in range(len(elements)) if row not in problems]
-    for row, problem in problems.items():
-        answers[row] = {**_echo(elements[row]), "error": problem}
     ids = [elements[row]["tileId"] for row in rows]
-    points = _points(elements, rows, "local")
-    world, zs, missing = local_to_world(call.store, stack, ids, points)
-    for row, tile_id, place, z in zip(rows, ids, world.tolist(), zs, strict=True):
+    world, missing = local_to_world(call.store, stack, ids, _points(elements, rows, "local"))
+    heads = {tile_id: _head(tile_id, b"world") for tile_id in set(ids)}
+    for row, tile_id, place in zip(rows, ids, _texts(world), strict=True):
         if missing and tile_id in missing:
-            problem = f"tile '{tile_id}' is not in {stack_text(stack)}"
-            answers[row] = {**_echo(elements[row]), "error": problem}
+            problems[row] = f"tile '{tile_id}' is not in {stack_text(stack)}"
         else:
-            answers[row] = {"tileId": tile_id, "world": place if z is None else [*place, z]}
-    return json_answer(answers)
+            answers[row] = heads[tile_id] + place + b"]}"
+    for row, problem in problems.items():
+        answers[row] = orjson.dumps({**_echo(elements[row]), "error": problem})
+    return json_bytes(spliced(answers))
+
+
+def _head(tile_id: str, key: bytes) -> bytes:
+    """JSON of a point in a tile up to its numbers."""
+    return b'{"tileId":' + orjson.dumps(tile_id) + b',"' + key + b'":['
+
+
+def _texts(points: Points) -> list[bytes]:
+    """JSON of the numbers of each point (N x 3), comma separated; NaN at the end is left out."""
+    if len(points) == 0:
+        return []
+    text = orjson.dumps(np.ascontiguousarray(points), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text[2:-2].replace(b",null", b"").split(b"],[")
 
 
 def get_to_local(call: Call) -> Answer:
@@ -150,11 +169,15 @@ def _to_local(call: Call) -> list[Json]:
     from renderws.mapping import to_local
 
     stack, z = call.stack, call.path["z"]
-    found, tried = to_local(call.store, stack, z, _path_point(call))
-    if not found[0]:
+    at = to_local(call.store, stack, z, _path_point(call))
+    if len(at.row) == 0:
         require_tiles(call, stack)
-        raise Invalid(_not_found(stack, (call.path["x"], call.path["y"], z), tried[0]))
-    return found[0]
+        point = (call.path["x"], call.path["y"], z)
+        raise Invalid(_not_found(stack, point, at.tried.get(0, [])))
+    pairs = zip(at.tile.tolist(), at.local.tolist(), strict=True)
+    entries: list[Json] = [{"tileId": at.tile_ids[t], "local": place} for t, place in pairs]
+    entries[-1]["visible"] = True
+    return entries
 
 
 def _not_found(stack: StackId, point: Sequence[float], tried: list[str]) -> str:
@@ -179,20 +202,35 @@ def put_to_local(call: Call) -> Answer:
 
     elements, typed = _elements(call)
     stack, z = call.stack, call.path.get("z")
-    answers: list[list[Json]] = [[]] * len(elements)
+    answers = [b""] * len(elements)
     problems = _problems(elements, typed, "world", 2 if z is not None else 3)
-    for row, problem in problems.items():
-        answers[row] = [{**_echo(elements[row]), "error": problem}]
     sound = [row for row in range(len(elements)) if row not in problems]
     for rows, at_z in _by_z(elements, z, sound):
         points = _points(elements, rows, "world")
-        found, tried = to_local(call.store, stack, at_z, points)
-        for row, entries, ids, point in zip(rows, found, tried, points.tolist(), strict=True):
-            if not entries:
-                problem = _not_found(stack, (*point, at_z), ids)
-                entries = [{**_echo(elements[row]), "error": problem}]
-            answers[row] = entries
-    return json_answer(answers)
+        at = to_local(call.store, stack, at_z, points)
+        for index, text in _located_texts(at):
+            answers[rows[index]] = text
+        for index in np.setdiff1d(np.arange(len(rows)), at.row).tolist():
+            point = (*points[index].tolist(), at_z)
+            problems[rows[index]] = _not_found(stack, point, at.tried.get(index, []))
+    for row, problem in problems.items():
+        answers[row] = b"[" + orjson.dumps({**_echo(elements[row]), "error": problem}) + b"]"
+    return json_bytes(spliced(answers))
+
+
+def _located_texts(at: Located) -> Iterator[tuple[int, bytes]]:
+    """For each row in some tile, JSON of the list of its places."""
+    heads = [_head(tile_id, b"local") for tile_id in at.tile_ids]
+    is_last = np.append(np.diff(at.row) != 0, len(at.row) > 0)
+    texts: list[bytes] = []
+    pairs = zip(at.row.tolist(), at.tile.tolist(), _texts(at.local), is_last.tolist(), strict=False)
+    for row, tile, place, last in pairs:
+        if last:
+            texts.append(heads[tile] + place + b'],"visible":true}')
+            yield row, spliced(texts)
+            texts = []
+        else:
+            texts.append(heads[tile] + place + b"]}")
 
 
 def _elements(call: Call) -> tuple[list[Json], bool]:
