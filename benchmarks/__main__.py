@@ -1,4 +1,4 @@
-"""Run the benchmarks (all, or those named) and print their figures as one table."""
+"""Run the benchmarks (those named, else all but the long ones); prints their figures as a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
+
+LONG = ("large",)
+"""Run only when they are named."""
 
 
 def names() -> list[str]:
@@ -31,7 +34,7 @@ def main(wanted: list[str]) -> int:
     table = Table(title=f"Benchmarks, {date.today()}, {machine}")
     for column in ("what", "figure", "unit", "ratio", "against"):
         table.add_column(column, justify="right" if column in ("figure", "ratio") else "left")
-    for name in wanted or names():
+    for name in wanted or [name for name in names() if name not in LONG]:
         for row in importlib.import_module(f"benchmarks.{name}").run():
             ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
             table.add_row(f"{name}: {row.name}", f"{row.value:,.4g}", row.unit, ratio, row.against)
