@@ -1,6 +1,7 @@
 """What the distribution must hold, and which package may import which."""
 
 import ast
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -71,3 +72,18 @@ def test_the_documents_that_the_readme_names_exist():
     for name in ("docs/guide.md", "docs/modules.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
         assert f"({name})" in text
         assert (ROOT / name).is_file()
+
+
+def test_the_examples_are_part_of_the_distribution(tmp_path):
+    from setuptools import Distribution
+
+    from renderapps.module.examples import FOLDER, examples_folder
+
+    command = runpy.run_path(str(ROOT / "setup.py"))["BuildWithExamples"](Distribution())
+    command.build_lib = str(tmp_path)
+    command.copy_examples()
+    installed = examples_folder(tmp_path / "renderapps")
+    assert installed == tmp_path / "renderapps" / "example_json"
+    names = sorted(path.relative_to(FOLDER) for path in FOLDER.rglob("*.json"))
+    assert sorted(path.relative_to(installed) for path in installed.rglob("*.json")) == names
+    assert len(names) > 40 and (ROOT / "MANIFEST.in").read_text() == "graft example_json\n"

@@ -8,7 +8,14 @@ from typing import Any
 
 from renderapps.module.errors import RenderModuleException
 
-FOLDER = Path(__file__).resolve().parents[2] / "example_json"
+
+def examples_folder(package: Path) -> Path:
+    """The folder of the examples: beside the package in the source tree, else in the package."""
+    inside = package / "example_json"
+    return inside if inside.is_dir() else package.parent / "example_json"
+
+
+FOLDER = examples_folder(Path(__file__).resolve().parents[1])
 
 
 def example_path(module: str | type) -> Path:
@@ -28,6 +35,4 @@ def read_example(module: str | type) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise RenderModuleException(
-            f"no example {path}: examples are part of the source tree, not of the installed package"
-        ) from None
+        raise RenderModuleException(f"no example {path}: install the package again") from None
