@@ -13,8 +13,8 @@ from renderws.routes.layers import require_tiles
 from renderws.routes.router import Route
 from renderws.routes.values import MAX_Z, MIN_Z, Parameter, boolean, double
 from renderws.saving import TilesToSave
-from renderws.store.protocol import Conflict, NotFound, StackId, TileQuery
-from renderws.store.states import stack_text
+from renderws.store.protocol import NotFound, StackId, TileQuery
+from renderws.store.states import LOADING, not_loading, stack_text
 
 _FAR = 1e30
 _SIDES = (("minX", -_FAR), ("minY", -_FAR), ("maxX", _FAR), ("maxY", _FAR))
@@ -81,10 +81,8 @@ def put_tiles(call: Call) -> Answer:
 
 def _require_loading(call: Call, stack: StackId) -> None:
     state = call.store.stack(stack)["state"]
-    if state != "LOADING":
-        raise Conflict(
-            f"{stack_text(stack)} is {state}; tiles can only be saved while it is LOADING"
-        )
+    if state != LOADING:
+        raise not_loading(stack, state)
 
 
 def routes() -> tuple[Route, ...]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from renderws.store.protocol import Conflict, Json, NotFound, StackId
-from renderws.store.states import LOADING, OFFLINE, READ_ONLY, stack_text
+from renderws.store.states import LOADING, OFFLINE, READ_ONLY, not_loading, stack_text
 
 
 class StackRow(NamedTuple):
@@ -90,15 +90,7 @@ def need_loading(connection: sqlite3.Connection, stack: StackId) -> StackRow:
     """The stack, if its tiles may be changed."""
     row = need_stack(connection, stack)
     if row.state != LOADING:
-        mend = (
-            "create it again to import tiles"
-            if row.state == OFFLINE
-            else "set its state to LOADING first"
-        )
-        raise Conflict(
-            f"{stack_text(stack)} is {row.state}, its tiles can be changed only in state LOADING; "
-            f"{mend}"
-        )
+        raise not_loading(stack, row.state)
     return row
 
 

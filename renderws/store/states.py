@@ -53,6 +53,21 @@ def effect(stack: StackId, old: str, new: str) -> Effect:
     )
 
 
+_WAYS_TO_LOADING = {
+    COMPLETE: "set its state to LOADING first",
+    READ_ONLY: "set its state to COMPLETE and then to LOADING first",
+    OFFLINE: "create it again to import tiles",
+}
+
+
+def not_loading(stack: StackId, state: str) -> Conflict:
+    """Why the tiles of a stack in this state cannot be changed, and what to do."""
+    return Conflict(
+        f"{stack_text(stack)} is {state}, its tiles can be changed only in state LOADING; "
+        f"{_WAYS_TO_LOADING[state]}"
+    )
+
+
 def stack_text(stack: StackId) -> str:
     """How error messages name a stack."""
     return f"stack {stack.stack} of owner {stack.owner}, project {stack.project}"
