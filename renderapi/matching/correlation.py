@@ -41,7 +41,8 @@ class Candidate:
     shift : (dx, dy)
         Where the pixel (0, 0) of q lies in the pixels of p.
     correlation : float
-        Pearson's correlation of the two overlaps (high-passed), -1 to 1; 1 for identical pixels.
+        Pearson's correlation of the two overlaps (high-passed), -1 to 1; 1 for identical pixels;
+        at the finest scale at which the shift was refined.
     significance : float
         How far the correlation stands out from that of the other shifts, in standard deviations
         of those; more than 6 does not happen by chance.
@@ -51,6 +52,9 @@ class Candidate:
         The search was made at a scale of 1 / 2**level.
     error : float
         Standard error of the shift in pixels, infinity when the fit did not converge.
+    searched : float
+        The correlation at the scale of the search: more than `correlation` where noise, or the
+        change from one section to the next, hides the detail.
     """
 
     shift: tuple[float, float]
@@ -59,6 +63,7 @@ class Candidate:
     pixels: int
     level: int
     error: float
+    searched: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class TranslationLimits:
     significance : float
         Least significance of the best candidate.
     correlation : float
-        Least correlation of the two overlaps.
+        Least correlation of the two overlaps, at the scale of the search or at a finer one.
     second : float
         The next best candidate may have at most this fraction of the significance of the best;
         more means that the texture repeats itself.
@@ -152,8 +157,9 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
             f"blank or unrelated overlap: the best shift has a significance of "
             f"{first.significance:.1f}, {limits.significance:g} is needed"
         )
-    if first.correlation < limits.correlation:
-        return f"correlation of {first.correlation:.2f} is below {limits.correlation:g}"
+    correlation = max(first.correlation, first.searched)
+    if correlation < limits.correlation:
+        return f"correlation of {correlation:.2f} is below {limits.correlation:g}"
     if len(candidates) > 1:
         ratio = candidates[1].significance / first.significance
         exact = first.correlation > 0.999 and candidates[1].correlation < 0.99
@@ -275,6 +281,7 @@ def _refined(scales: list[_Scale], peak: Peak, sigma: float) -> Candidate:
         peak.pixels,
         top,
         error,
+        peak.correlation,
     )
 
 

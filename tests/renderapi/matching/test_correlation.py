@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 import tifffile
-
+from PIL import Image
 from renderapi.matching.correlation import TranslationLimits, match_translation, verdict
 
 
@@ -143,3 +143,15 @@ def test_every_pair_of_the_phase_contrast_grid_is_found_exactly(real_data):
             assert candidates[0].shift == pytest.approx((x2 - x, y2 - y), abs=0.01)
             accepted += 1
     assert accepted == 40
+
+
+def test_consecutive_sections_are_found_by_what_coarse_scales_share(real_data):
+    """Two sections that agree in the coarse only, and two that are far apart in the tissue."""
+    folder = real_data("sstem_30_sections")
+    images = {z: np.asarray(Image.open(folder / f"z{z:02d}.png")) for z in (5, 6, 20)}
+    candidates = match_translation(images[5], images[6], (0, 0), 51)
+    assert candidates[0].correlation < 0.15 < candidates[0].searched
+    assert not verdict(candidates)
+    # by cross-correlation of band-passed images the next section lies (1, -2) off
+    assert candidates[0].shift == pytest.approx((1, -2), abs=3)
+    assert "unrelated" in verdict(match_translation(images[5], images[20], (0, 0), 51))
