@@ -154,7 +154,7 @@ def completed_tile(key: str, tile: Json | None) -> Json:
 def _complete_levels(owner: Json, tile: Json) -> None:
     """Put the pyramid levels of a tile or channel in the order of their numbers."""
     levels = owner.setdefault("mipmapLevels", {})
-    if levels.keys() <= {"0"}:
+    if not levels or (len(levels) == 1 and "0" in levels):
         return
     if not all(map(_LEVEL.fullmatch, levels)):
         raise Invalid(
