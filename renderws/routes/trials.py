@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from renderapi.errors import RenderError
+from renderws.cleaning import without_nulls
 from renderws.guard import check_source
 from renderws.routes.answers import Answer, HttpError, done, dumps, json_bytes
 from renderws.routes.call import Call
@@ -46,7 +47,7 @@ def post_trial(call: Call) -> Answer:
     """Match two canvases with the parameters that are sent, and keep the result."""
     from renderws.trials import run_trial
 
-    parameters = call.json_object("match trial parameters")
+    parameters = without_nulls(call.json_object("match trial parameters"))
     with call.service.match_trials:
         result = run_trial(
             parameters,

@@ -69,6 +69,14 @@ def test_a_trial_finds_the_shift_and_is_kept(overlapping):
     assert overlapping(f"GET O/matchTrial/{result['id']}").status_code == 404
 
 
+def test_null_parameters_are_left_out_of_the_answer(overlapping):
+    sent = parameters(overlapping)
+    sent["featureAndMatchParameters"]["pClipPosition"] = None
+    sent["geometricDescriptorAndMatchFilterParameters"] = None
+    result = overlapping.must("POST O/matchTrial", sent).json()
+    assert result["parameters"] == parameters(overlapping)
+
+
 def test_points_are_full_scale_whatever_the_scale_of_the_canvases(overlapping):
     result = overlapping.must("POST O/matchTrial", parameters(overlapping, scale=0.5)).json()
     (found,) = result["matches"]
