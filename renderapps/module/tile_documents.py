@@ -184,6 +184,16 @@ def image_entries(tile: Json, channels: bool = True) -> Iterator[tuple[str, Json
                 yield str(int(level)), entry
 
 
+def first_level(holder: Json) -> tuple[str, Json] | None:
+    """The lowest level of a tile or channel that has an image, and that entry."""
+    levels = holder.get("mipmapLevels") or {}
+    with_image = [key for key, entry in levels.items() if entry and entry.get("imageUrl")]
+    if not with_image:
+        return None
+    lowest = min(with_image, key=int)
+    return lowest, levels[lowest]
+
+
 def _identified(key: str, tile: Json) -> Json:
     tile.setdefault("tileId", key)
     return tile

@@ -23,7 +23,10 @@ class ApplyMaskParameters(TileEditParameters):
     mask_file = Str(
         allow_none=True,
         load_default=None,
-        metadata={"description": "file or URL of the mask, of the size of the tiles"},
+        metadata={
+            "description": "file or URL of the mask, of the size of the tiles, or "
+            "of their lowest mipmap level where that is not 0"
+        },
     )
     remove_masks = Boolean(
         load_default=False, metadata={"description": "remove masks instead of attaching one"}
@@ -75,20 +78,23 @@ class ApplyMask(TileEditModule):
 
         url = path_to_url(url_to_path(mask) or mask) if url_scheme(mask) == "file" else mask
         pixels = read_image(url)
-        levels = {
-            level
-            for z in self.select_zs()
-            for tile in self.read_documents(z)[0].tiles
-            for level, _ in image_entries(tile)
-        }
-        masks = {level: url for level in levels if level == "0"}
-        for level in sorted(levels - {"0"}, key=int):
-            masks[level] = self.write_reduced(url, pixels, int(level))
         height, width = pixels.shape[:2]
+        tiles = [t for z in self.select_zs() for t in self.read_documents(z)[0].tiles]
+        self.mask_level = level_of_size((width, height), tiles[0])
+        levels = sorted({int(level) for tile in tiles for level, _ in image_entries(tile)})
+        if levels and levels[0] < self.mask_level:
+            raise RenderModuleException(
+                f"mask {mask} has the size of mipmap level {self.mask_level}, but the tiles have "
+                f"level {levels[0]} too: give one of that size"
+            )
+        masks = {}
+        for level in levels:
+            reduced = level > self.mask_level
+            masks[str(level)] = self.write_reduced(url, pixels, level) if reduced else url
         return (width, height), masks
 
     def write_reduced(self, url: str, pixels: Any, level: int) -> str:
-        """URL of a new file with the mask halved `level` times."""
+        """URL of a new file with the mask reduced to a level."""
         import tifffile
 
         from renderapi.rendering.pyramid import downsample
@@ -104,7 +110,9 @@ class ApplyMask(TileEditModule):
         stem = (path or Path(url)).stem
         target = home / f"{stem}_level{level}.tif"
         with atomic_path(target) as temporary:
-            tifffile.imwrite(temporary, downsample(pixels, level), compression="zlib")
+            tifffile.imwrite(
+                temporary, downsample(pixels, level - self.mask_level), compression="zlib"
+            )
         return path_to_url(target)
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
@@ -125,12 +133,22 @@ class ApplyMask(TileEditModule):
 
     def require_size(self, tile: Json) -> None:
         """Refuse a tile that is not of the size of the mask."""
-        size = (int(tile["width"]), int(tile["height"]))
-        if size != self.mask_size:
+        if size_at(tile, self.mask_level) != self.mask_size:
+            width, height = size_at(tile, 0)
             raise RenderModuleException(
                 f"mask {self.args['mask_file']} is {self.mask_size[0]} x {self.mask_size[1]} "
-                f"pixels, tile {tile['tileId']} {size[0]} x {size[1]}"
+                f"pixels, tile {tile['tileId']} {width} x {height}"
             )
+
+
+def size_at(tile: Json, level: int) -> tuple[int, int]:
+    """Width and height of the image of a mipmap level of a tile."""
+    return int(tile["width"]) >> level, int(tile["height"]) >> level
+
+
+def level_of_size(size: tuple[int, int], tile: Json) -> int:
+    """The mipmap level at which a tile has that size; 0 where there is none."""
+    return next((level for level in range(12) if size_at(tile, level) == size), 0)
 
 
 if __name__ == "__main__":

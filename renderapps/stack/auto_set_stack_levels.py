@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
-from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_documents import Json, Section, first_level
 from renderapps.module.tile_edit import (
     TileEditModule,
     TileEditParameters,
@@ -119,9 +119,8 @@ class AutoSetStackLevels(TileEditModule):
         found: dict[str | None, list[tuple[tuple[float, float], str]]] = {}
         for index in chosen:
             for holder in range_holders(section.tiles[index], None):
-                image = (holder.get("mipmapLevels") or {}).get("0")
-                if image and image.get("imageUrl"):
-                    found.setdefault(holder.get("name"), []).append(self.range_of(image))
+                if level := first_level(holder):
+                    found.setdefault(holder.get("name"), []).append(self.range_of(level[1]))
         return {name: _summary(ranges) for name, ranges in found.items()}
 
     def range_of(self, image: Json) -> tuple[tuple[float, float], str]:

@@ -9,8 +9,15 @@ from argschema.fields import Boolean, Float, OutputDir
 from marshmallow import ValidationError, validates_schema
 
 from renderapi.urls import path_to_url, url_to_path
+from renderapps.module import RenderModuleException
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
-from renderapps.module.tile_documents import Json, Section, image_entries, read_section
+from renderapps.module.tile_documents import (
+    Json,
+    Section,
+    first_level,
+    image_entries,
+    read_section,
+)
 from renderapps.module.tile_edit import (
     InPlaceEditParameters,
     TileEditModule,
@@ -60,9 +67,9 @@ class FlipStackParameters(InPlaceEditParameters):
 class FlipStack(TileEditModule):
     """The world is mirrored at y = 0: a box from y to y + h comes to be at -y - h to -y.
 
-    Images of level 0, masks and channels are flipped. Mipmap levels above 0 are dropped: they would
-    not show the same (make them again with generate_mipmaps). Transforms of affine tiles stay free
-    of mirrors.
+    Images of the first level (0 where there is one), masks and channels are flipped. Higher mipmap
+    levels are dropped: they would not show the same (make them again with generate_mipmaps).
+    Transforms of affine tiles stay free of mirrors.
     """
 
     default_schema = FlipStackParameters
@@ -76,7 +83,10 @@ class FlipStack(TileEditModule):
         done: dict[tuple[str, str], tuple[Path, Path]] = {}
         dropped = 0
         for tile in section.tiles:
-            for holder in (tile, *(tile.get("channels") or ())):
+            holders = (tile, *(tile.get("channels") or ()))
+            if not any(map(first_level, holders)):
+                raise RenderModuleException(f"tile {tile['tileId']} has no image to flip")
+            for holder in holders:
                 dropped += self.flip_images(holder, done)
             tile["transforms"] = flipped_transforms(tile, section.transforms)
         originals = sorted({str(old) for old, _ in done.values()})
@@ -87,20 +97,20 @@ class FlipStack(TileEditModule):
         }
 
     def flip_images(self, holder: Json, done: dict[tuple[str, str], tuple[Path, Path]]) -> int:
-        """Flip the image and mask of level 0 of a tile or channel; how many levels were dropped."""
-        levels = holder.get("mipmapLevels") or {}
-        image = levels.get("0")
-        if image is None:
+        """Flip image and mask of the first level of a tile or channel; how many were dropped."""
+        found = first_level(holder)
+        if found is None:
             return 0
-        image = dict(image)
+        level, image = found[0], dict(found[1])
         for kind in ("image", "mask"):
             url = image.get(f"{kind}Url")
             if url:
                 if (kind, url) not in done:
                     done[kind, url] = flipped_file(image, kind, self.args["output_directory"])
                 image[f"{kind}Url"] = path_to_url(done[kind, url][1])
-        holder["mipmapLevels"] = {"0": image}
-        return len(levels) - 1
+        dropped = len(holder["mipmapLevels"]) - 1
+        holder["mipmapLevels"] = {level: image}
+        return dropped
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """Remove the originals, if that was asked for and every section succeeded."""

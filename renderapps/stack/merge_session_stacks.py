@@ -14,7 +14,7 @@ from marshmallow.validate import OneOf
 
 from renderapps.module import RenderModuleException
 from renderapps.module.stack_edit import StackEditParameters
-from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_documents import Json, Section, first_level
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
 
 RANGE = {"min": "minIntensity", "max": "maxIntensity"}
@@ -205,7 +205,8 @@ def frame_number(tile: Json, pattern: re.Pattern[str]) -> int:
     """
     if str(tile.get("frameId", "")).isdecimal():
         return int(tile["frameId"])
-    url = ((tile.get("mipmapLevels") or {}).get("0") or {}).get("imageUrl") or ""
+    level = first_level(tile)
+    url = level[1]["imageUrl"] if level else ""
     name = PurePosixPath(unquote(url)).name
     found = pattern.findall(name)
     try:

@@ -19,7 +19,7 @@ from renderapi.urls import path_to_url, url_to_path
 from renderapps.module import RenderModuleException
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.parallel import one_line
-from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_documents import Json, Section, first_level
 from renderapps.module.tile_edit import (
     TileEditModule,
     TileEditParameters,
@@ -193,9 +193,10 @@ class FilterTask:
 
     def _filter(self, holder: Json) -> int:
         """Filter the first level of a tile or channel, which becomes its only one."""
-        entry = holder["mipmapLevels"].get("0")
-        if entry is None or not entry.get("imageUrl"):
-            raise RenderModuleException("it has no image of level 0")
+        found = first_level(holder)
+        if found is None:
+            raise RenderModuleException("it has no image")
+        level, entry = found
         shown = entry["imageUrl"]
         source = self._source(shown)
         target = self._target(shown, source)
@@ -208,7 +209,7 @@ class FilterTask:
             new["maskUrl"] = self._flipped_mask(mask, target, entry)
             new.pop("maskLoaderType", None)
             new.pop("maskSliceNumber", None)
-        holder["mipmapLevels"] = {"0": new}
+        holder["mipmapLevels"] = {level: new}
         if "maxIntensity" in holder:
             holder["minIntensity"], holder["maxIntensity"] = 0.0, 255.0
         return int(made)

@@ -58,6 +58,21 @@ def test_the_output_may_be_the_input_and_minus_one_is_no_limit(render, mask):
     assert {t.maskUrl for t in read(render, "raw").values()} == {path_to_url(mask)}
 
 
+def test_a_mask_of_the_level_that_tiles_have(render, tmp_path, capsys):
+    layers(render, "raw", levels=(1, 2))
+    half = tmp_path / "half.tif"
+    tifffile.imwrite(half, np.full((HEIGHT // 2, WIDTH // 2), 255, np.uint8))
+    given = {"input_stack": "raw", "output_stack": "out", "mask_file": str(half)}
+    assert run(ApplyMask, render, **given)[0] == 0
+    assert masks(read(render, "out")["a_0"]) == [
+        {"1": path_to_url(half), "2": path_to_url(tmp_path / "half_level2.tif")}
+    ]
+    assert read_image(path_to_url(tmp_path / "half_level2.tif")).shape == (HEIGHT // 4, WIDTH // 4)
+    layers(render, "full", levels=(0, 1))
+    assert run(ApplyMask, render, **given | {"input_stack": "full"})[0] == 1
+    assert "half.tif has the size of mipmap level 1" in capsys.readouterr().err
+
+
 def test_masks_are_removed(render):
     layers(render, "raw", levels=(0, 1))
     given = {"input_stack": "raw", "output_stack": "out", "remove_masks": True}

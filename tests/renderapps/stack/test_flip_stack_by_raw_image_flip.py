@@ -105,6 +105,24 @@ def test_originals_are_removed_only_when_all_is_done(render, files, capsys):
     assert read(render, "raw")["a"].imageUrl.endswith("image_flip.png")
 
 
+def test_the_first_level_that_there_is_counts(render, files):
+    half = files["image.tiff"].with_name("half.tif")
+    tifffile.imwrite(half, PIXELS[::2, ::2])
+    spec = tile("a", 1.0, lens_id=None, levels=(1, 2))
+    spec.ip["1"].imageUrl, spec.ip["1"].maskUrl = path_to_url(half), None
+    put(render, "raw", [[spec]])
+    given = {"input_stack": "raw", "output_stack": "out", "minZ": 1, "maxZ": 1}
+    assert run(FlipStack, render, **given)[0] == 0
+    after = read(render, "out")["a"]
+    assert list(after.ip) == ["1"]
+    np.testing.assert_array_equal(read_image(after.ip["1"].imageUrl), PIXELS[::2, ::2][::-1])
+    bare = tile("b", 2.0)
+    bare.ip = type(bare.ip)({})
+    put(render, "bare", [[bare]])
+    given = {"input_stack": "bare", "output_stack": "out", "minZ": 2, "maxZ": 2}
+    assert run(FlipStack, render, **given)[0] == 1  # its transforms alone would be mirrored
+
+
 def test_a_file_that_other_sections_show_is_not_removed(render, files):
     spec, other = tile("a", 1.0), tile("b", 2.0)
     for one in (spec, other):

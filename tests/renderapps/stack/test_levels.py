@@ -116,6 +116,14 @@ def test_channels_have_their_own(render, images):
     assert (after.minint, after.channels[0].minIntensity) == (0, 2124)
 
 
+def test_the_first_level_that_there_is_counts(render, images):
+    spec = tile("a", 1.0, levels=(2, 3))
+    spec.ip["2"].imageUrl = images[0]
+    put(render, "raw", [[spec]])
+    assert run(AutoSetStackLevels, render, input_stack="raw", in_place=True)[0] == 0
+    assert read(render, "raw")["a"].minint == 2124
+
+
 def test_without_images_nothing_changes(render, capsys):
     put(render, "raw", [[tile("a", 1.0)]])
     assert run(AutoSetStackLevels, render, input_stack="raw", in_place=True)[0] == 1

@@ -111,5 +111,7 @@ def test_frame_numbers_are_the_last_match():
 
     spec = {"tileId": "t", "mipmapLevels": {"0": {"imageUrl": "file:///_F0009/b_F0001_F0023.tif"}}}
     assert frame_number(spec, re.compile(r"_F(\d{4})")) == 23
+    higher = {**spec, "mipmapLevels": {"10": {}, "2": spec["mipmapLevels"]["0"]}}
+    assert frame_number(higher, re.compile(r"_F(\d{4})")) == 23
     assert frame_number({**spec, "frameId": "7"}, re.compile(r"_F(\d{4})")) == 7
     assert frame_number({**spec, "frameId": "x"}, re.compile(r"_F(\d{4})")) == 23

@@ -94,6 +94,17 @@ def image_of(render, tile):
     return tifffile.imread(url_to_path(tile_of(render, tile).imageUrl))
 
 
+def test_the_first_level_that_there_is_counts(run, render, raw):
+    tile = TileSpec(tileId="half", z=5.0, width=2 * SHAPE[1], height=2 * SHAPE[0])
+    tile.ip["1"] = renderapi.image_pyramid.MipMap(path_to_url(raw / "t0.tif"))
+    tile.ip["3"] = renderapi.image_pyramid.MipMap("file:///stale.tif")
+    renderapi.stack.create_stack("halves", render=render)
+    renderapi.resolvedtiles.put_tilespecs("halves", tilespecs=[tile], render=render)
+    run(input_stack="halves", suffix="_new")
+    levels = tile_of(render, "half").ip
+    assert list(levels) == ["1"] and levels["1"].imageUrl.endswith("t0_new.tif")
+
+
 @pytest.mark.parametrize("entry", [create_filtered_EM_images, create_filtered_EM_images_2])
 def test_tiles_show_the_filtered_image_alone(run, render, raw, entry):
     for file in raw.glob("*_flip.tif"):
