@@ -1,9 +1,10 @@
 """Background subtraction by a ball rolled under the image, as ImageJ's BackgroundSubtracter.
 
 S. Sternberg, "Biomedical image processing", IEEE Computer 16 (1983). The image is smoothed (3 x 3
-maximum against dust, then 3 x 3 mean), shrunk by minima for large balls, opened by the ball's upper
-half as a grey structuring element, enlarged again, and what lies above the image is cut. ImageJ's
-corner correction concerns its paraboloid only and has no part here.
+mean), shrunk by minima for large balls, opened by the patch around the top of the ball, enlarged
+again, and subtracted. The background of a smoothed image may lie above single pixels: they become
+0. ImageJ's corner correction and its maximum against dust belong to its sliding paraboloid; the
+ball, which may roll beyond the border of the image, has neither.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from renderapi.rendering.filters.values import Values
 from renderapi.rendering.intensity import DisplayRange
 
-Array = NDArray[np.float64]
+Array = NDArray[np.float32]
 
 
 def subtract_rolling_ball(
@@ -33,29 +34,28 @@ def subtract_rolling_ball(
 
 
 def _subtracted(pixels: NDArray, radius: float) -> NDArray:
-    image = pixels.astype(np.float64)
+    image = pixels.astype(np.float32)
     result = image - ball_background(image, radius)
     if pixels.dtype.kind == "f":
         return result.astype(pixels.dtype)
-    return np.clip(result + 0.5, 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+    return np.clip(result + np.float32(0.5), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
 def ball_background(image: Array, radius: float) -> Array:
-    """Background under an image: (h, w) float64."""
-    import cv2
-
-    square = np.ones((3, 3), dtype=np.uint8)
-    dustless = cv2.dilate(image, square, borderType=cv2.BORDER_REPLICATE)
-    shift = float((dustless - image).mean())
-    smooth = cv2.blur(dustless, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    """Background under an image: (h, w) float32."""
+    smooth = _mean_of_three(_mean_of_three(image, 1), 0)
     shrink, trim = _shrinkage(radius)
-    small = _shrunk(np.asarray(smooth, dtype=np.float64), shrink)
-    ball = _ball(radius / shrink, trim)
-    background = _opened(small, ball)
-    if shrink > 1:
-        background = _enlarged(background, image.shape, shrink)
-        background = np.minimum(background, smooth)
-    return np.minimum(background - shift, image)
+    background = _opened(_shrunk(smooth, shrink), _ball(radius / shrink, trim))
+    return _enlarged(background, image.shape, shrink)
+
+
+def _mean_of_three(image: Array, axis: int) -> Array:
+    """Mean of each pixel and its two neighbours on an axis; the border goes on beyond the image."""
+    pad = [(1, 1) if k == axis else (0, 0) for k in (0, 1)]
+    padded = np.pad(image, pad, mode="edge")
+    length = image.shape[axis]
+    first, second, third = (padded.take(range(k, k + length), axis) for k in range(3))
+    return np.asarray((first + second + third) * np.float32(1 / 3), dtype=np.float32)
 
 
 def _shrinkage(radius: float) -> tuple[int, int]:
@@ -67,11 +67,11 @@ def _shrinkage(radius: float) -> tuple[int, int]:
 
 
 def _ball(radius: float, trim: int) -> Array:
-    """Heights of the upper half of the ball, its rim trimmed: (2 k + 1, 2 k + 1)."""
+    """Heights of the patch around the top of the ball, 0 outside of it: (2 k + 1, 2 k + 1)."""
     radius = max(radius, 1.0)
-    half = int(radius - int(trim * radius) / 100 + 0.5)
+    half = int(radius - int(trim * radius) // 100 + 0.5)
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    return np.sqrt(np.maximum(radius * radius - x * x - y * y, 0.0))
+    return np.sqrt(np.maximum(radius * radius - x * x - y * y, 0.0)).astype(np.float32)
 
 
 def _shrunk(image: Array, factor: int) -> Array:
@@ -84,34 +84,31 @@ def _shrunk(image: Array, factor: int) -> Array:
 
 
 def _opened(image: Array, ball: Array) -> Array:
-    """Highest surface the ball's top reaches everywhere below the image."""
+    """Highest surface that the patch of the ball reaches everywhere below the image."""
     height, width = image.shape
     half = ball.shape[0] // 2
-    padded = np.pad(image, half, constant_values=np.inf)
-    contact = np.full(image.shape, np.inf)
     # the ball may be centred outside of the image, as far as it still touches it
-    centres = np.pad(contact, half, constant_values=np.inf)
-    reach = np.pad(padded, half, constant_values=np.inf)
+    reach = np.pad(image, 2 * half, constant_values=np.inf)
+    centres = np.full((height + 2 * half, width + 2 * half), np.inf, dtype=np.float32)
     rows, columns = centres.shape
-    offsets = [(i, j, h) for (i, j), h in np.ndenumerate(ball) if h > 0]
-    for i, j, height_of_ball in offsets:
-        np.minimum(centres, reach[i : i + rows, j : j + columns] - height_of_ball, out=centres)
-    surface = np.full(image.shape, -np.inf)
-    for i, j, height_of_ball in offsets:
-        part = centres[i : i + height, j : j + width]
-        part = np.where(np.isfinite(part), part + height_of_ball, -np.inf)
-        np.maximum(surface, part, out=surface)
+    for (i, j), rise in np.ndenumerate(ball):
+        np.minimum(centres, reach[i : i + rows, j : j + columns] - rise, out=centres)
+    surface = np.full(image.shape, -np.inf, dtype=np.float32)
+    for (i, j), rise in np.ndenumerate(ball[::-1, ::-1]):
+        np.maximum(surface, centres[i : i + height, j : j + width] + rise, out=surface)
     return surface
 
 
 def _enlarged(small: Array, shape: tuple[int, ...], factor: int) -> Array:
-    """Linear interpolation between the centres of blocks, constant beyond the outer ones."""
-    from numpy import interp
-
-    result = small
-    for axis in (0, 1):
-        centres = np.arange(result.shape[axis]) * factor + (factor - 1) / 2
+    """Linear interpolation between the centres of blocks, continued beyond the outer ones."""
+    if factor == 1:
+        return small
+    for axis in (1, 0):
         wanted = np.arange(shape[axis])
-        result = np.apply_along_axis(lambda line, c=centres, w=wanted: interp(w, c, line), axis,
-                                     result)  # fmt: skip
-    return result
+        last = small.shape[axis] - 1
+        before = np.clip((wanted - factor // 2) // factor, 0, max(last - 1, 0))
+        after = np.minimum(before + 1, last)
+        distance = ((wanted + 0.5) / factor - (before + 0.5)).astype(np.float32)
+        distance = distance[:, None] if axis == 0 else distance
+        small = small.take(before, axis) * (1 - distance) + small.take(after, axis) * distance
+    return small

@@ -191,6 +191,64 @@ def test_the_rolling_ball_takes_a_slope_away_and_keeps_small_things():
     assert (result[inner][~spots[inner]] <= 20).all()
 
 
+def mean_of_nine(image):
+    padded = np.pad(image, 1, mode="edge")
+    height, width = image.shape
+    return sum(
+        padded[i : i + height, j : j + width] for i in range(3) for j in range(3)
+    ) / 9  # fmt: skip
+
+
+def ball_by_ball(image, radius, factor, trim):
+    """Background under an image: the ball is put under every pixel, and beyond the border."""
+    height, width = image.shape
+    small = np.array(
+        [
+            [image[y : y + factor, x : x + factor].min() for x in range(0, width, factor)]
+            for y in range(0, height, factor)
+        ]
+    )
+    half = int(radius / factor - trim + 0.5)
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    ball = np.sqrt(np.maximum((radius / factor) ** 2 - x * x - y * y, 0))
+    touched = np.full(small.shape, -np.inf)
+    for cy in range(-half, small.shape[0] + half):
+        for cx in range(-half, small.shape[1] + half):
+            rows = slice(max(0, cy - half), cy + half + 1)
+            columns = slice(max(0, cx - half), cx + half + 1)
+            below = small[rows, columns]
+            top, left = rows.start - cy + half, columns.start - cx + half
+            part = ball[top : top + below.shape[0], left : left + below.shape[1]]
+            touched[rows, columns] = np.maximum(touched[rows, columns], (below - part).min() + part)
+    if factor == 1:
+        return touched
+    result = touched
+    for axis in (0, 1):  # straight lines through the centres of blocks, also beyond the last ones
+        lines = np.moveaxis(result, axis, 0)
+        longer = []
+        for k in range(image.shape[axis]):
+            i = min(max((k - factor // 2) // factor, 0), len(lines) - 2)
+            t = (k + 0.5) / factor - (i + 0.5)
+            longer.append(lines[i] * (1 - t) + lines[i + 1] * t)
+        result = np.moveaxis(np.array(longer), 0, axis)
+    return result
+
+
+@pytest.mark.parametrize(("radius", "factor", "trim"), [(5, 1, 1), (24, 2, 2), (60, 4, 4)])
+def test_the_rolling_ball_touches_the_smoothed_image_from_below(radius, factor, trim):
+    rng = np.random.default_rng(radius)
+    y, x = np.mgrid[:61, :75]
+    image = 40 + 0.6 * x + 0.3 * y + rng.normal(0, 6, x.shape) + 80 * (rng.random(x.shape) < 0.02)
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    background = ball_by_ball(mean_of_nine(image.astype(float)), radius, factor, trim)
+    # rounded half up; pixels below the background become 0
+    expected = np.clip(np.floor(image - background + 0.5), 0, 255)
+    result = run(image, "RollingBallSubtraction", radius=radius)
+    assert np.count_nonzero(result != expected) <= 2  # single precision near a half
+    wide = run(image.astype(np.uint16), "RollingBallSubtraction", radius=radius)
+    assert np.array_equal(wide, result)
+
+
 def test_lists_of_filters_run_one_after_the_other():
     specs = NAMED_FILTERS["default"]
     assert specs is DEFAULT_FILTERS
