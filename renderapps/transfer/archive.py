@@ -5,6 +5,7 @@
     stacks/NAME/z_Z.json       tiles and shared transforms at Z, as the service gives them
     matches/NAME/metadata.json what is recorded with a collection
     matches/NAME/N.json        matches of one group, N = 0, 1, ...
+    images/N/FILE              image files, where they are included; the manifest has their URLs
 
 Names are percent-encoded. An archive without its manifest is one that was not finished.
 """
@@ -12,10 +13,12 @@ Names are percent-encoded. An archive without its manifest is one that was not f
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -26,7 +29,7 @@ import orjson
 from renderapi.files import atomic_path
 from renderapi.urls import path_to_url
 from renderapps.module.errors import RenderModuleException
-from renderapps.transfer.storage import Storage, copy_verified, is_local, local_path
+from renderapps.transfer.storage import BLOCK, Storage, copy_verified, is_local, local_path
 
 FORMAT = "renderapps-project"
 VERSION = 1
@@ -56,6 +59,17 @@ class ArchiveWriter:
         self.zip.writestr(name, data)
         return name
 
+    def add_file(self, name: str, path: Path) -> None:
+        """Write a file block by block, as it is, and note its checksum."""
+        digest, size = hashlib.sha256(), 0
+        info = zipfile.ZipInfo(name, datetime.now(UTC).timetuple()[:6])
+        with path.open("rb") as old, self.zip.open(info, "w", force_zip64=True) as new:
+            while block := old.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+                new.write(block)
+        self.members[name] = {"bytes": size, "sha256": digest.hexdigest()}
+
     def finish(self, contents: dict[str, Any]) -> None:
         """Write the manifest."""
         manifest = {"format": FORMAT, "version": VERSION, **contents, "members": self.members}
@@ -72,29 +86,47 @@ class ArchiveReader:
 
     def read(self, name: str) -> Any:
         """JSON value of a member, whose checksum is compared."""
-        return orjson.loads(self._checked(name))
+        stream = io.BytesIO()
+        self.copy(name, stream)
+        return orjson.loads(stream.getvalue())
 
     def verify(self) -> int:
         """Compare the checksum of every member; their number."""
         for name in self.manifest["members"]:
-            self._checked(name)
+            self.copy(name)
         return len(self.manifest["members"])
 
-    def _checked(self, name: str) -> bytes:
+    def noted(self, name: str) -> dict[str, Any]:
+        """Bytes and checksum of a member as the manifest has them."""
+        return self.manifest["members"].get(name, {"bytes": 0, "sha256": None})
+
+    def copy(self, name: str, target: IO[bytes] | None = None) -> None:
+        """Read a member block by block, write it to `target` if given; compare its checksum."""
+        noted = self.noted(name)
+        digest, size = hashlib.sha256(), 0
+        for block in self._blocks(name):
+            digest.update(block)
+            size += len(block)
+            if size > noted["bytes"]:
+                break
+            if target is not None:
+                target.write(block)
+        if digest.hexdigest() != noted["sha256"]:
+            raise RenderModuleException(
+                f"archive {self.where}: the checksum of {name} is wrong; get another copy of it"
+            )
+
+    def _blocks(self, name: str) -> Iterator[bytes]:
         try:
-            data = self.zip.read(name)
+            with self.zip.open(name) as stream:
+                while block := stream.read(BLOCK):
+                    yield block
         except (KeyError, zipfile.BadZipFile, OSError, ValueError) as error:
             raise RenderModuleException(
                 f"archive {self.where}: {name} cannot be read ({error})"
             ) from error
         except Exception as error:  # zlib.error of damaged data
             raise RenderModuleException(f"archive {self.where}: {name} is damaged") from error
-        noted = self.manifest["members"].get(name)
-        if noted is None or hashlib.sha256(data).hexdigest() != noted["sha256"]:
-            raise RenderModuleException(
-                f"archive {self.where}: the checksum of {name} is wrong; get another copy of it"
-            )
-        return data
 
 
 @contextmanager

@@ -1,51 +1,52 @@
-"""Write a project (tiles, transforms, matches, metadata) as one archive with checksums."""
+"""Write a project (tiles, transforms, matches, metadata, images) as one archive."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from argschema.fields import List, Str
+from argschema.fields import Boolean
+from marshmallow import ValidationError, validates_schema
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException
 from renderapps.module.section_module import missing_stack
 from renderapps.module.stack_target import stack_metadata
 from renderapps.module.tile_documents import Section, read_section
 from renderapps.transfer.archive import ArchiveWriter, member_name, written_archive
+from renderapps.transfer.archive_parameters import ArchiveParameters
+from renderapps.transfer.archived_images import CollectedImages
 from renderapps.transfer.match_copy import p_groups
-from renderapps.transfer.move_stacks_and_data_to_s3 import StorageParameters, storage_of
+from renderapps.transfer.move_stacks_and_data_to_s3 import storage_of
 
 
-class ExportProjectParameters(StorageParameters, RenderParameters):
+class ExportProjectParameters(ArchiveParameters):
     """Parameters of export_project."""
 
-    archive = Str(
-        required=True,
-        metadata={"description": "ZIP file to write: a path, or a URL such as s3://bucket/a.zip"},
+    include_images = Boolean(
+        load_default=False,
+        metadata={"description": "put the image, mask and mipmap files of the tiles in, too"},
     )
-    stacks = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "stacks to write", "default_text": "all of the project"},
-    )
-    match_collections = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
+    skip_missing = Boolean(
+        load_default=False,
         metadata={
-            "description": "match collections to write; they belong to the owner, not to a project",
-            "default_text": "all of the owner",
-            "aliases": ["matchCollections"],
+            "description": "with include_images: leave out files that are missing, and list them "
+            "in the output, instead of failing"
         },
     )
+
+    @validates_schema
+    def only_images_are_skipped(self, data: dict[str, Any], **_: Any) -> None:
+        """Without images none can be missing."""
+        if data["skip_missing"] and not data["include_images"]:
+            raise ValidationError("only with include_images", "skip_missing")
 
 
 class ExportProject(RenderModule):
     """Everything that the service holds goes into the archive, exactly as it holds it.
 
-    Image files do not: they stay where they are, or are copied with
+    Image files go with it if `include_images` says so, save pictures of services, volumes, and
+    files that a mipmapPathBuilder finds; else they stay where they are, or are copied with
     `transfer.move_stacks_and_data_to_s3`. `transfer.import_project` reads the archive.
     """
 
@@ -54,7 +55,9 @@ class ExportProject(RenderModule):
     def run(self) -> None:
         """Write stacks and collections, then the manifest."""
         stacks, collections = self.chosen_stacks(), self.chosen_collections()
-        with written_archive(self.args["archive"], storage_of(self.args)) as archive:
+        storage = storage_of(self.args)
+        self.images = CollectedImages(storage)
+        with written_archive(self.args["archive"], storage) as archive:
             contents = {
                 "owner": self.render.DEFAULT_OWNER,
                 "project": self.render.DEFAULT_PROJECT,
@@ -62,8 +65,26 @@ class ExportProject(RenderModule):
                 "stacks": [self.write_stack(archive, name) for name in stacks],
                 "collections": [self.write_collection(archive, name) for name in collections],
             }
-            archive.finish(contents)
-        self.output({"archive": self.args["archive"], **contents, "files": len(archive.members)})
+            images, missing = self.write_images(archive)
+            archive.finish(contents | {"images": images})
+        report = {
+            "images": len(images),
+            "images_left_out": sorted(self.images.left_out),
+            "missing_images": missing,
+        }
+        files = {"files": len(archive.members)}
+        self.output({"archive": self.args["archive"], **contents, **report, **files})
+
+    def write_images(self, archive: ArchiveWriter) -> tuple[list[dict[str, str]], list[str]]:
+        """Write the image files, if they are included; their entries, and those that are missing.
+
+        All are looked for before the first is written.
+        """
+        if not self.args["include_images"]:
+            return [], []
+        missing = self.images.drop_missing(self.args["skip_missing"])
+        self.logger.info("%d image files", len(self.images.urls))
+        return self.images.write(archive), missing
 
     def chosen_stacks(self) -> list[str]:
         """Stacks to write; all of them exist."""
@@ -93,6 +114,8 @@ class ExportProject(RenderModule):
         sections = []
         for z in renderapi.stack.get_z_values_for_stack(stack, render=self.render):
             section = read_section(self.render, stack, z)
+            if self.args["include_images"]:
+                self.images.note(section)
             file = archive.add(member_name("stacks", stack, f"z_{float(z)!r}.json"), body(section))
             sections.append({"z": z, "tiles": len(section.tiles), "file": file})
             self.logger.info("stack %s: z=%s, %d tiles", stack, z, len(section.tiles))

@@ -1,47 +1,33 @@
-"""Read a project (tiles, transforms, matches, metadata) from an archive of export_project."""
+"""Read a project (tiles, transforms, matches, metadata, images) from its archive."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from argschema.fields import Boolean, List, Str
+from argschema.fields import Boolean, OutputDir, Str
+from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapi.urls import path_to_url
+from renderapps.module import RenderModule, RenderModuleException
 from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import EXISTING, open_output, stack_state
 from renderapps.module.tile_documents import Section, read_section, write_section
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
+from renderapps.transfer.archive_parameters import ArchiveParameters
+from renderapps.transfer.archived_images import UnpackedImages
 from renderapps.transfer.match_copy import batches, record_metadata
-from renderapps.transfer.move_stacks_and_data_to_s3 import StorageParameters, storage_of
+from renderapps.transfer.move_stacks_and_data_to_s3 import storage_of
+from renderapps.transfer.url_rewriting import UrlRules, split_url
 
 NOT_OPEN = ("LOADING", "OFFLINE")
 
 
-class ImportProjectParameters(StorageParameters, RenderParameters):
+class ImportProjectParameters(ArchiveParameters):
     """Parameters of import_project."""
 
-    archive = Str(
-        required=True,
-        metadata={"description": "ZIP file to read: a path, or a URL such as s3://bucket/a.zip"},
-    )
-    stacks = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "stacks to read", "default_text": "all"},
-    )
-    match_collections = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "match collections to read; pairs that are there are replaced",
-            "default_text": "all",
-            "aliases": ["matchCollections"],
-        },
-    )
     existing = Str(
         load_default=EXISTING[0],
         validate=OneOf(EXISTING),
@@ -54,10 +40,37 @@ class ImportProjectParameters(StorageParameters, RenderParameters):
         load_default=False,
         metadata={"description": "compare all checksums and write nothing"},
     )
+    image_directory = OutputDir(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "folder below which the images of the archive are unpacked, in the "
+            "folders they had; the tiles then name them there",
+            "default_text": "images are not unpacked and URLs stay as they are",
+        },
+    )
+    source_prefix = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "with image_directory: folder or object store that is taken off the "
+            "paths; images that are not below it are not unpacked",
+            "default_text": "none: whole paths",
+        },
+    )
+
+    @validates_schema
+    def prefix_is_taken_off_paths(self, data: dict[str, Any], **_: Any) -> None:
+        """A prefix is a place, and without a folder nothing is unpacked."""
+        prefix = data["source_prefix"]
+        if prefix is not None and data["image_directory"] is None:
+            raise ValidationError("only with image_directory", "source_prefix")
+        if prefix is not None and split_url(prefix) is None:
+            raise ValidationError("neither a folder nor an object store", "source_prefix")
 
 
 class ImportProject(RenderModule):
-    """Every checksum is compared before anything is written.
+    """Every checksum is compared before anything is written; images come before stacks.
 
     Stacks get the state they had. A run that was interrupted is completed by the next one, and
     running again changes nothing. A READ_ONLY stack that differs from the archive is refused.
@@ -71,7 +84,10 @@ class ImportProject(RenderModule):
             stacks = self.chosen(archive, "stacks", "stacks")
             collections = self.chosen(archive, "collections", "match_collections")
             files = archive.verify()
+            self.images = self.unpacked_images(archive)
             if not self.args["check_only"]:
+                for stack in stacks:
+                    self.unpack(archive, stack)
                 for stack in stacks:
                     self.write_stack(archive, stack)
                 for collection in collections:
@@ -86,8 +102,32 @@ class ImportProject(RenderModule):
                     for s in stacks
                 ],
                 "collections": [{"name": c["name"], "pairs": c["pairs"]} for c in collections],
+                "images": len(self.images.moves.old_by_new) if self.images else 0,
+                "images_written": self.images.written if self.images else 0,
             }
         )
+
+    def unpacked_images(self, archive: ArchiveReader) -> UnpackedImages | None:
+        """Where the images of the archive go; None where they are not unpacked."""
+        if self.args["image_directory"] is None:
+            return None
+        folder = path_to_url(Path(self.args["image_directory"]).absolute())
+        return UnpackedImages(archive, UrlRules(folder, self.args["source_prefix"]))
+
+    def unpack(self, archive: ArchiveReader, entry: dict[str, Any]) -> None:
+        """Write the image files of a stack."""
+        if self.images is None:
+            return
+        for section in entry["sections"]:
+            self.images.unpack(section_of(section, archive.read(section["file"])))
+            self.logger.info("stack %s: images of z=%s", entry["name"], section["z"])
+
+    def read(self, archive: ArchiveReader, entry: dict[str, Any]) -> Section:
+        """A section of the archive, with the URLs that its images have now."""
+        section = section_of(entry, archive.read(entry["file"]))
+        if self.images is not None:
+            self.images.rewrite(section)
+        return section
 
     def chosen(self, archive: ArchiveReader, kind: str, parameter: str) -> list[dict[str, Any]]:
         """Entries of the manifest that the parameters select."""
@@ -114,8 +154,7 @@ class ImportProject(RenderModule):
             self.render, name, [float(section["z"]) for section in entry["sections"]]
         )
         for section in entry["sections"]:
-            document = archive.read(section["file"])
-            read = section_of(section, document)
+            read = self.read(archive, section)
             kept.check(read)
             write_section(self.render, name, read, moved=False)
             self.logger.info("stack %s: z=%s, %d tiles", name, section["z"], len(read.tiles))
@@ -128,8 +167,7 @@ class ImportProject(RenderModule):
         name, sections = entry["name"], entry["sections"]
         zs = renderapi.stack.get_z_values_for_stack(name, render=self.render)
         return sorted(zs) == sorted(section["z"] for section in sections) and all(
-            read_section(self.render, name, float(section["z"]))
-            == section_of(section, archive.read(section["file"]))
+            read_section(self.render, name, float(section["z"])) == self.read(archive, section)
             for section in sections
         )
 

@@ -103,6 +103,8 @@ class UrlRules:
             return None
         if url_scheme(self.destination) == "file" or self.destination == "file:":
             folder = None if self.destination == "file:" else url_to_path(self.destination)
+            if ".." in Path(path).parts:
+                raise RenderModuleException(f"{url} has '..' in its path and gets no file")
             return path_to_url(Path(folder or "/").absolute() / path.lstrip("/"))
         return self.destination.rstrip("/") + "/" + quote_key(path).lstrip("/")
 
@@ -160,10 +162,11 @@ def _rewrite(entry: Json, key: str, loader: str | None, rules: UrlRules, moves: 
     if new is None:
         moves.staying.add(url)
         return
-    moves.add(_canonical(url), new)
+    moves.add(canonical(url), new)
     entry[key] = new
 
 
-def _canonical(url: str) -> str:
+def canonical(url: str) -> str:
+    """One spelling for the URLs and paths of a file; URLs of other kinds as they are."""
     path = url_to_path(url)
     return url if path is None else path_to_url(path)
