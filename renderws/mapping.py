@@ -57,9 +57,9 @@ def tiles_by_id(store: Store, stack: StackId, tile_ids: Sequence[str]) -> Iterat
 
 
 def local_to_world(
-    store: Store, stack: StackId, tile_ids: Sequence[str], points: Points
+    store: Store, stack: StackId, tile_ids: Sequence[str], tile: Index, points: Points
 ) -> tuple[Points, set[str]]:
-    """World points of local points, each of the tile with its id.
+    """World points of local points (N x 2), each of the tile whose place in `tile_ids` is given.
 
     Returns
     -------
@@ -69,19 +69,18 @@ def local_to_world(
         Ids of tiles that are not stored.
     """
     world = np.full((len(points), 3), np.nan)
-    number = {tile_id: i for i, tile_id in enumerate(dict.fromkeys(tile_ids))}
-    wanted = np.array([number[tile_id] for tile_id in tile_ids], np.int64)
+    number = {tile_id: i for i, tile_id in enumerate(tile_ids)}
     missing = set(number)
-    for tiles in tiles_by_id(store, stack, list(number)):
+    for tiles in tiles_by_id(store, stack, tile_ids):
         place_of = np.full(len(number), -1)
-        place_of[[number[tile["tileId"]] for tile in tiles]] = np.arange(len(tiles))
-        owner = place_of[wanted]
+        place_of[[number[found["tileId"]] for found in tiles]] = np.arange(len(tiles))
+        owner = place_of[tile]
         rows = np.flatnonzero(owner >= 0)
         many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
         world[rows, :2] = many.to_world(owner[rows], points[rows])
-        heights = np.array([tile.get("z", np.nan) for tile in tiles], np.float64)
+        heights = np.array([found.get("z", np.nan) for found in tiles], np.float64)
         world[rows, 2] = heights[owner[rows]]
-        missing.difference_update(tile["tileId"] for tile in tiles)
+        missing.difference_update(found["tileId"] for found in tiles)
     return world, missing
 
 

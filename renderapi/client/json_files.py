@@ -34,8 +34,12 @@ def unpacked(data: bytes) -> bytes:
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write a value, whole or not at all, packed as the extension says."""
+    write_text(path, to_bytes(value))
+
+
+def write_text(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write JSON text, whole or not at all, packed as the extension says."""
     target = Path(path)
-    data = to_bytes(value)
     if target.suffix == ".gz":
         data = gzip.compress(data, mtime=0)
     elif target.suffix == ".zip":

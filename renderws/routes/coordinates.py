@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import orjson
 
+from renderapi.pointtext import located_texts, world_texts
 from renderws.cleaning import decoder, parse
 from renderws.documents import Tile, TileCoordinates
 from renderws.routes.answers import (
@@ -29,7 +30,7 @@ from renderws.store.protocol import Invalid, StackId
 from renderws.store.states import stack_text
 
 if TYPE_CHECKING:
-    from renderws.mapping import Located, Points
+    from renderws.mapping import Points
 
 Json = dict[str, Any]
 
@@ -135,29 +136,18 @@ def put_to_world(call: Call) -> Answer:
     problems = _problems(elements, typed, "local", 2, with_ids=True)
     rows = [row for row in range(len(elements)) if row not in problems]
     ids = [elements[row]["tileId"] for row in rows]
-    world, missing = local_to_world(call.store, stack, ids, _points(elements, rows, "local"))
-    heads = {tile_id: _head(tile_id, b"world") for tile_id in set(ids)}
-    for row, tile_id, place in zip(rows, ids, _texts(world), strict=True):
-        if missing and tile_id in missing:
+    number = {tile_id: i for i, tile_id in enumerate(dict.fromkeys(ids))}
+    tile = np.array([number[tile_id] for tile_id in ids], np.int64)
+    points = _points(elements, rows, "local")
+    world, missing = local_to_world(call.store, stack, list(number), tile, points)
+    for row, text in zip(rows, world_texts(list(number), tile, world), strict=True):
+        answers[row] = text
+    for row, tile_id in zip(rows, ids, strict=True) if missing else ():
+        if tile_id in missing:
             problems[row] = f"tile '{tile_id}' is not in {stack_text(stack)}"
-        else:
-            answers[row] = heads[tile_id] + place + b"]}"
     for row, problem in problems.items():
         answers[row] = orjson.dumps({**_echo(elements[row]), "error": problem})
     return json_bytes(spliced(answers))
-
-
-def _head(tile_id: str, key: bytes) -> bytes:
-    """JSON of a point in a tile up to its numbers."""
-    return b'{"tileId":' + orjson.dumps(tile_id) + b',"' + key + b'":['
-
-
-def _texts(points: Points) -> list[bytes]:
-    """JSON of the numbers of each point (N x 3), comma separated; NaN at the end is left out."""
-    if len(points) == 0:
-        return []
-    text = orjson.dumps(np.ascontiguousarray(points), option=orjson.OPT_SERIALIZE_NUMPY)
-    return text[2:-2].replace(b",null", b"").split(b"],[")
 
 
 def get_to_local(call: Call) -> Answer:
@@ -208,7 +198,7 @@ def put_to_local(call: Call) -> Answer:
     for rows, at_z in _by_z(elements, z, sound):
         points = _points(elements, rows, "world")
         at = to_local(call.store, stack, at_z, points)
-        for index, text in _located_texts(at):
+        for index, text in located_texts(at.tile_ids, at.row, at.tile, at.local):
             answers[rows[index]] = text
         for index in np.setdiff1d(np.arange(len(rows)), at.row).tolist():
             point = (*points[index].tolist(), at_z)
@@ -216,21 +206,6 @@ def put_to_local(call: Call) -> Answer:
     for row, problem in problems.items():
         answers[row] = b"[" + orjson.dumps({**_echo(elements[row]), "error": problem}) + b"]"
     return json_bytes(spliced(answers))
-
-
-def _located_texts(at: Located) -> Iterator[tuple[int, bytes]]:
-    """For each row in some tile, JSON of the list of its places."""
-    heads = [_head(tile_id, b"local") for tile_id in at.tile_ids]
-    is_last = np.append(np.diff(at.row) != 0, len(at.row) > 0)
-    texts: list[bytes] = []
-    pairs = zip(at.row.tolist(), at.tile.tolist(), _texts(at.local), is_last.tolist(), strict=False)
-    for row, tile, place, last in pairs:
-        if last:
-            texts.append(heads[tile] + place + b'],"visible":true}')
-            yield row, spliced(texts)
-            texts = []
-        else:
-            texts.append(heads[tile] + place + b"]}")
 
 
 def _elements(call: Call) -> tuple[list[Json], bool]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
-from renderapi.client.json_files import read_json, write_json
+import orjson
+
+from renderapi.client.json_files import read_json, write_text
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
 from renderapi.client.programs.point_mapping import local_to_world, world_to_local
 from renderapi.client.programs.service import StackService, stack_of
@@ -55,12 +56,12 @@ def _map_file(stack: StackService, target: StackService | None, options: Options
         raise ClientScriptError(f"{options.fromJson} does not hold a list")
     threads = options.numberOfThreads
     if options.localToWorld:
-        result: list[Any] = local_to_world(stack, points, threads)
+        result = local_to_world(stack, points, threads)
     else:
         result = world_to_local(stack, points, options.z, threads)
         if target is not None:
-            result = local_to_world(target, result, threads)
-    write_json(options.toJson, result)
+            result = local_to_world(target, list(map(orjson.loads, result)), threads)
+    write_text(options.toJson, b"[" + b",".join(result) + b"]")
     log.info("%d points mapped", len(points))
 
 

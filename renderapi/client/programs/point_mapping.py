@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from renderapi.client.programs.service import Json, StackService
 from renderapi.errors import RenderError
+from renderapi.pointtext import located_texts, world_texts
 from renderapi.rendering.inverse import world_to_local as tile_world_to_local
 from renderapi.transform import specs
 from renderapi.utils import put_json
@@ -30,7 +33,7 @@ MANY_POINTS = 500
 
 def world_to_local(
     stack: StackService, elements: Sequence[Any], z: float | None, threads: int = 1
-) -> list[list[Json]]:
+) -> list[bytes]:
     """For each world point the tiles that show it, ascending tileId; the last is visible.
 
     Parameters
@@ -41,41 +44,66 @@ def world_to_local(
 
     Returns
     -------
-    list of lists of {tileId, local: [x, y, z], visible}
-        [{error}] for a point without tile, [{tileId, world, error}] where no tile can be inverted.
+    list of bytes
+        JSON of a list of {tileId, local: [x, y, z], visible} each; [{error}] for a point without
+        tile, [{tileId, world, error}] where no tile can be inverted.
     """
-    answers: list[list[Json]] = [[] for _ in elements]
-    least = 2 if z is not None else 3
-    places, sound, problems = readable_points(elements, "world", least)
-    for row, problem in problems.items():
-        answers[row].append({**_echo(elements[row]), "error": problem})
+    places, sound, problems = readable_points(elements, "world", 2 if z is not None else 3)
     points = np.ascontiguousarray(places[:, :2])
     zs = places[:, 2] if z is None else np.full(len(points), float(z))
     rows_of = candidate_tiles(stack, points, zs)
-    tried: dict[int, list[str]] = {}
 
     def one(tile: Json) -> tuple[Json, Rows, Points]:
         rows = rows_of[tile["tileId"]]
         return tile, rows, tile_world_to_local(tile, points[rows])
 
+    tile_ids: list[str] = []
+    parts = [_Pairs.of(0, np.empty(0, np.intp), np.empty((0, 2)), None)]
     for tile, rows, local in _mapped(stack, sorted(rows_of), one, threads):
-        tile_id = tile["tileId"]
-        inside = ~np.isnan(local[:, 0])
-        found = _with_depth(local[inside], tile.get("z"))
-        for row, place in zip(sound[rows[inside]].tolist(), found, strict=True):
-            answers[row].append({"tileId": tile_id, "local": place})
-        for row in rows[~inside].tolist():
-            tried.setdefault(row, []).append(tile_id)
-    for index, row in enumerate(sound.tolist()):
-        if answers[row]:
-            answers[row][-1]["visible"] = True
-        else:
-            tiles = tried.get(index, [])
-            answers[row].append(_not_found(stack, points[index], float(zs[index]), tiles))
+        parts.append(_Pairs.of(len(tile_ids), rows, local, tile.get("z")))
+        tile_ids.append(tile["tileId"])
+    pairs = _Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    inside = np.flatnonzero(~np.isnan(pairs.place[:, 0]))
+    inside = inside[np.argsort(pairs.row[inside], kind="stable")]
+    answers = [b""] * len(elements)
+    columns = pairs.row[inside], pairs.tile[inside], pairs.place[inside]
+    for row, text in located_texts(tile_ids, *columns):
+        answers[int(sound[row])] = text
+    missed = np.flatnonzero(~np.isin(np.arange(len(points)), pairs.row[inside]))
+    tried = _tile_ids_of(missed, pairs, tile_ids)
+    for row in missed.tolist():
+        ids = tried.get(row, [])
+        entry = _not_found(stack, points[row], float(zs[row]), ids)
+        answers[int(sound[row])] = orjson.dumps([entry])
+    for row, problem in problems.items():
+        answers[row] = orjson.dumps([{**_echo(elements[row]), "error": problem}])
     return answers
 
 
-def local_to_world(stack: StackService, elements: Sequence[Any], threads: int = 1) -> list[Json]:
+class _Pairs(NamedTuple):
+    """Points in tiles: row of the point, number of the tile, and x, y, z in it (NaN: none)."""
+
+    row: Rows
+    tile: Rows
+    place: Points
+
+    @classmethod
+    def of(cls, number: int, rows: Rows, points: Points, z: float | None) -> _Pairs:
+        """Points of one tile."""
+        depth = np.full(len(rows), np.nan if z is None else float(z))
+        return cls(rows, np.full(len(rows), number), np.column_stack([points, depth]))
+
+
+def _tile_ids_of(rows: Rows, pairs: _Pairs, tile_ids: list[str]) -> dict[int, list[str]]:
+    """Ids of the tiles of each of some rows."""
+    found: dict[int, list[str]] = {}
+    chosen = np.flatnonzero(np.isin(pairs.row, rows)) if len(rows) else rows
+    for row, tile in zip(pairs.row[chosen].tolist(), pairs.tile[chosen].tolist(), strict=True):
+        found.setdefault(row, []).append(tile_ids[tile])
+    return found
+
+
+def local_to_world(stack: StackService, elements: Sequence[Any], threads: int = 1) -> list[bytes]:
     """World points of points of tiles.
 
     Parameters
@@ -86,48 +114,49 @@ def local_to_world(stack: StackService, elements: Sequence[Any], threads: int = 
 
     Returns
     -------
-    list of {tileId, world: [x, y, z]}, in the order given; failures with an error in place.
+    list of bytes
+        JSON of {tileId, world: [x, y, z]} each, in the order given; failures with an error in
+        place.
     """
     entries = [
         element[0] if type(element) is list and len(element) == 1 else _visible(element)
         for element in elements
     ]
-    answers: list[Json] = [{}] * len(entries)
+    answers = [b""] * len(entries)
     places, sound, problems = readable_points(entries, "local", 2)
-    rows_of: dict[str, list[int]] = {}
-    for index, row in enumerate(sound.tolist()):
-        tile_id = entries[row].get("tileId")
-        if "error" in entries[row]:
-            problems[row] = str(entries[row]["error"])
-        elif isinstance(tile_id, str):
-            rows_of.setdefault(tile_id, []).append(index)
-        else:
-            problems[row] = "tileId is missing"
+    rows_of = _rows_by_tile(entries, sound, problems)
 
     def one(tile: Json) -> tuple[Json, Rows, Points]:
-        rows = np.array(rows_of[tile["tileId"]], np.intp)
+        rows = rows_of[tile["tileId"]]
         leaves = specs.leaves(tile["transforms"]["specList"])
         return tile, rows, specs.transform_points(leaves, places[rows, :2])
 
     for tile, rows, world in _mapped(stack, sorted(rows_of), one, threads):
-        tile_id = tile["tileId"]
-        found = _with_depth(world, tile.get("z"))
-        for row, place in zip(sound[rows].tolist(), found, strict=True):
-            answers[row] = {"tileId": tile_id, "world": place}
-        del rows_of[tile_id]
+        pairs = _Pairs.of(0, rows, world, tile.get("z"))
+        texts = world_texts([tile["tileId"]], pairs.tile, pairs.place)
+        for row, text in zip(sound[rows].tolist(), texts, strict=True):
+            answers[row] = text
+        del rows_of[tile["tileId"]]
     for tile_id, missing in rows_of.items():
         problems.update((int(sound[row]), f"{stack} has no tile {tile_id}") for row in missing)
     for row, problem in problems.items():
-        answers[row] = {**_echo(entries[row]), "error": problem}
+        answers[row] = orjson.dumps({**_echo(entries[row]), "error": problem})
     return answers
 
 
-def _with_depth(points: Points, z: float | None) -> list[list[float]]:
-    """Points as lists, with the z of their tile where it has one."""
-    if z is not None:
-        points = np.column_stack([points, np.full(len(points), float(z))])
-    lists: list[list[float]] = points.tolist()
-    return lists
+def _rows_by_tile(entries: Sequence[Any], sound: Rows, problems: dict[int, str]) -> dict[str, Rows]:
+    """Rows of the sound points of each tile; what has no tile is added to the problems."""
+    found: dict[str, list[int]] = {}
+    for index, row in enumerate(sound.tolist()):
+        entry = entries[row]
+        tile_id = entry.get("tileId")
+        if "error" in entry:
+            problems[row] = str(entry["error"])
+        elif isinstance(tile_id, str):
+            found.setdefault(tile_id, []).append(index)
+        else:
+            problems[row] = "tileId is missing"
+    return {tile_id: np.array(rows, np.intp) for tile_id, rows in found.items()}
 
 
 def _mapped(
@@ -213,11 +242,12 @@ def readable_points(
         What is wrong with the others.
     """
     try:
-        points = np.array([element[key] for element in elements])
-        if points.dtype.kind in "fi" and points.ndim == 2 and points.shape[1] >= least:
-            points = points[:, :least].astype(np.float64)
-            if np.isfinite(points).all():
-                return points, np.arange(len(points)), {}
+        values = [element[key] for element in elements]
+        (length,) = set(map(len, values))  # as a rule all are alike
+        numbers = np.fromiter(chain.from_iterable(values), np.float64, length * len(values))
+        points = numbers.reshape(len(values), length)[:, :least]
+        if length >= least and np.isfinite(points).all() and _are_lists(values):
+            return points, np.arange(len(points)), {}
     except (KeyError, TypeError, ValueError):
         pass  # some are no points: they are looked at one by one
     found = ((row, _problem(element, key, least)) for row, element in enumerate(elements))
@@ -225,6 +255,12 @@ def readable_points(
     rows = np.array([row for row in range(len(elements)) if row not in problems], np.intp)
     values = [elements[row][key][:least] for row in rows.tolist()]
     return np.array(values, np.float64).reshape(-1, least), rows, problems
+
+
+def _are_lists(values: Sequence[Any]) -> bool:
+    """Whether all values are lists of numbers: `float` also reads texts and truth values."""
+    kinds = set(map(type, chain.from_iterable(values)))
+    return set(map(type, values)) == {list} and kinds <= {float, int}
 
 
 def _not_found(stack: StackService, point: Points, z: float, tile_ids: list[str]) -> Json:
@@ -283,7 +319,7 @@ def mapped_points(
         A request failed. A point that cannot be mapped is None.
     """
     places = world_to_local(source, [{"world": list(point)} for point in points], None)
-    entries = local_to_world(target, places)
+    entries = list(map(orjson.loads, local_to_world(target, list(map(orjson.loads, places)))))
     if len(entries) != len(points):
         raise RenderError(f"{len(points)} points were mapped to {len(entries)}")
     return [entry.get("world") if "error" not in entry else None for entry in entries]
