@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+
 from renderapi.matching.correlation import TranslationLimits, match_translation, verdict
 
 
