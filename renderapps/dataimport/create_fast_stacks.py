@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from renderapps.dataimport.statetable import StateRow
-from renderapps.dataimport.statetable_import import StatetableImport, StatetableParameters
+from renderapps.dataimport.statetable_import import (
+    StatetableImport,
+    StatetableParameters,
+)
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_channel
+from renderapps.dataimport.tile_upload import ReplaceableStacks
 
 
-class CreateFastStacksParameters(StatetableParameters):
+class CreateFastStacksParameters(ReplaceableStacks, StatetableParameters):
     """Parameters of create_fast_stacks."""
 
 

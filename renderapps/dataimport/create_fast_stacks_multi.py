@@ -6,11 +6,15 @@ from argschema.fields import Str
 from marshmallow.validate import Length
 
 from renderapps.dataimport.statetable import StateRow
-from renderapps.dataimport.statetable_import import StatetableImport, StatetableParameters
+from renderapps.dataimport.statetable_import import (
+    StatetableImport,
+    StatetableParameters,
+)
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_session
+from renderapps.dataimport.tile_upload import ReplaceableStacks
 
 
-class CreateFastStacksParameters(StatetableParameters):
+class CreateFastStacksParameters(ReplaceableStacks, StatetableParameters):
     """Parameters of create_fast_stacks_multi."""
 
     reference_channel = Str(

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 from argschema.fields import Boolean, Float, InputDir, InputFile, Int, Str
-from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import Schema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
@@ -22,7 +21,12 @@ from renderapps.dataimport.image_headers import ImageHeader, read_headers
 from renderapps.dataimport.reduced_images import FORMATS, LevelSpec, Source, write_levels
 from renderapps.dataimport.statetable import StateRow, read_statetable
 from renderapps.dataimport.statetable_tiles import PlannedTile, ProjectFolders, TileMaker
-from renderapps.dataimport.tile_upload import UploadParameters, sections_of, upload
+from renderapps.dataimport.tile_upload import (
+    UploadParameters,
+    chosen_policy,
+    sections_of,
+    upload,
+)
 from renderapps.module import (
     ParallelParameters,
     RenderModule,
@@ -51,13 +55,6 @@ class StatetableParameters(UploadParameters, ParallelParameters, RenderParameter
     dataOutputFolder = Str(
         load_default="processed",
         metadata={"description": "folder below projectDirectory for what is made"},
-    )
-    delete_stack = Boolean(
-        load_default=False,
-        metadata={
-            "description": "delete stacks of these names first, with all their sections: the same "
-            "as existing replace"
-        },
     )
     zstack = Int(load_default=0, metadata={"description": "focal plane to import"})
     levels = Int(
@@ -90,12 +87,6 @@ class StatetableParameters(UploadParameters, ParallelParameters, RenderParameter
     )
     scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
     camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
-
-    @validates_schema
-    def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
-        """delete_stack and another way to treat stacks contradict each other."""
-        if data["delete_stack"] and data["existing"] not in ("overwrite_z", "replace"):
-            raise ValidationError(f"contradicts existing {data['existing']}", "delete_stack")
 
 
 class StatetableImport(RenderModule):
@@ -130,7 +121,7 @@ class StatetableImport(RenderModule):
         for name, some in made.items():
             files = self.write_json(some)
             version = self.version(some[0][0].rows[0])
-            existing = "replace" if self.args["delete_stack"] else self.args["existing"]
+            existing = chosen_policy(self.args)
             close = self.args["close_stack"]
             zs = upload(self.render, name, sections[name], version, existing, close)
             stacks.append({"stack": name, "tiles": len(some), "sections": zs, "files": files})

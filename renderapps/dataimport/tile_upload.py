@@ -7,6 +7,7 @@ from typing import Any
 
 from argschema.fields import Boolean, Str
 from argschema.schemas import DefaultSchema
+from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 import renderapi
@@ -41,6 +42,29 @@ class UploadParameters(DefaultSchema):
         load_default=True,
         metadata={"description": "set the output stack to COMPLETE at the end"},
     )
+
+
+class ReplaceableStacks(UploadParameters):
+    """How an output stack is treated, with the older way to say that it is emptied first."""
+
+    delete_stack = Boolean(
+        load_default=False,
+        metadata={
+            "description": "delete output stacks first, with all their sections: the same as "
+            "existing replace"
+        },
+    )
+
+    @validates_schema
+    def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
+        """delete_stack and another way to treat stacks contradict each other."""
+        if data["delete_stack"] and data["existing"] not in ("overwrite_z", "replace"):
+            raise ValidationError(f"contradicts existing {data['existing']}", "delete_stack")
+
+
+def chosen_policy(args: Mapping[str, Any]) -> str:
+    """What `existing` and `delete_stack` say together."""
+    return "replace" if args.get("delete_stack") else args["existing"]
 
 
 def sections_of(

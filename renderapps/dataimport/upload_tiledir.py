@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from argschema.fields import Boolean, Float, InputDir, OutputDir, Str
+from argschema.fields import Float, InputDir, OutputDir, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
@@ -17,14 +17,19 @@ from renderapi.urls import path_to_url
 from renderapps.dataimport.acquired_image import listed, natural_key
 from renderapps.dataimport.image_headers import ImageHeader, read_headers
 from renderapps.dataimport.statetable_tiles import z_text
-from renderapps.dataimport.tile_upload import UploadParameters, sections_of, upload
+from renderapps.dataimport.tile_upload import (
+    ReplaceableStacks,
+    chosen_policy,
+    sections_of,
+    upload,
+)
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
 from renderapps.module.tile_documents import Json
 
 LARGEST_16_BIT = 50000.0
 
 
-class UploadTileDirParameters(UploadParameters, RenderParameters):
+class UploadTileDirParameters(ReplaceableStacks, RenderParameters):
     """Parameters of upload_tiledir."""
 
     inputTileDirectory = InputDir(
@@ -46,10 +51,6 @@ class UploadTileDirParameters(UploadParameters, RenderParameters):
         load_default="*.tif",
         validate=Length(min=1),
         metadata={"description": "which files of the folder, in the natural order of their names"},
-    )
-    delete_stack = Boolean(
-        load_default=False,
-        metadata={"description": "delete the stack first: the same as existing replace"},
     )
     z_start = Float(load_default=0.0, metadata={"description": "z of the first image"})
     z_step = Float(load_default=1.0, metadata={"description": "z from image to image"})
@@ -76,10 +77,8 @@ class UploadTileDirParameters(UploadParameters, RenderParameters):
     camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
 
     @validates_schema
-    def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
-        """delete_stack and another way to treat stacks contradict each other."""
-        if data["delete_stack"] and data["existing"] not in ("overwrite_z", "replace"):
-            raise ValidationError(f"contradicts existing {data['existing']}", "delete_stack")
+    def sections_lie_apart(self, data: dict[str, Any], **_: Any) -> None:
+        """Two sections at one z would be one."""
         if data["z_step"] == 0:
             raise ValidationError("sections need different z", "z_step")
 
@@ -105,7 +104,7 @@ class UploadTileDir(RenderModule):
         tiles = [self.tile(k, path, headers[path]) for k, path in enumerate(files)]
         copies = self.write_copies(tiles)
         stack = self.args["outputStack"]
-        existing = "replace" if self.args["delete_stack"] else self.args["existing"]
+        existing = chosen_policy(self.args)
         close = self.args["close_stack"]
         written = upload(self.render, stack, sections_of(tiles), self.version(), existing, close)
         self.output({"output_stack": stack, "sections": written, "files": copies})

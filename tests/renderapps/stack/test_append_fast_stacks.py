@@ -52,7 +52,11 @@ def test_stacks_that_are_not_there_are_made(render, tables):
 
 def test_nothing_can_be_deleted(render, tables, capsys):
     assert run(Create, render, **given(tables["first"]))[0] == 0
-    for wrong in ({"delete_stack": True}, {"existing": "replace"}):
+    for wrong in (
+        {"delete_stack": True},
+        {"delete_stack": True, "existing": "overwrite_z"},
+        {"existing": "replace"},
+    ):
         assert run(Append, render, **given(tables["second"]), **wrong)[0] == 2
     assert "delete_stack" in capsys.readouterr().err
     assert zs_of(render, "ACQ_GFP") == [400.0]
