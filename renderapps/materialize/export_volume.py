@@ -25,10 +25,18 @@ from renderapps.materialize.omezarr import (
 )
 from renderapps.materialize.section_pictures import (
     Window,
-    channel_names,
     require_channel,
     section_document,
     section_tiles,
+)
+from renderapps.materialize.section_survey import (
+    WIDEST_8_BIT,
+    DisplayRange,
+    SectionContents,
+    common_channels,
+    section_contents,
+    widest_range,
+    zs_beyond_8_bit,
 )
 from renderapps.module import (
     ParallelParameters,
@@ -106,7 +114,7 @@ class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
         metadata={
             "description": "pixel type: uint16 holds the values as they are, uint8 those of the "
             "display range",
-            "default_text": "uint16 where a display range of the first section ends above 255",
+            "default_text": "uint16 where the display range of a section ends above 255",
         },
     )
     minIntensity = Float(
@@ -191,6 +199,7 @@ class ExportVolume(RenderModule):
 
     def run(self) -> None:
         """Draw the sections into a temporary folder, which becomes the volume when it is whole."""
+        self.warnings: list[str] = []
         target = Path(self.args["output_volume"]).resolve()
         if target.exists() and not self.args["overwrite"]:
             raise RenderModuleException(
@@ -212,12 +221,11 @@ class ExportVolume(RenderModule):
     def job(self, folder: Path, zs: Sequence[float]) -> VolumeJob:
         """Decide the size, channels and pixel type of the volume."""
         stack = self.args["input_stack"]
-        tiles = section_tiles(self.render, stack, zs[0])
-        channels = self.args["channels"] or channel_names(tiles)
-        for channel in channels:
-            require_channel(tiles, channel, stack, zs[0])
-        ranges = [self.display_range(tiles, channel) for channel in channels or [None]]
-        dtype = self.args["dtype"] or ("uint16" if max(r[1] for r in ranges) > 255 else "uint8")
+        sections = self.survey(zs)
+        channels = common_channels(sections, self.args["channels"], stack)
+        drawn: tuple[str | None, ...] = tuple(channels) or (None,)
+        ranges = [self.display_range(sections, channel) for channel in drawn]
+        dtype = self.args["dtype"] or self.pixel_type(sections, drawn)
         window = self.window()
         planes = plane_zs(zs, self.args["z_step"])
         columns, rows = window.size
@@ -237,23 +245,46 @@ class ExportVolume(RenderModule):
             "maxIntensity": self.args["maxIntensity"],
             "convertToGray": True,
         }
-        return VolumeJob(
-            self.render, stack, folder, layout, window, planes, tuple(channels) or (None,), query
-        )
+        return VolumeJob(self.render, stack, folder, layout, window, planes, drawn, query)
+
+    def survey(self, zs: Sequence[float]) -> list[SectionContents]:
+        """Channels and display ranges of every section; no image is read."""
+        look = partial(section_contents, self.render, self.args["input_stack"])
+        sections = self.map_tasks(look, zs, "looking at sections")
+        for result in sections:
+            if isinstance(result, TaskFailure):
+                self.logger.debug("%s", result.details)
+                raise RenderModuleException(f"z={result.item:g}: {result.reason}")
+        return sections
 
     def display_range(
-        self, tiles: Sequence[dict[str, Any]], channel: str | None
-    ) -> tuple[float, float]:
-        """Display range of a channel: as given, else that of the first tile that has it."""
-        for tile in tiles:
-            for source in tile.get("channels") or [tile]:
-                if channel is None or source["name"] == channel:
-                    low, high = self.args["minIntensity"], self.args["maxIntensity"]
-                    return (
-                        float(source.get("minIntensity", 0) if low is None else low),
-                        float(source.get("maxIntensity", 255) if high is None else high),
-                    )
-        raise RenderModuleException(f"no tile has channel {channel}")
+        self, sections: Sequence[SectionContents], channel: str | None
+    ) -> DisplayRange:
+        """Display range of a channel: as given, else that of all sections together."""
+        low, high = self.args["minIntensity"], self.args["maxIntensity"]
+        widest = widest_range(sections, channel)
+        return (
+            float(widest[0] if low is None else low),
+            float(widest[1] if high is None else high),
+        )
+
+    def pixel_type(
+        self, sections: Sequence[SectionContents], channels: Sequence[str | None]
+    ) -> str:
+        """uint16 where a display range of any section ends above 255."""
+        highest = self.args["maxIntensity"]
+        if highest is not None:
+            return "uint16" if highest > WIDEST_8_BIT else "uint8"
+        beyond = zs_beyond_8_bit(sections, channels)
+        if beyond and len(beyond) < len(sections):
+            line = (
+                f"display ranges end above 255 in {len(beyond)} of {len(sections)} sections, "
+                f"first at z={beyond[0]:g}: the volume is uint16 with the values as they are; "
+                "give dtype uint8 for those of the display ranges"
+            )
+            self.logger.warning(line)
+            self.warnings.append(line)
+        return "uint16" if beyond else "uint8"
 
     def window(self) -> Window:
         """What is drawn of each section: `bounds`, else all tiles."""
@@ -298,6 +329,7 @@ class ExportVolume(RenderModule):
             "shape_zyx": job.layout.shape,
             "channels": job.layout.channels,
             "dtype": job.layout.dtype,
+            "warnings": self.warnings,
             "levels": job.layout.level_count,
             "voxel_nm_zyx": job.layout.voxel_nm,
             "origin_nm_zyx": job.layout.origin_nm,

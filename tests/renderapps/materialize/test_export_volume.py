@@ -115,6 +115,55 @@ def test_one_section_of_one_channel_stack_has_no_channel_axis(export, connection
     assert result["channels"] == []
 
 
+@pytest.fixture
+def change(stack, render):
+    """Function that changes the tiles of the last section."""
+
+    def call(function):
+        tiles = renderapi.tilespec.get_tile_specs_from_z(stack, 2.0, render=render)
+        for tile in tiles:
+            function(tile)
+        renderapi.stack.set_stack_state(stack, "LOADING", render=render)
+        renderapi.resolvedtiles.put_tilespecs(stack, tilespecs=tiles, render=render)
+        renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
+
+    return call
+
+
+def test_a_channel_that_a_later_section_lacks_is_refused_before_anything_is_drawn(export, change):
+    change(lambda tile: tile.channels.pop())
+    with pytest.raises(RenderModuleException, match="no channel GFP at z=2; it has DAPI; choose"):
+        export()
+    path, result = export(channels=["DAPI"])
+    assert result["channels"] == ["DAPI"]
+    assert read(path).shape == (1, 3, 40, 110)
+
+
+def test_a_channel_that_only_a_later_section_has_is_refused_too(export, change):
+    def rename(tile):
+        tile.channels[1].name = "Cy5"
+
+    change(rename)
+    with pytest.raises(RenderModuleException, match="no channel GFP at z=2; it has DAPI, Cy5"):
+        export()
+
+
+def test_the_pixel_type_suits_all_sections(export, stack, render):
+    for z, high in ((0.0, 255), (2.0, 40000)):
+        tiles = renderapi.tilespec.get_tile_specs_from_z(stack, z, render=render)
+        for tile in tiles:
+            for channel in tile.channels:
+                channel.maxIntensity = high
+        renderapi.stack.set_stack_state(stack, "LOADING", render=render)
+        renderapi.resolvedtiles.put_tilespecs(stack, tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
+    path, result = export()
+    assert result["dtype"] == "uint16"
+    assert "above 255 in 1 of 2 sections, first at z=2" in result["warnings"][0]
+    ome = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]
+    assert ome["omero"]["channels"][0]["window"]["end"] == 40000
+
+
 def test_an_existing_volume_is_kept_unless_it_is_to_be_replaced(export):
     path, _ = export()
     with pytest.raises(RenderModuleException, match=r"volume\.ome\.zarr exists"):
@@ -134,7 +183,7 @@ def test_a_failure_leaves_nothing_behind(export, render, tmp_path, stack):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": ["Cy5"]}, "stack acquired has no channel Cy5 at z=0; it has DAPI, GFP"),
+        ({"channels": ["Cy5"]}, "stack acquired has no channel Cy5 at z=0, 2; it has DAPI, GFP"),
         ({"z_step": 1.5}, "z=2 lies between two planes"),
         ({"zs": [1.0]}, "stack acquired has no section at z=1"),
         ({"scale": 0.001}, "has no pixels"),
