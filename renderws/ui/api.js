@@ -18,6 +18,21 @@ export async function putJson(path, body) {
   return answer.json();
 }
 
+export async function deletePath(path) {
+  const answer = await fetch(BASE + path, { method: "DELETE" });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+export const collectionPath = (owner, name) => `/owner/${owner}/matchCollection/${name}`;
+
+// the stack of an address, by our names or by those of render's pages
+export function queryStack(query) {
+  return Object.fromEntries(["owner", "project", "stack"].map((key) => {
+    const long = `renderStack${key === "stack" ? "" : key[0].toUpperCase() + key.slice(1)}`;
+    return [key, query.get(key) ?? query.get(long)];
+  }));
+}
+
 export const stackPath = ({ owner, project, stack }) =>
   `/owner/${owner}/project/${project}/stack/${stack}`;
 

@@ -1,6 +1,6 @@
 // Lists the stacks and match collections of an owner, with a picture of each stack.
 
-import { BASE, element, getJson, stackPath } from "./api.js";
+import { BASE, deletePath, element, getJson, stackPath } from "./api.js";
 
 const owner = document.getElementById("owner");
 const project = document.getElementById("project");
@@ -42,6 +42,26 @@ function facts(metadata) {
   return element("dl", {}, ...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
 }
 
+async function remove(metadata) {
+  if (!confirm(`Delete stack ${metadata.stackId.stack} with all its tiles?`)) return;
+  try {
+    await deletePath(stackPath(metadata.stackId));
+    await loadOwner(project.value);
+  } catch (error) {
+    message.textContent = error.message;
+  }
+}
+
+function actions(metadata) {
+  if (metadata.state === "OFFLINE") return null;
+  const sections = `stack-details.html?${new URLSearchParams(metadata.stackId)}`;
+  const kept = metadata.state === "READ_ONLY";
+  return element("p", { class: "actions" },
+    element("a", { href: sections }, "sections"), " ",
+    element("a", { href: BASE + stackPath(metadata.stackId) }, "metadata"), " ",
+    kept ? null : element("button", { onclick: () => remove(metadata) }, "delete"));
+}
+
 function card(metadata) {
   const id = metadata.stackId;
   const link = `viewer.html?${new URLSearchParams(id)}`;
@@ -51,7 +71,7 @@ function card(metadata) {
     element("div", { class: "text" },
       element("h2", {}, element("a", { href: link }, id.stack)),
       element("span", { class: `state ${metadata.state}` }, metadata.state),
-      facts(metadata)));
+      facts(metadata), actions(metadata)));
 }
 
 function show() {

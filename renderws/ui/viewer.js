@@ -2,7 +2,8 @@
 // World coordinates are pixels at full scale; `view` says which world point is at the canvas's upper left and
 // how many canvas pixels one world pixel takes. Pictures are fetched in squares of SIDE canvas pixels at scales 2^-n.
 
-import { BASE, element, getJson, putJson, stackPath } from "./api.js";
+import { BASE, element, getJson, putJson, queryStack, stackPath } from "./api.js";
+import { drawClusters, loadClusters, pairLinks } from "./clusters.js";
 
 const SIDE = 512;
 const KEPT = 300;
@@ -10,10 +11,11 @@ const at = (id) => document.getElementById(id);
 const canvas = at("view");
 const pen = canvas.getContext("2d");
 const query = new URLSearchParams(location.search);
-const stack = { owner: query.get("owner"), project: query.get("project"), stack: query.get("stack") };
+const stack = queryStack(query);
 const path = stackPath(stack);
 const pictures = new Map();
 let view = { x: 0, y: 0, zoom: 1 };
+let clusters = []; // sets of tiles that the chosen matches connect
 let moved = false; // until then the whole section is kept in view
 let bounds = { minX: 0, minY: 0, maxX: 1, maxY: 1 };
 
@@ -79,6 +81,24 @@ function draw() {
       pen.drawImage(image, left, top, right - left, bottom - top);
     }
   }
+  drawClusters(pen, clusters, view);
+}
+
+async function showSection() {
+  clusters = [];
+  draw();
+  const [z, collection] = [at("z").value, at("collection").value];
+  if (!collection) return;
+  try {
+    const found = await loadClusters(stack, z, collection);
+    if (z !== at("z").value || collection !== at("collection").value) return;
+    clusters = found;
+    const count = clusters.reduce((sum, { tiles }) => sum + tiles.length, 0);
+    at("tiles").textContent = `${count} tiles in ${clusters.length} connected sets`;
+    draw();
+  } catch (error) {
+    at("tiles").textContent = error.message;
+  }
 }
 
 function zoomAt(x, y, factor) {
@@ -95,6 +115,9 @@ async function nameTiles(x, y) {
   at("tiles").replaceChildren(...(found.length
     ? found.map((hit) => element("span", {}, `${hit.tileId} (${hit.local[0].toFixed(1)}, ${hit.local[1].toFixed(1)})${hit.visible ? " on top" : ""}  `))
     : ["no tile here"]));
+  const top = found.find((hit) => hit.visible);
+  const collection = at("collection").value;
+  if (top && collection) at("tiles").append(...(await pairLinks(stack, collection, clusters, top.tileId)));
 }
 
 function follow(event) {
@@ -134,7 +157,8 @@ function listen() {
     if (act) act();
   });
   new ResizeObserver(resize).observe(canvas);
-  at("z").addEventListener("change", draw);
+  at("z").addEventListener("change", showSection);
+  at("collection").addEventListener("change", showSection);
   for (const id of ["channel", "min", "max", "outlines"]) at(id).addEventListener("change", draw);
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
@@ -146,7 +170,7 @@ function step(by) {
   const index = select.selectedIndex + by;
   if (index >= 0 && index < select.length) {
     select.selectedIndex = index;
-    draw();
+    showSection();
   }
 }
 
@@ -155,6 +179,14 @@ function offerChannels(names) {
   at("channel").replaceChildren(element("option", { value: "" }, "default"),
     ...names.map((name) => element("option", { value: name }, name)));
   if (names.includes(query.get("channel"))) at("channel").value = query.get("channel");
+}
+
+async function offerCollections() {
+  const names = (await getJson(`/owner/${stack.owner}/matchCollections`)).map(({ collectionId }) => collectionId.name);
+  at("collections").hidden = !names.length;
+  at("collection").replaceChildren(element("option", { value: "" }, "none"),
+    ...names.map((name) => element("option", { value: name }, name)));
+  if (names.includes(query.get("matchCollection"))) at("collection").value = query.get("matchCollection");
 }
 
 async function start() {
@@ -166,8 +198,10 @@ async function start() {
   const metadata = await getJson(path);
   offerChannels(metadata.stats?.channelNames ?? []);
   bounds = metadata.stats?.stackBounds ?? (await getJson(`${path}/z/${zs[0]}/bounds`));
+  await offerCollections();
   listen();
   resize();
+  await showSection();
 }
 
 start().catch((error) => { at("tiles").textContent = error.message; });
