@@ -20,6 +20,7 @@ from renderapi.urls import path_to_url, url_to_path
 from renderapps.dataimport.reduced_images import (
     LevelSpec,
     Source,
+    few_grey_levels,
     fitting,
     level_name,
     mask_levels,
@@ -162,4 +163,10 @@ class DownSampleModule(TileEditModule):
             raise RenderModuleException(
                 f"{len(reasons)} of {len(section.tiles)} tiles cannot be reduced: {reasons[0]}"
             )
-        return section, {"files": sum(n for n in results if isinstance(n, int))}
+        report: dict[str, Any] = {"files": sum(n for n in results if isinstance(n, int))}
+        if any(spec.to_8_bit for spec in self.plan.specs):
+            entries = [pair for tile in section.tiles for pair in image_entries(tile)]
+            originals = [Source.image(entry) for level, entry in entries if level == "0"]
+            warning = few_grey_levels(originals)
+            report |= {"warning": warning} if warning else {}
+        return section, report

@@ -20,6 +20,8 @@ from renderapi.urls import path_to_url, url_scheme, url_to_path
 
 FORMATS = ("jpg", "png", "tif")
 METHODS = ("block_reduce", "PIL")
+LOOKED_AT = 3
+ENOUGH_LEVELS = 32
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,28 @@ def to_8_bit(pixels: NDArray, window: tuple[float, float] | None = None) -> NDAr
 
         return shown(pixels, DisplayRange(*window))
     if pixels.dtype != np.uint16:
-        raise ImageError(f"{pixels.dtype} pixels need minIntensity and maxIntensity to be 8 bit")
+        raise ImageError(
+            f"{pixels.dtype} pixels become 8 bit only between minIntensity and maxIntensity; "
+            "without these, keep them as they are (convert_to_8bit false)"
+        )
     return (pixels >> 8).astype(np.uint8)
+
+
+def few_grey_levels(sources: Sequence[Source]) -> str | None:
+    """What is lost where 16 bit images are divided by 256 but fill little of their range.
+
+    Some of the images are read; None where enough is left, or no image is of 16 bits.
+    """
+    step = max(1, -(-len(sources) // LOOKED_AT))
+    some = [s for s in sources[::step] if s.info()[2] == np.uint16]
+    brightest = max((int(source.read().max()) for source in some), default=65535)
+    levels = (brightest >> 8) + 1
+    if levels >= ENOUGH_LEVELS:
+        return None
+    return (
+        f"no pixel of {len(some)} images is above {brightest}: in 8 bit their mipmaps have "
+        f"{levels} grey levels; give convert_to_8bit false to keep all"
+    )
 
 
 def resampled(pixels: NDArray, width: int, height: int) -> NDArray:

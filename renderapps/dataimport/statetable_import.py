@@ -18,7 +18,13 @@ import renderapi
 from renderapi.files import atomic_write
 from renderapi.urls import path_to_url
 from renderapps.dataimport.image_headers import ImageHeader, read_headers
-from renderapps.dataimport.reduced_images import FORMATS, LevelSpec, Source, write_levels
+from renderapps.dataimport.reduced_images import (
+    FORMATS,
+    LevelSpec,
+    Source,
+    few_grey_levels,
+    write_levels,
+)
 from renderapps.dataimport.statetable import StateRow, read_statetable
 from renderapps.dataimport.statetable_tiles import PlannedTile, ProjectFolders, TileMaker
 from renderapps.dataimport.tile_upload import (
@@ -62,10 +68,21 @@ class StatetableParameters(UploadParameters, ParallelParameters, RenderParameter
         validate=Range(0, 30),
         metadata={"description": "make mipmap levels 1 to this one; 0 makes none"},
     )
+    convert_to_8bit = Boolean(
+        load_default=True,
+        metadata={
+            "description": "divide 16 bit images by 256 for their mipmaps; 8 bit images are kept "
+            "as they are"
+        },
+    )
     image_format = Str(
-        load_default="jpg",
+        allow_none=True,
+        load_default=None,
         validate=OneOf(FORMATS),
-        metadata={"description": "format of the mipmaps, which are 8 bit"},
+        metadata={
+            "description": "format of the mipmaps; jpg holds 8 bit only",
+            "default_text": "jpg, or tif without convert_to_8bit",
+        },
     )
     force_redo = Boolean(
         load_default=False,
@@ -125,7 +142,10 @@ class StatetableImport(RenderModule):
             close = self.args["close_stack"]
             zs = upload(self.render, name, sections[name], version, existing, close)
             stacks.append({"stack": name, "tiles": len(some), "sections": zs, "files": files})
-        self.output({"output_stacks": stacks, "mipmaps_written": written})
+        warnings = self.warnings(rows)
+        for warning in warnings:
+            self.logger.warning(warning)
+        self.output({"output_stacks": stacks, "mipmaps_written": written, "warnings": warnings})
 
     @property
     def folders(self) -> ProjectFolders:
@@ -136,8 +156,19 @@ class StatetableImport(RenderModule):
     @property
     def specs(self) -> list[LevelSpec]:
         """Levels of the mipmaps."""
-        form = self.args["image_format"]
-        return [LevelSpec(level, form) for level in range(1, self.args["levels"] + 1)]
+        to_8_bit = self.args["convert_to_8bit"]
+        form = self.args["image_format"] or ("jpg" if to_8_bit else "tif")
+        return [LevelSpec(level, form, to_8_bit) for level in range(1, self.args["levels"] + 1)]
+
+    def warnings(self, rows: Sequence[StateRow]) -> list[str]:
+        """The channels whose mipmaps have few grey levels."""
+        if not self.args["convert_to_8bit"] or not self.args["levels"]:
+            return []
+        channels: dict[str, list[Source]] = {}
+        for row in rows:
+            channels.setdefault(row.channel, []).append(Source(path_to_url(row.path)))
+        found = {name: few_grey_levels(sources) for name, sources in channels.items()}
+        return [f"channel {name}: {text}" for name, text in found.items() if text]
 
     def make_mipmaps(self, rows: Sequence[StateRow]) -> int:
         """Make the mipmaps of all images; their number. Nothing is uploaded where one fails."""

@@ -141,6 +141,15 @@ def test_bad_parameters_are_refused(parameters):
         run(first, parameters, output_stack="raw")
 
 
+def test_dim_images_are_reported(parameters, raw):
+    image = np.arange(SHAPE[0] * SHAPE[1], dtype=np.uint16).reshape(SHAPE)
+    tifffile.imwrite(raw / "DAPI 1_S0000.tif", image)
+    result = run(first, parameters)
+    dim, bright = result["sections"]
+    assert "above 2705: in 8 bit their mipmaps have 11 grey levels" in dim["warning"]
+    assert "warning" not in bright
+
+
 def test_images_elsewhere_are_named_and_nothing_is_published(parameters, render):
     with pytest.raises(RenderModuleException, match=r"path_find 'lab/raw' is not found in .*S0000"):
         run(first, parameters, path_find="lab/raw")

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from statetable_project import HEIGHT, SCALE, WIDTH, pixels, rows_of, write_table
 
@@ -133,6 +134,27 @@ def test_8_bit_images_are_not_black(render, run, tmp_path):
     assert abs(small.mean() - raw.mean()) < 2
     shown = renderapi.image.get_bb_image("ACQ_GFP", 400.0, 0, 1, 60, 40, render=render)
     assert shown[..., 0].mean() > 150
+
+
+def test_dim_images_lose_their_grey_levels_only_if_asked_to(render, run, tmp_path):
+    """What fills a sixtieth of the range has 4 grey levels left in 8 bit; 16 bit keeps all."""
+    root = tmp_path / "dim"
+    root.mkdir()
+    rows = list(rows_of(root, sections=1, frames=1))
+    for row in rows:
+        if row["zstack"] == 0:
+            tifffile.imwrite(row["full_path"], tifffile.imread(row["full_path"]) // 64)
+    table = write_table(root / "table", rows)
+    options = {"statetableFile": str(table), "projectDirectory": str(root), "levels": 1}
+    (warning, *_) = run(**options)["warnings"]
+    assert "channel DAPI_1: no pixel of 2 images is above 10" in warning
+    assert "have 4 grey levels; give convert_to_8bit false" in warning
+    assert run(**options, convert_to_8bit=False)["warnings"] == []
+    tile = renderapi.tilespec.get_tile_spec_raw("ACQ_GFP", "104000000000001", render=render)
+    small = tifffile.imread(url_to_path(tile.ip["1"].imageUrl))
+    raw = pixels(4, 1, 0, "GFP", 0) // 64
+    quarters = [raw[y::2, x::2].astype(int) for y in (0, 1) for x in (0, 1)]
+    np.testing.assert_array_equal(small, sum(quarters) // 4)
 
 
 def test_mipmaps_and_raw_images_show_the_same_brightness(render, run):

@@ -46,7 +46,7 @@ def test_16_bit_is_divided_or_windowed_and_floats_need_a_window():
     np.testing.assert_array_equal(to_8_bit(pixels), [[0, 0, 1, 3, 255]])
     assert to_8_bit(pixels, (255, 1000))[0].tolist()[:2] == [0, 0]
     assert to_8_bit(pixels, (255, 1000))[0].tolist()[3:] == [255, 255]
-    with pytest.raises(ImageError, match="need minIntensity"):
+    with pytest.raises(ImageError, match="only between minIntensity and maxIntensity"):
         to_8_bit(pixels.astype(np.float32))
 
 
