@@ -144,10 +144,14 @@ class _Layer:
     def complete(self) -> bool:
         """Whether every area with tiles is there, those of the other groups included."""
         level, tiles = self.options.maxLevel, self.stack.tile_bounds(self.z)
+
+        def empty(row: int, column: int) -> bool:
+            extent = self.grid.extent(level, row, column)
+            return not any(touches(tile, extent) for tile in tiles)
+
         return all(
-            self.path(level, row, column).exists()
+            self.path(level, row, column).exists() or empty(row, column)
             for row, column in self.grid.boxes(level)
-            if any(touches(tile, self.grid.extent(level, row, column)) for tile in tiles)
         )
 
     def pyramid(self) -> BoxPyramid:
