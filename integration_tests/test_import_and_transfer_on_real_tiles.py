@@ -554,6 +554,49 @@ def test_a_project_travels_in_an_archive(tiles, here, there, run, imported, fold
         np.testing.assert_array_equal(picture, expected)
 
 
+def test_images_with_masks_travel_in_an_archive(real_data, here, there, run, folder):
+    """The raw images are gone when the pictures are drawn from those that were unpacked."""
+    raw = folder / "tem 2x2"
+    shutil.copytree(real_data("tem_2x2"), raw)
+    mask = "test_mask.jpg_level_1_mipmap.png"
+    render = {"render": here.group("tem")}
+    grid = {
+        "rows": 2, "columns": 2, "first_row": 21, "first_column": 75, "overlap": 0.2,
+        "file_pattern": "col{column:04d}_row{row:04d}_cam*.png_level_1_mipmap.png",
+    }  # fmt: skip
+    parameters = render | {"image_directory": str(raw), "mask_file": str(raw / mask)}
+    run("dataimport.import_tiles", parameters | {"grid": grid}, "--output_stack", "tem")
+    reduced = render | {"output_directory": str(raw / "mips"), "levels": 2}
+    flags = ("--input_stack", "tem", "--output_stack", "reduced")
+    run("dataimport.generate_mipmaps", reduced, *flags, "--image_format", "png")
+    scales = (1.0, 0.3)
+    before = [
+        renderapi.image.get_bb_image("reduced", 0, 0, 0, 2400, 2200, s, render=here.render("tem"))
+        for s in scales
+    ]
+    assert before[0][..., :3].any() and not before[0][..., 3].all()
+    archive, kept = folder / "tem.zip", sums(raw)
+    sent = run(
+        "transfer.export_project", render, "--archive", archive, "--include_images", "true",
+        "--match_collections", "[]",
+    )  # fmt: skip
+    assert sent["images"] == 5 * 3
+    shutil.rmtree(raw)
+    target = folder / "unpacked 1"
+    flags = ("--image_directory", target, "--source_prefix", raw)
+    back = run(
+        "transfer.import_project", {"render": there.group("tem")}, "--archive", archive, *flags
+    )
+    assert (back["images"], back["images_written"]) == (15, 15)
+    returned = sums(target)
+    assert returned == {name: kept[name] for name in returned}
+    for scale, expected in zip(scales, before, strict=True):
+        picture = renderapi.image.get_bb_image(
+            "reduced", 0, 0, 0, 2400, 2200, scale, render=there.render("tem")
+        )
+        np.testing.assert_array_equal(picture, expected)
+
+
 def test_what_is_wrong_is_one_line_and_a_status(tiles, here, both, run):
     at = {"render": here.group("at")}
     assert "no stack nothing" in run(
