@@ -14,7 +14,7 @@ from rich.table import Table
 
 import benchmarks
 
-LONG = ("large",)
+LONG = ("large", "memory")
 """Run only when they are named."""
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
-from renderapi.files import atomic_path, atomic_write
+from renderapi.files import atomic_path
 from renderapi.rendering import output
 from renderapi.rendering.canvas import Canvas
+from renderapi.rendering.jpeg import JpegWriter
 from renderapi.rendering.parameters import parse_parameters
 from renderapi.rendering.pipeline import complete, make_plan, paint_rows
 from renderapi.rendering.png import PngWriter
@@ -74,22 +75,18 @@ def write_image(
     path : path
         The suffix chooses the format where none is given.
     format : str, optional
-        As for `output.encode`. A JPEG is encoded in one piece (8 bit, its pixels are held); TIFF
-        and PNG are written as bands are painted, TIFF with one strip per band.
+        As for `output.encode`. Files are written as bands are painted: TIFF with one strip per
+        band, JPEG with restart markers.
     """
     path = Path(path)
     format = format or _format_of(path)
     if format not in output.CONTENT_TYPES:
         raise SpecError(f"unknown image format {format!r}")
     bands = render_bands(parameters, rows, sources=sources, threads=threads, seed=seed)
-    if format == "jpeg":
-        parts, quality = [], None
-        for _, canvas in bands:
-            parts.append(output.to_rgb_over_black(canvas))
-            quality = canvas.quality
-        atomic_write(path, output.encode_jpeg(np.concatenate(parts), quality or 0.0))
-        return
     with atomic_path(path) as temporary:
+        if format == "jpeg":
+            _write_jpeg(temporary, bands, _picture_size(parameters))
+            return
         arrays = (_pixels_of(canvas, format) for _, canvas in bands)
         _WRITERS[format](temporary, arrays, _picture_size(parameters), rows)
 
@@ -140,6 +137,16 @@ def _write_png(path: Path, arrays: Iterator[NDArray], size: tuple[int, int], row
         for band in chain([first], arrays):
             writer.write(band)
         writer.close()
+
+
+def _write_jpeg(path: Path, bands: Iterator[tuple[int, Canvas]], size: tuple[int, int]) -> None:
+    writer = None
+    with path.open("wb") as stream:
+        for _, canvas in bands:
+            writer = writer or JpegWriter(stream, size, canvas.quality)
+            writer.write(output.to_rgb_over_black(canvas))
+        if writer is not None:
+            writer.close()
 
 
 def _write_raw(path: Path, arrays: Iterator[NDArray], size: tuple[int, int], rows: int) -> None:

@@ -1,13 +1,17 @@
 """Pictures drawn band by band."""
 
+import io
+
+import cv2
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
 from renderapi.errors import SpecError
-from renderapi.rendering import render, render_bands, render_canvas, write_image
-from renderapi.rendering.output import to_rgba, to_values_16
+from renderapi.rendering import encode, render, render_bands, render_canvas, write_image
+from renderapi.rendering.jpeg import JpegWriter
+from renderapi.rendering.output import encode_jpeg, to_rgba, to_values_16
 
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 
@@ -47,10 +51,37 @@ def test_files_are_written_in_bands(document, tmp_path, name):
     picture = np.asarray(Image.open(tmp_path / name))
     whole = render(document)
     if name == "a.jpg":
-        assert picture.shape == (135, 153, 3)
+        one_piece = encode(render_canvas(document), "jpeg")
+        assert np.array_equal(picture, np.asarray(Image.open(io.BytesIO(one_piece))))
     else:
         assert np.array_equal(picture, whole if name == "a.png" else whole[:, :, :3])
     assert sorted(p.name for p in tmp_path.glob("*a.*")) == [name]
+
+
+@pytest.mark.parametrize("shape", [(333, 150, 3), (333, 150), (16, 17, 3), (5, 4)])
+@pytest.mark.parametrize("rows", [1, 16, 50, 400])
+def test_bands_of_a_jpeg_decode_to_what_one_piece_does(shape, rows):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    smooth = (127 + 60 * np.sin(x / 7) + 60 * np.cos(y / 9)).astype(np.uint8)
+    picture = smooth if len(shape) == 2 else np.stack([smooth, 255 - smooth, smooth // 2], axis=2)
+    stream = io.BytesIO()
+    writer = JpegWriter(stream, shape[1::-1], 0.85)
+    for first in range(0, shape[0], rows):
+        writer.write(picture[first : first + rows])
+    writer.close()
+    whole = encode_jpeg(picture, 0.85)
+    decoded = np.asarray(Image.open(stream))
+    assert np.array_equal(decoded, np.asarray(Image.open(io.BytesIO(whole))))
+    by_cv2, expected = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        for data in (stream.getvalue(), whole)
+    )
+    assert np.array_equal(by_cv2, expected)
+
+
+def test_a_jpeg_that_is_too_large_is_refused_before_it_is_painted():
+    with pytest.raises(SpecError, match="65,500"):
+        JpegWriter(io.BytesIO(), (70_000, 3), 0.85)
 
 
 @pytest.mark.parametrize("format", ["tiff16", "png16", "raw16"])
