@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.rendering.parameters import Parameters
-from renderapi.rendering.sources import Channel
+from renderapi.rendering.sources import Channel, SourceView, level_info
 
 Painted = tuple[NDArray, NDArray[np.uint8] | None, float]
 
@@ -41,6 +43,31 @@ def requested_channels(
     if parameters.channels:
         return list(parse_channels(parameters.channels))
     return [(channels_by_tile[0][0].name, 1.0)] if channels_by_tile else []
+
+
+def check_sizes(tile_id: Any, channels: list[Channel], sources: SourceView) -> None:
+    """Refuse channels of one tile whose images differ in size: they do not lie on each other.
+
+    Raises
+    ------
+    SpecError
+        Naming the tile and two channels with their sizes.
+    """
+    first: tuple[Channel, int, int] | None = None
+    for channel in channels:
+        level = channel.first.level
+        width, height = (side << level for side in level_info(channel.first, sources)[:2])
+        if first is None:
+            first = channel, width, height
+            continue
+        other, other_width, other_height = first
+        slack = (1 << max(level, other.first.level)) - 1  # what halving odd sides drops
+        if abs(width - other_width) > slack or abs(height - other_height) > slack:
+            raise SpecError(
+                f"tile {tile_id}: channels of one picture must have images of one size, but "
+                f"{other.name} has {other_width} x {other_height} and {channel.name} has "
+                f"{width} x {height} pixels"
+            )
 
 
 def mix_channels(painted: list[Painted]) -> tuple[NDArray, NDArray[np.uint8]]:

@@ -20,7 +20,7 @@ import numpy as np
 from renderapi.errors import ImageError, SpecError
 from renderapi.rendering.cache import SourceCache, SourceView
 from renderapi.rendering.canvas import Canvas, blank_pixels
-from renderapi.rendering.channels import mix_channels, requested_channels
+from renderapi.rendering.channels import check_sizes, mix_channels, requested_channels
 from renderapi.rendering.intensity import DisplayRange, display_range
 from renderapi.rendering.layers import TileLayer
 from renderapi.rendering.painting import paint_layers
@@ -132,6 +132,11 @@ def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Pla
         plans.append(
             _channel_plan(pairs, weight, parameters, sources, seed, plans[0] if plans else None)
         )
+    if len(plans) > 1:
+        drawn = {name for name, _ in requested_channels(parameters, channels_by_tile)}
+        for tile, channels in zip(parameters.tiles, channels_by_tile, strict=True):
+            mixed = [channel for channel in channels if channel.name in drawn]
+            check_sizes(tile.get("tileId"), mixed, sources)
     has_alpha = masked or len(plans) > 1 or any(plan.kind == "rgb" for plan in plans)
     for plan in plans:
         for layer in plan.layers:

@@ -54,6 +54,21 @@ def test_weights_below_1_leave_the_picture_translucent(tile, scenes):
     assert (canvas.alpha == 127).all()
 
 
+def test_channels_of_different_size_are_not_mixed(tile, scenes, tmp_path):
+    small = scenes.save(tmp_path / "small.tif", GFP[:10])
+    tile["channels"][1]["mipmapLevels"] = {"0": {"imageUrl": small}}
+    with pytest.raises(SpecError, match=r"tile t: .* DAPI has 30 x 20 and GFP has 30 x 10 pixels"):
+        draw(scenes, tile, channels="DAPI__0.5__GFP__0.5")
+    for name, image in (("DAPI", DAPI), ("GFP", GFP[:10])):  # each alone is fine
+        pixels = draw(scenes, tile, channels=name).pixels
+        assert np.array_equal(pixels[: len(image)], image)
+    tile["channels"][1]["mipmapLevels"] = {"1": {"imageUrl": small}}
+    tile["channels"][0]["mipmapLevels"] = {"1": {"imageUrl": small}}
+    window = scenes.window([tile], 0, 0, 30, 20, 0.5, channels="DAPI__0.5__GFP__0.5")
+    tile["width"], tile["height"] = 130.0, 130.0
+    assert render_canvas(window).pixels.shape == (10, 15)
+
+
 def test_a_tile_without_the_channel_adds_nothing(tile, scenes):
     only = {**tile, "tileId": "u", "channels": tile["channels"][1:]}
     assert np.array_equal(draw(scenes, only, tile, channels="DAPI").pixels, DAPI)
