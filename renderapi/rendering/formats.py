@@ -100,6 +100,11 @@ def count_planes(path: Path) -> int:
     return header.sections if header else 1
 
 
+def is_mrc(path: Path) -> bool:
+    """Whether a file is an MRC file, by its header."""
+    return mrc_header(_head(path)) is not None
+
+
 def mrc_header(head: bytes) -> mrc.Header | None:
     """Header of an MRC file from the first bytes of a file; None for a file of another kind."""
     other = head[:4] in (PNG_MAGIC, ZIP_MAGIC, *TIFF_MAGIC)

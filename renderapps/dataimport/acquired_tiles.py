@@ -260,6 +260,8 @@ def _own_id(position: TilePosition) -> str:
     if image.tile_id is not None:
         return image.tile_id
     stem = _safe(image.file.stem)
+    if image.slice is not None:
+        return f"{stem}_{image.slice:05d}"
     if len(position.images) > 1 and image.channel is not None:
         shorter = stem.replace(_safe(image.channel), "").strip("_-. ")
         return re.sub(r"_{2,}", "_", shorter) or stem
@@ -325,10 +327,14 @@ def _images(position: TilePosition, settings: TileSettings) -> dict[str, Any]:
 
 def _mipmap(image: AcquiredImage) -> MipMap:
     mask = None if image.mask is None else path_to_url(image.mask)
-    if image.slice is None:
-        return MipMap(path_to_url(image.file), mask)
-    page = {"imageLoaderType": "IMAGEJ_TIFF_STACK", "imageSliceNumber": image.slice}
-    return MipMap(path_to_url(image.file), mask, **page)
+    return MipMap(path_to_url(image.file), mask, **plane_entry(image.slice))
+
+
+def plane_entry(plane: int | None) -> dict[str, Any]:
+    """What a mipmap says beside its URL to name a page of a TIFF, or a section of an MRC file."""
+    if plane is None:
+        return {}
+    return {"imageLoaderType": "IMAGEJ_TIFF_STACK", "imageSliceNumber": plane}
 
 
 def _layout(placed: PlacedImage, settings: TileSettings) -> Layout:

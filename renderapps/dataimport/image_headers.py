@@ -11,6 +11,7 @@ import numpy as np
 
 from renderapi.errors import ImageError
 from renderapps.dataimport.acquired_image import AcquiredImage, listed
+from renderapps.module.errors import RenderModuleException
 
 THREADS = 8
 
@@ -54,6 +55,33 @@ def unreadable_text(unreadable: dict[Path, str], total: int) -> str:
         f"{len(unreadable)} of {total} files cannot be imported: {entries}; "
         "correct the positions, or give skip_missing to leave them out"
     )
+
+
+def check_pages(images: Sequence[AcquiredImage]) -> None:
+    """Refuse pages (sections) that files do not have; bad files are reported with all others."""
+    counts: dict[Path, int | None] = {}
+    for image in images:
+        if image.slice is None or not image.file.is_file():
+            continue
+        if image.file not in counts:
+            counts[image.file] = page_count(image.file)
+        count = counts[image.file]
+        if count is not None and not 0 <= image.slice < count:
+            raise RenderModuleException(
+                f"{image.source}: {image.file} has {count} sections, none for index {image.slice}"
+            )
+
+
+def page_count(file: Path) -> int | None:
+    """Pages of a TIFF file, sections of an MRC file, 1 for others; None for a bad file."""
+    import tifffile
+
+    from renderapi.rendering.formats import count_planes
+
+    try:
+        return count_planes(file)
+    except (OSError, ImageError, tifffile.TiffFileError):
+        return None
 
 
 def image_size(file: Path) -> tuple[int, int]:

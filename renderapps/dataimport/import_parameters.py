@@ -97,8 +97,9 @@ class ImportTilesParameters(RenderParameters):
         values=Str(),
         load_default=dict,
         metadata={
-            "description": f"column of the table that holds each of {', '.join(FIELDS)}; a field "
-            "that is not named here is read from the column of its own name if there is one",
+            "description": f"column of the table that holds each of {', '.join(FIELDS)} (of a TIFF "
+            "file, or section of an MRC file, from 0); a field that is not named here is read from "
+            "the column of its own name if there is one",
             "default_text": "{}",
         },
     )

@@ -33,6 +33,7 @@ from renderapps.dataimport.acquired_tiles import (
 )
 from renderapps.dataimport.image_headers import (
     ImageHeader,
+    check_pages,
     image_size,
     pixels,
     read_headers,
@@ -118,7 +119,9 @@ class ImportTiles(RenderModule):
     def listed_images(self, directory: Path) -> list[AcquiredImage]:
         """The images that a file lists."""
         if file := self.args["positions_file"]:
-            return read_position_table(Path(file), directory, self.args["columns"])
+            images = read_position_table(Path(file), directory, self.args["columns"])
+            check_pages(images)
+            return images
         if file := self.args["tile_configuration"]:
             return read_tile_configuration(Path(file), directory)
         if file := self.args["text_list"]:

@@ -13,7 +13,7 @@ from renderapps.dataimport.acquired_image import AcquiredImage, listed
 from renderapps.module.errors import RenderModuleException
 
 REQUIRED_FIELDS = ("file", "x", "y")
-OPTIONAL_FIELDS = ("section", "channel", "row", "column", "z", "tile_id", "mask")
+OPTIONAL_FIELDS = ("section", "channel", "row", "column", "z", "tile_id", "mask", "page")
 FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
 _DELIMITERS = ",\t;"
 
@@ -138,6 +138,7 @@ def _image(
         z=None if _text(cells.get("z")) is None else _number(cells, chosen, "z", source),
         tile_id=_text(cells.get("tile_id")),
         mask=None if mask is None else directory / mask,
+        slice=_whole(cells, chosen, "page", source),
     )
 
 

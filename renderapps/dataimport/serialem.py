@@ -12,8 +12,8 @@ import re
 from math import cos, radians, sin
 from pathlib import Path
 
-from renderapi.errors import ImageError
 from renderapps.dataimport.acquired_image import AcquiredImage
+from renderapps.dataimport.image_headers import check_pages
 from renderapps.dataimport.mdoc import Entry, Mdoc, in_folder
 from renderapps.dataimport.text_list import numbered_lines, numbers
 from renderapps.module.errors import RenderModuleException
@@ -61,19 +61,20 @@ def mdoc_images(
         coordinates = "stage" if mdoc.all_have("StagePosition") else coordinates
     keys = _KEYS.get(coordinates, ())
     key = next((key for key in keys if mdoc.all_have(key)), keys[-1] if keys else None)
+    is_stack = any(entry.kind == "ZValue" for entry in mdoc.entries)
+    stack_file = mdoc.stack_file(image_directory) if is_stack else None
     images = []
     for entry in mdoc.entries:
         at = _on_stage(entry, stage_rotation) if key is None else _piece(entry, key)
         stage = _stage(entry)
-        if entry.kind == "Image":
+        if entry.kind == "Image" or stack_file is None:
             x, y, z = at
             file = in_folder(image_directory, entry.name)
             images.append(AcquiredImage(file, x, -y, entry.source, z=z, stage=stage))
         else:
             number = _section_number(entry)
-            file = mdoc.stack_file(image_directory)
-            images.append(_page(file, number, at, entry.source, stage))
-    _check_pages(images)
+            images.append(_page(stack_file, number, at, entry.source, stage))
+    check_pages(images)
     return images
 
 
@@ -101,7 +102,7 @@ def read_piece_list(path: Path, image_directory: Path, images: str) -> list[Acqu
             found.append(_page(image_directory / images, index, (x, y, z), source))
     if not found:
         raise RenderModuleException(f"{path} lists no pieces")
-    _check_pages(found)
+    check_pages(found)
     return found
 
 
@@ -170,29 +171,3 @@ def _page(
     x, y, z = at
     tile_id = f"{_NOT_PLAIN.sub('_', file.stem)}_{page:05d}"
     return AcquiredImage(file, x, -y, source, z=z, tile_id=tile_id, slice=page, stage=stage)
-
-
-def _check_pages(images: list[AcquiredImage]) -> None:
-    """Every section is there; files that are missing or bad are reported with all others later."""
-    counts: dict[Path, int | None] = {}
-    for image in images:
-        if image.slice is None or not image.file.is_file():
-            continue
-        if image.file not in counts:
-            counts[image.file] = _planes(image.file)
-        count = counts[image.file]
-        if count is not None and not 0 <= image.slice < count:
-            raise RenderModuleException(
-                f"{image.source}: {image.file} has {count} sections, none for index {image.slice}"
-            )
-
-
-def _planes(file: Path) -> int | None:
-    import tifffile
-
-    from renderapi.rendering.formats import count_planes
-
-    try:
-        return count_planes(file)
-    except (OSError, ImageError, tifffile.TiffFileError):
-        return None

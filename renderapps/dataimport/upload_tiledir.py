@@ -1,4 +1,7 @@
-"""Make a stack of a folder of section images: one image, one tile, one z."""
+"""Make a stack of a folder of section images: one image, one tile, one z.
+
+An MRC file (pattern *.mrc, for instance) is as many images as it has sections.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from renderapi.stack import StackVersion
 from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
 from renderapps.dataimport.acquired_image import listed, natural_key
-from renderapps.dataimport.image_headers import ImageHeader, read_headers
+from renderapps.dataimport.acquired_tiles import plane_entry
+from renderapps.dataimport.image_headers import ImageHeader, page_count, read_headers
 from renderapps.dataimport.statetable_tiles import z_text
 from renderapps.dataimport.tile_upload import (
     ReplaceableStacks,
@@ -101,7 +105,8 @@ class UploadTileDir(RenderModule):
         if unreadable:
             names = listed(f"{path.name} ({reason})" for path, reason in unreadable.items())
             raise RenderModuleException(f"images of {folder} cannot be read: {names}")
-        tiles = [self.tile(k, path, headers[path]) for k, path in enumerate(files)]
+        planes = [(path, plane) for path in files for plane in planes_of(path)]
+        tiles = [self.tile(k, path, plane, headers[path]) for k, (path, plane) in enumerate(planes)]
         copies = self.write_copies(tiles)
         stack = self.args["outputStack"]
         existing = chosen_policy(self.args)
@@ -109,8 +114,8 @@ class UploadTileDir(RenderModule):
         written = upload(self.render, stack, sections_of(tiles), self.version(), existing, close)
         self.output({"output_stack": stack, "sections": written, "files": copies})
 
-    def tile(self, number: int, path: Path, header: ImageHeader) -> Json:
-        """The tile of an image."""
+    def tile(self, number: int, path: Path, plane: int | None, header: ImageHeader) -> Json:
+        """The tile of an image, or of a section of an MRC file."""
         high = self.args["maxIntensity"]
         if high is None:
             high = 255.0 if header.dtype.itemsize == 1 else LARGEST_16_BIT
@@ -132,7 +137,7 @@ class UploadTileDir(RenderModule):
                 "rotation": 0.0,
                 "pixelsize": self.args["pixelsize"],
             },
-            "mipmapLevels": {"0": {"imageUrl": path_to_url(path)}},
+            "mipmapLevels": {"0": {"imageUrl": path_to_url(path)} | plane_entry(plane)},
             "transforms": {"type": "list", "specList": [AffineModel().to_dict()]},
         }
 
@@ -156,6 +161,13 @@ class UploadTileDir(RenderModule):
             stackResolutionZ=self.args["section_thickness_nm"],
             versionNotes=f"images of {self.args['inputTileDirectory']}",
         )
+
+
+def planes_of(path: Path) -> list[int | None]:
+    """Sections of an MRC file, by number; None alone for a file that is one image."""
+    from renderapi.rendering.formats import is_mrc
+
+    return list(range(page_count(path) or 1)) if is_mrc(path) else [None]
 
 
 if __name__ == "__main__":

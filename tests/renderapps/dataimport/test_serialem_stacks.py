@@ -237,3 +237,30 @@ def test_sections_that_are_not_there(run, section, tmp_path):
     (tmp_path / "a.mdoc").write_text(text.replace("ZValue = 3", "ZValue = 4"))
     with pytest.raises(RenderModuleException, match=r"a\.st has 4 sections, none for index 4"):
         run(mdoc_file=str(tmp_path / "a.mdoc"))
+
+
+def test_a_table_may_name_pages(run, render, section, tmp_path):
+    """Sections of an MRC file as tiles and channels: the second channel is the first, inverted."""
+    montage = Montage(section, 2, 2)
+    montage.pieces = np.concatenate([montage.pieces, 255 - montage.pieces])
+    montage.write_unsigned_bytes(tmp_path / "a.st")
+    tops = [(x, section.shape[0] - y - montage.size[0]) for x, y in montage.places]
+    lines = [
+        f"a.st,{x},{y},{channel},{page + 4 * number}"
+        for page, (x, y) in enumerate(tops)
+        for number, channel in enumerate(("one", "two"))
+    ]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["file,x,y,channel,page", *lines]))
+    run(positions_file=str(table), z_start=3)
+    np.testing.assert_array_equal(shown(render, 3, section.shape), section)
+    height, width = section.shape
+    picture = renderapi.image.get_bb_image(
+        "em", 3, 0, 0, width, height, channel="two", render=render
+    )
+    np.testing.assert_array_equal(picture[..., 0], 255 - section)
+    ids = [t.tileId for t in renderapi.tilespec.get_tile_specs_from_z("em", 3, render=render)]
+    assert sorted(ids) == [f"a_{page:05d}" for page in range(4)]
+    table.write_text("file,x,y,page\na.st,0,0,8\n")
+    with pytest.raises(RenderModuleException, match=r"line 2: .*8 sections, none for index 8"):
+        run(positions_file=str(table))

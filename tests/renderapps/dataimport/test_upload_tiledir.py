@@ -2,6 +2,7 @@
 
 import json
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
@@ -84,3 +85,21 @@ def test_from_the_command_line(render, folder, tmp_path):
     assert ended.value.code == 0
     (tile,) = renderapi.tilespec.get_tile_specs_from_z("sections", 0.0, render=render)
     assert tile.layout.scopeId == "Zeiss"
+
+
+def test_mrc_files_are_as_many_images_as_they_have_sections(run, render, folder):
+    volumes = {}
+    for name, sections in (("a.rec", 2), ("b.rec", 3)):
+        volumes[name] = np.random.default_rng(sections).integers(
+            1, 60000, (sections, 20, 31), dtype=np.uint16
+        )
+        with mrcfile.new(folder / name) as file:
+            file.set_data(volumes[name])
+    result = run(pattern="*.rec", maxIntensity=65535)
+    assert [entry["z"] for entry in result["sections"]] == [0, 1, 2, 3, 4]
+    pictures = [section[::-1] for volume in volumes.values() for section in volume]
+    for z, expected in enumerate(pictures):
+        shown = renderapi.image.get_bb_image(
+            "sections", z, 0, 0, 31, 20, img_format="tiff16", render=render
+        )
+        np.testing.assert_array_equal(shown, expected)
