@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from renderapi.errors import ClientScriptError
@@ -13,11 +13,7 @@ from renderapi.session import LOCAL_SCHEME
 
 logger = logging.getLogger(__name__)
 
-_MODES: dict[str, Callable[..., Any]] = {
-    "call": subprocess.call,
-    "check_call": subprocess.check_call,
-    "check_output": subprocess.check_output,
-}
+_MODES = ("call", "check_call", "check_output")
 _SUBPROCESS_KEYWORDS = (
     "bufsize",
     "executable",
@@ -51,7 +47,7 @@ def run_subprocess_mode(
         Those that `subprocess.Popen` knows (cwd, env, stderr, ...) are passed on to it.
     """
     used = {name: kwargs[name] for name in _SUBPROCESS_KEYWORDS if name in kwargs}
-    return _MODES[_known_mode(subprocess_mode)](args, **used)
+    return getattr(subprocess, _known_mode(subprocess_mode))(args, **used)
 
 
 def _known_mode(mode: str | None) -> str:

@@ -1,8 +1,8 @@
 """Options of the clients, read the way the Java clients read theirs.
 
 `--name value`; a flag stands alone (or before `true` or `false`); a list takes all words up to the
-next `--`; other words, wherever they stand, are the positional ones; `@file` stands for the lines
-of a file.
+next `--` (numbers also with commas between them); other words, wherever they stand, are the
+positional ones; `@file` stands for the lines of a file.
 """
 
 from __future__ import annotations
@@ -145,6 +145,8 @@ def _value(option: Option, pending: list[str]) -> Any:
         found: list[str] = []
         while pending and not pending[0].startswith("--"):
             found.append(pending.pop(0))
+        if option.kind == "numbers":
+            found = [part for word in found for part in word.split(",") if part]
         return [_scalar(option, word) for word in found]
     if not pending:
         raise ValueError("a value is missing")

@@ -55,6 +55,10 @@ def test_choices_are_taken_in_either_case(word):
     assert read_options(DECLARED, ["--name", "n", "--mode", word]).mode == "B"
 
 
+def test_numbers_of_a_list_may_have_commas_between_them():
+    assert read_options(DECLARED, ["--name", "n", "--z", "1,2.5", "3"]).z == [1.0, 2.5, 3.0]
+
+
 def test_a_file_stands_for_its_lines(tmp_path):
     (tmp_path / "arguments").write_text("--name\nfrom file\n\n--loud\n")
     options = read_options(DECLARED, [f"@{tmp_path}/arguments"])

@@ -160,3 +160,10 @@ def test_a_connection_can_use_the_drop_in_script(render, example, tmp_path, monk
     )
     pairs = renderapi.client.tilePairClient("example", 3407, 3408, render=client)
     assert len(pairs["neighborPairs"]) == 20
+
+
+def test_the_functions_of_subprocess_can_be_replaced(monkeypatch):
+    seen = []
+    monkeypatch.setattr("subprocess.check_call", lambda words, **more: seen.append((words, more)))
+    run_subprocess_mode(["program", "word"], cwd="/", unknown=1)
+    assert seen == [(["program", "word"], {"cwd": "/"})]
