@@ -199,7 +199,7 @@ class FilterTask:
         level, entry = found
         shown = entry["imageUrl"]
         source = self._source(shown)
-        target = self._target(shown, source)
+        target = self._target(shown, source, entry.get("imageSliceNumber"))
         loader = {"loader": entry.get("imageLoaderType"), "slice": entry.get("imageSliceNumber")}
         made = self._write(source, target, loader)
         mask = entry.get("maskUrl")
@@ -225,7 +225,8 @@ class FilterTask:
             raise RenderModuleException(f"source_find is not found in {text}")
         return found if path is None else path_to_url(found)
 
-    def _target(self, shown: str, source: str) -> Path:
+    def _target(self, shown: str, source: str, plane: int | None) -> Path:
+        """File of the result; the pages of one file get numbers."""
         path = url_to_path(shown)
         if path is None:
             raise RenderModuleException(f"image {shown} is not a file of this machine")
@@ -233,7 +234,8 @@ class FilterTask:
         folder = path.parent
         if self.directory is not None:
             folder = self.directory / str(folder).lstrip("/")
-        target = folder / f"{path.stem}{self.suffix}.tif"
+        number = "" if plane is None else f"_{plane:05d}"
+        target = folder / f"{path.stem}{number}{self.suffix}.tif"
         if target in (path, url_to_path(source)):
             raise RenderModuleException(f"{target} would be overwritten: give another suffix")
         return target

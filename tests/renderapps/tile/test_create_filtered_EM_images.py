@@ -2,6 +2,7 @@
 
 import json
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
@@ -180,3 +181,37 @@ def test_from_the_command_line(render, stack, tmp_path, capsys):
     told = capsys.readouterr().err
     assert "sat_pix" in told
     assert "not a regular expression" in told
+
+
+def test_sections_of_one_file_get_files_of_their_own(run, render, raw):
+    """A montage of SerialEM: all tiles name one MRC file, each with its section."""
+    data = np.random.default_rng(8).integers(20, 120, (2, *SHAPE), dtype=np.int8)
+    with mrcfile.new(raw / "mont.st") as file:
+        file.set_data(data)
+    tiles = [
+        TileSpec(
+            tileId=f"p{section}", z=0.0, width=SHAPE[1], height=SHAPE[0], minint=0, maxint=255,
+            tforms=[AffineModel(B0=60.0 * section)],
+        )
+        for section in (0, 1)
+    ]  # fmt: skip
+    for section, tile in enumerate(tiles):
+        page = {"imageLoaderType": "IMAGEJ_TIFF_STACK", "imageSliceNumber": section}
+        url = path_to_url(raw / "mont.st")
+        tile.ip["0"] = renderapi.image_pyramid.MipMap(url, None, **page)
+    renderapi.stack.create_stack("montage", render=render)
+    renderapi.resolvedtiles.put_tilespecs("montage", tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state("montage", "COMPLETE", render=render)
+    run(input_stack="montage", output_stack="even", vert_flip=False)
+    written = [
+        url_to_path(renderapi.tilespec.get_tile_spec_raw("even", f"p{n}", render=render).imageUrl)
+        for n in (0, 1)
+    ]
+    assert [path.name for path in written] == [
+        "mont_00000_filtered.tif",
+        "mont_00001_filtered.tif",
+    ]
+    for section, path in enumerate(written):
+        settings = ContrastSettings(clahe_size=4, vert_flip=False)
+        expected = even_contrast(data[section, ::-1].astype(np.uint8), settings)
+        np.testing.assert_array_equal(tifffile.imread(path), expected)
