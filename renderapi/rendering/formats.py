@@ -74,6 +74,7 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
     if magic in TIFF_MAGIC:
         return _tiff_info(source, plane)
     if header := mrc_header(head):
+        mrc.check_section(header, plane or 0)
         return ImageInfo(header.width, header.height, header.dtype, header.components)
     from PIL import Image
 

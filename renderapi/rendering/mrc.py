@@ -87,6 +87,12 @@ def parse_header(head: bytes) -> Header | None:
     return None
 
 
+def check_section(header: Header, number: int) -> None:
+    """Refuse the number of a section that a file does not have."""
+    if not 0 <= number < header.sections:
+        raise ImageError(f"section {number} of {header.sections} does not exist")
+
+
 def _has_signed_bytes(head: bytes, order: str) -> bool:
     stamp, flags = struct.unpack_from(f"{order}2i", head, 152)
     if stamp == IMOD_STAMP:
@@ -111,8 +117,7 @@ def read_section(stream: BinaryIO, header: Header, number: int) -> NDArray:
     (h, w) uint8, uint16 or float32, or (h, w, 3) uint8
     """
     pixels = header.dtype
-    if not 0 <= number < header.sections:
-        raise ImageError(f"section {number} of {header.sections} does not exist")
+    check_section(header, number)
     stored = np.dtype(header.order + _TYPES[header.mode])
     count = header.width * header.height * header.components
     stream.seek(header.start + number * count * stored.itemsize)

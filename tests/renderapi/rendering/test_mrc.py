@@ -99,6 +99,8 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
     for number, reason in ((3, "section 3 of 3 does not exist"), (-1, "section -1 of 3")):
         with pytest.raises(ImageError, match=reason):
             read_image(str(path), slice=number)
+        with pytest.raises(ImageError, match=reason):
+            read_info(str(path), slice=number)
     os.truncate(path, path.stat().st_size - 1)
     assert read_image(str(path), slice=1).shape == (21, 34)
     with pytest.raises(ImageError, match=r"a\.map: section 2 of 3 is cut short"):
