@@ -402,8 +402,11 @@ def test_a_folder_of_sections(real_data, folder, here, run):
         np.testing.assert_array_equal(picture[..., 0], expected)
 
 
-def test_a_montage_of_serialem(real_data, folder, here, run):
-    """Pieces cut from a section, in an MRC file (bytes, IMOD's stamp) with its .mdoc."""
+def test_a_montage_of_serialem(real_data, folder, here, there, run):
+    """Pieces cut from a section, in an MRC file (bytes, IMOD's stamp) with its .mdoc.
+
+    It is drawn from the file, with mipmaps, and from a bucket.
+    """
     with Image.open(real_data("sstem_30_sections") / "z00.png") as image:
         section = np.asarray(image)
     size, step = 190, 161
@@ -435,6 +438,17 @@ def test_a_montage_of_serialem(real_data, folder, here, run):
         np.testing.assert_array_equal(picture[..., 0], section)
     version = renderapi.stack.get_stack_metadata("em", render=here.render("serialem"))
     assert version.stackResolutionX == 4.0
+    parameters = {
+        "render_source": here.group("serialem"),
+        "render_target": there.group("serialem"),
+        "input_stacks": ["em"],
+        "data_destination": "s3://lab/em",
+        "source_prefix": str(folder),
+    }
+    sent = run("transfer.move_stacks_and_data_to_s3", parameters, "--upload_data", "true")
+    assert sent["uploaded"] == ["s3://lab/em/mont=201.st"]
+    picture = renderapi.image.get_bb_image("em", 5, 0, 0, 512, 512, render=there.render("serialem"))
+    np.testing.assert_array_equal(picture[..., 0], section)
 
 
 @pytest.fixture
