@@ -36,8 +36,8 @@ def test_numbers_are_written_as_java_writes_them(value, text):
     ],
 )
 def test_files_lie_in_folders_of_thousands_and_hundreds(z, tail):
-    path = section_path(Path("/root"), "project", "stack", 0.02, z, "png")
-    assert str(path) == f"/root/project/stack/sections_at_0.02/{tail}"
+    path = section_path(Path("/boxes"), "project", "stack", 0.02, z, "png")
+    assert str(path) == f"/boxes/project/stack/sections_at_0.02/{tail}"
 
 
 def test_custom_folders_and_padded_names():
