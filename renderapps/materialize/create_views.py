@@ -13,7 +13,7 @@ import renderapi
 from renderapps.materialize.export_volume import BoundsParameters
 from renderapps.materialize.section_files import SUFFIXES
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
-from renderapps.module import SectionModule, SectionParameters
+from renderapps.module import RenderModuleException, SectionModule, SectionParameters
 
 
 class CreateViewsParameters(SectionParameters):
@@ -43,9 +43,14 @@ class CreateViewsParameters(SectionParameters):
         metadata={"description": "highest z to draw", "aliases": ["lastz"]},
     )
     skip = Float(
-        load_default=1.0,
+        allow_none=True,
+        load_default=None,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "step in z, from the lowest z that is drawn"},
+        metadata={
+            "description": "step in z, from firstz or else the lowest z: only sections at whole "
+            "steps are drawn",
+            "default_text": "all sections are drawn",
+        },
     )
     bounds = Nested(
         BoundsParameters,
@@ -70,7 +75,7 @@ class CreateViewsParameters(SectionParameters):
     @validates_schema
     def one_choice_of_zs(self, data: dict[str, Any], **_: Any) -> None:
         """A step is for a range."""
-        if data["zs"] is not None and data["skip"] != 1:
+        if data["zs"] is not None and data["skip"] is not None:
             raise ValidationError("give zs, or skip, not both", "skip")
 
 
@@ -82,11 +87,17 @@ class CreateViews(SectionModule):
     def select_zs(self) -> list[float]:
         """The sections at whole steps from the first."""
         zs = super().select_zs()
-        if self.args["zs"] is not None or self.args["skip"] == 1:
+        if self.args["skip"] is None:
             return zs
         first = zs[0] if self.args["minZ"] is None else self.args["minZ"]
         steps = [(z - first) / self.args["skip"] for z in zs]
-        return [z for z, step in zip(zs, steps, strict=True) if abs(step - round(step)) < 1e-9]
+        chosen = [z for z, step in zip(zs, steps, strict=True) if abs(step - round(step)) < 1e-9]
+        if not chosen:
+            raise RenderModuleException(
+                f"stack {self.z_stack} has no section at steps of {self.args['skip']:g} from "
+                f"z={first:g}"
+            )
+        return chosen
 
     def prepare(self) -> None:
         """The window of all pictures."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,12 @@ VERSION = {
 }
 LENS = Polynomial2DTransform(params=[[3, 1, 0, 2e-6, 0, 0], [-2, 0, 1, 0, 0, 1e-6]])
 LENS.transformId = "lens"
+
+
+@cache
+def loaded(name):
+    """Class of a module; to look for it takes longer than most modules do."""
+    return find(name).load()
 
 
 @dataclass
@@ -97,7 +104,7 @@ class Service:
         """
         given = self.folder / "in.json"
         given.write_text(json.dumps({"render": self.group} | parameters))
-        status = find(name).load().exit_status(["--input_json", str(given)])
+        status = loaded(name).exit_status(["--input_json", str(given)])
         return status, capsys.readouterr().err.splitlines() if capsys else []
 
     # what is in the stacks

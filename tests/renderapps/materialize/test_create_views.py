@@ -57,3 +57,19 @@ def test_a_section_without_its_image_is_an_error(render, stack, tmp_path, capsys
     assert not (stack / "Section_z_0002.jpg").exists()
     assert run(CreateViews, render, **given, skip=0)[0] == 2
     assert run(CreateViews, render, **given, zs=[1], skip=2)[0] == 2
+    assert run(CreateViews, render, **given, firstz=0.5, skip=3)[0] == 1
+    assert "no section at steps of 3 from z=0.5" in capsys.readouterr().err
+
+
+def test_a_step_of_one_leaves_out_what_lies_between(render, stack):
+    given = {
+        "input_stack": "raw",
+        "output_directory": str(stack),
+        "scale": 1,
+        "image_format": "png",
+    }
+    names = ["Section_z_0001.png", "Section_z_0002.png", "Section_z_0003.png"]
+    assert run(CreateViews, render, **given, skip=1)[0] == 0
+    assert sorted(p.name for p in stack.iterdir()) == names
+    assert run(CreateViews, render, **given)[0] == 0
+    assert sorted(p.name for p in stack.iterdir()) == [*names, "Section_z_4.5.png"]
