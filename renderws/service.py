@@ -70,6 +70,10 @@ class Service:
         return ThreadPoolExecutor(self.settings.threads, "renderws-data")
 
     @cached_property
+    def _change_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "renderws-changes")
+
+    @cached_property
     def _pixel_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.settings.render_threads, "renderws-pixels")
 
@@ -99,7 +103,7 @@ class Service:
 
     def close(self) -> None:
         """Wait for running requests and close the store."""
-        for name in ("_data_pool", "_pixel_pool"):
+        for name in ("_data_pool", "_change_pool", "_pixel_pool"):
             pool = self.__dict__.pop(name, None)
             if pool is not None:
                 pool.shutdown()
@@ -171,7 +175,7 @@ class Service:
             return self.answer(route, path, request)
         if self._waiting >= self.settings.queue:
             raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
-        pool = self._pixel_pool if route.pixels else self._data_pool
+        pool = self._pool_of(route)
         at_once = route.quick and self._waiting == 0  # nobody is kept waiting
         self._waiting += 1
         try:
@@ -185,6 +189,16 @@ class Service:
             return answer
         finally:
             self._waiting -= 1
+
+    def _pool_of(self, route: Route) -> ThreadPoolExecutor:
+        """Threads for an operation.
+
+        What changes the store waits for the one writer in any case; to prepare several changes at
+        the same time, with one interpreter lock, takes longer than one after the other.
+        """
+        if route.pixels:
+            return self._pixel_pool
+        return self._change_pool if route.is_change else self._data_pool
 
     def _compresses(self, answer: Answer, request: Request) -> bool:
         body = answer.body
