@@ -33,18 +33,19 @@ def rank(
 
 
 def disc_of(radius: float) -> NDArray[np.uint8]:
-    """ImageJ's disc: pixels with x^2 + y^2 <= int(r^2) + 1, but small discs at r = 1.5 and 2.5.
+    """ImageJ's disc: pixels with x^2 + y^2 <= int(r^2) + 1.
+
+    Radii from 1.5 and 2.5 on count as 1.75 and 2.85: else they would have the discs of 1 and 2.
 
     Returns
     -------
     (2 k + 1, 2 k + 1) uint8 of 0 and 1
     """
     if 1.5 <= radius < 1.75:
-        limit = 2
+        radius = 1.75
     elif 2.5 <= radius < 2.85:
-        limit = 6
-    else:
-        limit = int(radius * radius) + 1
+        radius = 2.85
+    limit = int(radius * radius) + 1
     reach = int(math.sqrt(limit + 1e-10))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     return (x * x + y * y <= limit).astype(np.uint8)

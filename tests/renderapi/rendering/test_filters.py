@@ -177,6 +177,15 @@ def test_rank_filters_look_at_a_disc_and_continue_the_border(kind, function):
         assert result[row, column] == min(int(function(window) + 0.5), 255)
 
 
+@pytest.mark.parametrize(
+    ("radius", "pixels"), [(0.5, 5), (1, 9), (1.5, 13), (2, 21), (2.5, 29), (3, 37), (4, 57)]
+)
+def test_every_half_pixel_of_radius_widens_the_disc_of_rank_filters(radius, pixels):
+    image = np.zeros((21, 21), np.uint8)
+    image[10, 10] = 200
+    assert np.count_nonzero(run(image, "Rank", radius=radius, filterType=2)) == pixels
+
+
 def test_the_rolling_ball_takes_a_slope_away_and_keeps_small_things():
     y, x = np.mgrid[:120, :120]
     background = 40 + 0.5 * x + 0.2 * y
