@@ -125,7 +125,10 @@ CREATE INDEX match_consensus_q ON match (collection, q_group) WHERE consensus IS
 CREATE TABLE trial (id TEXT PRIMARY KEY, document BLOB NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+# section data of a few z, without walking through those of all
+SECOND = "CREATE INDEX section_z ON section (stack, z);"
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 
 
 def migrate(

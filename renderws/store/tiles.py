@@ -152,8 +152,9 @@ def _stored_sections(
     limits = [("z >= ?", min_z), ("z <= ?", max_z)]
     given = [(condition, value) for condition, value in limits if value is not None]
     conditions = " AND ".join(["stack = ?", *(condition for condition, _ in given)])
+    source = "section INDEXED BY section_z" if given else "section"
     rows = connection.execute(
-        "SELECT section_id, z, tile_count, min_x, min_y, max_x, max_y FROM section"
+        f"SELECT section_id, z, tile_count, min_x, min_y, max_x, max_y FROM {source}"
         f" WHERE {conditions} ORDER BY section_id, z",
         (key, *(value for _, value in given)),
     )

@@ -103,6 +103,18 @@ def test_layers_sections_and_transforms(traced):
     assert_no_scan(store, executed)
 
 
+def test_section_data_of_a_range_of_z_are_found_by_z(traced):
+    store, executed = traced
+    store.set_state(STACK, "COMPLETE")
+    executed.clear()
+    for limits in ((1.0, 2.0), (1.0, None), (None, 2.0)):
+        store.section_data(STACK, *limits)
+    lines = [line for line, sql in plans(store, executed) if " FROM section" in sql]
+    found = [line for line in lines if line.startswith("SEARCH section USING INDEX section_z")]
+    assert len(found) == 3
+    assert all("z>?" in line or "z<?" in line for line in found)
+
+
 def test_match_queries(traced):
     store, executed = traced
     for query in (

@@ -31,8 +31,21 @@ def test_an_older_file_is_migrated_step_by_step_and_keeps_its_content(tmp_path):
         migrate(connection, "a.db", [*MIGRATIONS, NEXT])
         assert version(connection) == len(MIGRATIONS) + 1
         assert connection.execute("SELECT id, note FROM trial").fetchall() == [("id", "old; kept")]
-        with pytest.raises(NewerStore, match=r"a\.db: its version is 2"):
+        newer = rf"a\.db: its version is {len(MIGRATIONS) + 1}"
+        with pytest.raises(NewerStore, match=newer):
             migrate(connection, "a.db", MIGRATIONS)
+
+
+def test_files_of_every_older_version_become_what_new_ones_are(tmp_path):
+    found = []
+    for steps in range(len(MIGRATIONS) + 1):
+        with connect(tmp_path / f"{steps}.db") as connection:
+            migrate(connection, "a.db", MIGRATIONS[:steps])
+            migrate(connection, "a.db")
+            names = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name")
+            found.append(names.fetchall())
+    assert all(one == found[0] for one in found)
+    assert "section_z" in {name for name, _ in found[0]}
 
 
 def test_a_failed_migration_changes_nothing(tmp_path):
