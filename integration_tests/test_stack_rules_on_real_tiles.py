@@ -89,7 +89,7 @@ def serial(service):
     before = content(service, "serial"), content(service, "twin")
     yield
     assert (content(service, "serial"), content(service, "twin")) == before
-    assert not [name for name in service.stacks() if name.endswith(("_edited", "_edit"))]
+    assert not [name for name in service.stacks() if "_of_this_" in name or "_of_swap_" in name]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from argschema.fields import Float, Int, Nested, OutputDir, Str
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError, validates, validates_schema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
@@ -66,11 +66,21 @@ class CreateViewsParameters(SectionParameters):
         validate=OneOf(tuple(SUFFIXES)),
         metadata={"description": "kind of the pictures", "aliases": ["format"]},
     )
+    name_template = Str(
+        load_default="Section_z_{z}",
+        metadata={"description": "names of the files without suffix; {z} stands for z"},
+    )
     name_digits = Int(
         load_default=4,
         validate=Range(1, 12),
-        metadata={"description": "digits of z in the file names, Section_z_ZZZZ"},
+        metadata={"description": "digits of z in the file names"},
     )
+
+    @validates("name_template")
+    def every_section_has_a_name(self, value: str, **_: Any) -> None:
+        """The names differ, and are names."""
+        if "{z}" not in value or "/" in value:
+            raise ValidationError("must hold {z} and no /")
 
     @validates_schema
     def one_choice_of_zs(self, data: dict[str, Any], **_: Any) -> None:
@@ -125,7 +135,8 @@ class CreateViews(SectionModule):
         digits = self.args["name_digits"]
         exact = f"{int(z):0{digits}d}" if z == int(z) else repr(z)
         suffix = SUFFIXES[self.args["image_format"]]
-        return Path(self.args["output_directory"]).resolve() / f"Section_z_{exact}.{suffix}"
+        name = self.args["name_template"].replace("{z}", exact)
+        return Path(self.args["output_directory"]).resolve() / f"{name}.{suffix}"
 
 
 if __name__ == "__main__":

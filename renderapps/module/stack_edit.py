@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from argschema.fields import Boolean, Str
 from argschema.schemas import DefaultSchema
-from marshmallow import Schema
+from marshmallow import Schema, post_load
 from marshmallow.validate import OneOf
 
 import renderapi
@@ -44,6 +44,29 @@ class OutputStackParameters(DefaultSchema):
         load_default=True,
         metadata={"description": "set the output stack to COMPLETE at the end"},
     )
+
+
+class ReplacingParameters(DefaultSchema):
+    """An output that is made of all sections takes the place of one that is there."""
+
+    existing = Str(
+        allow_none=True,
+        load_default=None,
+        validate=OneOf(EXISTING),
+        metadata={
+            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
+            "the sections that are written and keeps the others, replace lets the new stack take "
+            "its place when that is complete, fail refuses",
+            "default_text": "replace, or overwrite_z where sections are chosen",
+        },
+    )
+
+    @post_load
+    def all_or_some(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Without a choice of sections the output is of this run alone."""
+        chosen = any(data[key] is not None for key in ("zs", "minZ", "maxZ"))
+        default = "overwrite_z" if chosen or data["in_place"] else "replace"
+        return {**data, "existing": data["existing"] or default}
 
 
 class StackEditParameters(OutputStackParameters, SectionParameters):

@@ -64,16 +64,14 @@ class StackTarget:
 
     @property
     def name(self) -> str:
-        return f"{self.stack}_being_edited" if self.beside else self.stack
+        return f"{self.stack}_new_of_this_edit" if self.beside else self.stack
 
     @property
     def _backup(self) -> str:
-        return f"{self.stack}_before_edit"
+        return f"{self.stack}_old_of_this_edit"
 
     def recover(self) -> None:
         """Undo what a killed run that built a stack beside this one has left behind."""
-        if not self.in_place and self.existing != "replace":
-            return
         if stack_state(self.render, self._backup) is None:
             return
         if stack_state(self.render, self.stack) is None:

@@ -11,6 +11,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
+from renderapps.module.stack_edit import ReplacingParameters
 from renderapps.module.tile_documents import Json, Section, first_level
 from renderapps.module.tile_edit import (
     TileEditModule,
@@ -28,7 +29,7 @@ from renderapps.stack.levels import (
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
-class AutoSetStackLevelsParameters(TileEditParameters):
+class AutoSetStackLevelsParameters(ReplacingParameters, TileEditParameters):
     """Parameters of auto_set_stack_levels."""
 
     output_directory = OutputDir(

@@ -65,9 +65,9 @@ class CloneStack(RenderModule):
         zs = chosen_zs(available, *chosen, f"stack {stack}")
         there = connect({**self.args["render"], "project": project})
         occupied = self.is_occupied(there, output)
-        name = f"{output}_being_cloned" if occupied else output
-        if occupied:
-            renderapi.stack.delete_stack(name, render=there)
+        beside = f"{output}_new_of_this_clone"
+        renderapi.stack.delete_stack(beside, render=there)  # of a run that was killed
+        name = beside if occupied else output
         self.clone(stack, name, project, None if zs == available else zs)
         version = KeptVersion(**version_and_state(self.render, stack)[0])
         renderapi.stack.set_stack_metadata(name, version, render=there)

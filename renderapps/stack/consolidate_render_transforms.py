@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from renderapi.transform import AffineModel, Polynomial2DTransform
 from renderapi.transform.specs import cached_leaf, flatten, references
-from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.stack_edit import ReplacingParameters, StackEditParameters
 from renderapps.module.tile_documents import Json, Section
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
 from renderapps.stack.affine import matrix_spec
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
-class ConsolidateTransformsParameters(ZSpellings, StackEditParameters):
+class ConsolidateTransformsParameters(ReplacingParameters, ZSpellings, StackEditParameters):
     """Parameters of consolidate_render_transforms."""
 
     stack = Str(

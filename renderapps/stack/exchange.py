@@ -19,12 +19,12 @@ from renderapps.module.errors import RenderModuleException
 from renderapps.module.parallel import one_line
 
 Pair = tuple[str, str]
-_LEFT = re.compile(r"(?P<stack>.+)_before_swap_with_(?P<other>.+)")
+_LEFT = re.compile(r"(?P<stack>.+)_old_of_swap_with_(?P<other>.+)")
 
 
 def old_name(stack: str, other: str) -> str:
     """Name that a stack has while it and its partner change places with the new ones."""
-    return f"{stack}_before_swap_with_{other}"
+    return f"{stack}_old_of_swap_with_{other}"
 
 
 def exchange(render: Render, pair: Pair, new: Pair) -> None:

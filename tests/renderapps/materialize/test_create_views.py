@@ -44,8 +44,10 @@ def test_frames_of_one_size_at_steps_in_z(render, stack):
 def test_part_of_the_world_in_another_format(render, stack):
     bounds = {"minX": 30, "maxX": 40, "minY": 2, "maxY": 6}
     given = {"input_stack": "raw", "output_directory": str(stack), "scale": 0.5, "bounds": bounds}
-    assert run(CreateViews, render, **given, image_format="png", zs=[4.5])[0] == 0
-    frame = np.asarray(Image.open(stack / "Section_z_4.5.png").convert("L"))
+    names = {"name_template": "movie {z} of raw", "image_format": "png"}
+    assert run(CreateViews, render, **given, **names, zs=[4.5])[0] == 0
+    frame = np.asarray(Image.open(stack / "movie 4.5 of raw.png").convert("L"))
+    assert run(CreateViews, render, **given | {"name_template": "same"})[0] == 2
     assert frame.shape == (2, 5) and (frame == 240).all()
 
 

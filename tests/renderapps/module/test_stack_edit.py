@@ -228,12 +228,29 @@ def test_a_failure_in_place_leaves_the_stack_as_it_was(render, stack):
 
 def test_what_a_killed_edit_in_place_left_is_mended(render, stack):
     before = boxes(render, stack)
-    renderapi.stack.clone_stack(stack, "raw_being_edited", render=render)
-    renderapi.stack.rename_stack(stack, "raw_before_edit", render=render)
+    renderapi.stack.clone_stack(stack, "raw_new_of_this_edit", render=render)
+    renderapi.stack.rename_stack(stack, "raw_old_of_this_edit", render=render)
     run(render, in_place=True, dx=5)
     after = boxes(render, stack)
     assert {round(after[t] - before[t], 6) for t in before} == {5.0}
     assert renderapi.render.get_stacks_by_owner_project(render=render) == [stack]
+
+
+def test_what_a_killed_replacement_left_is_mended(render, stack):
+    run(render, output_stack="out", dx=1)
+    renderapi.stack.rename_stack("out", "out_old_of_this_edit", render=render)
+    run(render, output_stack="out", zs=[1], dx=2)
+    assert renderapi.stack.get_z_values_for_stack("out", render=render) == [0.0, 1.0, 2.5]
+    assert sorted(renderapi.render.get_stacks_by_owner_project(render=render)) == ["out", "raw"]
+
+
+def test_stacks_of_users_with_such_names_stay(render, stack):
+    names = ["raw_before_edit", "raw_being_edited"]
+    for name in names:
+        renderapi.stack.clone_stack(stack, name, render=render)
+    run(render, in_place=True)
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    assert sorted(stacks) == [stack, *names]
 
 
 def test_dropped_tiles_are_listed_and_an_empty_section_is_left_out(render, stack):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layered_stacks import layers, put, read, run, shared, tile
+from layered_stacks import layers, put, read, run, shared, tile, zs_of
 
 from renderapi.tilespec import TileSpec
 from renderapi.transform import (
@@ -30,6 +30,17 @@ POINTS = np.array([[0.0, 0.0], [10.0, 0.0], [3.0, 8.0]])
 
 def kinds(specs):
     return [spec["className"].rsplit(".")[-1] for spec in specs]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [({}, [0.0, 1.0, 2.5]), ({"zs": [1]}, [1.0, 9.0]), ({"existing": "overwrite_z"}, None)],
+)
+def test_all_sections_replace_the_output_and_some_do_not(render, chosen, left):
+    layers(render, "raw")
+    put(render, "raw_CONS", [[tile("old", 9.0)]])
+    assert run(ConsolidateTransforms, render, stack="raw", **chosen)[0] == 0
+    assert zs_of(render, "raw_CONS") == (left or [0.0, 1.0, 2.5, 9.0])
 
 
 def test_runs_of_affines_become_one():

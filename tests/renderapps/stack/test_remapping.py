@@ -126,7 +126,7 @@ def cut_after(monkeypatch, steps):
         real = getattr(renderapi.stack, name)
 
         def change(stack, *args, **kwargs):
-            if name == "rename_stack" or "_before_swap_" in stack:
+            if name == "rename_stack" or "_old_of_swap_" in stack:
                 if not left[0]:
                     raise Cut
                 left[0] -= 1
