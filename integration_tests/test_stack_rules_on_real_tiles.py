@@ -149,7 +149,7 @@ def test_tiles_of_sections_that_stay_are_not_taken(service, serial, data, capsys
     tiles[0].tileId = "serial_1"
     service.put(output, tiles, [SHIFT])
     before = service.tiles(output)
-    status, lines = run(service, capsys, name, output_stack=output)
+    status, lines = run(service, capsys, name, output_stack=output, existing="overwrite_z")
     assert status == 1 and len(lines) == 1 and "serial_1 is already in section z=20" in lines[0]
     assert service.tiles(output)["serial_1"] == before["serial_1"]
 
