@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
 from renderapi.rendering.filters.values import Values
-from renderapi.rendering.intensity import DisplayRange, kind_of
+from renderapi.rendering.intensity import DisplayRange, kind_of, mean_of_components
 
 
 def equalize_histogram(
@@ -19,8 +19,8 @@ def equalize_histogram(
 ) -> NDArray:
     """Spread the grey levels of an 8 bit, 16 bit or RGB image.
 
-    RGB is looked up by the table of its luminance. `saturatedPixels` has no influence, as in the
-    original.
+    RGB is looked up by the table of the mean of its components. `saturatedPixels` has no
+    influence, as in the original.
     """
     kind = kind_of(pixels)
     if kind == "float":
@@ -28,8 +28,7 @@ def equalize_histogram(
     levels = 65536 if kind == "16" else 256
     grey = pixels
     if kind == "rgb":
-        luminance = pixels @ np.array([0.299, 0.587, 0.114]) + 0.5
-        grey = luminance.astype(np.uint8)
+        grey = mean_of_components(pixels)
     table = equalizing_table(np.bincount(grey.ravel(), minlength=levels))
     return table.astype(pixels.dtype)[pixels]
 

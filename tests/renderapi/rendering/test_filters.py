@@ -163,6 +163,14 @@ def test_equalisation_spreads_the_square_root_of_the_histogram():
     assert np.array_equal(run(IMAGE, "EqualizeHistogram"), np.array(table, np.uint8)[IMAGE])
 
 
+def test_colours_are_equalized_by_the_mean_of_their_components():
+    grey = run(IMAGE, "EqualizeHistogram")
+    shift = np.minimum(np.minimum(IMAGE, 255 - IMAGE), 9)  # the mean stays, the colours do not
+    coloured = np.stack([IMAGE - shift, IMAGE, IMAGE + shift], axis=2)
+    result = run(coloured, "EqualizeHistogram")
+    assert np.array_equal(result[:, :, 1], grey)
+
+
 @pytest.mark.parametrize(
     ("kind", "function"),
     [(0, np.mean), (1, np.min), (2, np.max), (3, np.var), (4, np.median)],
