@@ -43,10 +43,12 @@ def discover(root: Path = ROOT) -> list[Entry]:
 
 def find(name: str) -> Entry:
     """The module that a name means: dotted, its last part alone, or its class."""
-    entries = discover()
     wanted = name.removesuffix(".py").replace("/", ".").strip(".").removeprefix("renderapps.")
-    exact = [e for e in entries if e.name == wanted]
-    found = exact or [e for e in entries if wanted in (e.name.rpartition(".")[2], e.class_name)]
+    path = ROOT.joinpath(*wanted.split(".")).with_suffix(".py")
+    if path.is_file() and (exact := _entry(ROOT, path)):
+        return exact  # the other files need not be read
+    entries = discover()
+    found = [e for e in entries if wanted in (e.name.rpartition(".")[2], e.class_name)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -59,13 +61,20 @@ def find(name: str) -> Entry:
 
 def _entries(root: Path) -> Iterator[Entry]:
     for path in root.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        class_name = _started_class(tree)
-        if class_name is None and not path.is_relative_to(BASES):
-            class_name = _schema_class(tree)
-        if class_name is not None:
-            name = ".".join(path.relative_to(root).with_suffix("").parts)
-            yield Entry(name, class_name, _purpose(tree))
+        if entry := _entry(root, path):
+            yield entry
+
+
+def _entry(root: Path, path: Path) -> Entry | None:
+    """The module in a file, if there is one."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    class_name = _started_class(tree)
+    if class_name is None and not path.is_relative_to(BASES):
+        class_name = _schema_class(tree)
+    if class_name is None:
+        return None
+    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    return Entry(name, class_name, _purpose(tree))
 
 
 def _purpose(tree: ast.Module) -> str:
