@@ -42,7 +42,7 @@ class ConsolidateTransformsParameters(ReplacingParameters, ZSpellings, StackEdit
     output_directory = OutputDir(
         allow_none=True,
         load_default=None,
-        metadata={"description": "folder to write the tile specs to as well, STACK_ZZZZ.json"},
+        metadata={"description": "folder to write the tile specs to as well, STACK_ZZZZ"},
     )
     transforms_slice = Str(
         load_default=":",
@@ -101,7 +101,7 @@ class ConsolidateTransforms(TileEditModule):
         drop_unused(section)
         report: dict[str, Any] = {"transforms_before": before, "transforms_after": after}
         if self.args["output_directory"]:
-            name = f"{self.output_stack}_{exact_z(section.z)}.json"
+            name = f"{self.output_stack}_{exact_z(section.z)}"
             report["file"] = write_tile_specs(self.args["output_directory"], name, section)
         return section, report
 
