@@ -8,6 +8,7 @@ import hmac
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,12 +36,17 @@ def check_host(headers: Mapping[str, str], settings: Settings) -> None:
     """Refuse (403) a Host header that names another machine: a page that had its name rebound."""
     if settings.host_names is None:
         return
-    name = urlsplit("//" + headers.get("host", "")).hostname or ""
-    if name in settings.host_names or _is_address(name):
-        return
-    raise HttpError(403, f"this service does not answer to the host name '{name}'")
+    name = _host_name(headers.get("host", ""))
+    if name not in settings.host_names and not _is_address(name):
+        raise HttpError(403, f"this service does not answer to the host name '{name}'")
 
 
+@lru_cache(maxsize=64)
+def _host_name(host: str) -> str:
+    return urlsplit("//" + host).hostname or ""
+
+
+@lru_cache(maxsize=64)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

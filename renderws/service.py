@@ -37,6 +37,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 DIRECT = "renderws.direct"
 _GZIP_FROM = 4096
+_BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _LOG = logging.getLogger("renderws")
 _ACCESS = logging.getLogger("renderws.access")
 
@@ -213,15 +214,12 @@ class Service:
 
     async def _send(self, answer: Answer, request: Request, direct: bool, send: Send) -> None:
         body = answer.body
-        headers = {**guard.CORS, **answer.headers}
+        headers = {**_CORS, **_encoded(answer.headers)}
         if answer.media:
-            headers["Content-Type"] = answer.media
+            headers[b"content-type"] = answer.media.encode()
         if isinstance(body, bytes) and answer.status not in (204, 304):
-            headers["Content-Length"] = str(len(body))
-        pairs = [
-            (name.lower().encode(), value.encode("latin-1", "replace"))
-            for name, value in headers.items()
-        ]
+            headers[b"content-length"] = b"%d" % len(body)
+        pairs = list(headers.items())
         await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         if not isinstance(body, bytes):
             await self._send_parts(body, request, direct, send)
@@ -269,8 +267,20 @@ class Request:
         self.body = b""
 
 
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Headers as ASGI has them."""
+    return {
+        name.lower().encode(): value.encode("latin-1", "replace") for name, value in headers.items()
+    }
+
+
+_CORS = _encoded(guard.CORS)
+
+
 async def _read_body(receive: Receive, request: Request, limit: int) -> bytes:
     """The whole body; 413 when it is larger than `limit` bytes."""
+    if not request.headers.keys() & _BODY_HEADERS and request.method in ("GET", "HEAD"):
+        return b""
     too_large = HttpError(
         413,
         f"the request body is larger than {limit} bytes; send it in parts",

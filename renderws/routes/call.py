@@ -41,7 +41,7 @@ class Call:
         The request's own URI.
     """
 
-    __slots__ = ("body", "headers", "path", "query", "route", "service", "store", "url")
+    __slots__ = ("_stack", "body", "headers", "path", "query", "route", "service", "store", "url")
 
     def __init__(
         self, service: Service, store: Store, route: Route, path: dict[str, Any], request: Request
@@ -50,6 +50,7 @@ class Call:
         self.store = store
         self.route = route
         self.path = path
+        self._stack: StackId | None = None
         texts = _query_texts(request.query)
         self.query = {p.name: p.read(texts.get(p.name)) for p in route.query}
         self.headers = request.headers
@@ -64,7 +65,9 @@ class Call:
     @property
     def stack(self) -> StackId:
         """The stack of the path; 400 for names that break the rule."""
-        return self.stack_named(self.path["stack"])
+        if self._stack is None:
+            self._stack = self.stack_named(self.path["stack"])
+        return self._stack
 
     def stack_named(
         self, stack: str, project: str | None = None, owner: str | None = None

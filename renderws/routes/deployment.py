@@ -62,11 +62,11 @@ def delete_image_cache(call: Call) -> Answer:
 def routes() -> tuple[Route, ...]:
     """Operations 161 to 164, health and the way to the dashboard."""
     return (
-        Route(161, "GET", "/namedFilterSpecLists", get_filter_lists),
-        Route(162, "GET", "/serverProperties", get_server_properties),
-        Route(163, "GET", "/versionInfo", get_version_info),
+        Route(161, "GET", "/namedFilterSpecLists", get_filter_lists, quick=True),
+        Route(162, "GET", "/serverProperties", get_server_properties, quick=True),
+        Route(163, "GET", "/versionInfo", get_version_info, quick=True),
         Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache, changes=False),
-        Route(0, "GET", "//health", get_health),
+        Route(0, "GET", "//health", get_health, quick=True),
         Route(0, "GET", "//", get_root),
         Route(0, "GET", "//render-ws", get_root),
         Route(0, "GET", "//render-ws/view", get_root),

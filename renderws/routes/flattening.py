@@ -6,8 +6,8 @@ A tile that is stored in that form already is passed on byte for byte; only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ _REFERENCE = re.compile(
 )
 
 _LARGEST_KEPT = 1 << 17
+"""Bytes of shared transforms whose texts are kept."""
+_TILES_KEPT, _FEW, _SMALL = 4096, 256, 4096
+"""Flattened tiles that are kept; most tiles of an answer, and most bytes of each, to be kept."""
 
 
 def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
@@ -58,47 +61,67 @@ def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> l
 
 def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
     """Flattened JSON of tiles, by exchanging the text of references where a tile holds no more."""
-    parts = [[] if r.flat else _REFERENCE.split(r.document) for r in records]
-    found = [_named(pieces) for pieces in parts]
-    ids = set(chain.from_iterable(found))
-    texts = _texts_of(store, stack, ids) if ids else {}
-    rest = [
-        r
-        for r, names in zip(records, found, strict=True)
-        if not (r.flat or _is_plain(r.document, names, texts))
-    ]
-    tiles = {r.tile_id: orjson.loads(r.document) for r in rest}
-    lookup = shared_transforms(store, stack, tiles.values())
-    for record, pieces, names in zip(records, parts, found, strict=True):
+    small = len(records) <= _FEW and max(len(r.document) for r in records) <= _SMALL
+    references = _kept_references if small else _references
+    named = [() if r.flat else references(r.document) for r in records]
+    texts = _texts_of(store, stack, set(chain.from_iterable(filter(None, named))))
+    exchanged = _kept_exchange if small and texts.size <= _SMALL else _exchange
+    nested = {
+        r.tile_id: orjson.loads(r.document)
+        for r, names in zip(records, named, strict=True)
+        if names is None or not all(name in texts for name in names)
+    }
+    lookup = shared_transforms(store, stack, nested.values())
+    for record in records:
         if record.flat:
             yield record.document
-        elif record.tile_id in tiles:
-            yield orjson.dumps(flatten_tile(tiles[record.tile_id], lookup))
+        elif record.tile_id in nested:
+            yield orjson.dumps(flatten_tile(nested[record.tile_id], lookup))
         else:
-            pieces[1::3] = [texts[name] for name in names]
-            pieces[2::3] = [b""] * len(names)
-            yield b"".join(pieces)
+            yield exchanged(record.document, texts)
 
 
-def _named(pieces: Sequence[bytes]) -> list[bytes]:
-    """Ids in a document that was split at its references: either of two groups holds one."""
-    return [one or other for one, other in zip(pieces[1::3], pieces[2::3], strict=True)]
+def _references(document: bytes) -> tuple[bytes, ...] | None:
+    """Ids of the references of a stored tile; None where there is more to flatten than those.
 
-
-def _is_plain(document: bytes, names: Sequence[bytes], texts: Mapping[bytes, bytes]) -> bool:
-    """Whether exchanging the text of its references for `texts` flattens a stored tile.
-
-    Not where labels are handed down, lists are nested, or references hold more than an id. The
+    So it is where labels are handed down, lists are nested, or references hold more than an id. The
     patterns are found in structure only, never inside a text: quotes there are escaped.
     """
     count = document.count  # with texts this short, counting is faster than looking for one
     if count(b'"metaData"') or count(b'"interpolated"') or count(b'"type":"list"') != 1:
-        return False
-    return count(b'"type":"ref"') == len(names) and all(name in texts for name in names)
+        return None
+    names = tuple(one or other for one, other in _REFERENCE.findall(document))
+    return names if count(b'"type":"ref"') == len(names) else None
 
 
-def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> dict[bytes, bytes]:
+class _Texts(dict[bytes, bytes]):
+    """For each shared transform that flattens to something, its leaves as JSON, comma separated.
+
+    Never changed once it is made, and hashed by identity.
+    """
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all texts."""
+        return sum(map(len, self.values()))
+
+
+def _exchange(document: bytes, texts: _Texts) -> bytes:
+    """A stored tile with its references exchanged for texts."""
+    return _REFERENCE.sub(lambda match: texts[match[1] or match[2]], document)
+
+
+# viewers ask for the same few tiles again and again
+_kept_references = lru_cache(_TILES_KEPT)(_references)
+_kept_exchange = lru_cache(_TILES_KEPT)(_exchange)
+
+
+def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> _Texts:
     """What replaces the references to these ids, as far as a text can."""
+    if not ids:
+        return _NO_TEXTS
     stored = store.transforms(stack, sorted(map(bytes.decode, ids)))
     if sum(map(len, stored.values())) > _LARGEST_KEPT:
         return _texts(stored)
@@ -106,17 +129,16 @@ def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> dict[bytes,
 
 
 @lru_cache(maxsize=64)
-def _kept_texts(stored: tuple[tuple[str, bytes], ...]) -> dict[bytes, bytes]:
+def _kept_texts(stored: tuple[tuple[str, bytes], ...]) -> _Texts:
     """`_texts` of small transforms, which one request after the other asks for."""
     return _texts(dict(stored))
 
 
-def _texts(stored: Mapping[str, bytes]) -> dict[bytes, bytes]:
-    """For each shared transform that flattens to something, its leaves as JSON, comma separated."""
+def _texts(stored: Mapping[str, bytes]) -> _Texts:
     from renderapi.transform.specs import flatten
 
     lookup = {key: orjson.loads(document) for key, document in stored.items()}
-    texts = {}
+    texts = _Texts()
     for key in lookup:
         try:
             leaves = flatten({"type": "ref", "refId": key}, lookup)
@@ -125,6 +147,9 @@ def _texts(stored: Mapping[str, bytes]) -> dict[bytes, bytes]:
         if leaves:
             texts[key.encode()] = b",".join(map(orjson.dumps, leaves))
     return texts
+
+
+_NO_TEXTS = _Texts()
 
 
 def shared_transforms(store: Store, stack: StackId, tiles: Iterable[Json]) -> dict[str, Json]:

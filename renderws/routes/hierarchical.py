@@ -211,7 +211,7 @@ def routes() -> tuple[Route, ...]:
         Route(146, "DELETE", "P/tierData", delete_tier_data),
         Route(147, "GET", f"S/{missing}", get_missing_layers),
         Route(148, "GET", f"P/{missing}", get_missing_layers_of_project),
-        Route(149, "GET", data, get_data),
+        Route(149, "GET", data, get_data, quick=True),
         Route(150, "PUT", data, put_data, body="HierarchicalStack"),
         Route(151, "DELETE", data, delete_data),
         Route(152, "GET", field, get_warp_field, asked),

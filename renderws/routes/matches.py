@@ -268,7 +268,7 @@ def routes() -> tuple[Route, ...]:
         Route(127, "GET", within, _getter(_within), both, consistent=False),
         Route(128, "GET", outside, _getter(_outside), both, consistent=False),
         Route(129, "GET", between, _getter(_between), both, consistent=False),
-        Route(130, "GET", pair, _getter(_pair), (_MERGE,), consistent=False),
+        Route(130, "GET", pair, _getter(_pair), (_MERGE,), consistent=False, quick=True),
         Route(
             131,
             "GET",

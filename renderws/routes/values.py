@@ -78,7 +78,9 @@ class Parameter:
 
     def read(self, texts: list[str] | None) -> Any:
         """Value for the texts given in the query."""
-        given = [text for text in texts or () if self.empty or text != ""]
+        if texts is None:
+            return [] if self.repeat else self.default
+        given = [text for text in texts if self.empty or text != ""]
         if self.repeat:
             return [self.convert(text) for text in given]
         return self.convert(given[0]) if given else self.default

@@ -138,7 +138,7 @@ class Tiles:
 
 
 def tile_record(row: tuple[Any, ...]) -> TileRecord:
-    return TileRecord._make((*row[:8], bool(row[8]), row[9]))
+    return TileRecord._make(row)
 
 
 def _first(row: tuple[Any, ...]) -> str:
