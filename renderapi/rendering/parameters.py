@@ -72,6 +72,8 @@ def parse_parameters(document: Mapping[str, Any]) -> Parameters:
     """
     if not isinstance(document, Mapping):
         raise SpecError("render parameters must be a JSON object")
+    if document.get("addWarpFieldDebugOverlay"):
+        raise SpecError("addWarpFieldDebugOverlay, a debugging aid, is not offered; leave it out")
     scale = number(document, "scale", 1.0)
     window = Window(
         number(document, "x", 0.0),

@@ -247,6 +247,11 @@ def test_a_mask_of_another_size_is_ignored_and_reported(tmp_path, scenes, caplog
     assert "60 x 20" in caplog.text and "ignored" in caplog.text
 
 
+def test_the_debugging_overlay_is_refused(scenes):
+    with pytest.raises(SpecError, match="addWarpFieldDebugOverlay.*not offered"):
+        render_canvas(scenes.window([], 0, 0, 10, 10, addWarpFieldDebugOverlay=True))
+
+
 def test_threads_do_not_change_the_picture(tmp_path, scenes):
     image = golden_image(400, 320)
     path = scenes.save(tmp_path / "a.png", image)
