@@ -248,7 +248,7 @@ def test_a_mask_of_another_size_is_ignored_and_reported(tmp_path, scenes, caplog
 
 
 def test_the_debugging_overlay_is_refused(scenes):
-    with pytest.raises(SpecError, match="addWarpFieldDebugOverlay.*not offered"):
+    with pytest.raises(SpecError, match="addWarpFieldDebugOverlay"):
         render_canvas(scenes.window([], 0, 0, 10, 10, addWarpFieldDebugOverlay=True))
 
 
