@@ -166,17 +166,8 @@ def connect(
     """
     if kwargs:
         logger.warning("connect ignores %s", ", ".join(sorted(kwargs)))
-    host = _needed("host", host)
-    local = host == "local" or is_local(host)
-    if local:
-        host = (
-            local_host(store or _environment("STORE") or DEFAULT_STORE) if host == "local" else host
-        )
-        port = None
-    else:
-        if force_http and not host.startswith("http"):
-            host = f"http://{host}"
-        port = _port(port)
+    host, port = _address(_needed("host", host), port, store, force_http)
+    local = is_local(host)
     project = _needed("project", project, ask=not local)
     owner = _needed("owner", owner, ask=not local)
     if local:
@@ -201,6 +192,22 @@ def connect(
     except ClientScriptError as error:
         logger.warning("%s: Java clients cannot be run from this connection", error)
         return Render(**connection)
+
+
+def _address(
+    host: str,
+    port: int | str | None,
+    store: str | os.PathLike[str] | None,
+    force_http: bool,
+) -> tuple[str, int | str | None]:
+    """Host and port of a service; the embedded one has no port."""
+    if host == "local":
+        host = local_host(store or _environment("STORE") or DEFAULT_STORE)
+    if is_local(host):
+        return host, None
+    if force_http and not host.startswith("http"):
+        host = f"http://{host}"
+    return host, _port(port)
 
 
 def _scripts(

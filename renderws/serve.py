@@ -43,17 +43,11 @@ def serve(
     store_path: str | os.PathLike[str],
     host: str = "127.0.0.1",
     port: int = 8080,
-    image_roots: Iterable[str | os.PathLike[str]] = (),
     token: str | None = None,
-    insecure: bool = False,
-    read_only: bool = False,
-    allow_origins: Iterable[str] = (),
-    allowed_hosts: Iterable[str] = (),
-    threads: int | None = None,
     workers: int = 1,
     access_log: bool = False,
     announce: Announce = print,
-    **limits: Any,
+    **options: Any,
 ) -> None:
     """Serve a store until the process is told to stop (SIGINT, SIGTERM); running requests finish.
 
@@ -62,29 +56,18 @@ def serve(
     store_path
         The store file; made when there is none.
     host, port
-        Address to listen at; port 0 picks a free one. Addresses that other machines can reach are
-        refused without a token unless `insecure`.
-    image_roots
-        Folders below which image files may be opened; by default the working directory.
+        Address to listen at; port 0 picks a free one.
     token
         Secret that every request must carry; "auto": a new one, in a file where the clients of the
         same user of this machine find it (`renderapi.tokens`).
-    read_only
-        Refuse everything that changes the store.
-    allow_origins
-        Origins of web pages, beside our own, that may change things.
-    allowed_hosts
-        Hosts from which http(s) images may be read; by default none.
-    threads
-        Threads for requests.
     workers
         Processes that share the address and the store.
     access_log
         Write one JSON line about every request to the standard error.
     announce
         Called with the lines that say where the service is and who can reach it.
-    **limits
-        Further fields of `renderws.settings.Settings`.
+    **options
+        Permissions and limits: those of `served_settings`.
 
     Raises
     ------
@@ -92,17 +75,8 @@ def serve(
         For an address that may not be used, or that is taken.
     """
     own_token = token == AUTO
-    settings = served_settings(
-        host=host,
-        image_roots=image_roots,
-        token=secrets.token_urlsafe(32) if own_token else token,
-        insecure=insecure,
-        read_only=read_only,
-        allow_origins=allow_origins,
-        allowed_hosts=allowed_hosts,
-        threads=threads,
-        **limits,
-    )
+    secret = secrets.token_urlsafe(32) if own_token else token
+    settings = served_settings(host, token=secret, **options)
     open_store(store_path).close()
     listener = _listen(host, port)
     if access_log:
@@ -113,11 +87,7 @@ def serve(
         if workers > 1:
             _run_workers(store_path, settings, listener, workers)
         else:
-            app = create_app(open_store(store_path), settings)
-            relax_collection()
-            keep_freed_memory()
-            with _ending_in_order():
-                uvicorn.Server(_config(app)).run(sockets=[listener])
+            _run_here(store_path, settings, listener)
 
 
 def served_settings(
@@ -130,25 +100,43 @@ def served_settings(
     threads: int | None = None,
     **fields: Any,
 ) -> Settings:
-    """Settings of a service that listens at `host`; `RenderError` when that would be unsafe."""
+    """Settings of a service that listens at `host`.
+
+    Parameters
+    ----------
+    host
+        Addresses that other machines can reach are refused without a token unless `insecure`.
+    image_roots
+        Folders below which image files may be opened; by default the working directory.
+    token
+        Secret that every request must carry.
+    allow_origins
+        Origins of web pages, beside our own, that may change things.
+    allowed_hosts
+        Hosts from which http(s) images may be read; by default none.
+    threads
+        Threads for requests.
+    **fields
+        Further fields of `renderws.settings.Settings`, such as `read_only`.
+
+    Raises
+    ------
+    RenderError
+        When that would be unsafe; for folders and fields that do not exist.
+    """
     if not is_loopback(host) and token is None and not insecure:
         raise RenderError(
             f"{host} can be reached from other machines: give --token (the client reads"
             " RENDER_TOKEN), or --insecure to let everybody in"
         )
-    roots = tuple(Path(root).resolve() for root in image_roots) or (Path.cwd(),)
-    missing = [str(root) for root in roots if not root.is_dir()]
-    if missing:
-        raise RenderError(f"image root {', '.join(missing)} is not a folder")
-    names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
     if threads is not None:
         fields["threads"] = threads
     fields.setdefault("filter_lists", filter_lists())
     try:
         return Settings(
-            image_roots=roots,
+            image_roots=_folders(image_roots),
             allowed_hosts=tuple(allowed_hosts),
-            host_names=tuple(sorted(names)),
+            host_names=_names_of(host),
             token=token,
             allow_origins=tuple(allow_origins),
             check_origin=True,
@@ -156,6 +144,20 @@ def served_settings(
         )
     except TypeError as error:
         raise RenderError(f"no such setting of the service: {error}") from error
+
+
+def _folders(image_roots: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    roots = tuple(Path(root).resolve() for root in image_roots) or (Path.cwd(),)
+    missing = [str(root) for root in roots if not root.is_dir()]
+    if missing:
+        raise RenderError(f"image root {', '.join(missing)} is not a folder")
+    return roots
+
+
+def _names_of(host: str) -> tuple[str, ...]:
+    """Names by which requests may call a service at `host`."""
+    names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+    return tuple(sorted(names))
 
 
 def filter_lists(path: Path = FILTER_LISTS) -> dict[str, list[dict[str, Any]]]:
@@ -293,6 +295,16 @@ def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **options,
     )
+
+
+def _run_here(
+    store_path: str | os.PathLike[str], settings: Settings, listener: socket.socket
+) -> None:
+    app = create_app(open_store(store_path), settings)
+    relax_collection()
+    keep_freed_memory()
+    with _ending_in_order():
+        uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
 def _run_workers(

@@ -68,25 +68,25 @@ def write_mipmaps(
     ImageError, SpecError
         Naming the source.
     """
-    wanted = sorted(set(levels))
+    wanted = _reduced_levels(levels, source_level)
     extension = _extension(format, mask)
-    if wanted and wanted[0] <= source_level:
-        raise SpecError(f"level {wanted[0]} cannot be made from an image of level {source_level}")
     if url_scheme(url) == "mask":
         return {level: f"{url}&level={level}" for level in wanted}
     paths = {level: mipmap_path(url, level, folder, extension, slice) for level in wanted}
     info = readers.read_info(url, loader, slice, allow)
-    size = (info.width, info.height)
-    missing = [
-        level
-        for level, path in paths.items()
-        if overwrite or not _is_current(path, url, size, level - source_level)
-    ]
+    missing = wanted if overwrite else _outdated(paths, url, info, source_level)
     if missing:
         pixels = readers.read_image(url, loader, slice, allow)
         pixels = to_mask(pixels) if mask else pixels
         _write_levels(pixels, missing, paths, source_level, url, convert)
     return {level: path_to_url(path) for level, path in paths.items()}
+
+
+def _reduced_levels(levels: Iterable[int], source_level: int) -> list[int]:
+    wanted = sorted(set(levels))
+    if wanted and wanted[0] <= source_level:
+        raise SpecError(f"level {wanted[0]} cannot be made from an image of level {source_level}")
+    return wanted
 
 
 def mipmap_path(
@@ -110,6 +110,18 @@ def _extension(format: str, mask: bool) -> str:
     if extension not in FORMATS:
         raise SpecError(f"mipmaps are written as {', '.join(FORMATS)}, not {format!r}")
     return "png" if mask and extension == "jpg" else extension
+
+
+def _outdated(
+    paths: dict[int, Path], url: str, info: formats.ImageInfo, source_level: int
+) -> list[int]:
+    """Levels whose files are to be made."""
+    size = (info.width, info.height)
+    return [
+        level
+        for level, path in paths.items()
+        if not _is_current(path, url, size, level - source_level)
+    ]
 
 
 def _is_current(path: Path, url: str, size: tuple[int, int], halvings: int) -> bool:
