@@ -163,18 +163,21 @@ def stack_version(body: bytes) -> Json:
 
 def stack_identity(body: bytes) -> StackId:
     """StackId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
-    value = parse(body, StackIdentity, "the stack id") or {}
-    for key in ("owner", "project", "stack"):
-        if key not in value:
-            raise HttpError(400, f"the request body must hold owner, project and stack; no {key}")
-    return StackId(*(checked_name(key, value[key]) for key in ("owner", "project", "stack")))
+    return StackId(*_names(body, StackIdentity, "the stack id"))
 
 
 def collection_identity(body: bytes) -> CollectionId:
     """CollectionId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
-    value = parse(body, CollectionIdentity, "the collection id") or {}
-    for key in ("owner", "name"):
-        if key not in value:
-            raise HttpError(400, f"the request body must hold owner and name; no {key}")
-    owner, name = (checked_name(key, value[key]) for key in ("owner", "name"))
+    owner, name = _names(body, CollectionIdentity, "the collection id")
     return CollectionId(owner, name)
+
+
+def _names(body: bytes, shape: Any, what: str) -> list[str]:
+    """The names that an identity consists of, in the order of its shape."""
+    value = parse(body, shape, what) or {}
+    keys = list(_hints(shape))
+    for key in keys:
+        if key not in value:
+            needed = f"{', '.join(keys[:-1])} and {keys[-1]}"
+            raise HttpError(400, f"the request body must hold {needed}; no {key}")
+    return [checked_name(key, value[key]) for key in keys]

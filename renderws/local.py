@@ -27,7 +27,8 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from renderapi.jsontext import collection_paused
-from renderws.service import DIRECT, Scope, Service
+from renderws.request import Scope
+from renderws.service import DIRECT, Service
 from renderws.settings import Settings
 from renderws.store.protocol import StoreError
 
@@ -142,7 +143,9 @@ def _opened(path: str) -> _Entry:
 
     try:
         store = SqliteStore(Path(path))
-    except (StoreError, OSError) as error:
+    except StoreError as error:
+        raise NoConnection(str(error)) from error
+    except OSError as error:
         raise NoConnection(f"the store {path} cannot be opened: {error}") from error
     return _Entry(Service(store, Settings()), _identity(path))
 

@@ -11,7 +11,7 @@ import gzip
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +22,7 @@ import orjson
 from renderapi.errors import RenderError
 from renderws import guard
 from renderws.caching import cache_headers
+from renderws.request import Receive, Request, Scope, read_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
 from renderws.routes.router import Route, Router
@@ -31,13 +32,10 @@ from renderws.store.protocol import Store, StoreError
 if TYPE_CHECKING:
     from renderapi.rendering.sources import SourceCache
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 DIRECT = "renderws.direct"
 _GZIP_FROM = 4096
-_BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _LOG = logging.getLogger("renderws")
 _ACCESS = logging.getLogger("renderws.access")
 
@@ -118,9 +116,9 @@ class Service:
         """Run a handler, up to the first part of a streamed body: it may still fail until then."""
         try:
             if route.is_change or not route.consistent:
-                return self._handled(Call(self, self.store, route, path, request))
+                return self._handled(route, Call(self, self.store, route.query, path, request))
             with self.store.snapshot() as view:
-                return self._handled(Call(self, view, route, path, request))
+                return self._handled(route, Call(self, view, route.query, path, request))
         except Exception as error:
             return refusal(error, request)
 
@@ -136,11 +134,11 @@ class Service:
         route, path = self.find(method, raw_path)
         return self.answer(route, path, request)
 
-    def _handled(self, call: Call) -> Answer:
-        headers = cache_headers(call) if call.route.cached else {}
+    def _handled(self, route: Route, call: Call) -> Answer:
+        headers = cache_headers(call) if route.cached else {}
         if headers and headers["ETag"] in call.headers.get("if-none-match", ""):
             return Answer(304, headers=headers)
-        answer = call.route.handler(call)
+        answer = route.handler(call)
         if not isinstance(answer.body, bytes):
             answer.body = _begun(answer.body)
         answer.headers.update(headers)
@@ -161,7 +159,7 @@ class Service:
                 guard.check_host(request.headers, self.settings)
                 route, path = self.find(request.method, request.raw_path)
                 guard.check_permission(route, request.headers, self.settings)
-                request.body = await _read_body(receive, request, self.settings.max_body_bytes)
+                request.body = await read_body(receive, request, self.settings.max_body_bytes)
                 answer = await self._run(direct, route, path, request)
         except HttpError as error:
             answer = refusal(error, request)
@@ -247,26 +245,6 @@ class Service:
         await send({"type": "http.response.body", "body": b""})
 
 
-class Request:
-    """The parts of an ASGI scope that matter here, and the body once it was read."""
-
-    def __init__(self, scope: Scope) -> None:
-        self.method: str = scope["method"]
-        raw = scope.get("raw_path") or scope["path"].encode()
-        self.raw_path: str = raw.decode("latin-1")
-        self.query: str = scope.get("query_string", b"").decode("latin-1")
-        self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope.get("headers", ())
-        }
-        host = self.headers.get("host", "localhost")
-        query = f"?{self.query}" if self.query else ""
-        self.url = f"{scope.get('scheme', 'http')}://{host}{self.raw_path}{query}"
-        client = scope.get("client")
-        self.is_loopback = client is None or client[0] in ("127.0.0.1", "::1")
-        self.body = b""
-
-
 def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     """Headers as ASGI has them."""
     return {
@@ -275,35 +253,6 @@ def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
 
 
 _CORS = _encoded(guard.CORS)
-
-
-async def _read_body(receive: Receive, request: Request, limit: int) -> bytes:
-    """The whole body; 413 when it is larger than `limit` bytes."""
-    if not request.headers.keys() & _BODY_HEADERS and request.method in ("GET", "HEAD"):
-        return b""
-    too_large = HttpError(
-        413,
-        f"the request body is larger than {limit} bytes; send it in parts",
-        {"Connection": "close"},
-    )
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit():
-        raise HttpError(400, "Content-Length is not a number")
-    if int(length) > limit:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HttpError(400, "the client went away")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise too_large
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:

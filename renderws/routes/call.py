@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
 import orjson
 
-from renderws.routes.answers import HttpError
-from renderws.routes.values import checked_name
+from renderws.request import Request
+from renderws.routes.answers import Answer, HttpError
+from renderws.routes.values import Parameter, checked_name
+from renderws.settings import Settings
 from renderws.store.protocol import CollectionId, StackId, Store
 
 if TYPE_CHECKING:
-    from renderws.routes.router import Route
-    from renderws.service import Request, Service
-    from renderws.settings import Settings
+    from renderapi.rendering.sources import SourceCache
 
 _MAX_FIELDS = 100_000
 _MAX_NESTING = 200
+
+
+class Host(Protocol):
+    """What operations need of the service that runs them."""
+
+    settings: Settings
+
+    @property
+    def match_trials(self) -> AbstractContextManager[Any]:
+        """Entered by a match trial: only so many run at the same time."""
+
+    @property
+    def routes(self) -> Sequence[Any]:
+        """All operations."""
+
+    @property
+    def sources(self) -> SourceCache:
+        """Decoded source images, shared by all requests."""
+
+    def painters(self) -> AbstractContextManager[int]:
+        """Threads for one picture."""
+
+    def forget_images(self) -> None:
+        """Drop the decoded source images."""
+
+    def inner(self, method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> Answer:
+        """Answer of this service to one of its own operations."""
 
 
 class Call:
@@ -27,7 +54,7 @@ class Call:
 
     Attributes
     ----------
-    service : Service
+    service : Host
         The application: settings, source images.
     store : Store
         Where everything is kept; for operations that only read, as it is at one moment.
@@ -41,18 +68,22 @@ class Call:
         The request's own URI.
     """
 
-    __slots__ = ("_stack", "body", "headers", "path", "query", "route", "service", "store", "url")
+    __slots__ = ("_stack", "body", "headers", "path", "query", "service", "store", "url")
 
     def __init__(
-        self, service: Service, store: Store, route: Route, path: dict[str, Any], request: Request
+        self,
+        service: Host,
+        store: Store,
+        parameters: Sequence[Parameter],
+        path: dict[str, Any],
+        request: Request,
     ) -> None:
         self.service = service
         self.store = store
-        self.route = route
         self.path = path
         self._stack: StackId | None = None
         texts = _query_texts(request.query)
-        self.query = {p.name: p.read(texts.get(p.name)) for p in route.query}
+        self.query = {p.name: p.read(texts.get(p.name)) for p in parameters}
         self.headers = request.headers
         self.body = request.body
         self.url = request.url

@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from renderws.routes.answers import Answer, HttpError
+from renderws.routes.call import Call
 from renderws.routes.values import Convert, Parameter, double, integer
-
-if TYPE_CHECKING:
-    from renderws.routes.call import Call
 
 BASE = "render-ws/v1/"
 PREFIXES = {

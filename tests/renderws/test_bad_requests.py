@@ -10,9 +10,10 @@ from contextlib import closing
 
 import pytest
 
+from renderws.request import Request
 from renderws.routes.router import Route
 from renderws.routes.table import routes
-from renderws.service import Request, Service
+from renderws.service import Service
 from renderws.settings import Settings
 from renderws.store.sqlite import SqliteStore
 
