@@ -21,14 +21,15 @@ from renderws.local import LocalService
 
 
 def _contract():
-    path = Path(__file__).with_name("contract.py")
+    path = Path(__file__).with_name("contract") / "__init__.py"
     spec = importlib.util.spec_from_file_location("renderws_contract", path)
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 contract = _contract()
+documents = contract.documents
 
 
 def pytest_configure(config):
@@ -99,8 +100,8 @@ def fill(service):
     """Make the stacks and collections that the contract speaks of."""
     version = {"stackResolutionX": 4, "stackResolutionY": 4, "stackResolutionZ": 40}
     tiles = {
-        "transformIdToSpecMap": {"lens": contract.LENS},
-        "tileIdToSpecMap": contract.TILES,
+        "transformIdToSpecMap": {"lens": documents.LENS},
+        "tileIdToSpecMap": documents.TILES,
     }
     for stack in ("acq", "locked", "open", "off"):
         service.must(f"POST S:{stack}", version)
@@ -111,8 +112,8 @@ def fill(service):
     service.must("PUT S:off/state/OFFLINE")
     service.must("POST S:empty", {})
     service.must("POST /owner/test/project/q/stack/first", {})
-    service.must("PUT C:m/matches", contract.MATCHES)
-    service.must("PUT C:n/matches", [contract.match("1.0/a", "1.0/b", 9.0)])
+    service.must("PUT C:m/matches", documents.MATCHES)
+    service.must("PUT C:n/matches", [documents.match("1.0/a", "1.0/b", 9.0)])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Every operation of the contract: see contract.py for the cases."""
+"""Every operation of the contract: see the folder contract for the cases."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""The rest: pictures of documents, match trials, tiers, comparison, validation, deployment."""
+
+from __future__ import annotations
+
+from .cases import case, image, residuals
+from .documents import FLAT, HIERARCHICAL, IDENTITY, LENS, REF, affine, bounds, stack_id
+
+THE_REST = [
+    case(82, "PUT O/jpeg-image", 200, image(20, 10, "RGB"), {"width": 40, "height": 20.0,
+                                                             "scale": 0.5}),
+    case(83, "PUT O/png-image", 200, image(256, 256, "RGBA"), {}),
+    case(83, "PUT O/png-image", 400, "~image", {"tileSpecs": [IDENTITY]}),
+    case(83, "PUT O/png-image", 400, "~JSON", b"[}"),
+    case(84, "PUT O/tiff-image", 200, image(256, 256, "RGB"), {}),
+    case(0, "PUT O/tiff16-image", 200, image(256, 256, "I;16B"), {}),
+    case(143, "GET O/matchTrial/000000000000000000000000", 404, "~000000000000000000000000"),
+    case(143, "GET O/matchTrial/xyz", 400, "~xyz"),
+    case(144, "POST O/matchTrial", 400, "~pRenderParametersUrl", {}),
+    case(144, "POST O/matchTrial", 400, "~swap", {
+        "pRenderParametersUrl": "http://h/x/tile/b/render-parameters",
+        "qRenderParametersUrl": "http://h/x/tile/a/render-parameters?scale=1"}),
+    case(145, "DELETE O/matchTrial/000000000000000000000000", 200, None),
+    case(145, "DELETE O/matchTrial/xyz", 400, "~xyz"),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/m", 200, [bounds(1.0, "a", "b")]),
+    case(154, "GET S/z/2/clusteredTileBoundsForCollection/m", 200, []),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/none", 404, "~none"),
+    case(154, "GET S/z/1/clusteredTileBoundsForCollection/m?matchOwner=nobody", 404, "~nobody"),
+    case(155, "POST S/pairResidualCalculation", 200, residuals, {
+        "matchCollectionId": {"owner": "test", "name": "m"}, "pTileId": "b", "qTileId": "a",
+        "localTransforms": 0, "matchRenderStackId": stack_id("open")}),
+    case(155, "POST S/pairResidualCalculation", 400, "~localTransforms", {
+        "matchCollectionId": {"owner": "test", "name": "m"}, "pTileId": "a", "qTileId": "b"}),
+    case(155, "POST S/pairResidualCalculation", 404, "~none", {
+        "matchCollectionId": {"owner": "test", "name": "none"}, "pTileId": "a", "qTileId": "b"}),
+    case(155, "POST S/pairResidualCalculation", 400, "~pTileId", {}),
+    case(146, "DELETE P/tierData", 200, "~0 tier stacks"),
+    case(147, "GET S/missingTierMatchLayers", 400, "~hierarchical"),
+    case(147, "GET S:missing/missingTierMatchLayers", 404, "~missing"),
+    case(148, "GET P/missingTierMatchLayers", 200, []),
+    case(149, "GET S/hierarchicalData", 204, None),
+    case(150, "PUT S/hierarchicalData", 200, None, {**HIERARCHICAL, "unknown": 1},
+         then=("GET S/hierarchicalData", HIERARCHICAL)),
+    case(150, "PUT S/hierarchicalData", 200, None, HIERARCHICAL,
+         then=("GET S/missingTierMatchLayers", [])),
+    case(150, "PUT S/hierarchicalData", 400, "~project, stack",
+         {"alignedStackId": {"owner": "test"}}),
+    case(150, "PUT S:locked/hierarchicalData", 409, "~READ_ONLY", HIERARCHICAL),
+    case(151, "DELETE S/hierarchicalData", 200, None),
+    case(151, "DELETE S:missing/hierarchicalData", 404, "~missing"),
+    case(152, "GET P/z/1/affineWarpFieldTransform", 404, "~no aligned stacks"),
+    case(152, "GET P/z/1/affineWarpFieldTransform?consensusBuildMethod=x", 404, "~SIMPLE"),
+    case(152, "GET P/z/1/affineWarpFieldTransform?consensusRows=0", 400, "~consensusRows"),
+    case(153, "GET P/z/1/affineWarpFieldTransformDebug", 404, "~no aligned stacks"),
+    case(156, "PUT O/validate-json/render", 200, "~can be used", {"tileSpecs": [FLAT["b"]]}),
+    case(156, "PUT O/validate-json/render", 400, "~scale", {"scale": -1}),
+    case(157, "PUT O/validate-json/tile", 200, "~can be used", FLAT["b"]),
+    case(157, "PUT O/validate-json/tile", 400, "~images", IDENTITY),
+    case(158, "PUT O/validate-json/tile-array", 200, "~can be used", [FLAT["b"], FLAT["c"]]),
+    case(158, "PUT O/validate-json/tile-array", 400, "~list", {}),
+    case(159, "PUT O/validate-json/transform", 200, "~can be used", affine(1, 2)),
+    case(159, "PUT O/validate-json/transform", 400, "~no.such.Class",
+         {"className": "no.such.Class", "dataString": "1"}),
+    case(160, "PUT O/validate-json/transform-array", 200, "~can be used", [LENS, REF]),
+    case(160, "PUT O/validate-json/transform-array", 400, "~lens", [REF]),
+    case(161, "GET /namedFilterSpecLists", 200,
+         lambda r: {"default", "simpleTest"} <= r.json()["namedFilterSpecLists"].keys()),
+    case(162, "GET /serverProperties", 200,
+         lambda r: r.json()["properties"]["webService.maxTileSpecsToRender"] == ""),
+    case(163, "GET /versionInfo", 200, lambda r: "git.build.version" in r.json()),
+    case(0, "GET //health", 200, {"status": "ok"}),
+    case(164, "DELETE /imageProcessorCache/allEntries", 200, None),
+]  # fmt: skip
