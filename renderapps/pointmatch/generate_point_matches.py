@@ -25,6 +25,7 @@ from renderapps.module import (
     TaskFailure,
 )
 from renderapps.module.section_module import stack_zs
+from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
@@ -36,7 +37,9 @@ MODELS = ("translation", "rigid", "similarity", "affine")
 BATCH = 500  # match documents stored at once
 
 
-class GeneratePointMatchesParameters(ParallelParameters, RenderParameters):
+class GeneratePointMatchesParameters(
+    MatchCollectionParameters, ParallelParameters, RenderParameters
+):
     """Parameters of the point-match module."""
 
     stack = Str(
@@ -48,22 +51,6 @@ class GeneratePointMatchesParameters(ParallelParameters, RenderParameters):
         metadata={
             "description": "tile-pair file, or the name that its numbered files were made from",
             "aliases": ["pairJson", "tilepair_output", "tile_pair_file"],
-        },
-    )
-    matchCollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to store into",
-            "aliases": ["match_collection", "collection"],
-        },
-    )
-    matchOwner = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "owner of the match collection",
-            "default_text": "render.owner",
-            "aliases": ["match_owner"],
         },
     )
     model = Str(
@@ -206,7 +193,7 @@ class GeneratePointMatches(RenderModule):
         """Match all pairs, look again for those that failed, store and report."""
         from renderapi.matching.tilepairs import read_tile_pairs
 
-        self.owner = self.args["matchOwner"] or self.render.DEFAULT_OWNER
+        self.owner = owner_of_matches(self)
         pairs = read_tile_pairs(self.args["tilepair_file"]).pairs
         self.check_collection()
         places = self.places()

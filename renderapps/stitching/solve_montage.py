@@ -20,11 +20,12 @@ from renderapi.matching.neighbours import group_of
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapps.module import RenderModuleException, StackEditModule, StackEditParameters
+from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 
 
-class SolveMontageParameters(StackEditParameters):
+class SolveMontageParameters(MatchCollectionParameters, StackEditParameters):
     """Parameters of the montage solver."""
 
     input_stack = Str(required=True, metadata={"description": "stack with the tiles as acquired"})
@@ -32,22 +33,6 @@ class SolveMontageParameters(StackEditParameters):
         allow_none=True,
         load_default=None,
         metadata={"description": "stack to make, with the tiles in their solved places"},
-    )
-    matchCollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection of the tiles",
-            "aliases": ["match_collection", "pointmatch_collection"],
-        },
-    )
-    matchOwner = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "owner of the match collection",
-            "default_text": "render.owner",
-            "aliases": ["match_owner"],
-        },
     )
     model = Str(
         load_default="translation",
@@ -102,7 +87,7 @@ class SolveMontage(StackEditModule):
 
     def prepare(self) -> None:
         """Find out which coordinates the matches are in; the collection must exist."""
-        self.owner = self.args["matchOwner"] or self.render.DEFAULT_OWNER
+        self.owner = owner_of_matches(self)
         self.local_transforms = self.coordinates_of_matches()
 
     def coordinates_of_matches(self) -> int:
