@@ -41,6 +41,7 @@ def server():
 def bucket(server, monkeypatch, tmp_path):
     """The bucket `lab` with an image, its next level and its mask."""
     import boto3
+    from s3fs import S3FileSystem
 
     for key, value in {
         "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
@@ -48,6 +49,7 @@ def bucket(server, monkeypatch, tmp_path):
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
     }.items():  # fmt: skip
         monkeypatch.setenv(key, value)
+    S3FileSystem.clear_instance_cache()  # other tests have had another server
     client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
     client.create_bucket(Bucket="lab")
     for key, pixels in ((KEY, IMAGE), ("small.tif", SMALL)):
@@ -59,6 +61,7 @@ def bucket(server, monkeypatch, tmp_path):
     client.put_object(Bucket="lab", Key="mask.png", Body=stream.getvalue())
     client.close()
     yield "s3://lab"
+    S3FileSystem.clear_instance_cache()
     requests.post(f"{server}/moto-api/reset", timeout=60).raise_for_status()
 
 
