@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
 from renderapi.errors import ConflictError, NotFoundError, RenderError, RequestError
-from renderapi.session import ServiceTimeout, ServiceUnreachable, ready_for
+from renderapi.session import LOCAL_SCHEME, ServiceTimeout, ServiceUnreachable, ready_for
 
 JSON_HEADERS = {"content-type": "application/json"}
 NO_BODY_HEADERS = {"content-type": "application/json", "Accept": "application/json"}
@@ -100,12 +100,31 @@ def request(
     except requests.Timeout as error:
         raise ServiceTimeout(f"{method} {url}: no answer in time ({error})", url=url) from error
     except requests.ConnectionError as error:
-        raise ServiceUnreachable(f"{method} {url}: no connection ({error})", url=url) from error
+        raise ServiceUnreachable(no_connection(method, url, error), url=url) from error
     except requests.RequestException as error:
         raise RequestError(f"cannot send {method} {url}: {error}", url=url) from error
     if response.status_code not in accept:
         raise failure(method, response)
     return response
+
+
+def no_connection(method: str, url: str, error: BaseException) -> str:
+    """Line that says why there was no answer: what the system said, not how often it was asked."""
+    if url.startswith(LOCAL_SCHEME):
+        return f"no connection: {error}"
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            host = urlsplit(url).netloc
+            return (
+                f"no connection to {host} ({seen.strerror}): check host and port, "
+                f"and that the service is running; it was asked to {method} {url}"
+            )
+        first = seen.args[0] if seen.args else None
+        inner = getattr(first, "reason", first)
+        known = seen.__cause__ or seen.__context__
+        seen = inner if isinstance(inner, BaseException) else known
+    return f"no connection: {error} (asked to {method} {url})"
 
 
 def failure(method: str, response: requests.Response) -> RequestError:

@@ -40,6 +40,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.stack_target import check_output
 from renderapps.module.tile_documents import Json
 
 LARGEST_8_BIT = 255.0
@@ -126,6 +127,8 @@ class StatetableImport(RenderModule):
         """Read the table, make the mipmaps, then write the stacks."""
         rows = read_statetable(Path(self.args["statetableFile"]), self.args["zstack"])
         planned = self.planned_tiles(rows)
+        for stack in dict.fromkeys(tile.stack for tile in planned):
+            check_output(self.render, stack, chosen_policy(self.args))
         headers = check_images(rows)
         written = self.make_mipmaps(rows)
         tiles = self.tile_maker(rows, headers)

@@ -123,14 +123,24 @@ def _check_output_file(path: str, field: fields.Field) -> None:
 
 
 def _check_output_folder(path: str, field: fields.OutputDir) -> None:
-    try:
-        existed = os.path.isdir(path)
+    """Whether files can be written below `path`; who writes the first one makes the folder.
+
+    Parameters that are refused, and runs that fail before they write, leave no folder behind. Only
+    one whose permissions are given is made here.
+    """
+    folder = os.path.abspath(path)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise ValidationError(
+            "is a file, not a folder"
+            if folder == os.path.abspath(path)
+            else f"cannot be made: {folder} is a file"
+        )
+    _check_writable(folder)
+    if field.mode is not None and not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
-        if field.mode is not None and not existed:
-            os.chmod(path, field.mode)
-    except OSError as error:
-        raise ValidationError(f"cannot be made: {error.strerror}") from error
-    _check_writable(path)
+        os.chmod(path, field.mode)
 
 
 def _check_writable(folder: str) -> None:

@@ -220,9 +220,8 @@ class StackEditModule(SectionModule):
         try:
             super().raise_failures(failed, total)
         except RenderModuleException as error:
-            left = "as it was" if self.target.beside else "LOADING"
             raise RenderModuleException(
-                f"{error}; stack {self.output_stack} is left {left}"
+                f"{error}; stack {self.output_stack} is left {self.target.left}"
             ) from None
 
     def processes_for(self, zs: Sequence[float]) -> int:

@@ -47,6 +47,8 @@ class StackTarget:
         The stack that sections are written to.
     beside : bool
         Whether that is the temporary stack; known when the target is open.
+    left : str
+        What has become of `stack` when the target was abandoned.
     """
 
     render: renderapi.Render
@@ -57,6 +59,8 @@ class StackTarget:
     notes: str = ""
     like_render: renderapi.Render | None = None
     replacing: bool = field(default=False, init=False)
+    made: bool = field(default=False, init=False)
+    left: str = field(default="LOADING", init=False)
 
     @property
     def beside(self) -> bool:
@@ -93,6 +97,7 @@ class StackTarget:
             else:
                 self._clone(leave_out=zs)
         elif state is None:
+            self.made = True
             self._create()
         else:
             self._reopen(state)
@@ -110,9 +115,19 @@ class StackTarget:
                 renderapi.stack.set_stack_state(self.stack, "LOADING", render=self.render)
 
     def abandon(self) -> None:
-        """After a failure: drop the temporary stack; an output stack stays LOADING."""
+        """After a failure: drop the temporary stack; an output stack stays LOADING.
+
+        One that was made for this run and has no tiles yet is dropped too.
+        """
         if self.beside:
-            renderapi.stack.delete_stack(self.name, render=self.render)
+            self.left = "as it was"
+        elif self.made and not renderapi.stack.get_z_values_for_stack(
+            self.name, render=self.render
+        ):
+            self.left = "absent"
+        else:
+            return
+        renderapi.stack.delete_stack(self.name, render=self.render)
 
     def _reopen(self, state: str) -> None:
         occupied = bool(renderapi.stack.get_z_values_for_stack(self.stack, render=self.render))
@@ -159,20 +174,26 @@ def open_output(
 
     Beside `EXISTING`, `append` is known, which keeps what is there as overwrite_z does.
     """
+    state = check_output(render, stack, existing)
+    if state is not None and existing in ("replace", "fail"):
+        renderapi.stack.delete_stack(stack, render=render)
+    renderapi.stack.set_stack_metadata(stack, version, render=render)
+
+
+def check_output(render: renderapi.Render, stack: str, existing: str) -> str | None:
+    """State of a stack that may be written to as `existing` says (None: it is to be made)."""
     state = stack_state(render, stack)
     if state in ("READ_ONLY", "OFFLINE"):
         raise RenderModuleException(
             f"stack {stack} is {state}: set it to COMPLETE first, or name another output"
         )
-    if state is not None and existing in ("replace", "fail"):
-        occupied = renderapi.stack.get_z_values_for_stack(stack, render=render)
-        if occupied and existing == "fail":
+    if state is not None and existing == "fail":
+        if renderapi.stack.get_z_values_for_stack(stack, render=render):
             raise RenderModuleException(
                 f"stack {stack} has tiles: name another one, "
                 "or give existing overwrite_z or replace"
             )
-        renderapi.stack.delete_stack(stack, render=render)
-    renderapi.stack.set_stack_metadata(stack, version, render=render)
+    return state
 
 
 def write_section(render: renderapi.Render, stack: str, z: float, tiles: ResolvedTiles) -> None:

@@ -70,6 +70,10 @@ def test_nobody_listening_is_one_error_of_both_families():
             with pytest.raises(errors.RenderError, match="no connection") as caught:
                 utils.get_json(silent, url)
     assert isinstance(caught.value, requests.ConnectionError)
+    assert str(caught.value) == (
+        f"no connection to {url[7:-13]} (Connection refused): check host and port, "
+        f"and that the service is running; it was asked to GET {url}"
+    )
     assert caught.value.status is None
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (str(copy), copy.url) == (str(caught.value), url)

@@ -215,6 +215,16 @@ def test_unreadable_images_and_wrong_sizes_are_named_and_nothing_is_written(run,
         run(delete_stack=True, existing="append")
 
 
+def test_stacks_that_cannot_be_written_are_found_before_the_first_file(run, render, project):
+    renderapi.stack.create_stack("ACQ_Gephyrin", render=render)
+    for state in ("COMPLETE", "READ_ONLY"):
+        renderapi.stack.set_stack_state("ACQ_Gephyrin", state, render=render)
+    with pytest.raises(RenderModuleException, match="stack ACQ_Gephyrin is READ_ONLY"):
+        run()
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == ["ACQ_Gephyrin"]
+    assert not (project / "processed").exists()
+
+
 def test_in_a_process_of_its_own(render, project, tmp_path):
     parameters = {
         "render": group(render),

@@ -41,7 +41,7 @@ def test_paths_that_are_there_are_accepted(tmp_path):
     }
     loaded = prepare(Paths()).load(dict(data))
     assert {name: loaded[name] for name in data} == data
-    assert (tmp_path / "new" / "folder").is_dir()
+    assert not (tmp_path / "new").exists()  # made by who writes the first file
     assert stat.S_IMODE(os.stat(tmp_path / "shared").st_mode) == 0o750
     assert not (tmp_path / "b.txt").exists()
 
@@ -59,7 +59,10 @@ def test_paths_that_are_wrong_are_told(tmp_path):
     assert told["files"] == {0: ["no such file"]}
     assert told["input_folder"] == ["not a folder"]
     assert told["output_file"] == [f"its folder {tmp_path / 'none'} does not exist"]
-    assert told["output_folder"] == ["cannot be made: Not a directory"]
+    assert told["output_folder"] == [f"cannot be made: {tmp_path / 'file'} is a file"]
+    assert messages(output_folder=str(tmp_path / "file")) == {
+        "output_folder": ["is a file, not a folder"]
+    }
     assert messages(input_folder=str(tmp_path / "none")) == {"input_folder": ["no such folder"]}
     assert messages(output_file=str(tmp_path)) == {"output_file": ["is a folder, not a file"]}
 

@@ -217,6 +217,16 @@ def test_a_failed_section_is_reported_and_the_output_not_completed(render, stack
     assert '"reason": "this one is bad"' in target.read_text()
 
 
+def test_an_output_of_which_no_section_was_made_is_not_left_behind(render, stack):
+    with pytest.raises(RenderModuleException, match="stack out is left absent"):
+        run(render, output_stack="out", zs=[1], bad_z=1)
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == [stack]
+    renderapi.stack.create_stack("out", render=render)
+    with pytest.raises(RenderModuleException, match="stack out is left LOADING"):
+        run(render, output_stack="out", zs=[1], bad_z=1)
+    assert stack_state(render, "out") == "LOADING"
+
+
 def test_a_failure_in_place_leaves_the_stack_as_it_was(render, stack):
     before = boxes(render, stack)
     with pytest.raises(RenderModuleException, match="stack raw is left as it was"):
