@@ -222,6 +222,8 @@ def _reported(url: str, read: Callable[[], Value]) -> Value:
         raise ImageError(f"cannot find image {url}") from None
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if type(error).__name__ == "UnidentifiedImageError":  # it names an object in memory
+            reason = "it is not an image of a known format, or damaged"
         raise ImageError(f"cannot read image {url}: {reason}") from error
 
 

@@ -2,13 +2,15 @@
 
 Schemas are written with the fields of `argschema.fields`. A schema *instance* is prepared here
 before it is used: file checks get messages that name the path (or are left out, for examples),
-whole numbers must be whole, and a log level is checked without changing the loggers of the process.
+whole numbers must be whole, names of stacks and the like must be ones that a service takes, and a
+log level is checked without changing the loggers of the process.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +19,8 @@ from typing import Any
 from argschema import fields
 from marshmallow import Schema, ValidationError
 
+NAMING = re.compile(r"(?i)(owner|project|stack|collection)(s|\d|_in|_out|_source|_target)*$")
+NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
 FILE_FIELDS = (fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
 
 
@@ -73,6 +77,8 @@ def _prepare_field(field: fields.Field, check_files: bool, seen: set[type]) -> N
         field._validated = partial(_whole_number, field, field._validated)
     elif isinstance(field, fields.LogLevel):
         field._validate = _check_log_level
+    elif type(field) is fields.Str and NAMING.search(field.name or ""):
+        field._validate = partial(_check_name, field)
     elif isinstance(field, FILE_FIELDS):
         check = _FILE_CHECKS[next(kind for kind in FILE_FIELDS if isinstance(field, kind))]
         field._validate = partial(_check_file, field, check if check_files else None)
@@ -87,6 +93,13 @@ def _whole_number(field: fields.Field, convert: Callable[[Any], int], value: Any
 def _check_log_level(value: str) -> None:
     if value not in logging.getLevelNamesMapping():
         raise ValidationError(f"not a log level; use one of {', '.join(fields.LogLevel.options)}")
+
+
+def _check_name(field: fields.Field, value: str) -> None:
+    """Refuse what no service takes as a name; `{channel}` and the like are filled in later."""
+    if not NAME.fullmatch(re.sub(r"\{\w+\}", "x", value)):
+        raise ValidationError("may only hold letters, digits and single underscores within")
+    fields.Field._validate(field, value)
 
 
 def _check_file(field: fields.Field, check: Callable[[str, Any], None] | None, value: str) -> None:

@@ -187,12 +187,11 @@ def check_output(render: renderapi.Render, stack: str, existing: str) -> str | N
         raise RenderModuleException(
             f"stack {stack} is {state}: set it to COMPLETE first, or name another output"
         )
-    if state is not None and existing == "fail":
-        if renderapi.stack.get_z_values_for_stack(stack, render=render):
-            raise RenderModuleException(
-                f"stack {stack} has tiles: name another one, "
-                "or give existing overwrite_z or replace"
-            )
+    fail = state is not None and existing == "fail"
+    if fail and renderapi.stack.get_z_values_for_stack(stack, render=render):
+        raise RenderModuleException(
+            f"stack {stack} has tiles: name another one, or give existing overwrite_z or replace"
+        )
     return state
 
 

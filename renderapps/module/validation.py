@@ -94,6 +94,8 @@ def _worded(message: str, schema: Schema | None, name: str, value: Any) -> str:
         known = list(by_spelling(schema)) if schema is not None else []
         near = difflib.get_close_matches(name, known, n=1)
         return "unknown parameter" + (f"; did you mean {near[0]}?" if near else "")
+    if message == "Invalid input type.":
+        message = "must be an object with the parameters of the group"
     if message == "Missing data for required field.":
         others = aliases(schema.fields[name]) if schema is not None else []
         return "missing, and required" + (f" (or as {', '.join(others)})" if others else "")

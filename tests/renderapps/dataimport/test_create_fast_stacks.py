@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -216,12 +217,14 @@ def test_unreadable_images_and_wrong_sizes_are_named_and_nothing_is_written(run,
 
 
 def test_stacks_that_cannot_be_written_are_found_before_the_first_file(run, render, project):
-    renderapi.stack.create_stack("ACQ_Gephyrin", render=render)
-    for state in ("COMPLETE", "READ_ONLY"):
-        renderapi.stack.set_stack_state("ACQ_Gephyrin", state, render=render)
+    run()
+    for stack in ("ACQ_DAPI_1", "ACQ_GFP"):
+        renderapi.stack.delete_stack(stack, render=render)
+    renderapi.stack.set_stack_state("ACQ_Gephyrin", "READ_ONLY", render=render)
+    shutil.rmtree(project / "processed")
     with pytest.raises(RenderModuleException, match="stack ACQ_Gephyrin is READ_ONLY"):
         run()
-    assert renderapi.render.get_stacks_by_owner_project(render=render) == ["ACQ_Gephyrin"]
+    assert len(renderapi.render.get_stacks_by_owner_project(render=render)) == 3
     assert not (project / "processed").exists()
 
 

@@ -98,3 +98,26 @@ def test_parameters_of_the_most_derived_class_come_first():
     assert names[:2] == ["mine", "input_file"]
     assert names[-3:] == ["input_json", "output_json", "log_level"]
     assert len(names) == len(set(names)) == 10
+
+
+class Names(ArgSchema):
+    output_stack = Str()
+    stacks = List(Str())
+    matchOwner = Str(allow_none=True)
+    outputStackPrefix = Str()
+
+
+def test_names_that_no_service_takes_are_told_before_anything_is_done():
+    def told(**data):
+        with pytest.raises(ValidationError) as caught:
+            prepare(Names()).load(data)
+        return caught.value.messages
+
+    rule = "may only hold letters, digits and single underscores within"
+    for name in ("", "a b", "a/b", "_a", "a__b", "ä"):
+        assert told(output_stack=name) == {"output_stack": [rule]}
+    assert told(stacks=["a", "b c"]) == {"stacks": {1: [rule]}}
+    assert told(matchOwner="a.b") == {"matchOwner": [rule]}
+    fine = {"output_stack": "a_{channel}", "stacks": ["a_1"], "matchOwner": None}
+    loaded = prepare(Names()).load(fine | {"outputStackPrefix": "ACQ_"})
+    assert loaded["stacks"] == ["a_1"]
