@@ -1,7 +1,7 @@
 """A slow renderer written from the compatibility notes alone, pixel by pixel.
 
-It shares no line with `renderapi.rendering` nor with the other reference: where the three agree
-on random scenes, the notes were read alike. Images come as arrays, in a dictionary by URL.
+It shares no line with `renderapi.rendering`: where the two agree on random scenes, the notes were
+read alike. Images come as arrays, in a dictionary by URL.
 """
 
 import math

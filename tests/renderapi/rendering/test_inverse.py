@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from slow_renderer import Slow, Source
 
 from renderapi.rendering.inverse import world_to_local
 from renderapi.transform.specs import leaves, transform_points
@@ -64,17 +65,18 @@ def test_a_finer_mesh_is_nearer():
     assert fine < coarse / 10
 
 
-def test_each_point_goes_back_by_the_affine_of_its_triangle(reference):
-    """The triangle is found by a plain search over the reference's mesh."""
+def test_each_point_goes_back_by_the_affine_of_its_triangle():
+    """The triangle is found by a plain search over the mesh of the slow renderer."""
     local = inside(np.random.default_rng(3), 60) * 0.95 + 5
     world = transform_points(leaves([CURVED]), local)
     found = world_to_local(tile(CURVED), world)
+    source = Source(np.zeros((320, 400)), None, 0, 255)
+    mesh = list(Slow({}, {}).triangles(tile(CURVED), source, 0, 400))
     for point, result in zip(world, found, strict=True):
-        for triangle in reference.mesh(400, 320, 400, 64.0):
-            target = transform_points(leaves([CURVED]), triangle)
-            weights = np.linalg.solve(np.vstack([target.T, np.ones(3)]), [*point, 1])
+        for triangle, target in mesh:
+            weights = np.linalg.solve(np.vstack([np.transpose(target), np.ones(3)]), [*point, 1])
             if (weights >= 0).all():
-                assert np.allclose(weights @ triangle, result, atol=1e-9)
+                assert np.allclose(weights @ np.array(triangle), result, atol=1e-9)
                 break
         else:
             pytest.fail("no triangle holds the point")
