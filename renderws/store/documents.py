@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import orjson
 
-from renderws.store.protocol import Invalid, Json, TileRecord
+from renderws.store.protocol import Contents, Invalid, Json, TileRecord
 
 
 class Spec(msgspec.Struct, gc=False):
@@ -29,15 +29,6 @@ class _Channel(msgspec.Struct, gc=False):
 class _Tile(msgspec.Struct, gc=False):
     transforms: Spec | None = None
     channels: list[_Channel] | None = None
-
-
-class Contents(NamedTuple):
-    """Shared transforms a tile refers to directly, and the names of its channels, each once and
-    in order.
-    """
-
-    references: tuple[str, ...]
-    channels: tuple[str, ...]
 
 
 NOTHING = Contents((), ())

@@ -119,6 +119,15 @@ class TileRecord(NamedTuple):
     document: bytes
 
 
+class Contents(NamedTuple):
+    """Shared transforms a tile refers to directly, and the names of its channels, each once and
+    in order.
+    """
+
+    references: tuple[str, ...]
+    channels: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class TileQuery:
     """Which tiles of a stack: every condition given must hold; the default is all of them.
@@ -285,11 +294,16 @@ class Store(Protocol):
     # Tiles and shared transforms.
 
     def save_tiles(
-        self, stack: StackId, tiles: Sequence[TileRecord], transforms: Mapping[str, bytes]
+        self,
+        stack: StackId,
+        tiles: Sequence[TileRecord],
+        transforms: Mapping[str, bytes],
+        contents: Sequence[Contents] | None = None,
     ) -> None:
         """Insert or replace by id. Stack must be LOADING (Conflict). Where a transform that
         replaces a different one is used by stored tiles, their boxes are derived again in the same
-        transaction."""
+        transaction. `contents`, of each tile, spares looking into the documents when it is known.
+        """
         ...
 
     def has_tiles(self, stack: StackId) -> bool:

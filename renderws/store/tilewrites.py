@@ -14,14 +14,13 @@ from renderws.store.boxes import derive_boxes_again
 from renderws.store.database import Source
 from renderws.store.documents import (
     NOTHING,
-    Contents,
     chunks_by_ids,
     contents_of_tiles,
     json_list,
     with_values,
 )
 from renderws.store.drops import remove_tiles
-from renderws.store.protocol import Invalid, StackId, TileQuery, TileRecord
+from renderws.store.protocol import Contents, Invalid, StackId, TileQuery, TileRecord
 from renderws.store.stackrows import need_loading, touch_data
 from renderws.store.tilequery import plan
 from renderws.store.transforms import reference_set, store_transforms
@@ -31,13 +30,14 @@ BATCH = 5_000
 NO_COLUMNS = (None, None)
 
 # Many rows a statement: SQLite then works through them without handing Python's lock back and
-# forth, which also lets other threads work meanwhile.
-ROWS_AT_ONCE = 70
+# forth, which also lets other threads work meanwhile. What the rows have in common is bound once.
+ROWS_AT_ONCE = 140
 INSERT_TILES = (
-    "INSERT INTO tile (stack, key, tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id,"
-    " flat, document, reference_set, channels) VALUES "
+    "INSERT INTO tile (stack, z, section_id, group_id, flat, reference_set, channels,"
+    " key, tile_id, min_x, min_y, max_x, max_y, document) VALUES "
 )
-ONE_TILE = "(?1,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+ONE_TILE = "(?1,?2,?3,?4,?5,?6,?7,?,?,?,?,?,?,?)"
+VALUES_A_TILE = 7
 UPDATE_TILE = (
     "UPDATE tile SET tile_id = ?, z = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ?,"
     " section_id = ?, group_id = ?, flat = ?, document = ?, reference_set = ?, channels = ?"
@@ -66,11 +66,16 @@ class TileWrites:
     _source: Source
 
     def save_tiles(
-        self, stack: StackId, tiles: Sequence[TileRecord], transforms: Mapping[str, bytes]
+        self,
+        stack: StackId,
+        tiles: Sequence[TileRecord],
+        transforms: Mapping[str, bytes],
+        contents: Sequence[Contents] | None = None,
     ) -> None:
         unique = {tile.tile_id: tile for tile in tiles}
         _check(unique.values())
-        contents = contents_of_tiles(unique.values())
+        if contents is None or len(unique) < len(tiles):
+            contents = contents_of_tiles(unique.values())
         with self._source.write() as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
@@ -174,17 +179,30 @@ def _insert(
     places = _places_of(tiles)
     first = next_free_key(connection)
     keys = packed_keys(places[:, 0], places[:, 1:], first)
-    numbers = keys.tolist()
-    in_order = iter(np.argsort(keys).tolist())
-    while part := list(islice(in_order, ROWS_AT_ONCE)):
-        parameters: list[Any] = [stack_key]
-        for place in part:
-            tile = tiles[place]
-            parameters.append(numbers[place])
-            parameters += tile
-            parameters += derived[tile.tile_id]
-        connection.execute(INSERT_TILES + ",".join([ONE_TILE] * len(part)), parameters)
+    for common, values in _by_common_values(tiles, derived, keys).items():
+        rest = iter(values)
+        while part := list(islice(rest, ROWS_AT_ONCE * VALUES_A_TILE)):
+            rows = ",".join([ONE_TILE] * (len(part) // VALUES_A_TILE))
+            connection.execute(INSERT_TILES + rows, [stack_key, *common, *part])
     add_new_entries(connection, stack_key, keys, places)
+
+
+def _by_common_values(
+    tiles: Sequence[TileRecord], derived: Mapping[str, tuple[Any, Any]], keys: np.ndarray
+) -> dict[tuple[Any, ...], list[Any]]:
+    """Values of new rows, one row after the other in the order of the keys, by the values that
+    are the same for many of them.
+    """
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    numbers = keys.tolist()
+    for place in np.argsort(keys).tolist():
+        tile_id, z, min_x, min_y, max_x, max_y, section, group, flat, document = tiles[place]
+        common = (z, section, group, flat, *derived[tile_id])
+        values = found.get(common)
+        if values is None:
+            values = found[common] = []
+        values += (numbers[place], tile_id, min_x, min_y, max_x, max_y, document)
+    return found
 
 
 def _derived_columns(

@@ -16,7 +16,7 @@ from renderws.store.conformance.samples import (
     spec_of,
     tile,
 )
-from renderws.store.protocol import Invalid, Json, NotFound, Store, TileQuery
+from renderws.store.protocol import Contents, Invalid, Json, NotFound, Store, TileQuery
 
 
 def many(*specs: Json) -> Json:
@@ -88,6 +88,19 @@ class TransformTests:
         spec = spec_of(store, "direct")
         assert spec["transforms"]["specList"] == [reference("lens"), affine(100, 200)]
         assert store.check() == []
+
+    def test_tiles_follow_their_transform_whose_contents_were_told(self, store: Store) -> None:
+        tiles = [tile("a", transforms=[reference("t"), reference("t")]), tile("b")]
+        loading(store)
+        told = [Contents(("t",), ()), Contents((), ())]
+        store.save_tiles(STACK, tiles, documents(t=affine(0, 0)), told)
+        store.save_tiles(STACK, [], documents(t=affine(30, 0)))
+        assert box_of(store, "a") == (60, 0, 160, 100)
+        assert box_of(store, "b") == (0, 0, 100, 100)
+        twice = [tile("b"), tile("b", transforms=[reference("t")])]
+        store.save_tiles(STACK, twice, {}, [Contents((), ()), Contents(("t",), ())])
+        store.save_tiles(STACK, [], documents(t=affine(50, 0)))
+        assert box_of(store, "b") == (50, 0, 150, 100)
 
     def test_tiles_saved_with_the_change_keep_the_boxes_they_bring(self, store: Store) -> None:
         loading(store, tile("a", transforms=[reference("t")]), t=affine(0, 0))
