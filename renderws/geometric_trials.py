@@ -31,7 +31,15 @@ from renderapi.matching.derivation import (
 from renderapi.matching.geometric import QUADRATIC, GeometricParameters, find_spots, match_spots
 from renderapi.rendering.sources import SourceCache
 from renderapi.rendering.windows import apply_query
-from renderws.trial_canvases import Clip, Side, draw, milliseconds, quality_of, stage_stats
+from renderws.trial_canvases import (
+    Clip,
+    Side,
+    draw,
+    matches_of,
+    milliseconds,
+    quality_of,
+    stage_stats,
+)
 
 Json = dict[str, Any]
 Points = NDArray[np.float64]
@@ -151,13 +159,14 @@ def add_geometric(
     combined = _combined(known[0] * p.scale, known[1] * q.scale, sets, options, p.scale)
     derived = milliseconds(started)
     quality, percentage = quality_of(p, q, combined, options.derivation.coverage_radius)
-    if sum(len(found.p) for found in combined) < options.least_inliers:
+    inliers = sum(len(found.p) for found in combined)
+    if inliers < options.least_inliers or percentage < options.least_coverage:
         combined = []
-    if percentage < options.least_coverage:
-        combined = []
-    geometric = {row.tobytes() for found in sets for row in _rows(found)}
+    of_spots = {row.tobytes() for found in sets for row in _rows(found)}
     return {
-        "matches": [_points(found, p.scale, q.scale, geometric, options) for found in combined],
+        "matches": [
+            matches_of(found, p, q, _weights(found, of_spots, options.weight)) for found in combined
+        ],
         "stats": result["stats"],
         "gdStats": stage_stats(p, q, sets, derived, quality),
     }
@@ -199,16 +208,7 @@ def _rows(found: MatchSet) -> Points:
     return np.ascontiguousarray(np.hstack([found.p, found.q]), np.float64)
 
 
-def _points(
-    found: MatchSet,
-    p_scale: float,
-    q_scale: float,
-    geometric: set[bytes],
-    options: GeometricOptions,
-) -> Json:
-    weights = [options.weight if row.tobytes() in geometric else 1.0 for row in _rows(found)]
-    return {
-        "p": np.ascontiguousarray((found.p / p_scale).T),
-        "q": np.ascontiguousarray((found.q / q_scale).T),
-        "w": np.array(weights, np.float64),
-    }
+def _weights(found: MatchSet, of_spots: set[bytes], weight: float) -> NDArray[np.float64]:
+    """`weight` for the matches of spots, 1 for those of SIFT features."""
+    weights = [weight if row.tobytes() in of_spots else 1.0 for row in _rows(found)]
+    return np.array(weights, np.float64)

@@ -125,3 +125,12 @@ def quality_of(p: Side, q: Side, sets: list[MatchSet], radius: float) -> tuple[J
         "matchQualityMilliseconds": milliseconds(started),
     }
     return figures, percentage
+
+
+def matches_of(found: MatchSet, p: Side, q: Side, weights: NDArray[np.float64]) -> Json:
+    """One entry of `matches` of a trial: points at full scale."""
+    return {
+        "p": np.ascontiguousarray((found.p / p.scale).T),
+        "q": np.ascontiguousarray((found.q / q.scale).T),
+        "w": weights,
+    }

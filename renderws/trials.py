@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.errors import SpecError
-from renderapi.matching.canvas_matches import MatchSet, match_canvases
+from renderapi.matching.canvas_matches import match_canvases
 from renderapi.matching.derivation import derivation_parameters, sift_parameters
 from renderapi.matching.features import FeatureParameters, find_features
 from renderapi.rendering.sources import SourceCache
@@ -23,6 +23,7 @@ from renderws.trial_canvases import (
     Side,
     clips_of,
     draw,
+    matches_of,
     milliseconds,
     quality_of,
     stage_stats,
@@ -88,7 +89,7 @@ def run_trial(
     if percentage < (derivation.min_coverage or 0.0):
         sets = []
     result = {
-        "matches": [_points(found, p.scale, q.scale) for found in sets],
+        "matches": [matches_of(found, p, q, np.ones(len(found.p))) for found in sets],
         "stats": stage_stats(p, q, sets, derived, quality),
     }
     if geometric is None or not (sets or geometric.regardless):
@@ -104,11 +105,3 @@ def _side(
     view, scale = draw(document, clip, sources, threads)
     features = find_features(view.image, view.mask, sift)
     return Side(view, scale, features, len(features.points), milliseconds(started))
-
-
-def _points(found: MatchSet, p_scale: float, q_scale: float) -> Json:
-    return {
-        "p": np.ascontiguousarray((found.p / p_scale).T),
-        "q": np.ascontiguousarray((found.q / q_scale).T),
-        "w": np.ones(len(found.p)),
-    }

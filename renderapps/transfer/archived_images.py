@@ -15,18 +15,16 @@ from typing import Any
 from urllib.parse import quote
 
 from renderapi.files import atomic_path
-from renderapi.rendering.volumes import LOADERS as VOLUME_LOADERS
 from renderapi.urls import path_to_url, url_scheme
 from renderapps.dataimport.acquired_image import listed
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.parallel import one_line
-from renderapps.module.tile_documents import Json, Section, image_entries
+from renderapps.module.tile_documents import Json, Section
 from renderapps.transfer.archive import ArchiveReader, ArchiveWriter
 from renderapps.transfer.storage import BLOCK, Storage, is_local, local_path
-from renderapps.transfer.url_rewriting import Moves, UrlRules, canonical, split_url
+from renderapps.transfer.url_rewriting import Moves, UrlRules, canonical, image_urls, split_url
 
 LOOK_AT_ONCE = 8
-_KINDS = (("imageUrl", "imageLoaderType"), ("maskUrl", "maskLoaderType"))
 
 
 def named_images(section: Section) -> Iterator[tuple[Json, str, bool]]:
@@ -34,13 +32,9 @@ def named_images(section: Section) -> Iterator[tuple[Json, str, bool]]:
 
     Computed masks (`mask:`) are left out: they need none.
     """
-    for tile in section.tiles:
-        for _, entry in image_entries(tile):
-            for key, loader in _KINDS:
-                url = entry.get(key)
-                if url and url_scheme(url) != "mask":
-                    volume = entry.get(loader) in VOLUME_LOADERS
-                    yield entry, key, not volume and split_url(url) is not None
+    for entry, key, in_volume in image_urls(section):
+        if url_scheme(entry[key]) != "mask":
+            yield entry, key, not in_volume and split_url(entry[key]) is not None
 
 
 @dataclass
@@ -136,7 +130,8 @@ class UnpackedImages:
 
     def unpack(self, section: Section) -> None:
         """Write the files of a section that are not there yet."""
-        for old, new in self._new_urls(section):
+        for entry, key, new in self._unpacked(section):
+            old = canonical(entry[key])
             is_new = new not in self.moves.old_by_new
             self.moves.add(old, new)
             if is_new:
@@ -144,20 +139,16 @@ class UnpackedImages:
 
     def rewrite(self, section: Section) -> None:
         """Let the tiles of a section name the files where they are unpacked, in place."""
-        for entry, key, is_file in named_images(section):
-            new = self._new_url(entry[key]) if is_file else None
-            if new is not None:
-                entry[key] = new
+        for entry, key, new in self._unpacked(section):
+            entry[key] = new
 
-    def _new_urls(self, section: Section) -> Iterator[tuple[str, str]]:
+    def _unpacked(self, section: Section) -> Iterator[tuple[Json, str, str]]:
+        """JSON object and key of each image that the archive holds, and its new URL."""
         for entry, key, is_file in named_images(section):
-            new = self._new_url(entry[key]) if is_file else None
+            known = canonical(entry[key])
+            new = self.rules.new_url(known) if is_file and known in self._members else None
             if new is not None:
-                yield canonical(entry[key]), new
-
-    def _new_url(self, url: str) -> str | None:
-        known = canonical(url)
-        return self.rules.new_url(known) if known in self._members else None
+                yield entry, key, new
 
     def _write(self, member: str, path: Path) -> bool:
         if path.exists():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -140,30 +141,37 @@ class Moves:
             )
 
 
-def rewrite_section(section: Section, rules: UrlRules, moves: Moves) -> None:
-    """Change the URLs of all tiles, channels, levels and masks of a section, in place."""
+def image_urls(section: Section) -> Iterator[tuple[Json, str, bool]]:
+    """JSON object and key of each image and mask of a section, and whether it is of a volume."""
     for tile in section.tiles:
         for _, entry in image_entries(tile):
-            if rules.remove_masks:
-                for key in ("maskUrl", "maskLoaderType", "maskSliceNumber"):
-                    entry.pop(key, None)
             for key, loader in _KINDS:
-                _rewrite(entry, key, entry.get(loader), rules, moves)
+                if entry.get(key):
+                    yield entry, key, entry.get(loader) in VOLUME_LOADERS
 
 
-def _rewrite(entry: Json, key: str, loader: str | None, rules: UrlRules, moves: Moves) -> None:
-    url = entry.get(key)
-    if not url:
-        return
-    if not rules.rewrite:
-        moves.add(url, url)
-        return
-    new = None if loader in VOLUME_LOADERS else rules.new_url(url)
-    if new is None:
-        moves.staying.add(url)
-        return
-    moves.add(canonical(url), new)
-    entry[key] = new
+def rewrite_section(section: Section, rules: UrlRules, moves: Moves) -> None:
+    """Change the URLs of all tiles, channels, levels and masks of a section, in place."""
+    if rules.remove_masks:
+        _remove_masks(section)
+    for entry, key, in_volume in image_urls(section):
+        url = entry[key]
+        if not rules.rewrite:
+            moves.add(url, url)
+            continue
+        new = None if in_volume else rules.new_url(url)
+        if new is None:
+            moves.staying.add(url)
+        else:
+            moves.add(canonical(url), new)
+            entry[key] = new
+
+
+def _remove_masks(section: Section) -> None:
+    for tile in section.tiles:
+        for _, entry in image_entries(tile):
+            for key in ("maskUrl", "maskLoaderType", "maskSliceNumber"):
+                entry.pop(key, None)
 
 
 def canonical(url: str) -> str:

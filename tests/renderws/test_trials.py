@@ -15,19 +15,26 @@ def overlapping(bare_service, tmp_path):
     noise = rng.normal(size=(240, 500)).astype(np.float32)
     picture = cv2.GaussianBlur(noise, None, 2.5)
     picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    parts = {name: picture[:, left : left + 300] for name, left in (("a", 0), ("b", 200))}
+    return put_tiles(bare_service, tmp_path, parts)
+
+
+def put_tiles(service, folder, pictures):
+    """Stack of tiles without transforms that show pictures, by tile id."""
     tiles = {}
-    for name, left in (("a", 0), ("b", 200)):
-        path = tmp_path / f"{name}.png"
-        Image.fromarray(np.ascontiguousarray(picture[:, left : left + 300])).save(path)
+    for name, pixels in pictures.items():
+        path = folder / f"{name}.png"
+        Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+        height, width = pixels.shape
         tiles[name] = {
-            "tileId": name, "z": 1, "width": 300, "height": 240,
+            "tileId": name, "z": 1, "width": width, "height": height,
             "layout": {"sectionId": "1.0"},
             "mipmapLevels": {"0": {"imageUrl": str(path)}},
             "transforms": {"type": "list", "specList": []},
         }  # fmt: skip
-    bare_service.must("POST S", {})
-    bare_service.must("PUT S/resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles})
-    return bare_service
+    service.must("POST S", {})
+    service.must("PUT S/resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles})
+    return service
 
 
 def parameters(service, scale=1.0, **more):
@@ -136,20 +143,11 @@ def spotted_picture():
 def spotted(bare_service, tmp_path, spotted_picture):
     """A service with two tiles of 400 x 300, 220 apart, whose pixels have noise of their own."""
     rng = np.random.default_rng(9)
-    tiles = {}
+    parts = {}
     for name, left in (("a", 0), ("b", 220)):
-        path = tmp_path / f"{name}.png"
         part = spotted_picture[:, left : left + 400] + rng.normal(scale=1.5, size=(300, 400))
-        Image.fromarray(part.clip(0, 255).astype(np.uint8)).save(path)
-        tiles[name] = {
-            "tileId": name, "z": 1, "width": 400, "height": 300,
-            "layout": {"sectionId": "1.0"},
-            "mipmapLevels": {"0": {"imageUrl": str(path)}},
-            "transforms": {"type": "list", "specList": []},
-        }  # fmt: skip
-    bare_service.must("POST S", {})
-    bare_service.must("PUT S/resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles})
-    return bare_service
+        parts[name] = part.clip(0, 255).astype(np.uint8)
+    return put_tiles(bare_service, tmp_path, parts)
 
 
 def geometric(service, clipped=True, **more):
