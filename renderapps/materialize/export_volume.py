@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from argschema.fields import Boolean, Float, Int, List, Nested, Str
+from argschema.fields import Boolean, Float, Int, List, Nested, OutputDir, Str
 from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
@@ -72,7 +72,7 @@ class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
     """Parameters of export_volume."""
 
     input_stack = Str(required=True, metadata={"description": "stack to write, COMPLETE"})
-    output_volume = Str(
+    output_volume = OutputDir(
         required=True,
         metadata={"description": "folder of the volume, by custom called NAME.ome.zarr"},
     )
@@ -204,6 +204,10 @@ class ExportVolume(RenderModule):
         if target.exists() and not self.args["overwrite"]:
             raise RenderModuleException(
                 f"{target} exists: name another volume, or give overwrite to replace it"
+            )
+        if target.is_dir() and any(target.iterdir()) and not (target / "zarr.json").is_file():
+            raise RenderModuleException(
+                f"{target} is not a volume: it is left as it is; name another folder"
             )
         zs = chosen_zs(
             stack_zs(self.render, self.args["input_stack"]),

@@ -21,7 +21,13 @@ from marshmallow import Schema, ValidationError
 
 NAMING = re.compile(r"(?i)(owner|project|stack|collection)(s|\d|_in|_out|_source|_target)*$")
 NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
-FILE_FIELDS = (fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
+
+
+class NewFile(fields.OutputFile):
+    """A file to write, whose folder is made with it."""
+
+
+FILE_FIELDS = (NewFile, fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
 
 
 def aliases(field: fields.Field) -> list[str]:
@@ -87,7 +93,10 @@ def _prepare_field(field: fields.Field, check_files: bool, seen: set[type]) -> N
 def _whole_number(field: fields.Field, convert: Callable[[Any], int], value: Any) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise field.make_error("invalid", input=value)
-    return convert(value)
+    number = convert(value)
+    if abs(number) >= 1 << 63:  # neither files nor services hold it
+        raise field.make_error("too_large", input=value)
+    return number
 
 
 def _check_log_level(value: str) -> None:
@@ -135,25 +144,38 @@ def _check_output_file(path: str, field: fields.Field) -> None:
     _check_writable(folder)
 
 
+def _check_new_file(path: str, field: fields.Field) -> None:
+    if not os.path.basename(path):
+        raise ValidationError("names no file")
+    if os.path.isdir(path):
+        raise ValidationError("is a folder, not a file")
+    _check_makeable(os.path.dirname(os.path.abspath(path)))
+
+
 def _check_output_folder(path: str, field: fields.OutputDir) -> None:
     """Whether files can be written below `path`; who writes the first one makes the folder.
 
     Parameters that are refused, and runs that fail before they write, leave no folder behind. Only
     one whose permissions are given is made here.
     """
-    folder = os.path.abspath(path)
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise ValidationError(
-            "is a file, not a folder"
-            if folder == os.path.abspath(path)
-            else f"cannot be made: {folder} is a file"
-        )
-    _check_writable(folder)
+    if not path:
+        raise ValidationError("names no folder")
+    if os.path.isfile(path):
+        raise ValidationError("is a file, not a folder")
+    _check_makeable(os.path.abspath(path))
     if field.mode is not None and not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
         os.chmod(path, field.mode)
+
+
+def _check_makeable(folder: str) -> None:
+    """Whether `folder` is there, or can be made, and files can be written below it."""
+    nearest = folder
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        raise ValidationError(f"cannot be made: {nearest} is a file")
+    _check_writable(nearest)
 
 
 def _check_writable(folder: str) -> None:
@@ -165,6 +187,7 @@ def _check_writable(folder: str) -> None:
 
 
 _FILE_CHECKS: dict[type, Callable[[str, Any], None]] = {
+    NewFile: _check_new_file,
     fields.InputFile: _check_input_file,
     fields.InputDir: _check_input_folder,
     fields.OutputFile: _check_output_file,

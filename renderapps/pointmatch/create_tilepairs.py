@@ -15,6 +15,7 @@ from marshmallow.validate import Range
 
 import renderapi
 from renderapps.module import RenderModule, RenderParameters, ZParameters
+from renderapps.module.fields import NewFile
 from renderapps.module.section_module import chosen_zs, stack_zs
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class CreateTilePairsParameters(ZParameters, RenderParameters):
             "aliases": ["base_stack"],
         },
     )
-    tilepair_output = Str(
+    tilepair_output = NewFile(
         required=True,
         metadata={
             "description": "file to write: .json, .json.gz or .zip; numbered files _p000, _p001, "

@@ -24,6 +24,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.fields import NewFile
 from renderapps.module.section_module import stack_zs
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
@@ -170,7 +171,7 @@ class GeneratePointMatchesParameters(
         validate=Range(min=1),
         metadata={"description": "memory for drawn tiles per process, MB"},
     )
-    report_file = Str(
+    report_file = NewFile(
         allow_none=True,
         load_default=None,
         metadata={"description": "file to write the report to, besides the output JSON"},

@@ -27,6 +27,7 @@ SELECT count(*), min(min_x), min(min_y), min(z), max(max_x), max(max_y), max(z),
   min(max_x - min_x), max(max_x - min_x), min(max_y - min_y), max(max_y - min_y)
 FROM tile INDEXED BY tile_layer WHERE stack = ?
 """
+LARGEST_INT = (1 << 31) - 1  # sizes are 32 bit in the contract, and stop there
 
 
 def derive(connection: sqlite3.Connection, row: StackRow) -> Json:
@@ -86,7 +87,7 @@ def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Js
     row = connection.execute(STATS, (stack_key,)).fetchone()
     names = ("minX", "minY", "minZ", "maxX", "maxY", "maxZ")
     bounds = {name: value for name, value in zip(names, row[1:7], strict=True) if value is not None}
-    narrow, wide, low, high = (int(value) for value in row[7:])
+    narrow, wide, low, high = (int(min(value, LARGEST_INT)) for value in row[7:])
     (transforms,) = connection.execute(
         "SELECT count(*) FROM transform WHERE stack = ?", (stack_key,)
     ).fetchone()

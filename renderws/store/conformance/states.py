@@ -119,6 +119,11 @@ class StateTests:
             "channelNames": ["DAPI", "TdTomato"],
         }
 
+    def test_sizes_in_the_stats_stop_at_32_bit(self, store: Store) -> None:
+        loading(store, tile("far", z=1, x=0, y=0, size=1e300, section="1.0"))
+        store.set_state(STACK, "COMPLETE")
+        assert store.stack(STACK)["stats"]["maxTileWidth"] == 2**31 - 1
+
     def test_section_data_are_derived_on_complete_only(self, store: Store) -> None:
         with pytest.raises(NotFound):
             store.section_data(STACK)

@@ -1,6 +1,8 @@
 """export_volume: what is in the volume is what the sections show."""
 
 import json
+import shutil
+import shutil
 import subprocess
 import sys
 
@@ -171,6 +173,18 @@ def test_an_existing_volume_is_kept_unless_it_is_to_be_replaced(export):
     _, result = export(overwrite=True, zs=[2.0])
     assert read(path).shape == (2, 1, 40, 110)
     assert result["sections"] == 1
+
+
+def test_only_a_volume_is_replaced(export, tmp_path):
+    path, _ = export()
+    shutil.rmtree(path)
+    path.mkdir()
+    (path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RenderModuleException, match="is not a volume: it is left as it is"):
+        export(overwrite=True)
+    assert [p.name for p in path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ParameterError, match="is a file, not a folder"):
+        export(overwrite=True, output_volume=str(path / "thesis.txt"))
 
 
 def test_a_failure_leaves_nothing_behind(export, render, tmp_path, stack):

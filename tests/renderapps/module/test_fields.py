@@ -5,11 +5,11 @@ import stat
 
 import pytest
 from argschema import ArgSchema
-from argschema.fields import InputDir, InputFile, List, OutputDir, OutputFile, Str
+from argschema.fields import InputDir, InputFile, Int, List, OutputDir, OutputFile, Str
 from marshmallow import ValidationError
 from marshmallow.validate import Length
 
-from renderapps.module.fields import ordered_fields, prepare
+from renderapps.module.fields import NewFile, ordered_fields, prepare
 from renderapps.module.validation import load_example
 
 
@@ -98,6 +98,33 @@ def test_parameters_of_the_most_derived_class_come_first():
     assert names[:2] == ["mine", "input_file"]
     assert names[-3:] == ["input_json", "output_json", "log_level"]
     assert len(names) == len(set(names)) == 10
+
+
+class Made(ArgSchema):
+    file = NewFile()
+    number = Int()
+
+
+def test_a_file_whose_folder_is_to_be_made_must_be_one_that_can_be_written(tmp_path):
+    def told(**data):
+        with pytest.raises(ValidationError) as caught:
+            prepare(Made()).load(data)
+        return caught.value.messages
+
+    (tmp_path / "file").write_text("")
+    path = str(tmp_path / "new" / "folder" / "a.json")
+    assert prepare(Made()).load({"file": path})["file"] == path
+    assert not (tmp_path / "new").exists()
+    assert told(file="") == {"file": ["names no file"]}
+    assert told(file=str(tmp_path)) == {"file": ["is a folder, not a file"]}
+    below = str(tmp_path / "file" / "a" / "b.json")
+    assert told(file=below) == {"file": [f"cannot be made: {tmp_path / 'file'} is a file"]}
+
+
+def test_a_whole_number_beyond_64_bit_is_refused():
+    assert prepare(Made()).load({"number": 2**62})["number"] == 2**62
+    with pytest.raises(ValidationError, match="too large"):
+        prepare(Made()).load({"number": 1e300})
 
 
 class Names(ArgSchema):

@@ -8,6 +8,7 @@ import pytest
 
 from renderapi.matching.tilepairs import read_tile_pairs
 from renderapps.module import ParameterError, RenderModuleException, example_path
+from renderapps.module.validation import load_example
 from renderapps.pointmatch.create_tilepairs import CreateTilePairs, CreateTilePairsParameters
 
 
@@ -110,4 +111,6 @@ def test_from_the_command_line(acquisition, tmp_path):
 
 def test_the_example_is_valid():
     example = json.loads(example_path("pointmatch.create_tilepairs").read_text())
-    assert CreateTilePairsParameters().load(example)["stack"] == "acquired"
+    loaded, problems = load_example(CreateTilePairsParameters, example)
+    assert problems == []
+    assert loaded["stack"] == "acquired"

@@ -10,6 +10,7 @@ import tifffile
 
 import renderapi
 from renderapps.module import ParameterError, RenderModuleException, example_path
+from renderapps.module.validation import load_example
 from renderapps.pointmatch.create_tilepairs import CreateTilePairs
 from renderapps.pointmatch.generate_point_matches import (
     GeneratePointMatches,
@@ -230,4 +231,6 @@ def test_from_the_command_line(paired, tmp_path):
 
 def test_the_example_is_valid():
     example = json.loads(example_path("pointmatch.generate_point_matches").read_text())
-    assert GeneratePointMatchesParameters().load(example)["local_transforms"] == 0
+    loaded, problems = load_example(GeneratePointMatchesParameters, example)
+    assert problems == []
+    assert loaded["local_transforms"] == 0
