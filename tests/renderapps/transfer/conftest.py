@@ -103,8 +103,10 @@ def faults(tmp_path, monkeypatch):
     """A server with the S3 protocol that has the bucket `lab`, and what goes wrong there."""
     import boto3
     from moto.server import DomainDispatcherApplication, create_backend_app
+    from s3fs import S3FileSystem
     from werkzeug.serving import make_server
 
+    S3FileSystem.clear_instance_cache()  # other tests have had another server
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -118,6 +120,7 @@ def faults(tmp_path, monkeypatch):
     client.create_bucket(Bucket="lab")
     client.close()
     yield application
+    S3FileSystem.clear_instance_cache()
     requests.post(f"{application.url}/moto-api/reset", timeout=60).raise_for_status()
     server.shutdown()
     thread.join()
