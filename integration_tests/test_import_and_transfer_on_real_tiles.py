@@ -9,9 +9,7 @@ import csv
 import hashlib
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ import pytest
 import requests
 import tifffile
 from PIL import Image
+from server_process import ServerProcess
 
 import renderapi
 from renderapi.rendering.pyramid import downsample
@@ -31,24 +30,18 @@ PIXEL = 0.65  # micrometres
 CHANNELS = ("DAPI_1", "GFP")
 
 
-class Service:
-    """A `renderapps serve` process."""
+class Service(ServerProcess):
+    """A `renderapps serve` process that reads images of an object store, too."""
 
     def __init__(self, folder, name, images, environment=None):
-        command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
-        command += ["--allow-host", "lab", "--store", str(folder / f"{name}.db")]
-        command += ["--image-root", str(images)]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=os.environ | (environment or {}) | {"PYTHONUNBUFFERED": "1"},
+        super().__init__(
+            folder,
+            "--allow-host",
+            "lab",
+            store=f"{name}.db",
+            image_roots=[images],
+            env=environment,
         )
-        said = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
-        assert found, said
-        self.port = int(found[1])
 
     def group(self, project):
         """Parameters of a connection."""
@@ -62,12 +55,6 @@ class Service:
     def render(self, project):
         """A connection."""
         return renderapi.connect(**self.group(project))
-
-    def stop(self):
-        """End the process."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +96,7 @@ def here(folder):
     """The service that things are imported into."""
     service = Service(folder.parent, "here", folder)
     yield service
-    service.stop()
+    service.end()
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +104,7 @@ def there(folder, credentials):
     """The service that things are moved to; it may read the bucket `lab`."""
     service = Service(folder.parent, "there", folder, credentials)
     yield service
-    service.stop()
+    service.end()
 
 
 @pytest.fixture

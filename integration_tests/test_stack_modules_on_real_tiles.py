@@ -333,7 +333,7 @@ def test_concatenated_and_cloned(service, data):
     assert "joined" not in service.stacks()
     given = {"input_stack": "serial", "output_stack": "copy", "output_project": "second"}
     assert service.command("stack.clone_stack", "--zs", 1, 2.5, **given)["zs"] == [1.0, 2.5]
-    second = Service(service.process, service.port, service.folder, "second")
+    second = Service(service.server, service.folder, "second")
     assert second.stacks() == ["copy", "joined"]
     assert np.array_equal(second.picture("joined", 4, SERIAL_BOX), serial_pixels(data, 9))
     serial = service.tiles("serial")

@@ -13,8 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import SpecError
-from renderapi.rendering.output import LARGEST_JPEG_SIDE
+from renderapi.rendering.output import check_jpeg_size, encode_jpeg
 
 BLOCK_ROWS = 16  # of the chroma samples, which are halved
 _START_OF_FRAME, _START_OF_SCAN, _END_OF_IMAGE = 0xC0, 0xDA, b"\xff\xd9"
@@ -33,8 +32,7 @@ class JpegWriter:
     """
 
     def __init__(self, stream: BinaryIO, size: tuple[int, int], quality: float) -> None:
-        if max(size) > LARGEST_JPEG_SIDE:
-            raise SpecError("a JPEG side cannot exceed 65,500 pixels; choose png or tiff")
+        check_jpeg_size(size)
         self._stream, self._height, self._quality = stream, size[1], quality
         self._waiting: list[NDArray[np.uint8]] = []
         self._restarts = 0
@@ -55,7 +53,8 @@ class JpegWriter:
     def _encode(self, rows: NDArray[np.uint8]) -> None:
         if not len(rows):
             return
-        data = encode_rows(rows, self._quality)
+        block = 8 if rows.ndim == 2 else 16
+        data = encode_jpeg(rows, self._quality, restart_interval=-(-rows.shape[1] // block))
         frame, scan = _segments(data)
         if self._is_begun:
             self._stream.write(self._marker())
@@ -70,20 +69,6 @@ class JpegWriter:
         """The next of the eight restart markers."""
         self._restarts += 1
         return bytes((0xFF, 0xD0 + (self._restarts - 1) % 8))
-
-
-def encode_rows(rows: NDArray[np.uint8], quality: float) -> bytes:
-    """JPEG of rows with a restart marker after every row of blocks."""
-    import cv2
-
-    pixels = rows if rows.ndim == 2 else cv2.cvtColor(rows, cv2.COLOR_RGB2BGR)
-    block = 8 if rows.ndim == 2 else 16
-    options = [cv2.IMWRITE_JPEG_QUALITY, max(1, min(100, round(quality * 100)))]
-    options += [cv2.IMWRITE_JPEG_RST_INTERVAL, -(-rows.shape[1] // block)]
-    done, data = cv2.imencode(".jpg", pixels, options)
-    if not done:
-        raise SpecError(f"cannot encode rows of shape {rows.shape} as JPEG")
-    return data.tobytes()
 
 
 def _segments(data: bytes) -> tuple[int, int]:

@@ -185,16 +185,22 @@ def _background(canvas: Canvas, coloured: bool) -> NDArray[np.uint8]:
     return noise
 
 
-def encode_jpeg(array: NDArray[np.uint8], quality: float) -> bytes:
-    """JPEG of (h, w) or (h, w, 3) uint8; quality 0 to 1."""
+def check_jpeg_size(size: tuple[int, ...]) -> None:
+    """Refuse sizes that a JPEG file cannot have."""
+    if max(size) > LARGEST_JPEG_SIDE:
+        raise SpecError("a JPEG side cannot exceed 65,500 pixels; choose png or tiff")
+
+
+def encode_jpeg(array: NDArray[np.uint8], quality: float, restart_interval: int = 0) -> bytes:
+    """JPEG of (h, w) or (h, w, 3) uint8; quality 0 to 1; restart markers after so many blocks."""
     import cv2
 
-    if max(array.shape[:2]) > LARGEST_JPEG_SIDE:
-        raise SpecError("a JPEG side cannot exceed 65,500 pixels; choose png or tiff")
+    check_jpeg_size(array.shape[:2])
     level = max(1, min(100, round(quality * 100)))
     # the same bytes as libjpeg-turbo by other ways, but without a copy per component
     pixels = array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, level])
+    options = [cv2.IMWRITE_JPEG_QUALITY, level, cv2.IMWRITE_JPEG_RST_INTERVAL, restart_interval]
+    done, data = cv2.imencode(".jpg", pixels, options)
     if not done:
         raise SpecError(f"cannot encode a picture of shape {array.shape} as JPEG")
     return data.tobytes()

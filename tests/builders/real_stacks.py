@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import re
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import requests
 from PIL import Image
+from server_process import ServerProcess
 
 import renderapi
 from renderapi.image_pyramid import ImagePyramid, MipMap
@@ -46,30 +44,21 @@ def loaded(name):
 class Service:
     """A `renderapps serve` process, and modules that are run on it from the command line."""
 
-    process: subprocess.Popen
-    port: int
+    server: ServerProcess
     folder: Path
     project: str = "first"
 
     @classmethod
     def start(cls, folder, *image_roots):
         """Start it on a new store and a free port."""
-        command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
-        command += ["--store", str(folder / "served.db")]
-        command += [word for root in image_roots for word in ("--image-root", str(root))]
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        )
-        said = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
-        assert found, said
-        return cls(process, int(found[1]), folder)
+        return cls(ServerProcess(folder, store="served.db", image_roots=image_roots), folder)
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.process.stdout.close()
+        self.server.end()
+
+    @property
+    def port(self):
+        return self.server.port
 
     @property
     def group(self):

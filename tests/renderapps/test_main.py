@@ -1,13 +1,11 @@
 """The command line."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from server_process import ServerProcess
 
 import renderapi
 from renderapps.__main__ import main, status
@@ -84,22 +82,17 @@ def test_a_failure_is_one_line(capsys):
 
 
 def test_serve_serves_until_it_is_told_to_stop(tmp_path):
-    command = [sys.executable, "-m", "renderapps", "serve", "--port", "0", "--read-only"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-    ) as process:
-        try:
-            line = process.stdout.readline()
-            port = int(line.split("http://127.0.0.1:")[1].split("/")[0])
-            render = renderapi.connect(
-                host="127.0.0.1", port=port, owner="o", project="p", web_only=True
-            )
-            assert owners_when_up(render) == []
-            with pytest.raises(renderapi.errors.RequestError):
-                renderapi.stack.create_stack("s", render=render)
-        finally:
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    server = ServerProcess(tmp_path, "--read-only")
+    try:
+        render = renderapi.connect(
+            host="127.0.0.1", port=server.port, owner="o", project="p", web_only=True
+        )
+        assert owners_when_up(render) == []
+        with pytest.raises(renderapi.errors.RequestError):
+            renderapi.stack.create_stack("s", render=render)
+    finally:
+        status = server.end()
+    assert status in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def owners_when_up(render, seconds=20):

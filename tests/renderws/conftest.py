@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 import requests
 from PIL import Image
+from server_process import ServerProcess
 
 from renderws.local import LocalService
 
@@ -144,37 +142,6 @@ def shared_service(tmp_path_factory, images):
 def bare_service(tmp_path, images):
     """A service of its own on an empty store."""
     return Service(local_base(tmp_path / "render.db"), images, local_session())
-
-
-class ServerProcess:
-    """`renderapps serve` as a process of its own."""
-
-    def __init__(self, folder, *options, env=None, **popen):
-        self.folder = folder
-        command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
-        command += ["--store", str(folder / "render.db"), "--image-root", str(folder), *options]
-        environment = {**os.environ, **(env or {})}
-        if env is None or "RENDER_TOKEN" not in env:
-            environment.pop("RENDER_TOKEN", None)
-        with (folder / "stderr.txt").open("a") as errors:
-            self.process = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, **popen
-            )
-        self.lines = [self.process.stdout.readline()]
-        self.base = re.search(r"http://127\.0\.0\.1:\d+", self.lines[0])[0]
-        self.port = int(self.base.rpartition(":")[2])
-
-    @property
-    def errors(self):
-        return (self.folder / "stderr.txt").read_text()
-
-    def end(self, how=signal.SIGTERM):
-        """Send a signal and wait; gives the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        status = self.process.wait(60)
-        self.process.stdout.close()
-        return status
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """move_stack: everything arrives, twice the same, and what was interrupted is completed."""
 
 import json
-import re
 import subprocess
 import sys
 import time
 
 import pytest
+from server_process import ServerProcess
 from transfer_stacks import full_tile, group, put_stack
 
 import renderapi
@@ -111,25 +111,13 @@ def test_from_the_command_line(connections, stack, other, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def services(tmp_path_factory):
     """Two services, each a process of its own on a socket."""
-    started = []
-    connections = []
-    for owner in ("lab", "archive"):
-        store = tmp_path_factory.mktemp(owner) / "render.db"
-        command = [sys.executable, "-m", "renderapps", "serve", "--port", "0", "--store", store]
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        line = process.stdout.readline()
-        port = int(re.search(r"127\.0\.0\.1:(\d+)", line)[1])
-        connections.append(renderapi.connect("127.0.0.1", port, owner, "project", web_only=True))
-    yield connections
-    for process in started:
-        process.terminate()
-        process.communicate(timeout=60)
+    started = [ServerProcess(tmp_path_factory.mktemp(owner)) for owner in ("lab", "archive")]
+    yield [
+        renderapi.connect("127.0.0.1", server.port, owner, "project", web_only=True)
+        for server, owner in zip(started, ("lab", "archive"), strict=True)
+    ]
+    for server in started:
+        server.end()
 
 
 def test_ten_thousand_tiles_between_running_services_with_an_interruption(services, tmp_path):
