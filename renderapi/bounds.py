@@ -102,17 +102,40 @@ def derive_boxes(
         else:
             groups.append(group)
     groups += _other_groups(tiles, others, reader)
-    for shape, lead, indices, tails in groups:
+    for group in groups:
         try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                samples = transform_points(leaves(lead), border_samples(*shape[:3]))
-                boxes[indices] = _boxes_of_group(samples, tails, shape.tail)
+            _fill(boxes, group)
         except RenderError as error:
-            raise _named(tiles[indices[0]], error) from error
+            raise _named(tiles[group[2][0]], error) from error
     bad = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
     if len(bad):
         raise _named(tiles[bad[0]], SpecError("its transforms map the border to infinity"))
     return boxes
+
+
+def boxes_of_alike(
+    alike: Sequence[Alike], count: int, lookup: Lookup | None = None
+) -> NDArray[np.float64] | None:
+    """Boxes of `count` tiles, all of them members of groups of the usual kind; as `derive_boxes`.
+
+    None where some take a closer look, or have no finite box; a `RenderError` names no tile.
+    """
+    reader = _Reader(lookup or {})
+    boxes = np.empty((count, 4))
+    for same in alike:
+        group = _group_of(same, reader)
+        if group is None:
+            return None
+        _fill(boxes, group)
+    return boxes if np.isfinite(boxes).all() else None
+
+
+def _fill(boxes: NDArray[np.float64], group: _Group) -> None:
+    """Put the boxes of a group where they belong."""
+    shape, lead, indices, tails = group
+    with np.errstate(over="ignore", invalid="ignore"):
+        samples = transform_points(leaves(lead), border_samples(*shape[:3]))
+        boxes[indices] = _boxes_of_group(samples, tails, shape.tail)
 
 
 def _group_of(same: Alike, reader: _Reader) -> _Group | None:

@@ -40,9 +40,7 @@ class TilesToSave:
         value = parse(body, ResolvedTiles, "the request body")
         if value is None:
             raise HttpError(400, "the request body must hold resolved tiles")
-        shared = (value.get("transformIdToSpecMap") or {}).items()
-        specs = [_with_types({"id": key, **spec}) for key, spec in shared]
-        self.transforms: dict[str, Json] = {spec["id"]: spec for spec in specs}
+        self.transforms = shared_transforms(value.get("transformIdToSpecMap") or {})
         self.tiles: list[Json] = [
             completed_tile(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
         ]
@@ -70,14 +68,10 @@ class TilesToSave:
 
         Transforms that the stack holds already serve as well as those of the request.
         """
-        wanted = self._used.union(*map(_references, self.transforms.values()))
-        missing = wanted - self.transforms.keys()
-        known = stored(sorted(missing)) if missing else {}
-        lookup = {key: orjson.loads(spec) for key, spec in known.items()} | self.transforms
-        unknown = missing - lookup.keys()
+        lookup, unknown = find_shared(self._used, self.transforms, stored)
         if unknown:
             raise Invalid(self._unresolved(unknown))
-        self._check_nesting(lookup)
+        check_nesting(self._used | self.transforms.keys(), self._nested, lookup)
         return lookup
 
     def _unresolved(self, unknown: set[str]) -> str:
@@ -86,17 +80,6 @@ class TilesToSave:
             if _references(tile["transforms"]) & unknown:
                 return f"tile '{tile['tileId']}' refers to transforms that are nowhere: {ids}"
         return f"shared transforms refer to transforms that are nowhere: {ids}"
-
-    def _check_nesting(self, lookup: Mapping[str, Json]) -> None:
-        """`SpecError` (400) for references that form a circle or go deeper than ten levels.
-
-        What tiles share is checked once; tiles with nested lists of their own one by one.
-        """
-        from renderapi.transform.specs import flatten
-
-        shared = [{"type": "ref", "refId": key} for key in self._used | self.transforms.keys()]
-        for spec in (*self._nested, *({"type": "list", "specList": [ref]} for ref in shared)):
-            flatten(spec, lookup)
 
     def derive_boxes(self, lookup: Mapping[str, Json]) -> None:
         """Set the box of every tile from its transforms."""
@@ -125,9 +108,41 @@ class TilesToSave:
         """Rows for the store."""
         return list(map(_record, self.tiles, self._flat))
 
+    def contents(self) -> None:
+        """The store has to look into the documents itself."""
+
     def transform_documents(self) -> dict[str, bytes]:
         """JSON of the shared transforms, by id."""
         return {key: orjson.dumps(spec) for key, spec in self.transforms.items()}
+
+
+def shared_transforms(given: Mapping[str, Mapping[str, object]]) -> dict[str, Json]:
+    """Shared transforms by the id they hold, from those of a request by key."""
+    specs = [_with_types({"id": key, **spec}) for key, spec in given.items()]
+    return {spec["id"]: spec for spec in specs}
+
+
+def find_shared(
+    used: set[str], transforms: Mapping[str, Json], stored: Stored
+) -> tuple[dict[str, Json], set[str]]:
+    """Shared transforms of the request and the stored ones it needs; the ids that are nowhere."""
+    wanted = used.union(*map(_references, transforms.values()))
+    missing = wanted - transforms.keys()
+    known = stored(sorted(missing)) if missing else {}
+    lookup = {key: orjson.loads(spec) for key, spec in known.items()} | dict(transforms)
+    return lookup, missing - lookup.keys()
+
+
+def check_nesting(shared: Iterable[str], own: Iterable[Json], lookup: Mapping[str, Json]) -> None:
+    """`SpecError` (400) for references that form a circle or go deeper than ten levels.
+
+    What tiles share is checked once; `own`, lists of single tiles, one by one.
+    """
+    from renderapi.transform.specs import flatten
+
+    lists = ({"type": "list", "specList": [{"type": "ref", "refId": key}]} for key in shared)
+    for spec in (*own, *lists):
+        flatten(spec, lookup)
 
 
 def completed_tile(key: str, tile: Json | None) -> Json:

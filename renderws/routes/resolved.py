@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import TypeVar
 
 import orjson
 
@@ -15,6 +17,9 @@ from renderws.routes.values import MAX_Z, MIN_Z, Parameter, boolean, double
 from renderws.saving import TilesToSave
 from renderws.store.protocol import NotFound, StackId, TileQuery
 from renderws.store.states import LOADING, not_loading, stack_text
+from renderws.usual_tiles import Unusual, UsualTiles
+
+T = TypeVar("T", UsualTiles, TilesToSave)
 
 _FAR = 1e30
 _SIDES = (("minX", -_FAR), ("minY", -_FAR), ("maxX", _FAR), ("maxY", _FAR))
@@ -64,19 +69,32 @@ def _object(items: Iterable[tuple[str, bytes]]) -> bytes:
 
 def put_tiles(call: Call) -> Answer:
     """Store tiles and shared transforms; all of them or none."""
+    tiles = _to_save(call)
+    call.store.save_tiles(
+        call.stack, tiles.records(), tiles.transform_documents(), tiles.contents()
+    )
+    return created(call.url)
+
+
+def _to_save(call: Call) -> UsualTiles | TilesToSave:
+    """The tiles of the request, fit to be stored."""
+    with suppress(Unusual):
+        return _checked(call, UsualTiles(call.body))
+    return _checked(call, TilesToSave(call.body))
+
+
+def _checked(call: Call, tiles: T) -> T:
     stack = call.stack
-    resolved = TilesToSave(call.body)
     _require_loading(call, stack)
 
     def stored(ids: Iterable[str]) -> Mapping[str, bytes]:
         return call.store.transforms(stack, ids)
 
-    lookup = resolved.resolve(stored)
+    lookup = tiles.resolve(stored)
     if call.query["deriveData"]:
-        resolved.derive_boxes(lookup)
-    resolved.check(call.path.get("z"))
-    call.store.save_tiles(stack, resolved.records(), resolved.transform_documents())
-    return created(call.url)
+        tiles.derive_boxes(lookup)
+    tiles.check(call.path.get("z"))
+    return tiles
 
 
 def _require_loading(call: Call, stack: StackId) -> None:
