@@ -21,8 +21,29 @@ if TYPE_CHECKING:
     from renderapi.resolvedtiles import ResolvedTiles
 
 
-class OutputStackParameters(DefaultSchema):
-    """How an output stack is treated."""
+_EXISTING_TEXT = (
+    "what to do with an output stack that has tiles: overwrite_z replaces the sections that are "
+    "written and keeps the others, replace lets the new stack take its place when that is "
+    "complete, fail refuses"
+)
+
+
+class WrittenStackParameters(DefaultSchema):
+    """What becomes of an output stack that is there, and of the one that is written."""
+
+    existing = Str(
+        load_default=EXISTING[0],
+        validate=OneOf(EXISTING),
+        metadata={"description": _EXISTING_TEXT},
+    )
+    close_stack = Boolean(
+        load_default=True,
+        metadata={"description": "set the output stack to COMPLETE at the end"},
+    )
+
+
+class OutputStackParameters(WrittenStackParameters):
+    """How an output stack is treated that may be an input."""
 
     in_place = Boolean(
         load_default=False,
@@ -30,19 +51,6 @@ class OutputStackParameters(DefaultSchema):
             "description": "let the output take the place of the input of the same name, "
             "when it is complete"
         },
-    )
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace lets the new stack take "
-            "its place when that is complete, fail refuses"
-        },
-    )
-    close_stack = Boolean(
-        load_default=True,
-        metadata={"description": "set the output stack to COMPLETE at the end"},
     )
 
 
@@ -54,9 +62,7 @@ class ReplacingParameters(DefaultSchema):
         load_default=None,
         validate=OneOf(EXISTING),
         metadata={
-            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace lets the new stack take "
-            "its place when that is complete, fail refuses",
+            "description": _EXISTING_TEXT,
             "default_text": "replace, or overwrite_z where sections are chosen",
         },
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from argschema.fields import Boolean, Float, OutputDir, Str
 from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length
 
 from renderapi.render import Render
 from renderapps.module import (
@@ -22,6 +22,7 @@ from renderapps.module.kept_sections import KeptSections
 from renderapps.module.lists import Names
 from renderapps.module.render_module import connect
 from renderapps.module.section_module import stack_zs
+from renderapps.module.stack_edit import WrittenStackParameters
 from renderapps.module.stack_target import EXISTING, StackTarget
 from renderapps.module.tile_documents import read_section, write_section
 from renderapps.stack.joining import (
@@ -37,7 +38,11 @@ from renderapps.stack.remapping import SectionIdParameters, exact_z, move_sectio
 
 
 class ConcatenateStacksParameters(
-    CollisionParameters, SectionIdParameters, ParallelParameters, RenderParameters
+    WrittenStackParameters,
+    CollisionParameters,
+    SectionIdParameters,
+    ParallelParameters,
+    RenderParameters,
 ):
     """Parameters of concatenate_stacks."""
 
@@ -77,19 +82,6 @@ class ConcatenateStacksParameters(
     gap = Float(
         load_default=0.0,
         metadata={"description": "z to leave out between two stacks when they are numbered anew"},
-    )
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace lets the new stack take "
-            "its place when that is complete, fail refuses"
-        },
-    )
-    close_stack = Boolean(
-        load_default=True,
-        metadata={"description": "set the output stack to COMPLETE at the end"},
     )
 
     @validates_schema
