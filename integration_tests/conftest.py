@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+import requests
+from tomography_project import Service, Tiles
 
 import renderapi
 from renderapps.commands.catalogue import find
@@ -79,3 +84,103 @@ def real_data():
         return base / name
 
     return folder
+
+
+# two services, and an array tomography project: for the modules of dataimport and transfer
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Folder of everything, with what is special in URLs in its name."""
+    folder = tmp_path_factory.mktemp("transfer") / "M33 100% #1"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def credentials(folder):
+    """Environment of whoever speaks to the object store."""
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": str(folder / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.port}",
+    }
+    requests.put(f"{environment['AWS_ENDPOINT_URL']}/lab", timeout=60).raise_for_status()
+    yield environment
+    requests.post(f"{environment['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=60)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def here(folder):
+    """The service that things are imported into."""
+    service = Service(folder.parent, "here", folder)
+    yield service
+    service.end()
+
+
+@pytest.fixture(scope="session")
+def there(folder, credentials):
+    """The service that things are moved to; it may read the bucket `lab`."""
+    service = Service(folder.parent, "there", folder, credentials)
+    yield service
+    service.end()
+
+
+@pytest.fixture
+def run(tmp_path, credentials):
+    """Function that runs a module as a command and gives its output JSON.
+
+    The first dict goes through --input_json, the other arguments are flags.
+    """
+
+    def call(module, parameters, *flags, status=0):
+        given, answer = tmp_path / "input.json", tmp_path / "output.json"
+        answer.unlink(missing_ok=True)
+        given.write_text(json.dumps(parameters))
+        command = [sys.executable, "-m", f"renderapps.{module}", "--input_json", str(given),
+                   "--output_json", str(answer), *map(str, flags)]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | credentials,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        if status:
+            assert "Traceback" not in done.stderr
+            return done.stderr
+        return json.loads(answer.read_text())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiles(real_data, folder):
+    """The project."""
+    return Tiles(real_data("phase_contrast_5x5"), folder)
+
+
+@pytest.fixture
+def imported(tiles, here, run):
+    """The statetable as stacks of channels in project `at`; the report, or None if it was there."""
+    if renderapi.render.get_stacks_by_owner_project(render=here.render("at")):
+        return None
+    parameters = {
+        "render": here.group("wrong"),
+        "statetableFile": tiles.statetable("statetable"),
+        "projectDirectory": str(tiles.folder),
+        "section_thickness_nm": 70.0,
+    }
+    flags = ("--render.project", "at", "--maxIntensity", "65535", "--pool_size", 2)
+    return run("dataimport.create_fast_stacks", parameters, *flags)
