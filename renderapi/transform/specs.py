@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError, UnresolvedReference
-from renderapi.transform.leaf.affine_models import RigidModel, SimilarityModel, TranslationModel
+from renderapi.transform.leaf.affine_models import (
+    AffineModel,
+    RigidModel,
+    SimilarityModel,
+    TranslationModel,
+)
 from renderapi.transform.leaf.points import read_floats
 from renderapi.transform.leaf.registry import LEAF_CLASSES
 from renderapi.transform.leaf.transform import CoordinateTransform
@@ -253,3 +258,10 @@ def transform_points(transforms: Iterable[Any], points: NDArray[np.float64]) -> 
     for transform in transforms:
         points = transform.tform(points)
     return points
+
+
+def affine_spec(matrix: NDArray[np.float64]) -> dict[str, Any]:
+    """Document of the affine of a matrix (2 x 3, or 3 x 3), with all digits of its numbers."""
+    numbers = np.asarray(matrix, np.float64)[:2].T.ravel().tolist()
+    data = " ".join(map(repr, numbers))
+    return {"type": "leaf", "className": AffineModel.className, "dataString": data}

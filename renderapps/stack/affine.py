@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from argschema.fields import Float, Str
 from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
-from numpy.typing import NDArray
 
 from renderapi.render import Render
-from renderapi.transform import AffineModel
+from renderapi.transform.specs import affine_spec
 from renderapps.module import RenderModuleException
 from renderapps.module.tile_documents import Json, shared_transform
 
-NUMBERS = ("M00", "M10", "M01", "M11", "B0", "B1")
+ROWS = (("M00", "M01", "B0"), ("M10", "M11", "B1"))
 
 
 class AffineNumbers(DefaultSchema):
@@ -47,18 +46,8 @@ def determinant(numbers: Mapping[str, Any]) -> float:
 
 def affine_document(numbers: Mapping[str, Any]) -> Json:
     """JSON object of the shared transform."""
-    return {"id": numbers["transformId"], **affine_spec(numbers[name] for name in NUMBERS)}
-
-
-def affine_spec(numbers: Iterable[float]) -> Json:
-    """JSON object of an affine of M00, M10, M01, M11, B0, B1, with all their digits."""
-    data = " ".join(repr(float(number)) for number in numbers)
-    return {"type": "leaf", "className": AffineModel.className, "dataString": data}
-
-
-def matrix_spec(matrix: NDArray[np.float64]) -> Json:
-    """JSON object of the affine of a 3 x 3 matrix."""
-    return affine_spec(matrix[:2].T.ravel())
+    matrix = np.array([[numbers[name] for name in row] for row in ROWS])
+    return {"id": numbers["transformId"], **affine_spec(matrix)}
 
 
 def append_reference(tile: Json, transform: str) -> None:

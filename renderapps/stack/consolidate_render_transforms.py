@@ -10,11 +10,10 @@ from marshmallow.validate import Length, Range, Regexp
 from numpy.typing import NDArray
 
 from renderapi.transform import AffineModel, Polynomial2DTransform
-from renderapi.transform.specs import cached_leaf, flatten, references
+from renderapi.transform.specs import affine_spec, cached_leaf, flatten, references
 from renderapps.module.stack_edit import ReplacingParameters, StackEditParameters
 from renderapps.module.tile_documents import Json, Section
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
-from renderapps.stack.affine import matrix_spec
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
@@ -175,7 +174,7 @@ def affine_matrix(spec: Json) -> NDArray[np.float64] | None:
 def merged_spec(matrix: NDArray[np.float64], order: int) -> Json:
     """An affine transform as such, or as a polynomial of an order above 0."""
     if not order:
-        return matrix_spec(matrix)
+        return affine_spec(matrix)
     params = np.zeros((2, (order + 1) * (order + 2) // 2))
     params[:, :3] = matrix[:2, [2, 0, 1]]  # 1, x, y
     return Polynomial2DTransform(params=params).to_dict()

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
 from renderapi.files import atomic_path
-from renderapi.transform.specs import flatten
+from renderapi.transform.specs import affine_spec, flatten
 from renderapi.urls import path_to_url, url_to_path
 from renderapps.module.tile_documents import Json
-from renderapps.stack.affine import matrix_spec
 from renderapps.stack.consolidate_render_transforms import affine_matrix
 
 
@@ -90,6 +89,6 @@ def flipped_transforms(tile: Json, lookup: Mapping[str, Json]) -> Json:
         matrix = affine_matrix(leaf)
         if matrix is None:
             specs = transforms.get("specList", [transforms])
-            return {"type": "list", "specList": [matrix_spec(turn), *specs, matrix_spec(mirror)]}
+            return {"type": "list", "specList": [affine_spec(turn), *specs, affine_spec(mirror)]}
         total = matrix @ total
-    return {"type": "list", "specList": [matrix_spec(mirror @ total)]}
+    return {"type": "list", "specList": [affine_spec(mirror @ total)]}

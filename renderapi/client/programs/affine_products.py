@@ -12,18 +12,11 @@ from renderapi.transform import specs
 from renderapi.transform.leaf.affine_models import AffineModel
 
 Json = dict[str, Any]
-AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
-
-
-def affine_document(matrix: np.ndarray) -> Json:
-    """Document of an affine (3 x 3), exact."""
-    numbers = matrix[:2].T.ravel().tolist()
-    return {"type": "leaf", "className": AFFINE, "dataString": " ".join(map(repr, numbers))}
 
 
 def translation_document(dx: float, dy: float) -> Json:
     """Document of an affine that shifts only."""
-    return affine_document(np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]]))
+    return specs.affine_spec(np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]]))
 
 
 def matrix_of(spec: Mapping[str, Any], shared: Mapping[str, Json], who: str) -> np.ndarray:
@@ -40,4 +33,4 @@ def after(new: Json, last: Json, shared: Mapping[str, Json], tile_id: str) -> Js
     """Affine document of `last` followed by `new`."""
     first = matrix_of(last, shared, f"the last transform of tile {tile_id}")
     second = matrix_of(new, shared, "the new transform")
-    return affine_document(second @ first)
+    return specs.affine_spec(second @ first)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from renderapi.client.programs.affine_products import affine_document
 from renderapi.client.programs.box_drawings import whole_shown
 from renderapi.client.programs.derived_stacks import set_up_derived_stack
 from renderapi.client.programs.layers import LayerTiles
@@ -15,6 +14,7 @@ from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path
 from renderapi.rendering import output, render_canvas
 from renderapi.rendering.sources import SourceCache
+from renderapi.transform.specs import affine_spec
 from renderapi.urls import path_to_url
 
 _KEPT = ("tileId", "z", "layout", "groupId", "labels")
@@ -64,4 +64,4 @@ def _placement(parameters: Json) -> Json:
     """Affine from pixels of a picture to the world."""
     step = 1.0 / float(parameters.get("scale") or 1.0)
     x, y = float(parameters["x"]), float(parameters["y"])
-    return affine_document(np.array([[step, 0.0, x], [0.0, step, y], [0.0, 0.0, 1.0]]))
+    return affine_spec(np.array([[step, 0.0, x], [0.0, step, y], [0.0, 0.0, 1.0]]))
