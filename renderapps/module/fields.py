@@ -144,7 +144,8 @@ def _check_output_file(path: str, field: fields.Field) -> None:
     _check_writable(folder)
 
 
-def _check_new_file(path: str, field: fields.Field) -> None:
+def check_new_file(path: str, field: fields.Field | None = None) -> None:
+    """Whether a file can be written, and its folder made where it is missing; nothing is."""
     if not os.path.basename(path):
         raise ValidationError("names no file")
     if os.path.isdir(path):
@@ -187,7 +188,7 @@ def _check_writable(folder: str) -> None:
 
 
 _FILE_CHECKS: dict[type, Callable[[str, Any], None]] = {
-    NewFile: _check_new_file,
+    NewFile: check_new_file,
     fields.InputFile: _check_input_file,
     fields.InputDir: _check_input_folder,
     fields.OutputFile: _check_output_file,

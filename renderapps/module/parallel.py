@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -101,17 +103,65 @@ def one_line(error: BaseException) -> str:
 
 
 _function: Callable[[Any], Any] | None = None  # of this worker process
+_busy = False  # whether it has an item in hand
 
 
 def _start_worker(function: Callable[[Any], Any], level: int) -> None:
     global _function
     logging.basicConfig(level=level)
     _function = function
+    signal.signal(signal.SIGINT, _stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever, or still write files."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _stop(*_: Any) -> None:
+    """The keyboard stops an item, which tidies up, and then the worker; the parent tells it."""
+    if _busy:
+        raise KeyboardInterrupt
+    os._exit(1)
 
 
 def _work(item: Any) -> Any:
+    global _busy
     assert _function is not None
-    return _without_item(attempt(_function, item))
+    try:
+        _busy = True
+        return _without_item(attempt(_function, item))
+    except KeyboardInterrupt:
+        os._exit(1)
+    finally:
+        _busy = False
+
+
+@contextmanager
+def _keyboard_later() -> Iterator[None]:
+    """The keyboard stops nothing within: a worker that is being started would print where it was.
+
+    The worker inherits the mask, and ends it when it is ready. Here other threads may take the
+    signal, so the handler waits too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[Any] = []
+    handler = signal.signal(signal.SIGINT, lambda *told: came.append(told))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if came and callable(handler):
+            handler(*came[0])
 
 
 def _without_item(result: Any) -> Any:
@@ -173,7 +223,8 @@ def _run_pool(
 
 def _submit(pool: ProcessPoolExecutor, work: list[Any], waiting: deque[int], index: int) -> Any:
     try:
-        return pool.submit(_work, work[index])
+        with _keyboard_later():
+            return pool.submit(_work, work[index])
     except BrokenProcessPool:
         waiting.appendleft(index)  # it never began
         raise
@@ -197,7 +248,9 @@ def _pool(function: Callable[[Any], Any], size: int) -> Iterator[ProcessPoolExec
     pool = ProcessPoolExecutor(size, context, initializer=_start_worker, initargs=(function, level))
     with pool, _threads_per_worker(max(1, cpu_count() // size)):
         try:
-            pool.submit(_ready).result()
+            with _keyboard_later():
+                ready = pool.submit(_ready)
+            ready.result()
         except BrokenProcessPool as error:
             raise RenderModuleException(
                 "the worker processes do not start: a script that runs modules needs "

@@ -262,6 +262,8 @@ class RenderModule(ModuleParser):
             module = cls(args=args)
         except ParameterError as error:
             return _tell(name, error.problems, 2)
+        except KeyboardInterrupt:
+            return _tell(name, ["stopped by the keyboard"], 130)
         except Exception as error:
             return _tell(name, [one_line(error)], 1)
         try:

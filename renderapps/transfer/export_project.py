@@ -9,7 +9,9 @@ from argschema.fields import Boolean
 from marshmallow import ValidationError, validates_schema
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException
+from renderapi.urls import url_scheme, url_to_path
+from renderapps.module import ParameterError, RenderModule, RenderModuleException
+from renderapps.module.fields import check_new_file
 from renderapps.module.section_module import missing_stack
 from renderapps.module.stack_target import stack_metadata
 from renderapps.module.tile_documents import Section, read_section
@@ -51,6 +53,18 @@ class ExportProject(RenderModule):
     """
 
     default_schema = ExportProjectParameters
+
+    def open_connections(self) -> None:
+        """Connect; before that, whether the archive can be written where it is on this machine."""
+        archive = self.args["archive"]
+        if url_scheme(archive) == "file":
+            try:
+                check_new_file(str(url_to_path(archive)))
+            except ValidationError as error:
+                raise ParameterError(
+                    [f"archive: {line} (got {archive!r})" for line in error.messages]
+                ) from None
+        super().open_connections()
 
     def run(self) -> None:
         """Write stacks and collections, then the manifest."""

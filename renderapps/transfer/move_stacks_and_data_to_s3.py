@@ -13,7 +13,7 @@ from marshmallow.validate import Length, Range
 
 from renderapps.module import RenderModuleException
 from renderapps.module.section_module import missing_stack
-from renderapps.module.stack_target import stack_state
+from renderapps.module.stack_target import check_output, stack_state
 from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase
 from renderapps.transfer.storage import Copied, Storage, copy_verified, look_for_copy
 from renderapps.transfer.transfer_module import RenderTransfer
@@ -151,6 +151,8 @@ class MoveStacksAndDataToS3(RenderTransfer):
             self.refuse_same(same, "stack", name, "output_stacks")
             if stack_state(self.render_source, name) is None:
                 raise RenderModuleException(missing_stack(self.render_source, name))
+            if self.args["upload_json"] and not self.args["check_only"]:
+                check_output(self.render_target, out, self.args["existing"])
         connections = (self.render_source, self.render_target)
         return [
             StackCopy.chosen(connections, pair, self.args)

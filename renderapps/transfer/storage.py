@@ -21,7 +21,13 @@ from renderapps.module.parallel import one_line
 
 BLOCK = 1 << 22
 S3_SCHEMES = ("s3", "s3a")
-FINAL_ERRORS = (FileNotFoundError, PermissionError, RenderModuleException)
+FINAL_ERRORS = (
+    FileNotFoundError,
+    PermissionError,
+    NotADirectoryError,
+    IsADirectoryError,
+    RenderModuleException,
+)
 
 Value = TypeVar("Value")
 

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +123,58 @@ def test_errors_are_one_line():
     assert one_line(ValueError()) == "ValueError"
     assert one_line(RenderModuleException("a\n b")) == "a b"
     assert "nowhere" in one_line(FileNotFoundError(2, "No such file", "nowhere"))
+
+
+KILLED = """
+import os, pathlib, sys, time
+from renderapps.module import map_tasks
+
+def work(folder):
+    pathlib.Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    map_tasks(work, [sys.argv[1]] * 2, pool_size=2)
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(KILLED)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    program = subprocess.Popen([sys.executable, str(tmp_path / "program.py"), str(pids)])
+    wait_until(lambda: len(list(pids.iterdir())) == 2)
+    program.kill()
+    program.wait()
+    wait_until(lambda: not any(Path(f"/proc/{pid.name}").exists() for pid in pids.iterdir()))
+
+
+def test_the_keyboard_stops_all_workers_without_their_tracebacks(tmp_path):
+    (tmp_path / "program.py").write_text(KILLED)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    for started in (0, 2):  # workers still starting, workers at work
+        program = subprocess.Popen(
+            [sys.executable, str(tmp_path / "program.py"), str(pids)],
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        wait_until(lambda program=program: children(program.pid) >= 2)
+        wait_until(lambda least=started: len(list(pids.iterdir())) >= least)
+        os.killpg(program.pid, signal.SIGINT)
+        _, told = program.communicate(timeout=60)
+        assert b"Process Spawn" not in told and b"spawn_main" not in told
+        assert told.count(b"Traceback") == 1  # of the program itself, which is no module
+        wait_until(lambda: not any(Path(f"/proc/{pid.name}").exists() for pid in pids.iterdir()))
+
+
+def children(pid):
+    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def wait_until(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("not within a minute")
