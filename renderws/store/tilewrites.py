@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,17 +73,22 @@ class TileWrites:
         contents: Sequence[Contents] | None = None,
     ) -> None:
         unique = {tile.tile_id: tile for tile in tiles}
-        _check(unique.values())
+        places = _places_of(unique.values())
+        _check(unique.values(), places)
         if contents is None or len(unique) < len(tiles):
             contents = contents_of_tiles(unique.values())
         with self._source.write() as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
             derived = dict(zip(unique, _derived_columns(connection, contents), strict=True))
-            added = _put_tiles(connection, row.key, unique, derived, empty=row.tile_count == 0)
+            old = {} if row.tile_count == 0 else _stored_places(connection, row.key, list(unique))
+            new = [tile_id not in old for tile_id in unique]
+            added = list(compress(unique.values(), new))
+            _insert(connection, row.key, added, places[np.array(new, bool)], derived)
+            _replace(connection, row.key, old, unique, derived)
             if changed:
                 derive_boxes_again(connection, row.key, changed, except_for=unique)
-            touch_data(connection, row.key, added=added)
+            touch_data(connection, row.key, added=len(added))
 
     def set_tiles_z(self, stack: StackId, tile_ids: Sequence[str], z: float) -> None:
         self._set_z(stack, TileQuery(tile_ids=tile_ids), z)
@@ -127,9 +132,9 @@ class TileWrites:
                 touch_data(connection, row.key)
 
 
-def _check(tiles: Collection[TileRecord]) -> None:
+def _check(tiles: Collection[TileRecord], places: np.ndarray) -> None:
     """Refuse what cannot be found again once it is stored."""
-    if np.isfinite(_places_of(tiles)).all() and "\0" not in "".join(t.tile_id for t in tiles):
+    if np.isfinite(places).all() and "\0" not in "".join(t.tile_id for t in tiles):
         return
     for tile in tiles:
         if not math.isfinite(tile.min_x + tile.min_y + tile.max_x + tile.max_y):
@@ -145,18 +150,14 @@ def _places_of(tiles: Iterable[TileRecord]) -> np.ndarray:
     return np.array([tile[1:6] for tile in tiles], np.float64).reshape(-1, 5)
 
 
-def _put_tiles(
+def _replace(
     connection: sqlite3.Connection,
     stack_key: int,
+    old: Mapping[str, Place],
     tiles: Mapping[str, TileRecord],
     derived: Mapping[str, tuple[Any, Any]],
-    *,
-    empty: bool,
-) -> int:
-    """Insert or replace the tiles; returns how many are new."""
-    old = {} if empty else _places(connection, stack_key, list(tiles))
-    new = [tile for tile_id, tile in tiles.items() if tile_id not in old] if old else tiles.values()
-    _insert(connection, stack_key, list(new), derived)
+) -> None:
+    """Replace the tiles that are there already."""
     connection.executemany(
         UPDATE_TILE,
         [(*tiles[name], *derived[name], stack_key, place.key) for name, place in old.items()],
@@ -165,18 +166,18 @@ def _put_tiles(
         connection,
         (place.key for name, place in old.items() if place[1:] != tiles[name][1:6]),
     )
-    return len(tiles) - len(old)
 
 
 def _insert(
     connection: sqlite3.Connection,
     stack_key: int,
     tiles: Sequence[TileRecord],
+    places: np.ndarray,
     derived: Mapping[str, tuple[Any, Any]],
 ) -> None:
+    """Insert new tiles, whose `_places_of` are given."""
     if not tiles:
         return
-    places = _places_of(tiles)
     first = next_free_key(connection)
     keys = packed_keys(places[:, 0], places[:, 1:], first)
     for common, values in _by_common_values(tiles, derived, keys).items():
@@ -221,7 +222,7 @@ def _derived_columns(
     return columns
 
 
-def _places(
+def _stored_places(
     connection: sqlite3.Connection, stack_key: int, tile_ids: list[str]
 ) -> dict[str, Place]:
     rows = chunks_by_ids(connection, EXISTING, (stack_key,), tile_ids)
