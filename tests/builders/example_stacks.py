@@ -7,8 +7,8 @@ y 130 to 4507. Image files do not exist.
 from __future__ import annotations
 
 import numpy as np
+from stored_stacks import store
 
-import renderapi
 from renderapi.bounds import tile_box
 from renderapi.layout import Layout
 from renderapi.tilespec import TileSpec
@@ -68,11 +68,5 @@ def make_example(render, stack=STACK, state="COMPLETE"):
     """The stack in a service; gives its tiles and the lens."""
     shared = lens()
     specs = tiles(shared)
-    renderapi.stack.create_stack(
-        stack, stackResolutionX=4, stackResolutionY=4, stackResolutionZ=35, render=render
-    )
-    renderapi.resolvedtiles.put_tilespecs(
-        stack, tilespecs=specs, shared_transforms=[shared], render=render
-    )
-    renderapi.stack.set_stack_state(stack, state, render=render)
+    store(render, stack, specs, [shared], state)
     return specs, shared

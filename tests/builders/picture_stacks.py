@@ -5,8 +5,8 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from stored_stacks import store
 
-import renderapi
 from renderapi.channel import Channel
 from renderapi.image_pyramid import ImagePyramid, MipMap
 from renderapi.layout import Layout
@@ -65,11 +65,7 @@ def make_picture_stack(
                     for channel in channels
                 ]
             specs.append(tile)
-    renderapi.stack.create_stack(
-        stack, stackResolutionX=4, stackResolutionY=4, stackResolutionZ=35, render=render
-    )
-    renderapi.resolvedtiles.put_tilespecs(stack, tilespecs=specs, render=render)
-    renderapi.stack.set_stack_state(stack, state, render=render)
+    store(render, stack, specs, state=state)
     return specs
 
 

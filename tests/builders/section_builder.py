@@ -1,6 +1,7 @@
 """Stacks and matches whose true tile places are known, for the tests of the stitching modules."""
 
 import numpy as np
+from stored_stacks import store
 
 import renderapi
 from renderapi.tilespec import TileSpec
@@ -28,13 +29,7 @@ def make_stack(render, stack, places, z=1.0, section="1.0", shared=None):
         )
         for tile, (x, y) in places.items()
     ]
-    renderapi.stack.create_stack(
-        stack, stackResolutionX=4, stackResolutionY=4, stackResolutionZ=50, render=render
-    )
-    renderapi.resolvedtiles.put_tilespecs(
-        stack, tilespecs=tiles, shared_transforms=[shared] if shared else [], render=render
-    )
-    renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
+    store(render, stack, tiles, [shared] if shared else [], resolution=(4, 4, 50))
 
 
 def match(one, other, p, q, group="1.0"):
