@@ -138,10 +138,7 @@ class UsualTiles:
     def __init__(self, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            shared = request.transformIdToSpecMap
-            self.transforms = shared_transforms(
-                without_nulls(shared) if b"null" in body else shared
-            )
+            self.transforms = shared_transforms(without_nulls(request.transformIdToSpecMap))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StoreError) as error:
             raise Unusual from error
         self.tiles = list(request.tileIdToSpecMap.values())

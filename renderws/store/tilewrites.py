@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import compress, islice
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -181,8 +181,8 @@ def _insert(
     first = next_free_key(connection)
     keys = packed_keys(places[:, 0], places[:, 1:], first)
     for common, values in _by_common_values(tiles, derived, keys).items():
-        rest = iter(values)
-        while part := list(islice(rest, ROWS_AT_ONCE * VALUES_A_TILE)):
+        for start in range(0, len(values), ROWS_AT_ONCE * VALUES_A_TILE):
+            part = values[start : start + ROWS_AT_ONCE * VALUES_A_TILE]
             rows = ",".join([ONE_TILE] * (len(part) // VALUES_A_TILE))
             connection.execute(INSERT_TILES + rows, [stack_key, *common, *part])
     add_new_entries(connection, stack_key, keys, places)
