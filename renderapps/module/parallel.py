@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -24,6 +26,7 @@ from typing import Any
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.progress import Progress
 
+_ORIGIN = ("__file__", "__spec__")  # by which a worker would find the program of its parent
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -203,7 +206,7 @@ def _run_pool(
 ) -> list[int]:
     """Work until nothing is waiting or a worker dies; the items that were then running."""
     running: dict[Future[Any], int] = {}
-    with _pool(function, size) as pool:
+    with _started(_needs_main(function, work[0])), _pool(function, size) as pool:
         try:
             while waiting or running:
                 while waiting and len(running) < 2 * size:
@@ -238,6 +241,30 @@ def _result(future: Future[Any], item: Any) -> Any:
     except Exception as error:  # the item or its result cannot be pickled
         reason = f"it or its result cannot travel between processes: {one_line(error)}"
         return TaskFailure(item, reason, traceback.format_exc())
+
+
+def _needs_main(function: Callable[[Any], Any], item: Any) -> bool:
+    """Whether a worker has to know what the program itself defines."""
+    try:
+        return b"__main__" in pickle.dumps((function, item))
+    except Exception:  # it cannot travel, which is told where it is sent
+        return True
+
+
+@contextmanager
+def _started(needs_main: bool) -> Iterator[None]:
+    """Processes started within run the program of this one only if they need something of it.
+
+    Else a script or notebook that runs a module would be run again by every worker, unless all it
+    does stood below `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    hidden = {} if needs_main else {k: v for k, v in vars(main).items() if k in _ORIGIN}
+    try:
+        vars(main).update(dict.fromkeys(hidden))
+        yield
+    finally:
+        vars(main).update(hidden)
 
 
 @contextmanager

@@ -81,7 +81,9 @@ def test_workers_that_cannot_start_are_an_error_not_a_hang(tmp_path):
 
     script = tmp_path / "unguarded.py"
     script.write_text(
-        "from renderapps.module import map_tasks\nprint(map_tasks(abs, [1, 2], pool_size=2))\n"
+        "from renderapps.module import map_tasks\n"
+        "def own(x): return x\n"
+        "print(map_tasks(own, [1, 2], pool_size=2))\n"
     )
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
     assert run.returncode != 0
@@ -178,3 +180,20 @@ def wait_until(condition):
             return
         time.sleep(0.1)
     raise AssertionError("not within a minute")
+
+
+SCRIPT = """
+from math import factorial
+from renderapps.module import map_tasks
+
+print("once")
+print(map_tasks(factorial, [3, 4, 5], pool_size=2))
+print(__file__[-9:])
+"""
+
+
+def test_a_script_needs_no_guard_around_what_is_not_its_own(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("once\n[6, 24, 120]\nscript.py\n", "")
