@@ -220,6 +220,7 @@ def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
 
     with tifffile.TiffFile(_openable(source)) as tiff:
         page: Any = tiff.pages[0] if tiff.is_imagej else _tiff_page(tiff, plane)
+        _check_complete(page, tiff.filehandle.size)
         width, height = int(page.imagewidth), int(page.imagelength)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             colours = np.asarray(page.colormap)
@@ -229,6 +230,14 @@ def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
             return ImageInfo(width, height, np.dtype("u1"), 3)
         sample = np.zeros((1, 1), dtype=page.dtype or np.uint8)
         return ImageInfo(width, height, as_pixels(sample).dtype)
+
+
+def _check_complete(page: Any, size: int) -> None:
+    """Refuse a file that ends before its pixels, as an interrupted copy leaves it."""
+    ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+    missing = max(ends, default=0) - size
+    if missing > 0:
+        raise ImageError(f"the file is cut short: {missing} bytes are missing; copy it again")
 
 
 def composite(source: Path | bytes) -> NDArray:

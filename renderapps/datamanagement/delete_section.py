@@ -67,7 +67,7 @@ class DeleteSection(RenderModule):
         available = stack_zs(self.render, stack)
         doomed, absent = self.choose(available)
         empty = len(doomed) == len(available)
-        self.refuse(stack, doomed, absent, empty)
+        self.refuse(stack, available, doomed, absent)
         if doomed:
             self.remove(stack, doomed, "LOADING" if empty else self.state_after(state))
         self.output({"stack": stack, "deleted": doomed, "not_found": absent})
@@ -82,7 +82,9 @@ class DeleteSection(RenderModule):
         high = float("inf") if self.args["maxZ"] is None else self.args["maxZ"]
         return [z for z in available if low <= z <= high], []
 
-    def refuse(self, stack: str, doomed: list[float], absent: list[float], empty: bool) -> None:
+    def refuse(
+        self, stack: str, available: list[float], doomed: list[float], absent: list[float]
+    ) -> None:
         """Errors before anything is removed."""
         if absent and not self.args["missing_ok"]:
             raise RenderModuleException(
@@ -90,8 +92,10 @@ class DeleteSection(RenderModule):
                 "nothing was removed (give missing_ok to remove the others)"
             )
         if not doomed and not self.args["missing_ok"]:
-            raise RenderModuleException(f"stack {stack} has no section in what was asked for")
-        if doomed and empty and not self.args["force"]:
+            raise RenderModuleException(
+                f"stack {stack} has no section in what was asked for; {span(available)}"
+            )
+        if doomed and len(doomed) == len(available) and not self.args["force"]:
             raise RenderModuleException(
                 f"that would remove all {len(doomed)} sections of stack {stack}: give force"
             )
@@ -107,6 +111,11 @@ class DeleteSection(RenderModule):
             renderapi.stack.delete_section(stack, z, render=self.render)
         if state != "LOADING":
             renderapi.stack.set_stack_state(stack, state, render=self.render)
+
+
+def span(zs: list[float]) -> str:
+    """Where there are sections, in words."""
+    return f"it has z={zs[0]:g} to {zs[-1]:g}" if zs else "it has no tiles"
 
 
 if __name__ == "__main__":

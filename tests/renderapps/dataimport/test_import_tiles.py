@@ -152,6 +152,15 @@ def test_a_missing_file_is_an_error_or_reported(run, tiles):
     assert result["output_stacks"][0]["tiles"] == 4
 
 
+def test_files_that_are_cut_short_are_found_at_import(run, render, tiles):
+    path = sorted(tiles.rglob("*.tif"))[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    with pytest.raises(RenderModuleException, match="cut short: 10 bytes are missing"):
+        run()
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == []
+
+
 def test_a_grid_needs_no_table(run, render):
     grid = {
         "rows": 1,
