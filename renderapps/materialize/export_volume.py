@@ -68,6 +68,9 @@ class BoundsParameters(DefaultSchema):
                 raise ValidationError(f"must be less than {high}", low)
 
 
+MOST_PLANES = 1_000_000
+
+
 class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
     """Parameters of export_volume."""
 
@@ -348,9 +351,14 @@ def plane_zs(zs: Sequence[float], step: float) -> tuple[float | None, ...]:
     Raises
     ------
     RenderModuleException
-        A section lies between two planes.
+        A section lies between two planes, or there would be more than `MOST_PLANES`.
     """
     numbers = [(z - zs[0]) / step for z in zs]
+    if numbers[-1] >= MOST_PLANES:
+        raise RenderModuleException(
+            f"z={zs[0]:g} to {zs[-1]:g} with a z_step of {step:g} is more than {MOST_PLANES} "
+            "planes; give a larger z_step"
+        )
     for z, number in zip(zs, numbers, strict=True):
         if abs(number - round(number)) > 1e-6:
             raise RenderModuleException(

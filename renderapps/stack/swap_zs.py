@@ -115,9 +115,11 @@ class SwapZs(RenderModule):
 
     def check(self, pair: tuple[str, str]) -> None:
         """Refuse what would lose a tile or change a transform."""
+        for stack in pair:
+            StackTarget(self.render, stack, stack, in_place=True).recover()
+        held = {stack: stack_zs(self.render, stack) for stack in pair}
         for one, other in (pair, pair[::-1]):
-            StackTarget(self.render, one, one, in_place=True).recover()
-            available = stack_zs(self.render, one)
+            available = held[one]
             zs = chosen_zs(available, self.args["zs"], None, None, f"stack {one}")
             kept = tile_ids_at(self.render, one, [z for z in available if z not in set(zs)])
             for tile, z in tile_ids_at(self.render, other, zs).items():

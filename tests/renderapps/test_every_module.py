@@ -200,7 +200,7 @@ def test_stacks_that_are_not_there_or_have_no_tiles(name, refused, given):
         many = isinstance(field, fields.List)
         if key in (LISTS if many else INPUTS) and key in given(name):
             wrong = given(name) | {key: ["nosuch"] if many else "nosuch"}
-            refused(name, wrong, 1, "nosuch")
+            refused(name, wrong, 1, "no stack nosuch in project lab of owner me")
 
 
 @EVERY

@@ -174,6 +174,12 @@ def test_an_existing_volume_is_kept_unless_it_is_to_be_replaced(export):
     assert result["sections"] == 1
 
 
+@pytest.mark.parametrize("step", [1e-7, 1e-320])
+def test_a_step_that_makes_millions_of_planes_is_refused(step):
+    with pytest.raises(RenderModuleException, match="give a larger z_step"):
+        plane_zs([0.0, 1.0], step)
+
+
 def test_only_a_volume_is_replaced(export, tmp_path):
     path, _ = export()
     shutil.rmtree(path)
