@@ -198,12 +198,21 @@ def _read_rates(ask: Connection, stack: str) -> list[Row]:
     rows = [
         Row("read a section of 5,000 tiles", read, "tiles/s"),
         Row("box render-parameters", rate, "/s", None, str(size)),
+        _beside_own_constant(ask, rate),
     ]
     for name, points in (("local-to-world", to_world), ("world-to-local", to_local)):
         body, path = orjson.dumps(points), f"{STACK}{stack}/z/1.0/{name}-coordinates"
         mapped = _best(MAPPED, [lambda path=path, body=body: ask("PUT", path, body)] * 5)
         rows.append(Row(name, mapped, "points/s"))
     return rows
+
+
+def _beside_own_constant(ask: Connection, rate: float) -> Row:
+    """The rate of boxes beside that of an answer of this service that never changes."""
+    path = "/render-ws/v1/namedFilterSpecLists"
+    own = 100 * _best(1, [lambda: _all(ask, [path] * 100)] * 5)
+    against = f"constant answer of the same service {own:,.0f}"
+    return Row("render-parameters of boxes", rate, "/s", rate / own, against)
 
 
 def _all(ask: Connection, paths: list[str]) -> None:
