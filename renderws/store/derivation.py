@@ -6,6 +6,7 @@ All of it is read from the index `tile_layer`; no document is touched.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from typing import Any
 
@@ -13,7 +14,7 @@ import orjson
 
 from renderws.store.protocol import Conflict, Json, SectionData
 from renderws.store.stackrows import StackRow
-from renderws.store.states import stack_text
+from renderws.store.states import COMPLETE, READ_ONLY, stack_text
 
 SECTIONS_OF_LAYER = """
 SELECT section_id, z, count(*), min(min_x), min(min_y), max(max_x), max(max_y)
@@ -52,6 +53,30 @@ def sections_of_layer(
 ) -> list[SectionData]:
     rows = connection.execute(SECTIONS_OF_LAYER, (stack_key, z))
     return [SectionData._make(row) for row in rows]
+
+
+def stack_z_values(
+    connection: sqlite3.Connection,
+    row: StackRow,
+    min_z: float | None = None,
+    max_z: float | None = None,
+) -> list[float]:
+    """Distinct z of the tiles of a stack, ascending.
+
+    Read from the derived sections of a stack that cannot have changed since, where these hold all
+    tiles: they are few and lie together, however large the stack is.
+    """
+    if row.sections_derived and row.state in (COMPLETE, READ_ONLY):
+        in_sections = "FROM section INDEXED BY section_z WHERE stack = ?"
+        (tiles,) = connection.execute(
+            f"SELECT sum(tile_count) {in_sections}", (row.key,)
+        ).fetchone()
+        if tiles == row.tile_count:
+            zs = connection.execute(f"SELECT DISTINCT z {in_sections} ORDER BY z", (row.key,))
+            low = -math.inf if min_z is None else min_z
+            high = math.inf if max_z is None else max_z
+            return [z for (z,) in zs if low <= z <= high]
+    return z_values(connection, row.key, min_z, max_z)
 
 
 def z_values(

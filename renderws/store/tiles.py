@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderws.store.database import Source, stream
-from renderws.store.derivation import sections_of_layer, z_values
+from renderws.store.derivation import sections_of_layer, stack_z_values
 from renderws.store.protocol import (
     Invalid,
     NotFound,
@@ -96,7 +96,8 @@ class Tiles:
         self, stack: StackId, min_z: float | None = None, max_z: float | None = None
     ) -> list[float]:
         with self._source.read() as connection:
-            return z_values(connection, find_key(connection, stack), min_z, max_z)
+            row = find_stack(connection, stack)
+            return [] if row is None else stack_z_values(connection, row, min_z, max_z)
 
     def layer_bounds(self, stack: StackId, z: float) -> tuple[float, float, float, float] | None:
         with self._source.read() as connection:

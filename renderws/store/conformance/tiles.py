@@ -140,6 +140,27 @@ class TileTests:
         assert store.z_values(STACK, max_z=-3.0) == [-3.0]
         assert store.z_values(STACK, min_z=11.0) == []
 
+    @pytest.mark.parametrize("section", ["s", None])
+    def test_z_values_follow_the_tiles_in_every_state(
+        self, store: Store, section: str | None
+    ) -> None:
+        def add(*zs: float) -> None:
+            tiles = [tile(f"t{z:g}", z=z, section=section) for z in zs]
+            store.save_tiles(STACK, tiles, {})
+
+        loading(store, tile("first", z=2.0, section="s"))
+        add(3.0, 1.5)
+        store.set_state(STACK, "COMPLETE")
+        assert store.z_values(STACK) == [1.5, 2.0, 3.0]
+        assert store.z_values(STACK, min_z=2.0, max_z=2.5) == [2.0]
+        store.set_state(STACK, "LOADING")
+        add(0.5)
+        store.delete_tiles(STACK, TileQuery(z=3.0))
+        assert store.z_values(STACK) == [0.5, 1.5, 2.0]
+        store.set_state(STACK, "COMPLETE")
+        store.set_state(STACK, "READ_ONLY")
+        assert store.z_values(STACK) == [0.5, 1.5, 2.0]
+
     def test_layer_bounds(self, store: Store) -> None:
         loading(store, tile("a", x=-5, y=3), tile("b", x=70, y=-8), tile("c", z=2))
         assert store.layer_bounds(STACK, 1.0) == (-5.0, -8.0, 170.0, 103.0)
