@@ -48,15 +48,17 @@ def located_texts(
         Raw local x, y, and z; a z of NaN is left out.
     """
     heads = [_head(tile_id, b"local") for tile_id in tile_ids]
-    rows = row.tolist()
-    before: list[bytes] = []
-    pairs = zip(rows, [*rows[1:], None], tile.tolist(), _numbers(local), strict=False)
-    for this, following, t, numbers in pairs:
-        if this == following:
-            before.append(heads[t] + numbers + b"]},")
-            continue
-        yield this, b"[" + b"".join(before) + heads[t] + numbers + b'],"visible":true}]'
-        before = []
+    entries = [
+        heads[t] + numbers for t, numbers in zip(tile.tolist(), _numbers(local), strict=True)
+    ]
+    ends = np.flatnonzero(np.diff(row, append=-1)) + 1
+    start = 0
+    for this, end in zip(row[ends - 1].tolist(), ends.tolist(), strict=True):
+        if end == start + 1:
+            yield this, b"[" + entries[start] + b'],"visible":true}]'
+        else:
+            yield this, b"[" + b"]},".join(entries[start:end]) + b'],"visible":true}]'
+        start = end
 
 
 def _head(tile_id: str, key: bytes) -> bytes:

@@ -56,21 +56,25 @@ def alike_tiles(
     others: list[int] = []
     for index, tile in enumerate(tiles):
         try:
-            *references, last = tile["transforms"]["specList"]
+            specs = tile["transforms"]["specList"]
+            place = len(specs) - 1
             after: tuple[str, ...] = ()
-            while with_last and last.get("type") == "ref":
-                after = (last["refId"], *after)
-                *references, last = references
+            while with_last and place and specs[place].get("type") == "ref":
+                after = (specs[place]["refId"], *after)
+                place -= 1
+            last = specs[place]
             if last["className"] not in AFFINE or last.get("type", "leaf") != "leaf":
                 raise KeyError
-            ids = [spec["refId"] for spec in references if spec["type"] == "ref"]
-            if len(ids) < len(references):
-                raise KeyError
+            ids = []
+            for spec in specs[:place]:
+                if spec["type"] != "ref":
+                    raise KeyError
+                ids.append(spec["refId"])
             key = (tile["width"], tile["height"], tile.get("meshCellSize"), after, *ids)
             members, texts = groups.setdefault(key, ([], []))
             texts.append(last["dataString"])
             members.append(index)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, IndexError, KeyError, TypeError):
             others.append(index)
     alike = []
     for (width, height, cell, after, *ids), (members, texts) in groups.items():

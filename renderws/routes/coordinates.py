@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -278,8 +279,8 @@ def _problem(element: Json, key: str, least: int) -> str | None:
 
 
 def _points(elements: list[Json], rows: Sequence[int], key: str) -> Points:
-    points = [elements[row][key][:2] for row in rows]
-    return np.array(points, dtype=np.float64).reshape(-1, 2)
+    numbers = chain.from_iterable([elements[row][key][:2] for row in rows])
+    return np.fromiter(numbers, np.float64, 2 * len(rows)).reshape(-1, 2)
 
 
 def _by_z(
