@@ -46,6 +46,8 @@ def by_hand(path, data, mode, **words):
     return path
 
 
+# mrcfile, which writes these, changes the byte order of its header in place
+@pytest.mark.filterwarnings("ignore:Setting the dtype on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize(
     ("stored", "pixels"),
