@@ -23,6 +23,7 @@ import orjson
 
 from benchmarks import Row
 from benchmarks.store import AFFINE, COLLECTION, COLUMNS, ROWS, SIZE, STACK, STEP
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import Match, MatchQuery, TileQuery, TileRecord
 from renderws.store.sqlite import SqliteStore
 
@@ -71,7 +72,7 @@ def _fill(store: SqliteStore, layers: int) -> dict[str, float]:
     store.create_stack(STACK, {})
     for z in range(0, layers, LAYERS_AT_ONCE):
         chosen = range(z, min(z + LAYERS_AT_ONCE, layers))
-        tiles = [tile for layer in chosen for tile in _tiles(layer)]
+        tiles = new_tiles([tile for layer in chosen for tile in _tiles(layer)])
         matches = [match for layer in chosen for match in _matches(layer)]
         took["save tiles"] += _seconds(lambda tiles=tiles: store.save_tiles(STACK, tiles, LENS))
         took["save pairs"] += _seconds(lambda found=matches: store.save_matches(COLLECTION, found))

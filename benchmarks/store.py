@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from benchmarks import Row
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import CollectionId, Match, MatchQuery, StackId, TileQuery, TileRecord
 from renderws.store.sqlite import SqliteStore
 
@@ -111,7 +112,7 @@ def _tile_rates(
     )
     times = []
     for z in range(first, last):
-        tiles = _at(layer, z)
+        tiles = new_tiles(_at(layer, z))
         times.append(_seconds([lambda tiles=tiles: store.save_tiles(STACK, tiles, {"lens": lens})]))
     places = np.random.default_rng(last).uniform(0, (last, COLUMNS * STEP, ROWS * STEP), (BOXES, 3))
     queries = [

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import RenderError, SpecError
+from renderapi.mapped_boxes import boxes_of_mapped
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.plain import AFFINE, Alike, alike_tiles
 from renderapi.transform.specs import (
@@ -28,8 +29,6 @@ from renderapi.transform.specs import (
 DEFAULT_MESH_CELL_SIZE = 64.0
 #: mesh cells along the border beyond which a mesh cell size is taken for a mistake
 MOST_CELLS = 1e6
-#: mapped samples held in memory at a time
-SAMPLES_AT_A_TIME = 1 << 15
 
 Entries = list[dict[str, Any]]
 
@@ -135,7 +134,7 @@ def _fill(boxes: NDArray[np.float64], group: _Group) -> None:
     shape, lead, indices, tails = group
     with np.errstate(over="ignore", invalid="ignore"):
         samples = transform_points(leaves(lead), border_samples(*shape[:3]))
-        boxes[indices] = _boxes_of_group(samples, tails, shape.tail)
+        boxes[indices] = boxes_of_mapped(samples, tails.reshape(len(tails), shape.tail, 6))
 
 
 def _group_of(same: Alike, reader: _Reader) -> _Group | None:
@@ -275,44 +274,3 @@ def _coefficients(class_name: str, data: str) -> list[float]:
     model = cached_leaf(class_name, data)
     assert isinstance(model, AffineModel)
     return model.M[:2].T.ravel().tolist()
-
-
-def _boxes_of_group(
-    samples: NDArray[np.float64], tails: NDArray[np.float64], affines: int
-) -> NDArray[np.float64]:
-    """Boxes of tiles that map the same samples through `affines` affines each."""
-    if affines == 0:
-        box = _whole(*(f(samples[:, axis][None]) for axis in (0, 1) for f in (_low, _high)))
-        return np.repeat(box, len(tails), axis=0)
-    coefficients = tails.reshape(len(tails), affines, 6)
-    boxes = np.empty((len(tails), 4))
-    step = max(1, SAMPLES_AT_A_TIME // len(samples))
-    for first in range(0, len(tails), step):
-        part = coefficients[first : first + step]
-        x, y = samples[:, 0][None], samples[:, 1][None]
-        for k in range(affines):
-            m00, m10, m01, m11, m02, m12 = part[:, k].T[:, :, None]
-            # the order of these sums is that of AffineModel.tform
-            x, y = m00 * x + m01 * y + m02, m10 * x + m11 * y + m12
-        boxes[first : first + step] = _whole(_low(x), _high(x), _low(y), _high(y))
-    return boxes
-
-
-def _low(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values.min(axis=1)
-
-
-def _high(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values.max(axis=1)
-
-
-def _whole(
-    x_min: NDArray[np.float64],
-    x_max: NDArray[np.float64],
-    y_min: NDArray[np.float64],
-    y_max: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    left, top = np.trunc(x_min), np.trunc(y_min)
-    # 0.0 is added to turn a negative zero into zero
-    columns = (left, top, left + np.ceil(x_max - x_min), top + np.ceil(y_max - y_min))
-    return np.stack(columns, axis=1) + 0.0

@@ -14,7 +14,8 @@ import orjson
 from renderws.cleaning import parse
 from renderws.documents import ResolvedTiles
 from renderws.routes.answers import HttpError
-from renderws.store.protocol import Invalid, TileRecord
+from renderws.store.documents import new_tiles
+from renderws.store.protocol import Invalid, NewTiles, TileRecord
 
 Json = dict[str, Any]
 Stored = Callable[[Iterable[str]], Mapping[str, bytes]]
@@ -104,12 +105,9 @@ class TilesToSave:
             if z is not None and tile.get("z") != z:
                 raise Invalid(f"tile '{tile['tileId']}' has z {tile.get('z')}, the path says {z}")
 
-    def records(self) -> list[TileRecord]:
-        """Rows for the store."""
-        return list(map(_record, self.tiles, self._flat))
-
-    def contents(self) -> None:
-        """The store has to look into the documents itself."""
+    def to_save(self) -> NewTiles:
+        """What the store is given."""
+        return new_tiles(list(map(_record, self.tiles, self._flat)))
 
     def transform_documents(self) -> dict[str, bytes]:
         """JSON of the shared transforms, by id."""

@@ -9,23 +9,24 @@ one for `TilesToSave`, which also knows how to say what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import starmap
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import msgspec
+import numpy as np
 import orjson
 from msgspec import Struct, field
 
 from renderapi.errors import RenderError
+from renderapi.grouping import places_of_equals
 from renderws.cleaning import without_nulls
 from renderws.documents import Integer, Transform
 from renderws.saving import Json, Stored, check_nesting, find_shared, shared_transforms
-from renderws.store.protocol import Contents, StoreError, TileRecord
+from renderws.store.documents import NOTHING
+from renderws.store.protocol import Contents, NewTiles, StoreError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from renderapi.transform.plain import Alike
 
 _Text = str | None
@@ -78,18 +79,25 @@ class _Layout(_Strict):
     distanceZ: _Number = None
 
 
-class _Leaf(_Strict, tag_field="type", tag="leaf"):
+class _Spec(Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """As `_Strict`, and a key of dicts."""
+
+
+class _Leaf(_Spec, tag_field="type", tag="leaf", frozen=True):
     id: _Text = None
     className: _Text = None
     dataString: _Text = None
 
 
-class _Reference(_Strict, tag_field="type", tag="ref"):
+class _Reference(_Spec, tag_field="type", tag="ref", frozen=True):
     refId: str
 
 
+_Specs = tuple[_Leaf | _Reference, ...]
+
+
 class _Transforms(_Strict, tag_field="type", tag="list"):
-    specList: list[_Leaf | _Reference]
+    specList: _Specs
 
 
 def _usual_cell() -> float:
@@ -142,11 +150,12 @@ class UsualTiles:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StoreError) as error:
             raise Unusual from error
         self.tiles = list(request.tileIdToSpecMap.values())
-        self._references = [_references(tile.transforms.specList) for tile in self.tiles]
+        self._groups = _by_shared_transforms(self.tiles)
+        self._box_table: np.ndarray | None = None
 
     def resolve(self, stored: Stored) -> dict[str, Json]:
         """Transforms by id for every reference."""
-        used = set().union(*set(self._references))
+        used = set().union(*map(_references, self._groups))
         lookup, unknown = find_shared(used, self.transforms, stored)
         if unknown:
             raise Unusual
@@ -162,7 +171,8 @@ class UsualTiles:
             boxes = self._boxes(lookup)
         except RenderError as error:
             raise Unusual from error
-        for tile, box in zip(self.tiles, boxes.tolist(), strict=True):
+        self._box_table = boxes
+        for tile, *box in zip(self.tiles, *boxes.T.tolist(), strict=True):
             tile.minX, tile.minY, tile.maxX, tile.maxY = box
 
     def _boxes(self, lookup: dict[str, Json]) -> np.ndarray:
@@ -176,63 +186,72 @@ class UsualTiles:
         """Groups of tiles that have the same references, then one affine; None if some have not."""
         from renderapi.transform.plain import AFFINE, Alike, affine_numbers
 
-        groups: dict[tuple[Any, ...], tuple[list[int], list[Any]]] = {}
-        for place, (tile, references) in enumerate(zip(self.tiles, self._references, strict=True)):
-            specs = tile.transforms.specList
-            last = specs[-1] if specs else None
-            if not isinstance(last, _Leaf) or len(specs) != len(references) + 1:
-                return None
-            key = (references, tile.width, tile.height, tile.meshCellSize, last.className)
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = ([], [])
-            group[0].append(place)
-            group[1].append(last.dataString)
         alike = []
-        for (references, width, height, cell, name), (members, texts) in groups.items():
-            affines = affine_numbers(texts) if name in AFFINE else None
-            if affines is None:
+        for shared, members in self._groups.items():
+            references = _references(shared)
+            tiles = [self.tiles[place] for place in members]
+            lengths = {len(tile.transforms.specList) for tile in tiles}
+            if len(references) < len(shared) or lengths != {len(shared) + 1}:
                 return None
-            alike.append(Alike(width, height, cell, references, members, affines))
+            lasts = [cast(_Leaf, tile.transforms.specList[-1]) for tile in tiles]
+            names = [last.className for last in lasts]
+            sizes = [(tile.width, tile.height, tile.meshCellSize) for tile in tiles]
+            kinds = list(zip(sizes, names, strict=True))
+            for ((width, height, cell), name), places in places_of_equals(kinds).items():
+                texts = [lasts[place].dataString for place in places]
+                affines = affine_numbers(texts) if name in AFFINE else None
+                if affines is None:
+                    return None
+                chosen = [members[place] for place in places]
+                alike.append(Alike(width, height, cell, references, chosen, affines))
         return alike
 
     def check(self, z: float | None) -> None:
         """Every tile has a box, and the z of the path if that has one."""
-        for tile in self.tiles:
-            if z is not None and tile.z != z:
-                raise Unusual
-            if tile.minX is None or tile.minY is None or tile.maxX is None or tile.maxY is None:
-                raise Unusual
-        if not self.tiles:
+        if not self.tiles or (z is not None and any(tile.z != z for tile in self.tiles)):
             raise Unusual
+        if self._box_table is None:
+            boxes = [(tile.minX, tile.minY, tile.maxX, tile.maxY) for tile in self.tiles]
+            self._box_table = np.array(boxes, np.float64)  # NaN where one is None
+            if np.isnan(self._box_table).any():
+                raise Unusual
 
-    def records(self) -> list[TileRecord]:
-        """Rows for the store."""
+    def to_save(self) -> NewTiles:
+        """What the store is given."""
         tiles = self.tiles
-        columns = (
+        places = np.empty((len(tiles), 5))
+        places[:, 0] = [tile.z for tile in tiles]  # NaN where it is None
+        places[:, 1:] = self._box_table
+        contents = [NOTHING] * len(tiles)
+        for shared, members in self._groups.items():
+            found = Contents(tuple(sorted(set(_references(shared)))), ())
+            for place in members:
+                contents[place] = found
+        return NewTiles(
             [tile.tileId for tile in tiles],
-            [tile.z for tile in tiles],
-            [tile.minX for tile in tiles],
-            [tile.minY for tile in tiles],
-            [tile.maxX for tile in tiles],
-            [tile.maxY for tile in tiles],
-            [tile.layout and tile.layout.sectionId for tile in tiles],
+            places,
+            [None if tile.layout is None else tile.layout.sectionId for tile in tiles],
             [tile.groupId for tile in tiles],
-            [not references for references in self._references],
-            _encoder.encode_lines(tiles).splitlines(),
+            [not found.references for found in contents],
+            _encoder.encode_lines(tiles).split(b"\n")[:-1],
+            contents,
         )
-        return list(starmap(TileRecord, zip(*columns, strict=True)))
-
-    def contents(self) -> list[Contents]:
-        """What the store needs to know of the documents."""
-        known = {refs: Contents(tuple(sorted(set(refs))), ()) for refs in set(self._references)}
-        return [known[references] for references in self._references]
 
     def transform_documents(self) -> dict[str, bytes]:
         """JSON of the shared transforms, by id."""
         return {key: orjson.dumps(spec) for key, spec in self.transforms.items()}
 
 
-def _references(specs: Iterable[_Leaf | _Reference]) -> tuple[str, ...]:
-    """Ids that a list of transforms refers to, in order."""
-    return tuple([spec.refId for spec in specs if type(spec) is _Reference])
+def _by_shared_transforms(tiles: Sequence[_Tile]) -> dict[_Specs, list[int]]:
+    """Places of tiles by their transforms up to the last, which is their own if it is a leaf."""
+    groups: defaultdict[_Specs, list[int]] = defaultdict(list)
+    for place, tile in enumerate(tiles):
+        specs = tile.transforms.specList
+        own = 1 if specs and type(specs[-1]) is _Leaf else 0
+        groups[specs[: len(specs) - own]].append(place)
+    return groups
+
+
+def _references(specs: _Specs) -> tuple[str, ...]:
+    """Ids that transforms refer to, in order."""
+    return tuple([spec.refId for spec in specs if isinstance(spec, _Reference)])

@@ -7,6 +7,7 @@ whoever computes with them does it for thousands at once, with no Python object 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 AFFINE = ("mpicbg.trakem2.transform.AffineModel2D", "mpicbg.models.AffineModel2D")
 
 # bytes of numbers that mean the same in JSON, and what separates them
-_NUMBERS = b"0123456789+-.eE \n"
+_NUMBERS = b"0123456789+-.eE "
 
 
 class Alike(NamedTuple):
@@ -86,18 +87,19 @@ def alike_tiles(
     return alike, sorted(others)
 
 
-def affine_numbers(texts: list[str]) -> NDArray[np.float64] | None:
+def affine_numbers(texts: Sequence[Any]) -> NDArray[np.float64] | None:
     """M00, M10, M01, M11, M02, M12 of each data string, N x 6 float64.
 
     None where one is not six numbers written as JSON would write them, one blank apart: such texts
     may still be valid, and have to be read one by one.
     """
     try:
-        text = "\n".join(texts).encode()
+        if set(map(str.count, texts, repeat(" "))) != {5}:
+            return None
+        text = " ".join(texts).encode()
         if text.translate(None, _NUMBERS):
             return None
-        rows = orjson.loads(b"[[" + text.replace(b" ", b",").replace(b"\n", b"],[") + b"]]")
-        numbers = np.array(rows, dtype=np.float64)
+        numbers = orjson.loads(b"[" + text.replace(b" ", b",") + b"]")
     except (TypeError, ValueError):
         return None
-    return numbers if numbers.shape == (len(texts), 6) else None
+    return np.fromiter(numbers, np.float64, len(numbers)).reshape(-1, 6)

@@ -70,9 +70,7 @@ def _object(items: Iterable[tuple[str, bytes]]) -> bytes:
 def put_tiles(call: Call) -> Answer:
     """Store tiles and shared transforms; all of them or none."""
     tiles = _to_save(call)
-    call.store.save_tiles(
-        call.stack, tiles.records(), tiles.transform_documents(), tiles.contents()
-    )
+    call.store.save_tiles(call.stack, tiles.to_save(), tiles.transform_documents())
     return created(call.url)
 
 

@@ -30,7 +30,8 @@ IDLE_READERS = 8
 FETCH_ROWS = 256
 WRITER_CACHE_KIB = 48_000
 READER_CACHE_KIB = 8_000
-CHECKPOINT_PAGES = 4_000
+PAGE_BYTES = 8_192
+CHECKPOINT_PAGES = 2_000
 WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 
@@ -199,6 +200,7 @@ class Database:
     def _open_writer(self, create: bool) -> sqlite3.Connection:
         connection = self._connect("rwc" if create else "rw", sqlite3.Connection)
         try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a file yet to be made
             enter_wal_mode(connection, self.path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = OFF")

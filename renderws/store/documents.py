@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
-from renderws.store.protocol import Contents, Invalid, Json, TileRecord
+from renderws.store.protocol import Contents, Invalid, Json, NewTiles, TileRecord
 
 
 class Spec(msgspec.Struct, gc=False):
@@ -35,6 +36,14 @@ NOTHING = Contents((), ())
 
 _tile_decoder = msgspec.json.Decoder(_Tile)
 _spec_decoder = msgspec.json.Decoder(Spec)
+
+
+def new_tiles(records: Sequence[TileRecord]) -> NewTiles:
+    """Tiles to be saved from their records; Invalid where a document is no tile."""
+    columns = list(zip(*records, strict=True)) or [()] * len(TileRecord._fields)
+    ids, places, (sections, groups, flat, documents) = columns[0], columns[1:6], columns[6:]
+    table = np.array(places, np.float64).T
+    return NewTiles(ids, table, sections, groups, flat, documents, contents_of_tiles(records))
 
 
 def contents_of_tiles(tiles: Iterable[TileRecord]) -> list[Contents]:

@@ -128,6 +128,24 @@ class Contents(NamedTuple):
     channels: tuple[str, ...]
 
 
+class NewTiles(NamedTuple):
+    """Tiles to be saved, column by column: what `TileRecord` holds, and their contents.
+
+    Attributes
+    ----------
+    places : (N, 5) float64 array
+        z of each, NaN for none, and its box: min_x, min_y, max_x, max_y in world pixels.
+    """
+
+    tile_ids: Sequence[str]
+    places: np.ndarray
+    section_ids: Sequence[str | None]
+    group_ids: Sequence[str | None]
+    flat: Sequence[bool]
+    documents: Sequence[bytes]
+    contents: Sequence[Contents]
+
+
 @dataclass(frozen=True, slots=True)
 class TileQuery:
     """Which tiles of a stack: every condition given must hold; the default is all of them.
@@ -296,13 +314,12 @@ class Store(Protocol):
     def save_tiles(
         self,
         stack: StackId,
-        tiles: Sequence[TileRecord],
+        tiles: NewTiles,
         transforms: Mapping[str, bytes],
-        contents: Sequence[Contents] | None = None,
     ) -> None:
-        """Insert or replace by id. Stack must be LOADING (Conflict). Where a transform that
-        replaces a different one is used by stored tiles, their boxes are derived again in the same
-        transaction. `contents`, of each tile, spares looking into the documents when it is known.
+        """Insert or replace by id; of tiles with one id the last. Stack must be LOADING
+        (Conflict). Where a transform that replaces a different one is used by stored tiles, their
+        boxes are derived again in the same transaction.
         """
         ...
 

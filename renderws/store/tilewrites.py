@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import compress
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from renderapi.grouping import places_of_equals
 from renderws.store.boxes import derive_boxes_again
 from renderws.store.database import Source
 from renderws.store.documents import (
     NOTHING,
     chunks_by_ids,
-    contents_of_tiles,
     json_list,
     with_values,
 )
 from renderws.store.drops import remove_tiles
-from renderws.store.protocol import Contents, Invalid, StackId, TileQuery, TileRecord
+from renderws.store.protocol import Contents, Invalid, NewTiles, StackId, TileQuery
 from renderws.store.stackrows import need_loading, touch_data
 from renderws.store.tilequery import plan
 from renderws.store.transforms import reference_set, store_transforms
 from renderws.store.tree import add_new_entries, next_free_key, packed_keys, refresh
 
 BATCH = 5_000
-NO_COLUMNS = (None, None)
 
 # Many rows a statement: SQLite then works through them without handing Python's lock back and
 # forth, which also lets other threads work meanwhile. What the rows have in common is bound once.
+# OR FAIL spares SQLite noting down how to undo the statement: an error undoes the transaction.
 ROWS_AT_ONCE = 140
 INSERT_TILES = (
-    "INSERT INTO tile (stack, z, section_id, group_id, flat, reference_set, channels,"
+    "INSERT OR FAIL INTO tile (stack, z, section_id, group_id, flat, reference_set, channels,"
     " key, tile_id, min_x, min_y, max_x, max_y, document) VALUES "
 )
 ONE_TILE = "(?1,?2,?3,?4,?5,?6,?7,?,?,?,?,?,?,?)"
-VALUES_A_TILE = 7
 UPDATE_TILE = (
-    "UPDATE tile SET tile_id = ?, z = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ?,"
-    " section_id = ?, group_id = ?, flat = ?, document = ?, reference_set = ?, channels = ?"
-    " WHERE stack = ? AND key = ?"
+    "UPDATE tile SET z = ?, section_id = ?, group_id = ?, flat = ?, reference_set = ?,"
+    " channels = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ?, document = ? WHERE key = ?"
 )
 EXISTING = (
     "SELECT tile_id, key, z, min_x, min_y, max_x, max_y FROM tile INDEXED BY tile_identity"
     " WHERE stack = ? AND tile_id IN (SELECT value FROM json_each(?))"
 )
+
+
+T = TypeVar("T")
+
+# z, section_id, group_id, flat, reference_set, channels
+Common = tuple[float | None, str | None, str | None, bool, int | None, str | None]
 
 
 class Place(NamedTuple):
@@ -65,30 +70,19 @@ class TileWrites:
 
     _source: Source
 
-    def save_tiles(
-        self,
-        stack: StackId,
-        tiles: Sequence[TileRecord],
-        transforms: Mapping[str, bytes],
-        contents: Sequence[Contents] | None = None,
-    ) -> None:
-        unique = {tile.tile_id: tile for tile in tiles}
-        places = _places_of(unique.values())
-        _check(unique.values(), places)
-        if contents is None or len(unique) < len(tiles):
-            contents = contents_of_tiles(unique.values())
+    def save_tiles(self, stack: StackId, tiles: NewTiles, transforms: Mapping[str, bytes]) -> None:
+        tiles = _last_of_each_id(tiles)
+        _check(tiles)
         with self._source.write() as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
-            derived = dict(zip(unique, _derived_columns(connection, contents), strict=True))
-            old = {} if row.tile_count == 0 else _stored_places(connection, row.key, list(unique))
-            new = [tile_id not in old for tile_id in unique]
-            added = list(compress(unique.values(), new))
-            _insert(connection, row.key, added, places[np.array(new, bool)], derived)
-            _replace(connection, row.key, old, unique, derived)
+            columns = _columns(connection, tiles)
+            old = {} if row.tile_count == 0 else _stored_places(connection, row.key, tiles)
+            _insert(connection, row.key, tiles, columns, without=old)
+            _replace(connection, row.key, tiles, columns, old)
             if changed:
-                derive_boxes_again(connection, row.key, changed, except_for=unique)
-            touch_data(connection, row.key, added=len(added))
+                derive_boxes_again(connection, row.key, changed, except_for=set(tiles.tile_ids))
+            touch_data(connection, row.key, added=len(tiles.tile_ids) - len(old))
 
     def set_tiles_z(self, stack: StackId, tile_ids: Sequence[str], z: float) -> None:
         self._set_z(stack, TileQuery(tile_ids=tile_ids), z)
@@ -132,98 +126,123 @@ class TileWrites:
                 touch_data(connection, row.key)
 
 
-def _check(tiles: Collection[TileRecord], places: np.ndarray) -> None:
+def _last_of_each_id(tiles: NewTiles) -> NewTiles:
+    """The tiles, and of those with one id the last."""
+    last = {tile_id: row for row, tile_id in enumerate(tiles.tile_ids)}
+    if len(last) == len(tiles.tile_ids):
+        return tiles
+    rows = list(last.values())
+
+    def chosen(column: Sequence[T]) -> list[T]:
+        return [column[row] for row in rows]
+
+    return NewTiles(
+        list(last),
+        tiles.places[rows],
+        chosen(tiles.section_ids),
+        chosen(tiles.group_ids),
+        chosen(tiles.flat),
+        chosen(tiles.documents),
+        chosen(tiles.contents),
+    )
+
+
+def _check(tiles: NewTiles) -> None:
     """Refuse what cannot be found again once it is stored."""
-    if np.isfinite(places).all() and "\0" not in "".join(t.tile_id for t in tiles):
+    is_finite = not np.isinf(tiles.places).any() and not np.isnan(tiles.places[:, 1:]).any()
+    if is_finite and "\0" not in "".join(tiles.tile_ids):
         return
-    for tile in tiles:
-        if not math.isfinite(tile.min_x + tile.min_y + tile.max_x + tile.max_y):
-            raise Invalid(f"the bounding box of tile {tile.tile_id} is not finite")
-        if tile.z is not None and not math.isfinite(tile.z):
-            raise Invalid(f"z of tile {tile.tile_id} is {tile.z}, it must be a finite number")
-        if "\0" in tile.tile_id:
-            raise Invalid(f"the tile id {tile.tile_id!r} holds a zero character")
+    for tile_id, (z, *box) in zip(tiles.tile_ids, tiles.places.tolist(), strict=True):
+        if not all(map(math.isfinite, box)):
+            raise Invalid(f"the bounding box of tile {tile_id} is not finite")
+        if math.isinf(z):
+            raise Invalid(f"z of tile {tile_id} is {z}, it must be a finite number")
+        if "\0" in tile_id:
+            raise Invalid(f"the tile id {tile_id!r} holds a zero character")
 
 
-def _places_of(tiles: Iterable[TileRecord]) -> np.ndarray:
-    """z and box of tiles, float64 of shape (N, 5); NaN for no z."""
-    return np.array([tile[1:6] for tile in tiles], np.float64).reshape(-1, 5)
+def _columns(connection: sqlite3.Connection, tiles: NewTiles) -> list[Common]:
+    """Values of each tile that are often those of many."""
+    known: dict[Contents, tuple[int | None, str | None]] = {NOTHING: (None, None)}
+    for contents in set(tiles.contents) - known.keys():
+        references, channels = contents
+        key = reference_set(connection, references) if references else None
+        known[contents] = (key, json_list(channels) if channels else None)
+    derived = zip(*[known[contents] for contents in tiles.contents], strict=True)
+    zs = [None if z != z else z for z in tiles.places[:, 0].tolist()]
+    columns = (zs, tiles.section_ids, tiles.group_ids, tiles.flat, *derived)
+    return list(zip(*columns, strict=True))
 
 
 def _replace(
     connection: sqlite3.Connection,
     stack_key: int,
-    old: Mapping[str, Place],
-    tiles: Mapping[str, TileRecord],
-    derived: Mapping[str, tuple[Any, Any]],
+    tiles: NewTiles,
+    columns: Sequence[Common],
+    old: Mapping[int, Place],
 ) -> None:
-    """Replace the tiles that are there already."""
+    """Replace the tiles that are there already, by their row in `tiles`."""
+    boxes = tiles.places[:, 1:]
     connection.executemany(
         UPDATE_TILE,
-        [(*tiles[name], *derived[name], stack_key, place.key) for name, place in old.items()],
+        [
+            (*columns[row], *boxes[row].tolist(), tiles.documents[row], place.key)
+            for row, place in old.items()
+        ],
     )
-    refresh(
-        connection,
-        (place.key for name, place in old.items() if place[1:] != tiles[name][1:6]),
-    )
+    moved = [
+        place.key
+        for row, place in old.items()
+        if place[1:] != (columns[row][0], *boxes[row].tolist())
+    ]
+    refresh(connection, moved)
 
 
 def _insert(
     connection: sqlite3.Connection,
     stack_key: int,
-    tiles: Sequence[TileRecord],
-    places: np.ndarray,
-    derived: Mapping[str, tuple[Any, Any]],
+    tiles: NewTiles,
+    columns: Sequence[Common],
+    without: Collection[int],
 ) -> None:
-    """Insert new tiles, whose `_places_of` are given."""
-    if not tiles:
+    """Insert the tiles, but for some rows."""
+    rows = np.arange(len(columns))
+    if without:
+        rows = np.delete(rows, list(without))
+        columns = [columns[row] for row in rows.tolist()]
+    if not len(rows):
         return
-    first = next_free_key(connection)
-    keys = packed_keys(places[:, 0], places[:, 1:], first)
-    for common, values in _by_common_values(tiles, derived, keys).items():
-        for start in range(0, len(values), ROWS_AT_ONCE * VALUES_A_TILE):
-            part = values[start : start + ROWS_AT_ONCE * VALUES_A_TILE]
-            rows = ",".join([ONE_TILE] * (len(part) // VALUES_A_TILE))
-            connection.execute(INSERT_TILES + rows, [stack_key, *common, *part])
-    add_new_entries(connection, stack_key, keys, places)
+    places = tiles.places[rows]
+    keys = packed_keys(places[:, 0], places[:, 1:], next_free_key(connection))
+    for common, members in places_of_equals(columns).items():
+        in_order = np.array(members)[np.argsort(keys[members])]
+        chosen = rows[in_order].tolist()
+        own = (
+            keys[in_order].tolist(),
+            [tiles.tile_ids[row] for row in chosen],
+            *places[in_order, 1:].T.tolist(),
+            [tiles.documents[row] for row in chosen],
+        )
+        values = list(chain.from_iterable(zip(*own, strict=True)))
+        for start in range(0, len(values), ROWS_AT_ONCE * len(own)):
+            part = values[start : start + ROWS_AT_ONCE * len(own)]
+            connection.execute(_insertion(len(part) // len(own)), [stack_key, *common, *part])
+    order = np.argsort(keys)
+    add_new_entries(connection, stack_key, keys[order], places[order])
 
 
-def _by_common_values(
-    tiles: Sequence[TileRecord], derived: Mapping[str, tuple[Any, Any]], keys: np.ndarray
-) -> dict[tuple[Any, ...], list[Any]]:
-    """Values of new rows, one row after the other in the order of the keys, by the values that
-    are the same for many of them.
-    """
-    found: dict[tuple[Any, ...], list[Any]] = {}
-    numbers = keys.tolist()
-    for place in np.argsort(keys).tolist():
-        tile_id, z, min_x, min_y, max_x, max_y, section, group, flat, document = tiles[place]
-        common = (z, section, group, flat, *derived[tile_id])
-        values = found.get(common)
-        if values is None:
-            values = found[common] = []
-        values += (numbers[place], tile_id, min_x, min_y, max_x, max_y, document)
-    return found
-
-
-def _derived_columns(
-    connection: sqlite3.Connection, contents: Iterable[Contents]
-) -> list[tuple[Any, Any]]:
-    """Reference set and channel names of tiles, as the table keeps them."""
-    known: dict[Contents, tuple[Any, Any]] = {NOTHING: NO_COLUMNS}
-    columns = []
-    for of_tile in contents:
-        found = known.get(of_tile)
-        if found is None:
-            references, channels = of_tile
-            key = reference_set(connection, references) if references else None
-            found = known[of_tile] = (key, json_list(channels) if channels else None)
-        columns.append(found)
-    return columns
+@cache
+def _insertion(rows: int) -> str:
+    """SQL that inserts so many tiles."""
+    return INSERT_TILES + ",".join([ONE_TILE] * rows)
 
 
 def _stored_places(
-    connection: sqlite3.Connection, stack_key: int, tile_ids: list[str]
-) -> dict[str, Place]:
-    rows = chunks_by_ids(connection, EXISTING, (stack_key,), tile_ids)
-    return {tile_id: Place(*place) for tile_id, *place in rows}
+    connection: sqlite3.Connection, stack_key: int, tiles: NewTiles
+) -> dict[int, Place]:
+    """Where those of the tiles are that are stored already, by their row in `tiles`."""
+    found = list(chunks_by_ids(connection, EXISTING, (stack_key,), list(tiles.tile_ids)))
+    if not found:
+        return {}
+    row_of = {tile_id: row for row, tile_id in enumerate(tiles.tile_ids)}
+    return {row_of[tile_id]: Place(*place) for tile_id, *place in found}

@@ -58,13 +58,12 @@ def add_new_entries(
     Parameters
     ----------
     keys : (N,) int64 array
-        Keys of all tiles of the blocks, which belong to one stack; any order.
+        Keys of all tiles of the blocks, which belong to one stack; ascending.
     places : (N, 5) float64 array
         z and box of each: NaN for no z, then min_x, min_y, max_x, max_y.
     """
-    order = np.argsort(keys)
-    blocks, starts = np.unique(keys[order] >> BLOCK_BITS, return_index=True)
-    z, x1, y1, x2, y2 = np.nan_to_num(places[order]).T
+    blocks, starts = np.unique(keys >> BLOCK_BITS, return_index=True)
+    z, x1, y1, x2, y2 = np.nan_to_num(places).T
     low = [np.minimum.reduceat(v, starts) for v in (z, np.minimum(x1, x2), np.minimum(y1, y2))]
     high = [np.maximum.reduceat(v, starts) for v in (z, np.maximum(x1, x2), np.maximum(y1, y2))]
     stack = np.full(len(blocks), float(stack_key))

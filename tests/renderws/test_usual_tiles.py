@@ -57,9 +57,10 @@ odd_parts = st.sampled_from(
         {"type": "interpolated", "lambda": 0.5},
     ]
 )  # fmt: skip
-usual_lists = st.builds(
+plain_lists = st.builds(
     lambda before, last: [*before, last], st.lists(references, max_size=2), affines
 )
+usual_lists = st.one_of(plain_lists, st.lists(st.one_of(affines, references), max_size=3))
 odd_lists = st.lists(st.one_of(affines, references, odd_parts), max_size=4)
 images = st.fixed_dictionaries(
     {"imageUrl": texts},

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import (
     CollectionId,
     Json,
@@ -71,7 +72,7 @@ def loading(store: Store, *tiles: TileRecord, stack: StackId = STACK, **transfor
     """The store, with these tiles and shared transforms in a LOADING stack."""
     store.create_stack(stack, {"versionNotes": "test"})
     if tiles or transforms:
-        store.save_tiles(stack, tiles, documents(**transforms))
+        store.save_tiles(stack, new_tiles(tiles), documents(**transforms))
     return store
 
 

@@ -16,6 +16,7 @@ from renderws.store.conformance.samples import (
     reference,
     tile,
 )
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import Conflict, Invalid, NotFound, StackId, Store, TileQuery
 
 
@@ -171,7 +172,7 @@ class StackTests:
         for n in range(70):
             copy = StackId("owner", "project", f"copy{n}")
             store.clone_stack(name, copy, {})
-            store.save_tiles(copy, [tile("another")], {})
+            store.save_tiles(copy, new_tiles([tile("another")]), {})
             store.delete_stack(name)
             name = copy
         assert store.count_tiles(name, ALL) == 21

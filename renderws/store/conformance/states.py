@@ -12,6 +12,7 @@ from renderws.store.conformance.samples import (
     loading,
     tile,
 )
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import Conflict, Invalid, Json, NotFound, SectionData, StackId, Store
 
 LEGAL = {
@@ -149,7 +150,7 @@ class StateTests:
         assert store.section_data(STACK, min_z=2.0, max_z=2.0) == [derived[2]]
         store.set_state(STACK, "LOADING")
         store.delete_tiles(STACK, ALL)
-        store.save_tiles(STACK, [tile("g", z=4, section="4.0")], {})
+        store.save_tiles(STACK, new_tiles([tile("g", z=4, section="4.0")]), {})
         assert store.section_data(STACK) == derived
         assert store.section_data_now(STACK, 4.0) == [SectionData("4.0", 4.0, 1, 0, 0, 100, 100)]
         store.set_state(STACK, "COMPLETE")
@@ -165,7 +166,7 @@ class StateTests:
             lambda: store.update_stack_version(STACK, {"cycleNumber": 1}),
             lambda: store.set_hierarchical_data(STACK, {"tier": 1}),
             lambda: store.delete_stack(STACK),
-            lambda: store.save_tiles(STACK, [tile("b")], {}),
+            lambda: store.save_tiles(STACK, new_tiles([tile("b")]), {}),
         ):
             with pytest.raises(Conflict, match="READ_ONLY"):
                 change()
@@ -178,7 +179,7 @@ class StateTests:
         for step in WAY[state]:
             store.set_state(STACK, step)
         for change in (
-            lambda: store.save_tiles(STACK, [tile("b")], {}),
+            lambda: store.save_tiles(STACK, new_tiles([tile("b")]), {}),
             lambda: store.delete_tiles(STACK, ALL),
             lambda: store.set_tiles_z(STACK, ["a"], 2.0),
             lambda: store.set_section_z(STACK, "1.0", 2.0),
@@ -199,13 +200,13 @@ class StateTests:
         store.create_stack(STACK, {})
         assert store.has_tiles(STACK)
         assert ids(store) == []
-        store.save_tiles(STACK, [tile("b")], {})
+        store.save_tiles(STACK, new_tiles([tile("b")]), {})
         assert ids(store) == ["b"]
 
     def test_changing_a_missing_stack_is_not_found(self, store: Store) -> None:
         nothing = StackId("a", "b", "c")
         for change in (
-            lambda: store.save_tiles(nothing, [tile("b")], {}),
+            lambda: store.save_tiles(nothing, new_tiles([tile("b")]), {}),
             lambda: store.delete_tiles(nothing, ALL),
             lambda: store.set_tiles_z(nothing, ["a"], 2.0),
             lambda: store.set_section_z(nothing, "1.0", 2.0),

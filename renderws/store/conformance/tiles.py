@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from renderws.store.conformance.samples import ALL, OTHER, STACK, ids, loading, tile
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import (
     NotFound,
     SectionData,
@@ -146,7 +147,7 @@ class TileTests:
     ) -> None:
         def add(*zs: float) -> None:
             tiles = [tile(f"t{z:g}", z=z, section=section) for z in zs]
-            store.save_tiles(STACK, tiles, {})
+            store.save_tiles(STACK, new_tiles(tiles), {})
 
         loading(store, tile("first", z=2.0, section="s"))
         add(3.0, 1.5)
@@ -209,7 +210,7 @@ class TileTests:
         reading, names = store.tiles(STACK, ALL), store.tile_ids(STACK)
         next(reading)
         store.delete_tiles(STACK, ALL)
-        store.save_tiles(STACK, [tile("new")], {})
+        store.save_tiles(STACK, new_tiles([tile("new")]), {})
         assert sum(1 for _ in reading) == 1999
         assert sum(1 for _ in names) == 2000
         assert ids(store) == ["new"]
@@ -228,7 +229,7 @@ class TileTests:
     def test_snapshot_reads_one_moment_and_refuses_writing(self, store: Store) -> None:
         loading(store, tile("a"))
         with store.snapshot() as view:
-            store.save_tiles(STACK, [tile("b")], {})
+            store.save_tiles(STACK, new_tiles([tile("b")]), {})
             assert ids(view) == ["a"]
             assert view.count_tiles(STACK, ALL) == 1
             assert ids(store) == ["a", "b"]

@@ -17,6 +17,7 @@ from renderws.store.conformance.samples import (
     spec_of,
     tile,
 )
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import Conflict, Invalid, Store, TileQuery
 
 
@@ -34,7 +35,7 @@ class TileWriteTests:
 
     def test_saving_again_replaces_the_whole_tile(self, store: Store) -> None:
         loading(store, tile("a", section="1.0", group="g", labels=["x"]), tile("b", x=10))
-        store.save_tiles(STACK, [tile("a", z=2.0, x=5000, y=7000)], {})
+        store.save_tiles(STACK, new_tiles([tile("a", z=2.0, x=5000, y=7000)]), {})
         assert store.count_tiles(STACK, ALL) == 2
         assert "labels" not in spec_of(store, "a")
         assert ids(store, TileQuery(z=1.0, box=(0, 0, 1e6, 1e6))) == ["b"]
@@ -52,7 +53,7 @@ class TileWriteTests:
         loading(store)
         version, data = store.data_version(STACK), store.stack(STACK)
         for change in (
-            lambda: store.save_tiles(STACK, [tile("a", section="s")], {}),
+            lambda: store.save_tiles(STACK, new_tiles([tile("a", section="s")]), {}),
             lambda: store.set_tiles_z(STACK, ["a"], 3.0),
             lambda: store.set_section_z(STACK, "s", 4.0),
             lambda: store.delete_tiles(STACK, ALL),
@@ -73,7 +74,9 @@ class TileWriteTests:
             tile("bad")._replace(tile_id="lone \udc80 surrogate"),
         ):
             with pytest.raises(Invalid):
-                store.save_tiles(STACK, [tile("a", z=9), tile("b"), bad], {"t": b'{"type":"leaf"}'})
+                store.save_tiles(
+                    STACK, new_tiles([tile("a", z=9), tile("b"), bad]), {"t": b'{"type":"leaf"}'}
+                )
         assert list(store.tiles(STACK, ALL)) == [tile("a")]
         assert store.transforms(STACK, ["t"]) == {}
 
@@ -137,7 +140,9 @@ class TileWriteTests:
             kind = rng.integers(4)
             if kind < 2:
                 places = {name: rng.uniform(0, 5000, 2).tolist() for name in names}
-                store.save_tiles(STACK, [tile(n, z, *xy) for n, xy in places.items()], {})
+                store.save_tiles(
+                    STACK, new_tiles([tile(n, z, *xy) for n, xy in places.items()]), {}
+                )
                 expected.update({name: (z, x, y) for name, (x, y) in places.items()})
             elif kind == 2:
                 store.set_tiles_z(STACK, names, z)
@@ -161,5 +166,5 @@ class TileWriteTests:
         loading(store, tile("a"))
         store.set_state(STACK, "COMPLETE")
         with pytest.raises(Conflict):
-            store.save_tiles(STACK, [tile("b")], {})
+            store.save_tiles(STACK, new_tiles([tile("b")]), {})
         assert ids(store) == ["a"]

@@ -16,7 +16,8 @@ from renderws.store.conformance.samples import (
     spec_of,
     tile,
 )
-from renderws.store.protocol import Contents, Invalid, Json, NotFound, Store, TileQuery
+from renderws.store.documents import new_tiles
+from renderws.store.protocol import Invalid, Json, NotFound, Store, TileQuery
 
 
 def many(*specs: Json) -> Json:
@@ -37,7 +38,7 @@ class TransformTests:
     def test_transforms_are_kept_byte_for_byte(self, store: Store) -> None:
         text = b'{"type": "leaf",  "id": "t", "className": "c", "dataString": "1 2"}'
         loading(store)
-        store.save_tiles(STACK, [tile("a")], {"t": text})
+        store.save_tiles(STACK, new_tiles([tile("a")]), {"t": text})
         assert store.transform(STACK, "t") == text
         with pytest.raises(NotFound, match="transform u"):
             store.transform(STACK, "u")
@@ -74,7 +75,9 @@ class TransformTests:
             lens=shift,
             outer=many(reference("lens"), affine(5, 5)),
         )
-        store.save_tiles(STACK, [tile("new", 1.0, 0, 0)], documents(lens=affine(1010, -20)))
+        store.save_tiles(
+            STACK, new_tiles([tile("new", 1.0, 0, 0)]), documents(lens=affine(1010, -20))
+        )
         assert box_of(store, "direct") == (1110, 180, 1210, 280)
         assert box_of(store, "indirect") == (1015, -15, 1115, 85)
         assert box_of(store, "nested") == (1010, -20, 1110, 80)
@@ -89,23 +92,24 @@ class TransformTests:
         assert spec["transforms"]["specList"] == [reference("lens"), affine(100, 200)]
         assert store.check() == []
 
-    def test_tiles_follow_their_transform_whose_contents_were_told(self, store: Store) -> None:
+    def test_of_tiles_with_one_id_the_last_follows_its_transform(self, store: Store) -> None:
         tiles = [tile("a", transforms=[reference("t"), reference("t")]), tile("b")]
         loading(store)
-        told = [Contents(("t",), ()), Contents((), ())]
-        store.save_tiles(STACK, tiles, documents(t=affine(0, 0)), told)
-        store.save_tiles(STACK, [], documents(t=affine(30, 0)))
+        store.save_tiles(STACK, new_tiles(tiles), documents(t=affine(0, 0)))
+        store.save_tiles(STACK, new_tiles([]), documents(t=affine(30, 0)))
         assert box_of(store, "a") == (60, 0, 160, 100)
         assert box_of(store, "b") == (0, 0, 100, 100)
         twice = [tile("b"), tile("b", transforms=[reference("t")])]
-        store.save_tiles(STACK, twice, {}, [Contents((), ()), Contents(("t",), ())])
-        store.save_tiles(STACK, [], documents(t=affine(50, 0)))
+        store.save_tiles(STACK, new_tiles(twice), {})
+        store.save_tiles(STACK, new_tiles([]), documents(t=affine(50, 0)))
         assert box_of(store, "b") == (50, 0, 150, 100)
 
     def test_tiles_saved_with_the_change_keep_the_boxes_they_bring(self, store: Store) -> None:
         loading(store, tile("a", transforms=[reference("t")]), t=affine(0, 0))
         store.save_tiles(
-            STACK, [tile("a", x=7.5, transforms=[reference("t")])], documents(t=affine(99, 99))
+            STACK,
+            new_tiles([tile("a", x=7.5, transforms=[reference("t")])]),
+            documents(t=affine(99, 99)),
         )
         assert box_of(store, "a") == (7.5, 0, 107.5, 100)
 
@@ -116,8 +120,8 @@ class TransformTests:
             tile("b", transforms=[reference("t")]),
             t=affine(0, 0),
         )
-        store.save_tiles(STACK, [tile("a", transforms=[affine(0, 0)])], {})
-        store.save_tiles(STACK, [], documents(t=affine(30, 0)))
+        store.save_tiles(STACK, new_tiles([tile("a", transforms=[affine(0, 0)])]), {})
+        store.save_tiles(STACK, new_tiles([]), documents(t=affine(30, 0)))
         assert box_of(store, "a") == (0, 0, 100, 100)
         assert box_of(store, "b") == (30, 0, 130, 100)
 
@@ -125,14 +129,14 @@ class TransformTests:
         """A box from elsewhere, which need not be the derived one, survives a mere rewrite."""
         loading(store, tile("a", x=0.25, transforms=[reference("t")]), t=affine(0, 0))
         rewritten = orjson.dumps(dict(reversed({"id": "t", **affine(0, 0)}.items())))
-        store.save_tiles(STACK, [tile("b")], {"t": rewritten})
+        store.save_tiles(STACK, new_tiles([tile("b")]), {"t": rewritten})
         assert box_of(store, "a") == (0.25, 0, 100.25, 100)
         assert store.transform(STACK, "t") == rewritten
 
     def test_a_change_in_one_stack_leaves_the_others(self, store: Store) -> None:
         loading(store, tile("a", transforms=[reference("t")]), t=affine(0, 0))
         store.clone_stack(STACK, OTHER, {})
-        store.save_tiles(OTHER, [tile("b")], documents(t=affine(500, 0)))
+        store.save_tiles(OTHER, new_tiles([tile("b")]), documents(t=affine(500, 0)))
         assert box_of(store, "a") == (0, 0, 100, 100)
         assert store.tile(OTHER, "a").min_x == 500
         assert ids(store, TileQuery(z=1.0, box=(550, 0, 560, 10)), OTHER) == ["a"]
@@ -145,18 +149,20 @@ class TransformTests:
             one=affine(1, 0),
             two=affine(2, 0),
         )
-        store.save_tiles(STACK, [], documents(outer=many(reference("two"))))
+        store.save_tiles(STACK, new_tiles([]), documents(outer=many(reference("two"))))
         assert box_of(store, "a")[0] == 2
-        store.save_tiles(STACK, [], documents(one=affine(100, 0)))
+        store.save_tiles(STACK, new_tiles([]), documents(one=affine(100, 0)))
         assert box_of(store, "a")[0] == 2
-        store.save_tiles(STACK, [], documents(two=affine(200, 0)))
+        store.save_tiles(STACK, new_tiles([]), documents(two=affine(200, 0)))
         assert box_of(store, "a")[0] == 200
 
     def test_a_change_that_breaks_stored_tiles_is_refused(self, store: Store) -> None:
         loading(store, tile("a", transforms=[reference("t")]), t=affine(0, 0))
         with pytest.raises(Invalid, match="transforms \\(t\\) are used by stored tiles"):
             store.save_tiles(
-                STACK, [tile("b")], documents(t={**affine(0, 0), "className": "no.such.Model"})
+                STACK,
+                new_tiles([tile("b")]),
+                documents(t={**affine(0, 0), "className": "no.such.Model"}),
             )
         assert orjson.loads(store.transform(STACK, "t")) == {"id": "t", **affine(0, 0)}
         assert ids(store) == ["a"]

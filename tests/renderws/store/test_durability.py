@@ -11,6 +11,7 @@ import time
 import pytest
 
 from renderws.store.conformance.samples import ALL, COLLECTION, STACK, loading, spec_of, tile
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import MatchQuery, StackId, TileQuery
 from renderws.store.sqlite import SqliteStore
 
@@ -30,7 +31,7 @@ print("ready", flush=True)
 for n in range(first, last):
     if n % 3 == 0:
         tiles = [tile(f"{{n:04d}}_{{k}}", float(n), 100.0 * k) for k in range({TILES})]
-        store.save_tiles(stack, tiles, {{}})
+        store.save_tiles(stack, new_tiles(tiles), {{}})
     elif n % 3 == 1:
         pairs = [match(f"{{name}}/{{n:04d}}_{{k}}", f"{{name}}/x", seed=n) for k in range({PAIRS})]
         store.save_matches(COLLECTION, pairs)
@@ -121,7 +122,7 @@ def test_readers_never_see_half_of_a_request_and_do_not_wait(tmp_path):
         for reader in readers:
             reader.start()
         for mark in range(1, 40):
-            store.save_tiles(STACK, [tile(f"t{n}", mark=mark) for n in range(100)], {})
+            store.save_tiles(STACK, new_tiles([tile(f"t{n}", mark=mark) for n in range(100)]), {})
         stop.set()
         for reader in readers:
             reader.join()
@@ -138,7 +139,9 @@ def test_threads_writing_the_same_stack_lose_nothing(tmp_path):
 
         def write(thread):
             for n in range(10):
-                store.save_tiles(STACK, [tile(f"{thread}_{n}_{k}") for k in range(10)], {})
+                store.save_tiles(
+                    STACK, new_tiles([tile(f"{thread}_{n}_{k}") for k in range(10)]), {}
+                )
 
         writers = [threading.Thread(target=write, args=(thread,)) for thread in range(4)]
         for writer in writers:
@@ -159,12 +162,13 @@ store = loading(SqliteStore(sys.argv[1]), tile("kept"))
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, unlimited[1]))
 try:
-    store.save_tiles(STACK, [tile(f"t{n}", padding="x" * 1000) for n in range(2000)], {})
+    tiles = [tile(f"t{n}", padding="x" * 1000) for n in range(2000)]
+    store.save_tiles(STACK, new_tiles(tiles), {})
 except StoreError as error:
     print(error.status, error)
 assert ids(store) == ["kept"]
 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-store.save_tiles(STACK, [tile("later")], {})
+store.save_tiles(STACK, new_tiles([tile("later")]), {})
 assert ids(store) == ["kept", "later"]
 assert store.check() == []
 store.close()
@@ -185,7 +189,7 @@ def test_backup_of_a_store_in_use(tmp_path):
     with SqliteStore(tmp_path / "render.db") as store:
         loading(store, *(tile(f"t{n}") for n in range(500)))
         with store.snapshot() as view:
-            store.save_tiles(STACK, [tile("later")], {})
+            store.save_tiles(STACK, new_tiles([tile("later")]), {})
             view.backup(tmp_path / "old.db")
         store.backup(tmp_path / "new.db")
     for name, count in (("old.db", 500), ("new.db", 501)):

@@ -15,6 +15,7 @@ from renderws.store.conformance.samples import (
     reference,
     tile,
 )
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import Invalid
 from renderws.store.sqlite import SqliteStore
 
@@ -57,7 +58,7 @@ def test_backup_never_overwrites(store, tmp_path):
 
 def test_compact_gives_space_back_and_forgets_unused_references(store):
     tiles = [tile(f"u{n}", transforms=[reference("t")], padding="x" * 2000) for n in range(500)]
-    store.save_tiles(STACK, tiles, documents(t=affine(0, 0)))
+    store.save_tiles(STACK, new_tiles(tiles), documents(t=affine(0, 0)))
     size = store.info()["bytes"] + store.info()["walBytes"]
     store.delete_stack(STACK)
     store.compact()

@@ -15,6 +15,7 @@ from renderws.store.conformance.samples import (
     tile,
 )
 from renderws.store.conformance.tiles import queries
+from renderws.store.documents import new_tiles
 from renderws.store.protocol import MatchQuery, TileQuery
 from renderws.store.sqlite import SqliteStore
 
@@ -146,8 +147,8 @@ def test_only_the_pairs_of_one_canvas_are_sorted(traced):
 
 def test_writing(traced):
     store, executed = traced
-    store.save_tiles(STACK, [tile("t0", transforms=[reference("t")]), tile("new")], {})
-    store.save_tiles(STACK, [tile("t1")], documents(t=affine(9, 9)))
+    store.save_tiles(STACK, new_tiles([tile("t0", transforms=[reference("t")]), tile("new")]), {})
+    store.save_tiles(STACK, new_tiles([tile("t1")]), documents(t=affine(9, 9)))
     store.set_tiles_z(STACK, ["t0"], 3.0)
     store.set_section_z(STACK, "1.0", 4.0)
     store.save_matches(COLLECTION, all_pairs())
