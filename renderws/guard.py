@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from renderws.routes.router import Route
 
 METHODS = "GET, POST, PUT, DELETE, OPTIONS, HEAD"
+# a page's browser gives an Origin with what it asks; an answer without one may be shown it later
 CORS = {
     "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, ETag",
+}
+CORS_OF_PAGES = {
+    **CORS,
     "Access-Control-Allow-Methods": METHODS,
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match",
-    "Access-Control-Expose-Headers": "Location, ETag",
-    "Vary": "Origin",
 }
 _OPEN_PATHS = frozenset({"/health"})
 

@@ -53,7 +53,7 @@ def tiles_by_id(store: Store, stack: StackId, tile_ids: Sequence[str]) -> Iterat
     wanted = sorted(set(tile_ids), key=str.encode)
     for first in range(0, len(wanted), _BATCH):
         query = TileQuery(tile_ids=wanted[first : first + _BATCH])
-        yield [_READ(record.document) for record in store.tiles(stack, query)]
+        yield [_READ(record.document) for record in store.tile_documents(stack, query)]
 
 
 def local_to_world(

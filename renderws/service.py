@@ -212,13 +212,13 @@ class Service:
 
     async def _send(self, answer: Answer, request: Request, direct: bool, send: Send) -> None:
         body = answer.body
-        headers = {**_CORS, **_encoded(answer.headers)}
+        headers = [*(_CORS_OF_PAGES if "origin" in request.headers else _CORS)]
+        headers += _encoded(answer.headers)
         if answer.media:
-            headers[b"content-type"] = answer.media.encode()
+            headers.append((b"content-type", answer.media.encode()))
         if isinstance(body, bytes) and answer.status not in (204, 304):
-            headers[b"content-length"] = b"%d" % len(body)
-        pairs = list(headers.items())
-        await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if not isinstance(body, bytes):
             await self._send_parts(body, request, direct, send)
         else:
@@ -245,14 +245,16 @@ class Service:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them."""
-    return {
-        name.lower().encode(): value.encode("latin-1", "replace") for name, value in headers.items()
-    }
+    return [
+        (name.lower().encode(), value.encode("latin-1", "replace"))
+        for name, value in headers.items()
+    ]
 
 
 _CORS = _encoded(guard.CORS)
+_CORS_OF_PAGES = _encoded(guard.CORS_OF_PAGES)
 
 
 def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:
@@ -270,7 +272,7 @@ def _compress(answer: Answer) -> None:
     assert isinstance(answer.body, bytes)
     answer.body = gzip.compress(answer.body, 1, mtime=0)
     answer.headers["Content-Encoding"] = "gzip"
-    answer.headers["Vary"] = "Origin, Accept-Encoding"
+    answer.headers["Vary"] = "Accept-Encoding"
 
 
 def _access_line(request: Request, answer: Answer, seconds: float) -> str:

@@ -82,8 +82,11 @@ class Call:
         self.store = store
         self.path = path
         self._stack: StackId | None = None
-        texts = _query_texts(request.query)
-        self.query = {p.name: p.read(texts.get(p.name)) for p in parameters}
+        if request.query:
+            texts = _query_texts(request.query)
+            self.query = {p.name: p.read(texts.get(p.name)) for p in parameters}
+        else:
+            self.query = {p.name: [] if p.repeat else p.default for p in parameters}
         self.headers = request.headers
         self.body = request.body
         self.url = request.url
@@ -166,8 +169,6 @@ class Call:
 
 def _query_texts(query: str) -> dict[str, list[str]]:
     """Texts of a query string by parameter name; 400 when there are absurdly many."""
-    if not query:
-        return {}
     try:
         return parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError as error:

@@ -6,8 +6,8 @@ A tile that is stored in that form already is passed on byte for byte; only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import orjson
 
 from renderapi.errors import RenderError
 from renderws.routes.answers import HttpError
-from renderws.store.protocol import Invalid, StackId, Store, TileQuery, TileRecord
+from renderws.store.protocol import Invalid, StackId, Store, TileDocument, TileQuery, TileRecord
 
 if TYPE_CHECKING:
     from renderws.routes.call import Call
@@ -29,13 +29,19 @@ _REFERENCE = re.compile(
 _LARGEST_KEPT = 1 << 17
 """Bytes of shared transforms whose texts are kept."""
 _TILES_KEPT, _FEW, _SMALL = 4096, 256, 4096
-"""Flattened tiles that are kept; most tiles of an answer, and most bytes of each, to be kept."""
+"""Tiles that are kept cut; most tiles of an answer, and most bytes of each, to be kept."""
 
 
-def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
+_Tile = TileDocument | TileRecord
+_Names = tuple[bytes, ...] | None
+_Split = tuple[_Names, Sequence[bytes]]
+_WHOLE: _Split = ((), ())
+
+
+def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileDocument]:
     """The tiles of a query, ascending tileId; 400 when there are more than one answer may hold."""
     limit = call.settings.max_tiles
-    records = list(islice(call.store.tiles(stack, query), limit + 1))
+    records = list(islice(call.store.tile_documents(stack, query), limit + 1))
     if len(records) > limit:
         raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
     return records
@@ -43,85 +49,87 @@ def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileRecord]:
 
 def flattened(call: Call, stack: StackId, query: TileQuery) -> list[bytes]:
     """Flattened tile specifications (JSON each) of a query, ascending tileId."""
-    return list(flat_documents(call.store, stack, limited(call, stack, query)))
+    return flat_documents(call.store, stack, limited(call, stack, query))
 
 
-def flat_documents(store: Store, stack: StackId, records: Iterable[TileRecord]) -> Iterator[bytes]:
-    """Flattened JSON of tiles of one stack."""
-    records = list(records)
-    if all(record.flat for record in records):
-        return (record.document for record in records)
-    return _resolved(store, stack, records)
-
-
-def flat_tiles(store: Store, stack: StackId, records: Iterable[TileRecord]) -> list[Json]:
+def flat_tiles(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[Json]:
     """Flattened tile specifications, parsed."""
     return [orjson.loads(document) for document in flat_documents(store, stack, records)]
 
 
-def _resolved(store: Store, stack: StackId, records: list[TileRecord]) -> Iterator[bytes]:
-    """Flattened JSON of tiles, by exchanging the text of references where a tile holds no more."""
-    small = len(records) <= _FEW and max(len(r.document) for r in records) <= _SMALL
-    references = _kept_references if small else _references
-    named = [() if r.flat else references(r.document) for r in records]
-    texts = _texts_of(store, stack, set(chain.from_iterable(filter(None, named))))
-    exchanged = _kept_exchange if small and texts.size <= _SMALL else _exchange
-    nested = {
-        r.tile_id: orjson.loads(r.document)
-        for r, names in zip(records, named, strict=True)
-        if names is None or not all(name in texts for name in names)
+def flat_documents(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[bytes]:
+    """Flattened JSON of tiles of one stack.
+
+    References are exchanged for texts where a tile holds no more that has to be flattened.
+    """
+    documents = [record.document for record in records]
+    if all([record.flat for record in records]):
+        return documents
+    small = len(documents) <= _FEW and max(map(len, documents)) <= _SMALL
+    split = _kept_split if small else _split
+    parts = [_WHOLE if record.flat else split(record.document) for record in records]
+    kinds = {names for names, _ in parts}  # few: tiles of a stack tend to name the same transforms
+    texts = _texts_of(store, stack, set(chain.from_iterable(filter(None, kinds))))
+    by_text = {names for names in kinds if names is not None and texts.keys() >= set(names)}
+    if len(by_text) == len(kinds) == len(texts) == 1:  # one lens for all of them
+        (text,) = texts.values()
+        return [text.join(pieces) for _, pieces in parts]
+    others = {} if len(by_text) == len(kinds) else _parsed_others(records, parts, by_text)
+    lookup = shared_transforms(store, stack, others.values()) if others else {}
+    return [
+        orjson.dumps(flatten_tile(others[place], lookup))
+        if place in others
+        else _joined(names, pieces, texts)
+        if names
+        else document
+        for place, (document, (names, pieces)) in enumerate(zip(documents, parts, strict=True))
+    ]
+
+
+def _joined(
+    names: tuple[bytes, ...], pieces: Sequence[bytes], texts: Mapping[bytes, bytes]
+) -> bytes:
+    """A stored tile with its references exchanged for texts."""
+    exchanged = [*(texts[name] for name in names), b""]
+    return b"".join(chain.from_iterable(zip(pieces, exchanged, strict=True)))
+
+
+def _parsed_others(
+    records: Sequence[_Tile], parts: Sequence[_Split], by_text: Collection[_Names]
+) -> dict[int, Json]:
+    """The tiles, by their place, that exchanging texts cannot flatten."""
+    return {
+        place: orjson.loads(record.document)
+        for place, (record, (names, _)) in enumerate(zip(records, parts, strict=True))
+        if names not in by_text
     }
-    lookup = shared_transforms(store, stack, nested.values())
-    for record in records:
-        if record.flat:
-            yield record.document
-        elif record.tile_id in nested:
-            yield orjson.dumps(flatten_tile(nested[record.tile_id], lookup))
-        else:
-            yield exchanged(record.document, texts)
 
 
-def _references(document: bytes) -> tuple[bytes, ...] | None:
-    """Ids of the references of a stored tile; None where there is more to flatten than those.
+def _split(document: bytes) -> _Split:
+    """A stored tile cut where it names shared transforms: their ids, and what lies between.
 
-    So it is where labels are handed down, lists are nested, or references hold more than an id. The
-    patterns are found in structure only, never inside a text: quotes there are escaped.
+    No ids but None where there is more to flatten than those: labels are handed down, lists are
+    nested, or references hold more than an id. The patterns are found in structure only, never
+    inside a text: quotes there are escaped.
     """
     count = document.count  # with texts this short, counting is faster than looking for one
     if count(b'"metaData"') or count(b'"interpolated"') or count(b'"type":"list"') != 1:
-        return None
-    names = tuple(one or other for one, other in _REFERENCE.findall(document))
-    return names if count(b'"type":"ref"') == len(names) else None
-
-
-class _Texts(dict[bytes, bytes]):
-    """For each shared transform that flattens to something, its leaves as JSON, comma separated.
-
-    Never changed once it is made, and hashed by identity.
-    """
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes of all texts."""
-        return sum(map(len, self.values()))
-
-
-def _exchange(document: bytes, texts: _Texts) -> bytes:
-    """A stored tile with its references exchanged for texts."""
-    return _REFERENCE.sub(lambda match: texts[match[1] or match[2]], document)
+        return None, ()
+    parts = _REFERENCE.split(document)
+    names = tuple([one or other for one, other in zip(parts[1::3], parts[2::3], strict=True)])
+    return (names, parts[::3]) if count(b'"type":"ref"') == len(names) else (None, ())
 
 
 # viewers ask for the same few tiles again and again
-_kept_references = lru_cache(_TILES_KEPT)(_references)
-_kept_exchange = lru_cache(_TILES_KEPT)(_exchange)
+_kept_split = lru_cache(_TILES_KEPT)(_split)
 
 
-def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> _Texts:
-    """What replaces the references to these ids, as far as a text can."""
+def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> Mapping[bytes, bytes]:
+    """What replaces the references to these ids, as far as a text can: for each shared transform
+    that flattens to something its leaves as JSON, comma separated.
+    """
     if not ids:
-        return _NO_TEXTS
+        return {}
     stored = store.transforms(stack, sorted(map(bytes.decode, ids)))
     if sum(map(len, stored.values())) > _LARGEST_KEPT:
         return _texts(stored)
@@ -129,16 +137,16 @@ def _texts_of(store: Store, stack: StackId, ids: Iterable[bytes]) -> _Texts:
 
 
 @lru_cache(maxsize=64)
-def _kept_texts(stored: tuple[tuple[str, bytes], ...]) -> _Texts:
+def _kept_texts(stored: tuple[tuple[str, bytes], ...]) -> Mapping[bytes, bytes]:
     """`_texts` of small transforms, which one request after the other asks for."""
     return _texts(dict(stored))
 
 
-def _texts(stored: Mapping[str, bytes]) -> _Texts:
+def _texts(stored: Mapping[str, bytes]) -> dict[bytes, bytes]:
     from renderapi.transform.specs import flatten
 
     lookup = {key: orjson.loads(document) for key, document in stored.items()}
-    texts = _Texts()
+    texts: dict[bytes, bytes] = {}
     for key in lookup:
         try:
             leaves = flatten({"type": "ref", "refId": key}, lookup)
@@ -147,9 +155,6 @@ def _texts(stored: Mapping[str, bytes]) -> _Texts:
         if leaves:
             texts[key.encode()] = b",".join(map(orjson.dumps, leaves))
     return texts
-
-
-_NO_TEXTS = _Texts()
 
 
 def shared_transforms(store: Store, stack: StackId, tiles: Iterable[Json]) -> dict[str, Json]:

@@ -191,10 +191,8 @@ def _aligned_layers(call: Call, z: float) -> Iterator[tuple[StackId, Json, Json]
         aligned = _aligned(data)
         if aligned is None or data.get("tier", 0) != highest:
             continue
-        tiles = flat_tiles(
-            call.store, aligned, islice(call.store.tiles(aligned, TileQuery(z=z)), 1)
-        )
-        for tile in tiles:
+        first = list(islice(call.store.tile_documents(aligned, TileQuery(z=z)), 1))
+        for tile in flat_tiles(call.store, aligned, first):
             yield stack, data, tile
 
 

@@ -76,7 +76,7 @@ def _drawn(call: Call, window: tuple[int, int, int, int], scale: float, extensio
 
 def _materialised(call: Call, name: str, extension: str) -> Answer | None:
     """The stored box of this name; None when there is none or a drawn one is asked for."""
-    root = call.store.stack(call.stack)["currentVersion"].get("materializedBoxRootPath")
+    root = call.store.stack_version(call.stack).get("materializedBoxRootPath")
     if not root or call.query["maxTileSpecsToRender"] == 0:
         return None
     path = Path(root) / f"{call.path['width']}x{call.path['height']}" / name

@@ -72,7 +72,7 @@ def _ordered(call: Call, low: float | None, high: float | None, by_place: bool) 
         if by_place:
             yield from _by_place(call, z)
         else:
-            records = call.store.tiles(call.stack, TileQuery(z=z))
+            records = call.store.tile_documents(call.stack, TileQuery(z=z))
             yield from (orjson.loads(record.document) for record in records)
 
 
@@ -80,7 +80,7 @@ def _by_place(call: Call, z: float) -> Iterator[Json]:
     ids = [bounds.tile_id for bounds in call.store.tile_bounds(call.stack, TileQuery(z=z))]
     for first in range(0, len(ids), _BATCH):
         batch = ids[first : first + _BATCH]
-        records = call.store.tiles(call.stack, TileQuery(tile_ids=batch))
+        records = call.store.tile_documents(call.stack, TileQuery(tile_ids=batch))
         documents = {record.tile_id: record.document for record in records}
         yield from (orjson.loads(documents[i]) for i in batch if i in documents)
 

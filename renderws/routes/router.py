@@ -28,6 +28,7 @@ _DOUBLES = frozenset({"z", "x", "y", "scale", "minZ", "maxZ"})
 _INTEGERS = frozenset({"width", "height", "level", "row", "column"})
 _STACK_WORDS = ["render-ws", "v1", "owner", "project", "stack"]
 _HOLE = re.compile(r"\{(\w+)\}")
+_ANYTHING = "(.+)"
 
 
 @dataclass(frozen=True)
@@ -81,24 +82,24 @@ class _Node:
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
-        self.patterns: dict[str, tuple[re.Pattern[str], _Node]] = {}
+        self.patterns: dict[str, tuple[re.Pattern[str] | None, _Node]] = {}
         self.routes: dict[str, tuple[Route, list[tuple[str, Convert]]]] = {}
 
     def step(self, segment: str) -> _Node:
         """Child for a segment of a template, made when missing."""
         if "{" not in segment:
             return self.literals.setdefault(segment, _Node())
-        pattern = _segment_pattern(segment)
-        return self.patterns.setdefault(pattern.pattern, (pattern, _Node()))[1]
+        text = _segment_pattern(segment)
+        pattern = None if text == _ANYTHING else re.compile(text, re.DOTALL)
+        return self.patterns.setdefault(text, (pattern, _Node()))[1]
 
 
-def _segment_pattern(segment: str) -> re.Pattern[str]:
+def _segment_pattern(segment: str) -> str:
     """Regular expression of a segment; one value may hold anything, several no separator."""
     names = _HOLE.findall(segment)
-    value = ".+" if len(names) == 1 else "[^,_]+"
+    value = _ANYTHING if len(names) == 1 else "([^,_]+)"
     parts = _HOLE.split(segment)
-    texts = [f"({value})" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
-    return re.compile("".join(texts), re.DOTALL)
+    return "".join([value if i % 2 else re.escape(part) for i, part in enumerate(parts)])
 
 
 _Found = tuple[tuple[Route, list[tuple[str, Convert]]], tuple[str, ...]]
@@ -161,21 +162,27 @@ def _walk(
 
     The methods of other routes of this path are added to `allowed`.
     """
-    if index == len(segments):
-        allowed.update(node.routes)
-        route = node.routes.get(method)
-        return None if route is None else (route, texts)
-    segment = segments[index]
-    child = node.literals.get(segment)
-    if child is not None:
-        found = _walk(child, method, segments, index + 1, texts, allowed)
-        if found is not None:
-            return found
-    for pattern, target in node.patterns.values():
-        match = pattern.fullmatch(segment)
-        if match:
-            groups = texts + match.groups()
-            found = _walk(target, method, segments, index + 1, groups, allowed)
-            if found is not None:
-                return found
-    return None
+    while index < len(segments):
+        segment = segments[index]
+        index += 1
+        child = node.literals.get(segment)
+        ways: list[tuple[_Node, tuple[str, ...]]] = [] if child is None else [(child, ())]
+        for pattern, target in node.patterns.values():
+            if pattern is None:
+                groups: tuple[str, ...] = (segment,) if segment else ()
+            else:
+                match = pattern.fullmatch(segment)
+                groups = match.groups() if match else ()
+            if groups:
+                ways.append((target, groups))
+        if len(ways) != 1:
+            walks = (
+                _walk(target, method, segments, index, texts + groups, allowed)
+                for target, groups in ways
+            )
+            return next(filter(None, walks), None)
+        node, groups = ways[0]
+        texts += groups
+    allowed.update(node.routes)
+    route = node.routes.get(method)
+    return None if route is None else (route, texts)

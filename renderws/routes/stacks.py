@@ -192,7 +192,7 @@ def unset(*keys: str) -> Callable[[Call], Answer]:
 
 
 def _version(call: Call) -> dict[str, Any]:
-    return call.store.stack(call.stack)["currentVersion"]
+    return call.store.stack_version(call.stack)
 
 
 def _set(call: Call, changes: dict[str, Any]) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 
 from renderws.routes.answers import HttpError
 
-_DOUBLE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DECIMALS = "0123456789.+-eE"
 _INTEGER = re.compile(r"[+-]?\d{1,10}")
 _NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
 _INT32 = 1 << 31
@@ -23,7 +23,10 @@ Convert = Callable[[str], Any]
 
 def double(text: str) -> float:
     """A finite decimal number; 404 for any other text."""
-    value = float(text) if _DOUBLE.fullmatch(text) else math.nan
+    try:
+        value = math.nan if text.strip(_DECIMALS) else float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
         raise HttpError(404, f"'{text}' is not a number")
     return value

@@ -12,7 +12,6 @@ from renderws.routes.answers import (
     dumps,
     json_answer,
     json_bytes,
-    spliced,
     text_answer,
 )
 from renderws.routes.call import Call
@@ -45,7 +44,7 @@ NEIGHBOUR_QUERY = (
 
 def stack_options(call: Call, stack: StackId) -> Json:
     """What a stack and the server add to render parameters; 404 when there is no such stack."""
-    version = call.store.stack(stack)["currentVersion"]
+    version = call.store.stack_version(stack)
     builder = version.get("mipmapPathBuilder")
     if builder and not builder.get("rootPath", "/").endswith("/"):
         builder = {**builder, "rootPath": builder["rootPath"] + "/"}
@@ -73,8 +72,9 @@ def layer_window(call: Call, scale: float) -> Json:
 
 def with_documents(window: Json, documents: list[bytes]) -> Answer:
     """Render parameters with tile specifications that are JSON already."""
-    rest = {key: value for key, value in window.items() if key != "tileSpecs"}
-    return json_bytes(dumps(rest)[:-1] + b',"tileSpecs":' + spliced(documents) + b"}")
+    del window["tileSpecs"]
+    head, tiles = dumps(window), b",".join(documents)
+    return json_bytes(b'%b,"tileSpecs":[%b]}' % (head[:-1], tiles))
 
 
 def get_box(call: Call) -> Answer:

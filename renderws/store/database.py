@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from renderws.store.location import check_location
 from renderws.store.protocol import CannotOpen, Invalid, StoreBusy, StoreError, StoreFull
@@ -28,6 +28,7 @@ Statement = tuple[str, Sequence[Any]]
 BUSY_SECONDS = 60.0
 IDLE_READERS = 8
 FETCH_ROWS = 256
+ANSWERS_KNOWN = 256
 WRITER_CACHE_KIB = 48_000
 READER_CACHE_KIB = 8_000
 PAGE_BYTES = 8_192
@@ -41,6 +42,10 @@ class Source(Protocol):
     path: Path
 
     def lease(self) -> Lease: ...
+
+    def take(self) -> Reader: ...
+
+    def take_back(self, connection: Reader) -> None: ...
 
     def read(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
@@ -57,10 +62,13 @@ class Reader(sqlite3.Connection):
     Attributes
     ----------
     known : dict
-        Rows that were read in this transaction, and so cannot have changed, by what was asked.
+        What was read since the store last changed, by what was asked; a few answers.
+    version : int
+        Changes when others, processes or connections, have changed the store.
     """
 
     known: dict[Any, Any]
+    version: int = -1
 
 
 class Lease:
@@ -97,20 +105,27 @@ class Database:
 
     def lease(self) -> Lease:
         """A connection whose transaction sees the store as it is now."""
+        return Lease(self.take(), self.take_back)
+
+    def take(self) -> Reader:
+        """The same, to be given to `take_back` by all means."""
         self._check_usable()
-        with translated(self.path):
+        try:
             with self._pool_lock:
                 connection = self._idle.pop() if self._idle else None
             connection = connection or self._open_reader()
-            connection.known = {}
             try:
                 connection.execute("BEGIN")
                 # the snapshot is taken by the first read, not by BEGIN
-                connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+                (version,) = connection.execute("PRAGMA data_version").fetchone()
             except BaseException:
                 connection.close()
                 raise
-            return Lease(connection, self._take_back)
+        except sqlite3.Error as error:
+            raise store_error(error, self.path) from error
+        if version != connection.version or len(connection.known) > ANSWERS_KNOWN:
+            connection.version, connection.known = version, {}
+        return connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -182,7 +197,8 @@ class Database:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _take_back(self, connection: Reader) -> None:
+    def take_back(self, connection: Reader) -> None:
+        """End the transaction of a connection and keep it for the next reader."""
         if self._process != os.getpid():
             return
         try:
@@ -235,15 +251,21 @@ class SnapshotSource:
 
     def __init__(self, source: Source) -> None:
         self.path = source.path
-        self._lease = source.lease()
+        self._source = source
+        self._connection = source.take()
+        self._is_open = True
+
+    def take(self) -> Reader:
+        return self._connection
+
+    def take_back(self, connection: Reader) -> None:
+        """It is kept until the snapshot is closed."""
 
     def lease(self) -> Lease:
-        return Lease(self._lease.connection, lambda connection: None)
+        return Lease(self._connection, self.take_back)
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path):
-            yield self._lease.connection
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        return _Translated(self.path, self._connection)
 
     def write(self) -> AbstractContextManager[sqlite3.Connection]:
         raise StoreError("a snapshot of the store cannot be written to")
@@ -251,7 +273,9 @@ class SnapshotSource:
     exclusive = write
 
     def close(self) -> None:
-        self._lease.release()
+        if self._is_open:
+            self._is_open = False
+            self._source.take_back(self._connection)
 
 
 def stream(
@@ -269,7 +293,9 @@ def stream(
             for sql, parameters in statements:
                 cursor = lease.connection.execute(sql, parameters)
                 try:
-                    while rows := cursor.fetchmany(FETCH_ROWS):
+                    rows = [()] * FETCH_ROWS
+                    while len(rows) == FETCH_ROWS:
+                        rows = cursor.fetchmany(FETCH_ROWS)
                         yield from map(convert, rows)
                 finally:
                     cursor.close()
@@ -302,15 +328,29 @@ def primary_code(error: sqlite3.Error) -> int:
     return code & 0xFF if code >= 0 else -1
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> AbstractContextManager[None]:
     """Turn what SQLite raises into the errors of the store."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise store_error(error, path) from error
-    except UnicodeEncodeError as error:
-        raise Invalid(f"a name holds characters that cannot be stored: {error.reason}") from error
+    return _Translated(path, None)
+
+
+class _Translated(Generic[T]):
+    """Gives a value, and turns what SQLite raises meanwhile into the errors of the store."""
+
+    __slots__ = ("_path", "_value")
+
+    def __init__(self, path: Path, value: T) -> None:
+        self._path = path
+        self._value = value
+
+    def __enter__(self) -> T:
+        return self._value
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise store_error(error, self._path) from error
+        if isinstance(error, UnicodeEncodeError):
+            reason = f"a name holds characters that cannot be stored: {error.reason}"
+            raise Invalid(reason) from error
 
 
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:

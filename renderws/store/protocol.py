@@ -119,6 +119,14 @@ class TileRecord(NamedTuple):
     document: bytes
 
 
+class TileDocument(NamedTuple):
+    """What of a `TileRecord` it takes to answer with a tile."""
+
+    tile_id: str
+    flat: bool
+    document: bytes
+
+
 class Contents(NamedTuple):
     """Shared transforms a tile refers to directly, and the names of its channels, each once and
     in order.
@@ -259,6 +267,10 @@ class Store(Protocol):
         """Metadata of one stack; NotFound."""
         ...
 
+    def stack_version(self, stack: StackId) -> Json:
+        """`currentVersion` of the metadata; NotFound."""
+        ...
+
     def create_stack(self, stack: StackId, version: Json) -> None:
         """POST: a new LOADING stack, or the next version of an existing one; tiles are kept.
         Conflict if READ_ONLY.
@@ -333,6 +345,10 @@ class Store(Protocol):
 
     def tiles(self, stack: StackId, query: TileQuery) -> Iterator[TileRecord]:
         """Ascending tileId. Bounded memory: a cursor, consistent for as long as it is read."""
+        ...
+
+    def tile_documents(self, stack: StackId, query: TileQuery) -> Iterator[TileDocument]:
+        """The same tiles as `tiles`, without the columns they are found by."""
         ...
 
     def tile(self, stack: StackId, tile_id: str) -> TileRecord: ...

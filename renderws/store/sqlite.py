@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from renderws.store.clones import Clones
 from renderws.store.collections import Collections
@@ -46,13 +46,14 @@ class _Parts(
     def close(self) -> None:
         self._source.close()
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Store]:
-        view = _Parts(SnapshotSource(self._source))
-        try:
-            yield view
-        finally:
-            view.close()
+    def snapshot(self) -> AbstractContextManager[Store]:
+        return _Parts(SnapshotSource(self._source))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class SqliteStore(_Parts):
@@ -78,9 +79,3 @@ class SqliteStore(_Parts):
 
     def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
         super().__init__(Database(path, create))
-
-    def __enter__(self) -> SqliteStore:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

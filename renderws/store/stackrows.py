@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -43,11 +43,18 @@ class StackRow(NamedTuple):
 COLUMNS = ", ".join(StackRow._fields)
 
 
+def known_of(connection: sqlite3.Connection) -> dict[Any, Any]:
+    """What a reader has found since the store last changed, to be added to; of a writer nothing."""
+    known: dict[Any, Any] = getattr(connection, "known", {})
+    return known
+
+
 def find_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow | None:
     """The live stack of that name."""
-    known: dict[StackId, StackRow] = getattr(connection, "known", {})
-    if stack in known:
-        return known[stack]
+    known = known_of(connection)
+    row = known.get(stack)
+    if row is not None:
+        return row
     row = connection.execute(
         f"SELECT {COLUMNS} FROM stack WHERE owner = ? AND project = ? AND name = ?"
         " AND dropped IS NULL",
@@ -55,7 +62,8 @@ def find_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow | Non
     ).fetchone()
     if row is None:
         return None
-    return known.setdefault(stack, StackRow._make(row))
+    found = known[stack] = StackRow._make(row)
+    return found
 
 
 def find_key(connection: sqlite3.Connection, stack: StackId) -> int:

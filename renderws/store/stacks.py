@@ -51,6 +51,11 @@ class Stacks:
         with self._source.read() as connection:
             return metadata(need_stack(connection, stack))
 
+    def stack_version(self, stack: StackId) -> Json:
+        with self._source.read() as connection:
+            version: Json = orjson.loads(need_stack(connection, stack).version)
+            return version
+
     def data_version(self, stack: StackId) -> int:
         with self._source.read() as connection:
             return need_stack(connection, stack).data_version

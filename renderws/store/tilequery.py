@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from renderws.store.documents import json_list
@@ -14,22 +16,23 @@ class Plan(NamedTuple):
 
     source: str
     condition: str
-    parameters: list[Any]
+    parameters: Sequence[Any]
 
 
 def plan(stack_key: int, query: TileQuery) -> Plan:
     """How to find the tiles of a query; the index is named, so that the plan never depends on
     statistics.
     """
-    conditions, parameters = ["tile.stack = ?"], [stack_key]
-    if query.box is not None:
-        box_conditions, box_parameters = _preselection(stack_key, query, query.box)
-        conditions = box_conditions + conditions
-        parameters = box_parameters + parameters
-    for condition, value in _conditions(query):
-        conditions.append(condition)
-        parameters.append(value)
-    return Plan(_source(query), " AND ".join(conditions), parameters)
+    pairs = [("tile.stack = ?", stack_key), *_conditions(query)]
+    if query.box is not None and query.tile_ids is None:
+        pairs = _preselection(stack_key, query, query.box) + pairs
+    conditions, parameters = zip(*pairs, strict=True)
+    return Plan(_source(query), _all_of(conditions), parameters)
+
+
+@lru_cache(maxsize=256)
+def _all_of(conditions: tuple[str, ...]) -> str:
+    return " AND ".join(conditions)
 
 
 def _source(query: TileQuery) -> str:
@@ -71,12 +74,8 @@ def _conditions(query: TileQuery) -> list[tuple[str, Any]]:
 
 def _preselection(
     stack_key: int, query: TileQuery, box: tuple[float, float, float, float]
-) -> tuple[list[str], list[Any]]:
+) -> list[tuple[str, Any]]:
     """Conditions on the R*Tree: a little too wide, since it holds 32-bit floats."""
-    if query.tile_ids is not None:
-        return [], []
-    low = max((z for z in (query.z, query.min_z) if z is not None), default=None)
-    high = min((z for z in (query.z, query.max_z) if z is not None), default=None)
     min_x, min_y, max_x, max_y = box
     pairs: list[tuple[str, Any]] = [
         ("tile_box.min_stack <= ?", stack_key),
@@ -86,8 +85,10 @@ def _preselection(
         ("tile_box.min_y <= ?", max_y),
         ("tile_box.max_y >= ?", min_y),
     ]
+    low = max((z for z in (query.z, query.min_z) if z is not None), default=None)
+    high = min((z for z in (query.z, query.max_z) if z is not None), default=None)
     if high is not None:
         pairs.append(("tile_box.min_z <= ?", high))
     if low is not None:
         pairs.append(("tile_box.max_z >= ?", low))
-    return [condition for condition, _ in pairs], [value for _, value in pairs]
+    return pairs

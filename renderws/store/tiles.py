@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from renderws.store.database import Source, stream
+from renderws.store.database import Source, Statement, stream
 from renderws.store.derivation import sections_of_layer, stack_z_values
 from renderws.store.protocol import (
     Invalid,
@@ -14,6 +16,7 @@ from renderws.store.protocol import (
     SectionData,
     StackId,
     TileBounds,
+    TileDocument,
     TileQuery,
     TileRecord,
 )
@@ -21,10 +24,17 @@ from renderws.store.stackrows import find_key, find_stack, need_stack
 from renderws.store.states import stack_text
 from renderws.store.tilequery import plan
 
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
 RECORD_COLUMNS = (
     "tile.tile_id, tile.z, tile.min_x, tile.min_y, tile.max_x, tile.max_y,"
     " tile.section_id, tile.group_id, tile.flat, tile.document"
 )
+DOCUMENT_COLUMNS = "tile.tile_id, tile.flat, tile.document"
+FEW = 256
+UP_TO_FEW = f" LIMIT {FEW + 1}"
+BY_ID = " ORDER BY tile.tile_id"
 BOUNDS_COLUMNS = (
     "tile.tile_id, tile.z, tile.min_x, tile.min_y, tile.max_x, tile.max_y, tile.section_id"
 )
@@ -53,13 +63,10 @@ class Tiles:
             return count
 
     def tiles(self, stack: StackId, query: TileQuery) -> Iterator[TileRecord]:
-        lease = self._source.lease()
-        chosen = plan(find_key(lease.connection, stack), query)
-        sql = (
-            f"SELECT {RECORD_COLUMNS} FROM {chosen.source} WHERE {chosen.condition}"
-            " ORDER BY tile.tile_id"
-        )
-        return stream(self._source.path, lease, [(sql, chosen.parameters)], tile_record)
+        return self._by_id(RECORD_COLUMNS, stack, query, tile_record)
+
+    def tile_documents(self, stack: StackId, query: TileQuery) -> Iterator[TileDocument]:
+        return self._by_id(DOCUMENT_COLUMNS, stack, query, tile_document)
 
     def tile(self, stack: StackId, tile_id: str) -> TileRecord:
         with self._source.read() as connection:
@@ -74,13 +81,21 @@ class Tiles:
     def tile_ids(
         self, stack: StackId, min_z: float | None = None, max_z: float | None = None
     ) -> Iterator[str]:
+        return self._by_id("tile.tile_id", stack, TileQuery(min_z=min_z, max_z=max_z), _first)
+
+    def _by_id(
+        self, columns: str, stack: StackId, query: TileQuery, convert: Callable[[Row], T]
+    ) -> Iterator[T]:
+        """Tiles, ascending tileId."""
+        if query.box is not None:  # a few tiles as a rule, which SQLite would copy to sort them
+            with self._source.read() as connection:
+                sql, parameters = _selection(columns, connection, stack, query, UP_TO_FEW)
+                rows = connection.execute(sql, parameters).fetchall()
+            if len(rows) <= FEW:
+                return map(convert, sorted(rows, key=_first))
         lease = self._source.lease()
-        chosen = plan(find_key(lease.connection, stack), TileQuery(min_z=min_z, max_z=max_z))
-        sql = (
-            f"SELECT tile.tile_id FROM {chosen.source} WHERE {chosen.condition}"
-            " ORDER BY tile.tile_id"
-        )
-        return stream(self._source.path, lease, [(sql, chosen.parameters)], _first)
+        statement = _selection(columns, lease.connection, stack, query, BY_ID)
+        return stream(self._source.path, lease, [statement], convert)
 
     def tile_bounds(self, stack: StackId, query: TileQuery) -> list[TileBounds]:
         with self._source.read() as connection:
@@ -138,13 +153,23 @@ class Tiles:
         return float(row[0])
 
 
-def tile_record(row: tuple[Any, ...]) -> TileRecord:
-    return TileRecord._make(row)
+tile_record: Callable[[Row], TileRecord] = partial(tuple.__new__, TileRecord)
+tile_document: Callable[[Row], TileDocument] = partial(tuple.__new__, TileDocument)
 
 
-def _first(row: tuple[Any, ...]) -> str:
-    first: str = row[0]
-    return first
+def _selection(
+    columns: str, connection: sqlite3.Connection, stack: StackId, query: TileQuery, end: str
+) -> Statement:
+    chosen = plan(find_key(connection, stack), query)
+    return _select(columns, chosen.source, chosen.condition, end), chosen.parameters
+
+
+@lru_cache(maxsize=256)
+def _select(columns: str, source: str, condition: str, end: str) -> str:
+    return f"SELECT {columns} FROM {source} WHERE {condition}{end}"
+
+
+_first: Callable[[Row], str] = itemgetter(0)
 
 
 def _stored_sections(

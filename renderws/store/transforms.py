@@ -11,13 +11,16 @@ import orjson
 from renderws.store.database import Source
 from renderws.store.documents import chunks_by_ids, json_list, same_json, transform_references
 from renderws.store.protocol import NotFound, StackId
-from renderws.store.stackrows import find_key
+from renderws.store.stackrows import find_key, known_of
 from renderws.store.states import stack_text
 
 BY_ONE_ID = "SELECT id, document FROM transform WHERE stack = ? AND id = ?"
 BY_ID = (
     "SELECT id, document FROM transform WHERE stack = ? AND id IN (SELECT value FROM json_each(?))"
 )
+
+FEW, SMALL = 16, 1 << 14
+"""Shared transforms, and bytes of them, that are worth keeping for the next request."""
 
 
 class Transforms:
@@ -37,7 +40,14 @@ class Transforms:
 
     def transforms(self, stack: StackId, transform_ids: Iterable[str]) -> dict[str, bytes]:
         with self._source.read() as connection:
-            return reachable(connection, find_key(connection, stack), transform_ids)
+            key, ids = find_key(connection, stack), tuple(transform_ids)
+            known = known_of(connection)
+            found: dict[str, bytes] | None = known.get((key, ids))
+            if found is None:
+                found = reachable(connection, key, ids)
+                if len(ids) <= FEW and sum(map(len, found.values())) <= SMALL:
+                    known[key, ids] = found
+            return dict(found)
 
 
 def reachable(

@@ -107,7 +107,6 @@ def test_cors_and_foreign_pages(socket_service):
     foreign = {"Origin": "http://elsewhere.example"}
     answer = requests.get(f"{base}/render-ws/v1/owners", headers=foreign, timeout=60)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Vary"] == "Origin"
     asked = requests.options(f"{base}{STACK}", headers=foreign, timeout=60)
     assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
     plain = {**foreign, "Content-Type": "text/plain"}

@@ -45,6 +45,7 @@ class StackTests:
     def test_null_values_of_a_version_are_not_stored(self, store: Store) -> None:
         store.create_stack(STACK, {"versionNotes": None, "cycleNumber": 0})
         assert store.stack(STACK)["currentVersion"] == {"cycleNumber": 0}
+        assert store.stack_version(STACK) == {"cycleNumber": 0}
 
     def test_posting_again_keeps_tiles_and_drops_stats(self, store: Store) -> None:
         loading(store, tile("a", section="1.0"))

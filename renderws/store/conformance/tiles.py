@@ -84,6 +84,8 @@ class TileTests:
                 (record for record in tiles if fits(record, query)), key=lambda one: one.tile_id
             )
             assert list(store.tiles(STACK, query)) == expected, query
+            documents = [(one.tile_id, one.flat, one.document) for one in expected]
+            assert list(store.tile_documents(STACK, query)) == documents, query
             assert store.count_tiles(STACK, query) == len(expected), query
             bounds = [
                 TileBounds(*one[:6], one.section_id)
