@@ -221,7 +221,7 @@ def _insert(
             keys[in_order].tolist(),
             [tiles.tile_ids[row] for row in chosen],
             *places[in_order, 1:].T.tolist(),
-            [tiles.documents[row] for row in chosen],
+            [bytearray(tiles.documents[row]) for row in chosen],  # sqlite3 looks longer at bytes
         )
         values = list(chain.from_iterable(zip(*own, strict=True)))
         for start in range(0, len(values), ROWS_AT_ONCE * len(own)):
