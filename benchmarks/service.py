@@ -1,38 +1,45 @@
 """The service over HTTP, on a small store and on one ten times as large.
 
 Bodies are made before and answers are received but not parsed, so that the service is measured and
-not its client; one figure is that of the client in-process, all included. Times are the best of
-several: what else the machine does only lengthens them.
+not its client; one figure is that of the client in-process, all included. What is compared is
+measured in turns, round after round, and each figure is the best of its rounds: what else the
+machine does only lengthens them.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import re
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 
 import renderapi
 from benchmarks import Row
+from benchmarks._sections import LARGE, LENS, STEP_X, STEP_Y, TILES, Bodies, Floor, body, tiles
 from benchmarks._server import OWNER, STACK, Connection, peak_memory, server
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
-from renderapi.transform import AffineModel, ReferenceTransform
 
-COLUMNS, TILES = 50, 2500  # of a section that is imported
-GRID, LARGE = (50, 100), 5000  # of the section that is read
-STEP_X, STEP_Y = 2300.0, 1950.0
-SMALL_STORE, LARGE_STORE = 8, 80  # sections
+ROUNDS, ROUNDS_OF_FOUR, CONNECTIONS = 12, 6, 4
+FLOOR = 3  # sections that plain SQLite writes in a round
+STORED = ROUNDS + CONNECTIONS * ROUNDS_OF_FOUR  # sections in the small store at the end
+TIMES = 10  # sections in the large store for one in the small store
+BOXES, BOX_ROUNDS = 100, 12
 PAIRS, POINTS = 5000, 100
 MAPPED = 20_000
-LENS = AffineModel(M00=1.001, M11=0.999, transformId="lens")
+IMPORT = f"{STACK}tiles/resolvedTiles?deriveData=true"
+READ = f"{STACK}read/"
+PAIRS_PATH = f"{OWNER}/matchCollection/matches/matches"
+OWN_CONSTANT = "/render-ws/v1/namedFilterSpecLists"
 CONSTANT = """
 import sys, uvicorn
 from renderws.serve import _config, _listen
@@ -47,230 +54,231 @@ print("http://127.0.0.1:%d/" % listener.getsockname()[1], flush=True)
 uvicorn.Server(_config(app, lifespan="off")).run(sockets=[listener])
 """
 
+Action = Callable[[], object]
+
+
+class _Subject:
+    """A server with its store, and connections to it."""
+
+    def __init__(self, port: int, process: int) -> None:
+        self.process = process
+        self.connections = [Connection(port) for _ in range(CONNECTIONS)]
+        self.ask = self.connections[0]
+        self.bodies = Bodies()
+
+    def fill(self, sections: int) -> None:
+        """Import sections, and one to be read."""
+        self.ask("POST", f"{STACK}tiles", b"{}")
+        for _ in range(sections):
+            self.ask("PUT", IMPORT, self.bodies())
+        self.ask("POST", f"{STACK}read", b"{}")
+        self.ask("PUT", f"{READ}resolvedTiles?deriveData=true", body(1, LARGE))
+        self.ask("PUT", f"{READ}state/COMPLETE")
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
 
 def run() -> list[Row]:
-    """In-process import, then everything over HTTP, then the same with ten times the data."""
-    with tempfile.TemporaryDirectory() as name:
+    """In-process import, then everything over HTTP on both stores in turns."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        floor = _raw_tile_rate(folder / "raw.db")
-        rows = [Row("import by the client, in-process", _client_rate(folder), "tiles/s")]
-        rows[0] = _against(rows[0], floor, f"raw sqlite3 {floor:,.0f}")
-        with server(folder) as service, _connected(service.port) as ask:
-            ask("POST", f"{STACK}tiles", b"{}")
-            small = _rates(service.port, ask, range(SMALL_STORE))
-            rows += [_against(row, *_reference(row, floor, folder)) for row in small]
-            for z in range(2 * SMALL_STORE, LARGE_STORE - SMALL_STORE):
-                _put(ask, "tiles", z)
-            large = _rates(service.port, ask, range(LARGE_STORE - SMALL_STORE, LARGE_STORE))
-            peak = peak_memory(service.process)
-            for row, before in zip(large, small, strict=True):
-                title = f"{row.name}, {LARGE_STORE * TILES:,} tiles stored"
-                rows.append(Row(title, row.value, row.unit, row.value / before.value, "small"))
-    rows.append(Row("peak memory of the server", peak, "MB"))
-    return rows
-
-
-def _against(row: Row, floor: float | None, against: str) -> Row:
-    if floor is None:
-        return row
-    return Row(row.name, row.value, row.unit, row.value / floor, against)
-
-
-def _reference(row: Row, floor: float, folder: Path) -> tuple[float | None, str]:
-    if row.name.startswith("import"):
-        return floor, f"raw sqlite3 {floor:,.0f}"
-    if row.name.startswith("box"):
-        rate = _constant_rate(int(row.against))
-        return rate, f"constant answer {rate:,.0f}"
-    return None, ""
+        floor = stack.enter_context(closing(Floor(folder / "raw.db")))
+        small, large = subjects = [
+            stack.enter_context(_subject(folder / size)) for size in ("small", "large")
+        ]
+        small.fill(0)
+        large.fill((TIMES - 1) * STORED)  # it will hold as many more as the small one
+        rows = [
+            *_imports(subjects, floor, folder),
+            *_imports_of_four(subjects, floor),
+            *_boxes(subjects),
+            *_others(subjects, floor),
+        ]
+        peak = max(peak_memory(subject.process) for subject in subjects)
+        return [*rows, Row("peak memory of a server", peak, "MB")]
 
 
 @contextmanager
-def _connected(port: int) -> Iterator[Connection]:
-    ask = Connection(port)
-    try:
-        yield ask
-    finally:
-        ask.close()
+def _subject(folder: Path) -> Iterator[_Subject]:
+    folder.mkdir()
+    with server(folder) as service, closing(_Subject(*service)) as subject:
+        yield subject
 
 
-def _best(count: int, actions: list[Callable[[], Any]]) -> float:
-    """Highest rate of the actions, each of which does `count` things."""
-    times = []
-    for action in actions:
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return count / min(times)
+def _best(rounds: Iterable[Sequence[Action]]) -> list[float]:
+    """Shortest seconds of each action of a round; the actions take turns."""
+    times = [[_seconds(action) for action in actions] for actions in rounds]
+    return [min(of_action) for of_action in zip(*times, strict=True)]
 
 
-def _section(z: int, count: int = TILES) -> list[TileSpec]:
-    columns = COLUMNS if count == TILES else GRID[1]
+def _seconds(action: Action) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def _large(name: str, value: float, unit: str, small: float) -> Row:
+    title = f"{name}, {(TIMES * STORED * TILES) // 100_000 / 10} million tiles stored"
+    return Row(title, value, unit, value / small, "a tenth of them")
+
+
+def _imports(subjects: Sequence[_Subject], floor: Floor, folder: Path) -> list[Row]:
+    """A section at a time: plain SQLite, the client in-process, and one connection."""
+    render = renderapi.connect(
+        host="local", store=folder / "local.db", owner="bench", project="bench"
+    )
+    renderapi.stack.create_stack("tiles", render=render)
+
+    def client(section: list[TileSpec]) -> None:
+        resolved = ResolvedTiles(section, [LENS])
+        renderapi.resolvedtiles.put_tilespecs("tiles", resolved_tiles=resolved, render=render)
+
+    def actions(z: int) -> list[Action]:
+        section, bodies = tiles(z), [subject.bodies() for subject in subjects]
+        asks = [partial(s.ask, "PUT", IMPORT, b) for s, b in zip(subjects, bodies, strict=True)]
+        return [_floor_writes(floor, z), partial(client, section), *asks]
+
+    seconds = _best(map(actions, range(ROUNDS)))
+    raw, own, small, large = FLOOR * TILES / seconds[0], *(TILES / s for s in seconds[1:])
+    against = f"raw sqlite3 {raw:,.0f}"
     return [
-        TileSpec(
-            tileId=f"tile_{z:04d}_{i:05d}",
-            z=float(z),
-            width=2560,
-            height=2160,
-            imageUrl=f"file:///data/section_{z}/tile_{i}.tif",
-            sectionId=f"{z}.0",
-            tforms=[
-                ReferenceTransform("lens"),
-                AffineModel(B0=STEP_X * (i % columns), B1=STEP_Y * (i // columns)),
-            ],
-        )
-        for i in range(count)
+        Row("import by the client, in-process", own, "tiles/s", own / raw, against),
+        Row("import, one connection", small, "tiles/s", small / raw, against),
+        _large("import, one connection", large, "tiles/s", small),
     ]
 
 
-def _body(z: int, count: int = TILES) -> bytes:
-    tiles = {tile.tileId: tile.document() for tile in _section(z, count)}
-    return orjson.dumps(
-        {"transformIdToSpecMap": {"lens": LENS.to_dict()}, "tileIdToSpecMap": tiles}
-    )
+def _imports_of_four(subjects: Sequence[_Subject], floor: Floor) -> list[Row]:
+    """As many sections at once as there are connections, beside plain SQLite."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
 
+        def put(subject: _Subject, bodies: list[bytes]) -> None:
+            paths = [IMPORT] * CONNECTIONS
+            list(pool.map(_put, subject.connections, paths, bodies))
 
-def _put(ask: Connection, stack: str, z: int, count: int = TILES) -> None:
-    ask("PUT", f"{STACK}{stack}/resolvedTiles?deriveData=true", _body(z, count))
+        def actions(z: int) -> list[Action]:
+            bodies = [[subject.bodies() for _ in range(CONNECTIONS)] for subject in subjects]
+            puts = [partial(put, s, b) for s, b in zip(subjects, bodies, strict=True)]
+            return [_floor_writes(floor, z), *puts]
 
-
-def _rates(port: int, ask: Connection, sections: range) -> list[Row]:
-    """Every figure over HTTP; `sections` are imported by one connection, and as many by four."""
-    rows = [
-        Row("import, one connection", _import_rate(ask, sections), "tiles/s"),
-        Row("import, four connections", _import_rate_of_four(port, sections), "tiles/s"),
-        *_read_rates(ask, f"read_{sections[0]}"),
+        rounds = range(ROUNDS, ROUNDS + ROUNDS_OF_FOUR)
+        seconds = _best(map(actions, rounds))
+    raw, small, large = FLOOR * TILES / seconds[0], *(CONNECTIONS * TILES / s for s in seconds[1:])
+    against = f"raw sqlite3 {raw:,.0f}"
+    return [
+        Row("import, four connections", small, "tiles/s", small / raw, against),
+        _large("import, four connections", large, "tiles/s", small),
     ]
-    saved = _matches()
-    collection = f"{OWNER}/matchCollection/matches_{sections[0]}/matches"
-    rate = _best(PAIRS, [lambda: ask("PUT", collection, saved)] * 3)
-    return [*rows, Row(f"save pairs of {POINTS} points", rate, "pairs/s")]
 
 
-def _import_rate(ask: Connection, sections: range) -> float:
-    bodies = [_body(z) for z in sections]
-    path = f"{STACK}tiles/resolvedTiles?deriveData=true"
-    return _best(TILES, [lambda body=body: ask("PUT", path, body) for body in bodies])
+def _floor_writes(floor: Floor, z: int) -> Action:
+    """So many sections, each in a transaction, that it takes about as long as ours do for one."""
+    sections = [[tile.document() for tile in tiles(FLOOR * z + n)] for n in range(FLOOR)]
+
+    def write() -> None:
+        for section in sections:
+            floor.write(section)
+
+    return write
 
 
-def _import_rate_of_four(port: int, sections: range) -> float:
-    """Best of two rounds in which each of four connections imports a section."""
-    bodies = [_body(z) for z in range(len(sections), 2 * len(sections))]
-    bodies = [body.replace(b"tile_00", b"four_%d_" % sections[0]) for body in bodies]
-    path = f"{STACK}tiles/resolvedTiles?deriveData=true"
-    connections = [Connection(port) for _ in range(4)]
-
-    def put(place: int) -> None:
-        connections[place % 4]("PUT", path, bodies[place])
-
-    with ThreadPoolExecutor(4) as pool:
-        rounds = [range(first, first + 4) for first in range(0, len(bodies), 4)]
-        rate = _best(4 * TILES, [lambda part=part: list(pool.map(put, part)) for part in rounds])
-    for connection in connections:
-        connection.close()
-    return rate
+def _put(ask: Connection, path: str, content: bytes) -> None:
+    ask("PUT", path, content)
 
 
-def _read_rates(ask: Connection, stack: str) -> list[Row]:
-    """Reading a section, boxes, and mapping points, of a stack of one large section."""
-    ask("POST", STACK + stack, b"{}")
-    _put(ask, stack, 1, LARGE)
-    ask("PUT", f"{STACK}{stack}/state/COMPLETE")
+def _boxes(subjects: Sequence[_Subject]) -> list[Row]:
+    """Boxes of about 13 tiles beside answers of that size that never change."""
     rng = np.random.default_rng(0)
-    read = _best(LARGE, [lambda: ask("GET", f"{STACK}{stack}/z/1.0/tile-specs")] * 5)
-    corners = rng.uniform(0, (STEP_X * 95, STEP_Y * 45), (400, 2)).round().tolist()
-    boxes = [
-        f"{STACK}{stack}/z/1.0/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters"
-        for x, y in corners
+    corners = rng.uniform(0, (STEP_X * 95, STEP_Y * 45), (BOXES * BOX_ROUNDS, 2)).round().tolist()
+    paths = [f"{READ}z/1.0/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters" for x, y in corners]
+    size = int(np.mean([len(subjects[0].ask("GET", path)) for path in paths[:BOXES]]))
+    with _constant(size) as constant:
+
+        def actions(place: int) -> list[Action]:
+            part = paths[place * BOXES : (place + 1) * BOXES]
+            asks = [partial(_all, subject.ask, part) for subject in subjects]
+            own = partial(_all, subjects[0].ask, [OWN_CONSTANT] * BOXES)
+            return [partial(_all, constant, ["/"] * BOXES), own, *asks]
+
+        seconds = _best(map(actions, range(1, BOX_ROUNDS)))
+    bare, own, small, large = (BOXES / s for s in seconds)
+    name = "box render-parameters"
+    return [
+        Row(name, small, "/s", small / bare, f"constant answer of bare uvicorn {bare:,.0f}"),
+        Row(name, small, "/s", small / own, f"constant answer of the same service {own:,.0f}"),
+        _large(name, large, "/s", small),
     ]
-    size = int(np.mean([len(ask("GET", path)) for path in boxes]))
-    rate = 100 * _best(1, [lambda n=n: _all(ask, boxes[n : n + 100]) for n in range(0, 400, 100)])
-    numbers = rng.integers(0, LARGE, MAPPED).tolist()
-    local = rng.uniform(10, 2000, (MAPPED, 2)).round(3)
-    to_world = [
-        {"tileId": f"tile_0001_{i:05d}", "local": p}
-        for i, p in zip(numbers, local.tolist(), strict=True)
-    ]
-    world = orjson.loads(
-        ask("PUT", f"{STACK}{stack}/z/1.0/local-to-world-coordinates", orjson.dumps(to_world))
-    )
-    to_local = [{"world": element["world"]} for element in world]
-    rows = [
-        Row("read a section of 5,000 tiles", read, "tiles/s"),
-        Row("box render-parameters", rate, "/s", None, str(size)),
-        _beside_own_constant(ask, rate),
-    ]
-    for name, points in (("local-to-world", to_world), ("world-to-local", to_local)):
-        body, path = orjson.dumps(points), f"{STACK}{stack}/z/1.0/{name}-coordinates"
-        mapped = _best(MAPPED, [lambda path=path, body=body: ask("PUT", path, body)] * 5)
-        rows.append(Row(name, mapped, "points/s"))
-    return rows
 
 
-def _beside_own_constant(ask: Connection, rate: float) -> Row:
-    """The rate of boxes beside that of an answer of this service that never changes."""
-    path = "/render-ws/v1/namedFilterSpecLists"
-    own = 100 * _best(1, [lambda: _all(ask, [path] * 100)] * 5)
-    against = f"constant answer of the same service {own:,.0f}"
-    return Row("render-parameters of boxes", rate, "/s", rate / own, against)
-
-
-def _all(ask: Connection, paths: list[str]) -> None:
+def _all(ask: Connection, paths: Sequence[str]) -> None:
     for path in paths:
         ask("GET", path)
 
 
-def _constant_rate(size: int) -> float:
-    """Answers a second of the same server and client, when nothing has to be looked up."""
-    import re
-    import subprocess
-    import sys
-
+@contextmanager
+def _constant(size: int) -> Iterator[Connection]:
+    """Connection to the same kind of server, which gives the same bytes to whatever is asked."""
     command = [sys.executable, "-c", CONSTANT, str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = re.search(r":(\d+)/", process.stdout.readline())
         assert found is not None
-        with _connected(int(found[1])) as ask:
-            rate = 100 * _best(1, [lambda: _all(ask, ["/"] * 100)] * 5)
+        with closing(Connection(int(found[1]))) as ask:
+            yield ask
         process.terminate()
-    return rate
 
 
-def _client_rate(folder: Path) -> float:
-    """Tiles per second through the client and the service in its own process."""
-    render = renderapi.connect(
-        host="local", store=folder / "local.db", owner="bench", project="bench"
-    )
-    sections = [_section(z) for z in range(SMALL_STORE)]
-    renderapi.stack.create_stack("tiles", render=render)
+def _others(subjects: Sequence[_Subject], floor: Floor) -> list[Row]:
+    """Reading a section, mapping points, saving pairs of points."""
+    documents = [tile.document() for tile in tiles(9999, LARGE)]
+    floor.write(documents)
+    ids = documents[0]["tileId"], documents[-1]["tileId"]
+    raw = LARGE / _best([[partial(floor.read, *ids)]] * ROUNDS)[0]
+    to_world, to_local = _points(subjects[0].ask)
+    figures: list[tuple[str, int, str, Callable[[Connection], object], float | None]] = [
+        ("read a section of 5,000 tiles", LARGE, "tiles/s", _read_section, raw),
+        ("local-to-world", MAPPED, "points/s", partial(_map, "local-to-world", to_world), None),
+        ("world-to-local", MAPPED, "points/s", partial(_map, "world-to-local", to_local), None),
+        (f"save pairs of {POINTS} points", PAIRS, "pairs/s", partial(_save, _matches()), None),
+    ]
+    rows = []
+    for name, count, unit, action, against in figures:
+        turns = [[partial(action, subject.ask) for subject in subjects]] * ROUNDS_OF_FOUR
+        small, large = (count / seconds for seconds in _best(turns))
+        if against is None:
+            rows.append(Row(name, small, unit))
+        else:
+            rows.append(Row(name, small, unit, small / against, f"raw sqlite3 {against:,.0f}"))
+        rows.append(_large(name, large, unit, small))
+    return rows
 
-    def put(tiles: list[TileSpec]) -> None:
-        resolved = ResolvedTiles(tiles, [LENS])
-        renderapi.resolvedtiles.put_tilespecs("tiles", resolved_tiles=resolved, render=render)
 
-    return _best(TILES, [lambda tiles=tiles: put(tiles) for tiles in sections])
+def _read_section(ask: Connection) -> None:
+    ask("GET", f"{READ}z/1.0/tile-specs")
 
 
-def _raw_tile_rate(path: Path) -> float:
-    """Tiles per second that sqlite3 writes alone: encoded documents, one index, durable."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE tile (id TEXT PRIMARY KEY, z REAL, document BLOB)")
+def _map(operation: str, points: bytes, ask: Connection) -> bytes:
+    return ask("PUT", f"{READ}z/1.0/{operation}-coordinates", points)
 
-    def put(tiles: list[dict[str, Any]]) -> None:
-        connection.execute("BEGIN")
-        connection.executemany(
-            "INSERT INTO tile VALUES (?, ?, ?)",
-            [(tile["tileId"], tile["z"], orjson.dumps(tile)) for tile in tiles],
-        )
-        connection.execute("COMMIT")
 
-    sections = [[tile.document() for tile in _section(z)] for z in range(SMALL_STORE)]
-    rate = _best(TILES, [lambda tiles=tiles: put(tiles) for tiles in sections])
-    connection.close()
-    return rate
+def _save(pairs: bytes, ask: Connection) -> None:
+    ask("PUT", PAIRS_PATH, pairs)
+
+
+def _points(ask: Connection) -> tuple[bytes, bytes]:
+    """Bodies that map points of the section to the world and back."""
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, LARGE, MAPPED).tolist()
+    local = rng.uniform(10, 2000, (MAPPED, 2)).round(3).tolist()
+    to_world = [
+        {"tileId": f"tile_0001_{i:05d}", "local": point}
+        for i, point in zip(numbers, local, strict=True)
+    ]
+    asked = orjson.dumps(to_world)
+    world = orjson.loads(_map("local-to-world", asked, ask))
+    return asked, orjson.dumps([{"world": element["world"]} for element in world])
 
 
 def _matches() -> bytes:
