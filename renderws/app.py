@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
@@ -32,10 +33,16 @@ class _Application(Starlette):
     On their way through its layers a small answer would take a quarter more time.
     """
 
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(**options)
+        self._service = service
+        self.router.redirect_slashes = False
+        self.router.default = service
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry point."""
         if scope["type"] == "http" and not scope["path"].startswith(_VIEW):
-            await self.state.service(scope, receive, send)
+            await self._service(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -58,11 +65,7 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
     if (_PAGES / "index.html").is_file():
         pages = StaticFiles(directory=_PAGES, html=True)
         routes.append(Mount(_VIEW, pages, name="view"))
-    app = _Application(routes=routes, lifespan=lifespan)
-    app.router.redirect_slashes = False
-    app.router.default = service
-    app.state.service = service
-    return app
+    return _Application(service, routes=routes, lifespan=lifespan)
 
 
 async def _reclaim(service: Service) -> None:

@@ -25,12 +25,17 @@ class Request:
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope.get("headers", ())
         }
-        host = self.headers.get("host", "localhost")
-        query = f"?{self.query}" if self.query else ""
-        self.url = f"{scope.get('scheme', 'http')}://{host}{self.raw_path}{query}"
+        self.scheme: str = scope.get("scheme", "http")
         client = scope.get("client")
         self.is_loopback = client is None or client[0] in ("127.0.0.1", "::1")
         self.body = b""
+
+    @property
+    def url(self) -> str:
+        """The request's own URI."""
+        host = self.headers.get("host", "localhost")
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{host}{self.raw_path}{query}"
 
 
 async def read_body(receive: Receive, request: Request, limit: int) -> bytes:

@@ -175,10 +175,10 @@ class Service:
         if self._waiting >= self.settings.queue:
             raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
         pool = self._pool_of(route)
+        loop = asyncio.get_running_loop()
         at_once = route.quick and self._waiting == 0  # nobody is kept waiting
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
             if at_once:
                 answer = self.answer(route, path, request)
             else:

@@ -64,11 +64,9 @@ class Call:
         Names in lower case.
     body : bytes
         As sent.
-    url : str
-        The request's own URI.
     """
 
-    __slots__ = ("_stack", "body", "headers", "path", "query", "service", "store", "url")
+    __slots__ = ("_request", "_stack", "body", "headers", "path", "query", "service", "store")
 
     def __init__(
         self,
@@ -89,7 +87,12 @@ class Call:
             self.query = {p.name: [] if p.repeat else p.default for p in parameters}
         self.headers = request.headers
         self.body = request.body
-        self.url = request.url
+        self._request = request
+
+    @property
+    def url(self) -> str:
+        """The request's own URI."""
+        return self._request.url
 
     @property
     def settings(self) -> Settings:

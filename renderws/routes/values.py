@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from renderws.routes.answers import HttpError
@@ -57,6 +58,7 @@ def one_of(*words: str) -> Convert:
     return convert
 
 
+@lru_cache(maxsize=1024)
 def checked_name(kind: str, name: str) -> str:
     """Name of an owner, project, stack or collection; 400 when it breaks the rule."""
     if not _NAME.fullmatch(name):

@@ -202,7 +202,7 @@ class Database:
         if self._process != os.getpid():
             return
         try:
-            connection.rollback()
+            connection.execute("ROLLBACK")  # rollback() would compile that each time
         except sqlite3.Error:
             connection.close()
             return
