@@ -212,7 +212,8 @@ class Service:
 
     async def _send(self, answer: Answer, request: Request, direct: bool, send: Send) -> None:
         body = answer.body
-        headers = [*(_CORS_OF_PAGES if "origin" in request.headers else _CORS)]
+        is_of_page = "origin" in request.headers or request.method == "OPTIONS"
+        headers = [*(_CORS_OF_PAGES if is_of_page else _CORS)]
         headers += _encoded(answer.headers)
         if answer.media:
             headers.append((b"content-type", answer.media.encode()))

@@ -25,31 +25,47 @@ class Store:
 
     def transforms(self, stack, ids):
         assert stack == STACK
-        return {key: orjson.dumps(spec) for key, spec in SHARED.items()}
+        reached = {"lens", *ids} if "two" in ids else ids
+        return {key: orjson.dumps(SHARED[key]) for key in sorted(reached)}
 
 
-@pytest.mark.parametrize(
-    "specs",
-    [
-        [REF],
-        [REF, LEAF, REF],
-        [{"refId": "two", "type": "ref"}, LEAF],
-        [{"type": "ref", "refId": "empty"}],
-        [{"type": "ref", "refId": "labelled"}],
-        [{"type": "ref", "refId": 'odd"id\\'}],
-        [{**REF, "metaData": {"labels": ["y"]}}],
-        [{"type": "list", "specList": [REF, LEAF], "metaData": {"labels": ["z"]}}],
-        [{"type": "list", "specList": [REF]}, REF],
-        [{"type": "interpolated", "a": REF, "b": LEAF, "lambda": 0.5}],
-        [LEAF],
-        [{"type": "leaf", "className": '{"type":"ref","refId":"lens"}', "dataString": ""}, REF],
-    ],
-)
+LISTS = [
+    [REF],
+    [REF, LEAF, REF],
+    [{"refId": "two", "type": "ref"}, LEAF],
+    [{"type": "ref", "refId": "empty"}],
+    [{"type": "ref", "refId": "labelled"}],
+    [{"type": "ref", "refId": 'odd"id\\'}],
+    [{**REF, "metaData": {"labels": ["y"]}}],
+    [{"type": "list", "specList": [REF, LEAF], "metaData": {"labels": ["z"]}}],
+    [{"type": "list", "specList": [REF]}, REF],
+    [{"type": "interpolated", "a": REF, "b": LEAF, "lambda": 0.5}],
+    [LEAF],
+    [{"type": "leaf", "className": '{"type":"ref","refId":"lens"}', "dataString": ""}, REF],
+]
+
+
+def tile_and_record(specs, name="t"):
+    tile = {"tileId": name, "transforms": {"type": "list", "specList": specs}, "z": 1.0}
+    flat = specs == [LEAF]
+    return tile, TileRecord(name, 1.0, 0, 0, 1, 1, None, None, flat, orjson.dumps(tile))
+
+
+@pytest.mark.parametrize("specs", LISTS)
 def test_both_ways_give_the_same(specs):
-    tile = {"tileId": "t", "transforms": {"type": "list", "specList": specs}, "z": 1.0}
-    record = TileRecord("t", 1.0, 0, 0, 1, 1, None, None, False, orjson.dumps(tile))
+    tile, record = tile_and_record(specs)
     (found,) = flat_tiles(Store(), STACK, [record])
     assert found == flatten_tile(tile, SHARED)
+
+
+@pytest.mark.parametrize("count", [2, 3, 300])
+@pytest.mark.parametrize("first", range(len(LISTS)))
+def test_both_ways_give_the_same_for_many_tiles_of_several_kinds(first, count):
+    specs = [LISTS[(first + n) % len(LISTS)] for n in range(count)]
+    for chosen in (specs, specs[:1] * count):
+        pairs = [tile_and_record(one, str(n)) for n, one in enumerate(chosen)]
+        found = flat_tiles(Store(), STACK, [record for _, record in pairs])
+        assert found == [flatten_tile(tile, SHARED) for tile, _ in pairs]
 
 
 def test_flat_tiles_are_passed_on_byte_for_byte():

@@ -107,6 +107,10 @@ def test_cors_and_foreign_pages(socket_service):
     foreign = {"Origin": "http://elsewhere.example"}
     answer = requests.get(f"{base}/render-ws/v1/owners", headers=foreign, timeout=60)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]
+    plain = requests.get(f"{base}/render-ws/v1/owners", timeout=60)
+    assert plain.headers["Access-Control-Allow-Origin"] == "*"  # it may be shown to a page later
+    assert plain.headers["Access-Control-Expose-Headers"] == "Location, ETag"
     asked = requests.options(f"{base}{STACK}", headers=foreign, timeout=60)
     assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
     plain = {**foreign, "Content-Type": "text/plain"}

@@ -7,12 +7,24 @@ import subprocess
 import sys
 from contextlib import closing
 
+import orjson
 import pytest
 
 from renderws.store.conformance import StoreTests
-from renderws.store.conformance.samples import ALL, STACK, ids, loading, tile
-from renderws.store.protocol import CannotOpen, NewerStore, StoreError
+from renderws.store.conformance.samples import (
+    ALL,
+    STACK,
+    affine,
+    documents,
+    ids,
+    loading,
+    reference,
+    tile,
+)
+from renderws.store.documents import new_tiles
+from renderws.store.protocol import CannotOpen, NewerStore, NotFound, StoreError, TileQuery
 from renderws.store.sqlite import SqliteStore
+from renderws.store.tiles import FEW
 
 
 class TestSqliteStore(StoreTests):
@@ -33,6 +45,40 @@ def test_commits_are_synchronous_in_wal_mode(tmp_path):
     with SqliteStore(tmp_path / "render.db") as store, store._source.write() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_a_reader_knows_is_forgotten_when_another_program_changes_it(tmp_path):
+    path = tmp_path / "render.db"
+    with SqliteStore(path) as store, SqliteStore(path) as other:
+        loading(store, tile("a", transforms=[reference("t")]), t=affine(0, 0))
+
+        def seen(reader):
+            text = orjson.loads(reader.transforms(STACK, ["t"])["t"])["dataString"]
+            return reader.stack(STACK)["state"], reader.stack_version(STACK), text
+
+        before = ("LOADING", {"versionNotes": "test"}, "1 0 0 1 0 0")
+        assert seen(store) == seen(store) == before
+        with store.snapshot() as view:
+            assert seen(view) == before
+            other.save_tiles(STACK, new_tiles([]), documents(t=affine(7, 0)))
+            other.update_stack_version(STACK, {"cycleNumber": 3})
+            other.set_state(STACK, "COMPLETE")
+            assert seen(view) == before
+        after = ("COMPLETE", {"versionNotes": "test", "cycleNumber": 3}, "1 0 0 1 7 0")
+        assert seen(store) == seen(other) == after
+        other.delete_stack(STACK)
+        with pytest.raises(NotFound):
+            store.stack(STACK)
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 2 * FEW])
+def test_tiles_of_a_box_are_in_the_order_of_their_ids_few_or_many(tmp_path, count):
+    names = [f"{n * 7919 % 10007:05d}" for n in range(count)] + ["é"]
+    with SqliteStore(tmp_path / "render.db") as store:
+        loading(store, *(tile(name, x=100.0 * n) for n, name in enumerate(names)))
+        query = TileQuery(z=1.0, box=(0, 0, 1e6, 100))
+        assert ids(store, query) == sorted(names)
+        assert [one.tile_id for one in store.tile_documents(STACK, query)] == sorted(names)
 
 
 @pytest.mark.parametrize("name", ["with space", "é", "a%20b", "what?mode=memory", "x#y"])
