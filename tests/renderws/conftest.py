@@ -156,3 +156,12 @@ def serve_process():
     yield start
     for server in started:
         server.end()
+
+
+@pytest.fixture
+def filled_server(tmp_path, serve_process):
+    """A server process with the stacks and collections that the contract speaks of."""
+    write_images(tmp_path)
+    server = serve_process(tmp_path)
+    fill(Service(server.base, tmp_path))
+    return server

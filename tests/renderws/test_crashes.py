@@ -1,6 +1,6 @@
 """What the server acknowledged survives its violent end; what it did not is there whole or not.
 
-`RENDERWS_CRASHES` is how often the server is killed (5 times by default).
+`RENDERWS_CRASHES` is how often the server is killed (50 times by default).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import requests
 
 from renderws.store.sqlite import SqliteStore
 
-ROUNDS = int(os.environ.get("RENDERWS_CRASHES", "5"))
+ROUNDS = int(os.environ.get("RENDERWS_CRASHES", "50"))
 TILES, PAIRS = 120, 40
 STACK = "/render-ws/v1/owner/o/project/p/stack/"
 COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
@@ -107,6 +107,7 @@ def prepare(base):
     assert requests.put(url, json=body, timeout=60).status_code == 201
 
 
+@pytest.mark.timeout(1500)
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path, serve_process):
     chance = random.Random(11)
     writers = [Imports(0), Matches(0), States(0)]

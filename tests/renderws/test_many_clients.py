@@ -1,6 +1,6 @@
 """Eight clients at once, on one stack and on stacks of their own.
 
-`RENDERWS_CLIENT_SECONDS` is how long they work (4 by default).
+`RENDERWS_CLIENT_SECONDS` is how long they work (60 by default).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 
 import requests
 
-SECONDS = float(os.environ.get("RENDERWS_CLIENT_SECONDS", "4"))
+SECONDS = float(os.environ.get("RENDERWS_CLIENT_SECONDS", "60"))
 STACK = "/render-ws/v1/owner/o/project/p/stack/"
 COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
 TOGETHER = 60  # tiles that every request replaces together
