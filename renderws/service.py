@@ -203,10 +203,10 @@ class Service:
         body = answer.body
         return (
             self.settings.gzip
+            and not request.is_loopback
             and isinstance(body, bytes)
             and len(body) >= _GZIP_FROM
             and not (answer.media or "").startswith(("image/", "application/octet"))
-            and not request.is_loopback
             and "gzip" in request.headers.get("accept-encoding", "")
         )
 

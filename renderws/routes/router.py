@@ -166,6 +166,11 @@ def _walk(
         segment = segments[index]
         index += 1
         child = node.literals.get(segment)
+        if not node.patterns:
+            if child is None:
+                return None
+            node = child
+            continue
         ways: list[tuple[_Node, tuple[str, ...]]] = [] if child is None else [(child, ())]
         for pattern, target in node.patterns.values():
             if pattern is None:
