@@ -42,7 +42,7 @@ PAIRS_PATH = f"{OWNER}/matchCollection/matches/matches"
 OWN_CONSTANT = "/render-ws/v1/namedFilterSpecLists"
 CONSTANT = """
 import sys, uvicorn
-from renderws.serve import _config, _listen
+from renderws.serve import _listen
 body = b"x" * int(sys.argv[1])
 headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 async def app(scope, receive, send):
@@ -51,7 +51,8 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 listener = _listen("127.0.0.1", 0)
 print("http://127.0.0.1:%d/" % listener.getsockname()[1], flush=True)
-uvicorn.Server(_config(app, lifespan="off")).run(sockets=[listener])
+config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
+uvicorn.Server(config).run(sockets=[listener])
 """
 
 Action = Callable[[], object]

@@ -26,6 +26,7 @@ from renderapi.errors import RenderError
 from renderapi.tokens import write_token
 from renderws.app import create_app
 from renderws.settings import MEGABYTE, Settings
+from renderws.wire import GatheringProtocol
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
 FILTER_LISTS = Path("resources", "filter_lists.json")
@@ -288,6 +289,7 @@ def _token_in_file(listener: socket.socket, settings: Settings) -> Iterator[None
 def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=GatheringProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
