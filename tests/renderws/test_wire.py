@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from renderws.wire import GatheringProtocol
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -33,12 +38,58 @@ def received(connection, until):
     return found
 
 
-def test_head_and_body_of_a_small_answer_arrive_together(connect):
+class Recorder(asyncio.Transport):
+    """A transport that notes down each write of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+        self.closed = False
+
+    def write(self, data):
+        assert not self.closed
+        self.writes.append(bytes(data))
+
+    def is_closing(self):
+        return self.closed
+
+    def close(self):
+        self.closed = True
+
+
+async def answer(scope, receive, send):
+    headers = [(b"content-length", b"4")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"body"})
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+def test_head_and_body_of_an_answer_are_one_write(last):
+    async def exchange():
+        config = uvicorn.Config(answer, http=GatheringProtocol, lifespan="off", log_config=None)
+        config.load()
+        protocol = config.http_protocol_class(config, ServerState(), {})
+        recorder = Recorder()
+        protocol.connection_made(recorder)
+        protocol.data_received(HEALTH.replace(b"\r\n\r\n", b"\r\n" + last + b"\r\n"))
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        closed = recorder.closed
+        protocol.connection_lost(None)
+        return recorder.writes, closed
+
+    writes, closed = asyncio.run(exchange())
+    (written,) = writes
+    assert written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert written.endswith(b"\r\n\r\nbody")
+    assert closed == bool(last)
+
+
+def test_small_answers_on_a_kept_connection_are_whole(connect):
     client = connect()
     for _ in range(20):
         client.sendall(HEALTH)
-        found = client.recv(1 << 16)
-        head, _, body = found.partition(b"\r\n\r\n")
+        head, _, body = received(client, b"}").partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert b"content-length: %d" % len(body) in head
         assert body
