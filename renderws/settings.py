@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MEGABYTE = 1 << 20
+from renderws.limits import MEGABYTE, Limits
+
+__all__ = ["MEGABYTE", "Limits", "Settings", "default_threads"]
 
 
 def default_threads() -> int:
@@ -16,8 +18,10 @@ def default_threads() -> int:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Limits):
     """Limits and permissions of one service. The defaults are those of in-process use.
+
+    The limits are the fields of `renderws.limits.Limits`.
 
     Attributes
     ----------
@@ -39,12 +43,6 @@ class Settings:
         Sizes of the pools for data and for pixels.
     queue : int
         Requests that may wait for a thread before further ones are answered 503.
-    max_body_bytes : int
-        Largest request body; a larger one is answered 413.
-    max_tiles : int
-        Most tiles in one answer, as the contract says.
-    max_pixels : int
-        Most pixels in one answered image.
     cache_bytes : int
         Memory for decoded source images.
     max_tile_specs_to_render : int or None
@@ -73,9 +71,6 @@ class Settings:
     threads: int = field(default_factory=default_threads)
     render_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     queue: int = 1000
-    max_body_bytes: int = 512 * MEGABYTE
-    max_tiles: int = 50_000
-    max_pixels: int = 1 << 27
     cache_bytes: int = 256 * MEGABYTE
     max_tile_specs_to_render: int | None = None
     undelete_seconds: float = 86400.0

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from renderws.limits import add_options, chosen
+
 
 def add_serve(verbs: Any) -> None:
     """Add the verb `serve`."""
@@ -62,11 +64,12 @@ def add_serve(verbs: Any) -> None:
     parser.add_argument(
         "--access-log", action="store_true", help="write a JSON line about every request to stderr"
     )
-    _add_limits(parser)
+    _add_settings(parser)
+    add_options(parser)
     parser.set_defaults(run=run_serve)
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Options that are fields of the settings of the service, by the same names."""
     parser.add_argument(
         "--undelete-seconds",
@@ -116,5 +119,6 @@ def run_serve(options: argparse.Namespace) -> int:
         max_tile_specs_to_render=options.max_tile_specs_to_render,
         omit_match_count=options.omit_match_count,
         legacy_tile_size=options.legacy_tile_size,
+        **chosen(options),
     )
     return 0

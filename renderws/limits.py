@@ -1,0 +1,125 @@
+"""What a service does at most for a client: every limit with its default, option and answer.
+
+`Limits` is the one place of a limit. The options of `renderapps serve`, the table in
+`docs/service.md` (`python -m renderws.limits` prints it) and the test that tries every row all
+come from its fields.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, NamedTuple
+
+KILOBYTE, MEGABYTE, GIGABYTE = 1 << 10, 1 << 20, 1 << 30
+_UNITS = {"K": KILOBYTE, "M": MEGABYTE, "G": GIGABYTE}
+
+
+def limit(default: float, beyond: int | str, says: str, unit: str = "") -> Any:
+    """A field of `Limits`.
+
+    Parameters
+    ----------
+    default : number
+    beyond : int or str
+        Status of the answer to what goes further, or in a word what happens ("closed").
+    says : str
+        What is limited, for the table and the help of the option.
+    unit : str
+        "bytes", "s", or empty for a count.
+    """
+    return field(default=default, metadata={"beyond": beyond, "says": says, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every limit of one service; a field `max_tiles` is the option `--max-tiles`."""
+
+    max_body_bytes: int = limit(512 * MEGABYTE, 413, "one request body", "bytes")
+    max_tiles: int = limit(50_000, 400, "tiles in one answer")
+    max_pixels: int = limit(1 << 27, 400, "pixels of one answered picture")
+
+
+class Row(NamedTuple):
+    """A line of the table: all of it as text."""
+
+    says: str
+    default: str
+    option: str
+    beyond: str
+
+
+def option_of(found: Field[Any]) -> str:
+    """Option of `renderapps serve` for a field of `Limits`."""
+    return "--" + found.name.replace("_", "-")
+
+
+def rows() -> Iterator[Row]:
+    """The table in the order of the fields."""
+    for found in fields(Limits):
+        about = found.metadata
+        default = _shown(found.default, about["unit"])
+        yield Row(about["says"], default, option_of(found), str(about["beyond"]))
+
+
+def table() -> str:
+    """The table as Markdown."""
+    lines = ["| limit | default | option | beyond it |", "|---|---|---|---|"]
+    lines += [f"| {r.says} | {r.default} | `{r.option}` | {r.beyond} |" for r in rows()]
+    return "\n".join(lines)
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add an option for every limit."""
+    group = parser.add_argument_group("limits")
+    for found in fields(Limits):
+        about = found.metadata
+        group.add_argument(
+            option_of(found),
+            type=_reader(found.default, about["unit"]),
+            default=found.default,
+            metavar={"bytes": "BYTES", "s": "SECONDS"}.get(about["unit"], "N"),
+            help=about["says"],
+        )
+
+
+def chosen(options: Any) -> dict[str, Any]:
+    """The limits among parsed options."""
+    return {found.name: getattr(options, found.name) for found in fields(Limits)}
+
+
+def _shown(value: Any, unit: str) -> str:
+    if unit != "bytes":
+        return (
+            f"{value:,g} {unit}".rstrip()
+            if isinstance(value, float)
+            else f"{value:,} {unit}".rstrip()
+        )
+    for letter, size in reversed(_UNITS.items()):
+        if value >= size and value % size == 0:
+            return f"{value // size}{letter}"
+    return str(value)
+
+
+def _reader(default: Any, unit: str) -> Callable[[str], Any]:
+    """Reader of the text of an option: a number above 0; bytes may end in K, M or G."""
+
+    def read(text: str) -> Any:
+        factor = _UNITS.get(text[-1:].upper(), 1) if unit == "bytes" else 1
+        digits = text[:-1] if factor > 1 else text
+        try:
+            number = float(digits) if isinstance(default, float) else int(digits)
+        except ValueError:
+            number = 0
+        if not 0 < number < float("inf"):
+            raise ArgumentTypeError(f"must be a number above 0, not {text!r}")
+        return number * factor
+
+    return read
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(table() + "\n")

@@ -1,0 +1,29 @@
+"""Trials of the limits of requests and answers."""
+
+from __future__ import annotations
+
+import requests
+from limit_trials import trial
+
+STACK = "/render-ws/v1/owner/o/project/p/stack/s"
+
+
+@trial("--max-body-bytes", "1K")
+def max_body_bytes(server):
+    sent = {"cycleNumber": 1}
+    assert requests.post(server.base + STACK, json=sent, timeout=60).status_code == 201
+    sent["versionNotes"] = "n" * 1024
+    return requests.post(server.base + STACK, json=sent, timeout=60).status_code
+
+
+@trial("--max-tiles", "2")
+def max_tiles(server):
+    stack = server.base + STACK
+    requests.post(stack, json={}, timeout=60)
+    tile = {"z": 1, "width": 9, "height": 9, "transforms": {"type": "list", "specList": []}}
+    for count, status in ((2, 200), (3, None)):
+        tiles = {"tileIdToSpecMap": {f"t{n}": tile for n in range(count)}}
+        requests.put(f"{stack}/resolvedTiles?deriveData=true", json=tiles, timeout=60)
+        answer = requests.get(f"{stack}/z/1/render-parameters", timeout=60)
+        assert status in (None, answer.status_code)
+    return answer.status_code
