@@ -38,6 +38,7 @@ class Limits:
 
     max_body_bytes: int = limit(512 * MEGABYTE, 413, "one request body", "bytes")
     max_tiles: int = limit(50_000, 400, "tiles in one answer")
+    max_answer_bytes: int = limit(512 * MEGABYTE, 400, "tile specifications in one answer", "bytes")
     max_pixels: int = limit(1 << 27, 400, "pixels of one answered picture")
 
 

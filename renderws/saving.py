@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from renderapi.errors import RenderError
+from renderapi.transform.expansion import MAXIMUM_PARTS, Expansions
 from renderws.cleaning import parse
 from renderws.documents import ResolvedTiles
 from renderws.routes.answers import HttpError
@@ -20,6 +22,8 @@ from renderws.store.protocol import Invalid, NewTiles, TileRecord
 Json = dict[str, Any]
 Stored = Callable[[Iterable[str]], Mapping[str, bytes]]
 
+#: transforms of all tiles of one request, once their references are resolved
+MOST_PARTS = 20_000_000
 _DEPTH = 100
 _LEVEL = re.compile(r"-?[0-9]{1,9}")
 _BOX = ("minX", "minY", "maxX", "maxY")
@@ -46,7 +50,6 @@ class TilesToSave:
             completed_tile(key, tile) for key, tile in (value.get("tileIdToSpecMap") or {}).items()
         ]
         self._used: set[str] = set()
-        self._nested: list[Json] = []
         self._flat = [self._is_flat(tile["transforms"]) for tile in self.tiles]
 
     def _is_flat(self, transforms: Json) -> bool:
@@ -61,7 +64,6 @@ class TilesToSave:
                 self._used.add(part["refId"])
             else:
                 self._used |= _references(part)
-                self._nested.append(transforms)
         return flat
 
     def resolve(self, stored: Stored) -> dict[str, Json]:
@@ -72,8 +74,23 @@ class TilesToSave:
         lookup, unknown = find_shared(self._used, self.transforms, stored)
         if unknown:
             raise Invalid(self._unresolved(unknown))
-        check_nesting(self._used | self.transforms.keys(), self._nested, lookup)
+        sizes = checked_sizes(self.transforms, lookup)
+        total = sum(
+            self._parts(tile, flat, sizes)
+            for tile, flat in zip(self.tiles, self._flat, strict=True)
+        )
+        check_total(total)
         return lookup
+
+    def _parts(self, tile: Json, flat: bool, sizes: Expansions) -> int:
+        """How many transforms a tile has once its references are resolved; 400 for too many."""
+        number = len(tile["transforms"]["specList"])
+        if flat and number < MAXIMUM_PARTS:
+            return number
+        try:
+            return sizes.of(tile["transforms"]).parts
+        except RenderError as error:
+            raise Invalid(f"tile '{tile['tileId']}': {error}") from error
 
     def _unresolved(self, unknown: set[str]) -> str:
         ids = ", ".join(sorted(unknown)[:10])
@@ -131,16 +148,25 @@ def find_shared(
     return lookup, missing - lookup.keys()
 
 
-def check_nesting(shared: Iterable[str], own: Iterable[Json], lookup: Mapping[str, Json]) -> None:
-    """`SpecError` (400) for references that form a circle or go deeper than ten levels.
+def checked_sizes(transforms: Iterable[str], lookup: Mapping[str, Json]) -> Expansions:
+    """Sizes of what refers to the transforms of `lookup`.
 
-    What tiles share is checked once; `own`, lists of single tiles, one by one.
+    `SpecError` (400) where `transforms` form a circle, go deeper than ten levels or become too
+    many.
     """
-    from renderapi.transform.specs import flatten
+    sizes = Expansions(lookup)
+    for key in transforms:
+        sizes.of_shared(key)
+    return sizes
 
-    lists = ({"type": "list", "specList": [{"type": "ref", "refId": key}]} for key in shared)
-    for spec in (*own, *lists):
-        flatten(spec, lookup)
+
+def check_total(parts: int) -> None:
+    """400 for a request whose tiles have too many transforms, all references resolved."""
+    if parts > MOST_PARTS:
+        raise Invalid(
+            f"with references resolved, the tiles of the request have {parts:,} transforms, more"
+            f" than {MOST_PARTS:,}; send fewer tiles at a time"
+        )
 
 
 def completed_tile(key: str, tile: Json | None) -> Json:

@@ -20,9 +20,22 @@ from msgspec import Struct, field
 
 from renderapi.errors import RenderError
 from renderapi.grouping import places_of_equals
+from renderapi.transform.expansion import (
+    MAXIMUM_CHARACTERS,
+    MAXIMUM_PARTS,
+    Expansions,
+    too_large,
+)
 from renderws.cleaning import without_nulls
 from renderws.documents import Integer, Transform
-from renderws.saving import Json, Stored, check_nesting, find_shared, shared_transforms
+from renderws.saving import (
+    Json,
+    Stored,
+    check_total,
+    checked_sizes,
+    find_shared,
+    shared_transforms,
+)
 from renderws.store.documents import NOTHING
 from renderws.store.protocol import Contents, NewTiles, StoreError
 
@@ -160,8 +173,10 @@ class UsualTiles:
         if unknown:
             raise Unusual
         try:
-            check_nesting(used | self.transforms.keys(), (), lookup)
-        except RenderError as error:
+            sizes = checked_sizes(self.transforms, lookup)
+            total = sum(len(tiles) * _parts(specs, sizes) for specs, tiles in self._groups.items())
+            check_total(total)
+        except (RenderError, StoreError) as error:
             raise Unusual from error
         return lookup
 
@@ -250,6 +265,15 @@ def _by_shared_transforms(tiles: Sequence[_Tile]) -> dict[_Specs, list[int]]:
         own = 1 if specs and type(specs[-1]) is _Leaf else 0
         groups[specs[: len(specs) - own]].append(place)
     return groups
+
+
+def _parts(specs: _Specs, sizes: Expansions) -> int:
+    """How many transforms a tile has with these and one of its own, references resolved."""
+    found = [sizes.of_shared(key) for key in _references(specs)]
+    parts = len(specs) - len(found) + 2 + sum(size.parts for size in found)
+    if parts > MAXIMUM_PARTS or sum(size.characters for size in found) > MAXIMUM_CHARACTERS:
+        raise too_large()
+    return parts
 
 
 def _references(specs: _Specs) -> tuple[str, ...]:

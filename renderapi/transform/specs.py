@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError, UnresolvedReference
+from renderapi.transform.expansion import (
+    MAXIMUM_LEVELS,
+    MAXIMUM_NESTING,
+    MAXIMUM_PARTS,
+    too_large,
+)
 from renderapi.transform.leaf.affine_models import (
     AffineModel,
     RigidModel,
@@ -28,10 +35,6 @@ Spec = Mapping[str, Any]
 Lookup = Mapping[str, dict[str, Any]]
 PointTransform = CoordinateTransform | InterpolatedTransform
 
-#: nested references beyond this many levels are refused
-MAXIMUM_LEVELS = 10
-#: nested lists beyond this many levels are refused
-MAXIMUM_NESTING = 100
 CACHED_TRANSFORMS = 1024
 
 _REQUIRED = {
@@ -66,11 +69,11 @@ def flatten(spec: Spec, lookup: Lookup | None = None) -> list[dict[str, Any]]:
     UnresolvedReference
         Naming all ids that are not in `lookup`.
     SpecError
-        For references that go round in a circle or more than 10 levels deep, and for documents
-        that are no transforms.
+        For references that go round in a circle or more than 10 levels deep, for documents that
+        are no transforms, and for those of more than 10,000 parts once they are resolved.
     """
     missing: list[str] = []
-    result = list(_walk(spec, lookup or {}, (), (), missing, 0))
+    result = list(_walk(spec, lookup or {}, (), (), missing, 0, count()))
     if missing:
         names = ", ".join(dict.fromkeys(missing))
         raise UnresolvedReference(f"shared transforms not found: {names}")
@@ -84,23 +87,27 @@ def _walk(
     path: tuple[str, ...],
     missing: list[str],
     depth: int,
+    parts: Iterator[int],
 ) -> Iterator[dict[str, Any]]:
     kind = kind_of(spec)
+    if next(parts) >= MAXIMUM_PARTS:
+        raise too_large()
     if depth > MAXIMUM_NESTING:
         raise SpecError(f"transform lists are nested more than {MAXIMUM_NESTING} deep")
     if kind == "leaf":
         yield _labelled(spec, labels)
     elif kind == "interpolated":
-        yield _labelled(_resolved(spec, lookup, path, missing, depth), labels)
+        yield _labelled(_resolved(spec, lookup, path, missing, depth, parts), labels)
     elif kind == "list":
         labels = _union(labels, labels_of(spec))
         for entry in _entries(spec):
-            yield from _walk(entry, lookup, labels, path, missing, depth + 1)
+            yield from _walk(entry, lookup, labels, path, missing, depth + 1, parts)
     else:
         target = _target(spec, lookup, path, missing)
         if target is not None:
             labels = _union(labels, labels_of(spec))
-            yield from _walk(target, lookup, labels, (*path, spec["refId"]), missing, depth + 1)
+            path = (*path, spec["refId"])
+            yield from _walk(target, lookup, labels, path, missing, depth + 1, parts)
 
 
 def kind_of(spec: Spec) -> str:
@@ -165,14 +172,19 @@ def _target(
 
 
 def _resolved(
-    spec: Spec, lookup: Lookup, path: tuple[str, ...], missing: list[str], depth: int
+    spec: Spec,
+    lookup: Lookup,
+    path: tuple[str, ...],
+    missing: list[str],
+    depth: int,
+    counted: Iterator[int],
 ) -> Spec:
     """Interpolated document without references in its two transforms."""
     changed = {}
     for end in ("a", "b"):
         if not references(spec[end]):
             continue
-        parts = list(_walk(spec[end], lookup, (), path, missing, depth + 1))
+        parts = list(_walk(spec[end], lookup, (), path, missing, depth + 1, counted))
         changed[end] = parts[0] if len(parts) == 1 else {"type": "list", "specList": parts}
     return {**spec, **changed} if changed else spec
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from renderapi.errors import RenderError
+from renderapi.errors import RenderError, UnresolvedReference
+from renderws.limits import Limits
 from renderws.routes.answers import HttpError
 from renderws.store.protocol import Invalid, StackId, Store, TileDocument, TileQuery, TileRecord
 
@@ -32,6 +33,7 @@ _TILES_KEPT, _FEW, _SMALL = 4096, 256, 4096
 """Tiles that are kept cut; most tiles of an answer, and most bytes of each, to be kept."""
 
 
+_AT_ONCE = 1000
 _Tile = TileDocument | TileRecord
 _Names = tuple[bytes, ...] | None
 _Split = tuple[_Names, Sequence[bytes]]
@@ -40,16 +42,29 @@ _WHOLE: _Split = ((), ())
 
 def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileDocument]:
     """The tiles of a query, ascending tileId; 400 when there are more than one answer may hold."""
-    limit = call.settings.max_tiles
-    records = list(islice(call.store.tile_documents(stack, query), limit + 1))
-    if len(records) > limit:
-        raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
+    limit, most = call.settings.max_tiles, call.settings.max_answer_bytes
+    found = call.store.tile_documents(stack, query)
+    records: list[TileDocument] = []
+    size = 0
+    while part := list(islice(found, min(_AT_ONCE, limit + 1 - len(records)))):
+        records += part
+        if len(records) > limit:
+            raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
+        size += sum([len(record.document) for record in part])
+        _check_size(size, most)
     return records
+
+
+def _check_size(size: int, most: int) -> None:
+    """400 for more bytes than one answer may hold."""
+    if size > most:
+        raise Invalid(f"the tiles asked for are more than {most} bytes; ask for fewer")
 
 
 def flattened(call: Call, stack: StackId, query: TileQuery) -> list[bytes]:
     """Flattened tile specifications (JSON each) of a query, ascending tileId."""
-    return flat_documents(call.store, stack, limited(call, stack, query))
+    most = call.settings.max_answer_bytes
+    return flat_documents(call.store, stack, limited(call, stack, query), most)
 
 
 def flat_tiles(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[Json]:
@@ -57,8 +72,10 @@ def flat_tiles(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[J
     return [orjson.loads(document) for document in flat_documents(store, stack, records)]
 
 
-def flat_documents(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[bytes]:
-    """Flattened JSON of tiles of one stack.
+def flat_documents(
+    store: Store, stack: StackId, records: Sequence[_Tile], most: int = Limits.max_answer_bytes
+) -> list[bytes]:
+    """Flattened JSON of tiles of one stack; 400 where that is more than `most` bytes.
 
     References are exchanged for texts where a tile holds no more that has to be flattened.
     """
@@ -71,19 +88,38 @@ def flat_documents(store: Store, stack: StackId, records: Sequence[_Tile]) -> li
     kinds = {names for names, _ in parts}  # few: tiles of a stack tend to name the same transforms
     texts = _texts_of(store, stack, set(chain.from_iterable(filter(None, kinds))))
     by_text = {names for names in kinds if names is not None and texts.keys() >= set(names)}
+    size = _joined_size(documents, parts, by_text, texts, most)
+    _check_size(size, most)
     if len(by_text) == len(kinds) == len(texts) == 1:  # one lens for all of them
         (text,) = texts.values()
         return [text.join(pieces) for _, pieces in parts]
     others = {} if len(by_text) == len(kinds) else _parsed_others(records, parts, by_text)
     lookup = shared_transforms(store, stack, others.values()) if others else {}
-    return [
-        orjson.dumps(flatten_tile(others[place], lookup))
-        if place in others
-        else _joined(names, pieces, texts)
-        if names
-        else document
-        for place, (document, (names, pieces)) in enumerate(zip(documents, parts, strict=True))
-    ]
+    found = []
+    for place, (document, (names, pieces)) in enumerate(zip(documents, parts, strict=True)):
+        if place in others:
+            document = orjson.dumps(flatten_tile(others[place], lookup))
+            size += len(document)
+            _check_size(size, most)
+        elif names:
+            document = _joined(names, pieces, texts)
+        found.append(document)
+    return found
+
+
+def _joined_size(
+    documents: Sequence[bytes],
+    parts: Sequence[_Split],
+    by_text: Collection[_Names],
+    texts: Mapping[bytes, bytes],
+    most: int,
+) -> int:
+    """Bytes of the documents with their references exchanged; exact where it may pass `most`."""
+    size = sum(map(len, documents))
+    longest = {names: sum([len(texts[name]) for name in names or ()]) for names in by_text}
+    if size + len(parts) * max(longest.values(), default=0) <= most:
+        return size
+    return size + sum([longest.get(names, 0) for names, _ in parts])
 
 
 def _joined(
@@ -191,5 +227,6 @@ def flatten_tile(tile: Json, lookup: dict[str, Json]) -> Json:
     try:
         leaves = flatten(tile.get("transforms", {"type": "list", "specList": []}), lookup)
     except RenderError as error:
-        raise HttpError(500, f"tile '{tile.get('tileId')}': {error}") from error
+        status = 500 if isinstance(error, UnresolvedReference) else 400
+        raise HttpError(status, f"tile '{tile.get('tileId')}': {error}") from error
     return {**tile, "transforms": {"type": "list", "specList": leaves}}

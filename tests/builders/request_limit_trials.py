@@ -27,3 +27,23 @@ def max_tiles(server):
         answer = requests.get(f"{stack}/z/1/render-parameters", timeout=60)
         assert status in (None, answer.status_code)
     return answer.status_code
+
+
+@trial("--max-answer-bytes", "2K")
+def max_answer_bytes(server):
+    stack = server.base + STACK
+    requests.post(stack, json={}, timeout=60)
+    tile = {"z": 1, "width": 9, "height": 9}
+    leaf = {"className": "mpicbg.trakem2.transform.AffineModel2D", "dataString": "1 0 0 1 0 0"}
+    lens = {"type": "list", "specList": [leaf] * 20}
+    shared = [leaf, {"type": "ref", "refId": "lens"}]
+    for specs, status in ((shared[:1], 200), (shared, None)):
+        body = {
+            "transformIdToSpecMap": {"lens": lens},
+            "tileIdToSpecMap": {"t": {**tile, "transforms": {"type": "list", "specList": specs}}},
+        }
+        saved = requests.put(f"{stack}/resolvedTiles?deriveData=true", json=body, timeout=60)
+        assert saved.status_code == 201
+        answer = requests.get(f"{stack}/z/1/tile-specs", timeout=60)
+        assert status in (None, answer.status_code)
+    return answer.status_code

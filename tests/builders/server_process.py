@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -45,3 +46,8 @@ class ServerProcess:
         status = self.process.wait(60)
         self.process.stdout.close()
         return status
+
+
+def limited_memory(size=4 << 30):
+    """Options of a `ServerProcess` that limit its address space, in bytes."""
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))}
