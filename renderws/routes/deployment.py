@@ -9,6 +9,9 @@ from renderws.routes.answers import Answer, HttpError, done, json_answer
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 
+ADDITIONS = ("stackLocks", "stackChanges", "replaceLayer")
+"""What this service offers beyond the contract that clients rely on where it is offered."""
+
 
 def get_health(call: Call) -> Answer:
     """Whether the service can read its store."""
@@ -49,6 +52,7 @@ def get_version_info(call: Call) -> Answer:
             "git.build.version": version,
             "server": "renderws",
             "python": platform.python_version(),
+            "additions": list(ADDITIONS),
         }
     )
 

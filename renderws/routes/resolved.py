@@ -68,9 +68,12 @@ def _object(items: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def put_tiles(call: Call) -> Answer:
-    """Store tiles and shared transforms; all of them or none."""
+    """Store tiles and shared transforms; all of them or none. With `replace`, which is an addition
+    to the contract, other tiles of the layer go."""
     tiles = _to_save(call)
-    call.store.save_tiles(call.stack, tiles.to_save(), tiles.transform_documents())
+    documents, transforms = tiles.to_save(), tiles.transform_documents()
+    z = call.path["z"] if call.query.get("replace") else None
+    call.store.save_tiles(call.stack, documents, transforms, z)
     return created(call.url)
 
 
@@ -106,10 +109,11 @@ def routes() -> tuple[Route, ...]:
     sides = tuple(Parameter(side, double) for side, _ in _SIDES)
     asked = (MIN_Z, MAX_Z, Parameter("groupId"), *sides)
     derive = (Parameter("deriveData", boolean, False),)
+    layer = (*derive, Parameter("replace", boolean, False))
     body = "ResolvedTileSpecCollection"
     return (
         Route(47, "GET", "S/z/{z}/resolvedTiles", get_layer),
         Route(48, "GET", "S/resolvedTiles", get_stack_tiles, asked),
         Route(49, "PUT", "S/resolvedTiles", put_tiles, derive, body=body),
-        Route(50, "PUT", "S/z/{z}/resolvedTiles", put_tiles, derive, body=body),
+        Route(50, "PUT", "S/z/{z}/resolvedTiles", put_tiles, layer, body=body),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from renderws.routes import (
+    changes,
     comparison,
     coordinates,
     deployment,
@@ -26,6 +27,7 @@ def routes() -> tuple[Route, ...]:
     """Every operation of the service, in the order of the contract."""
     return (
         *stacks.routes(),
+        *changes.routes(),
         *layouts.routes(),
         *layers.routes(),
         *resolved.routes(),

@@ -233,6 +233,32 @@ class MatchQuery:
     other_id: str | None = None
 
 
+class StackChange(NamedTuple):
+    """A stack that was built beside another takes its place, or some of its sections do.
+
+    Attributes
+    ----------
+    source, to : StackId
+        The stack that was built, which then is no more, and the one whose place it takes (it need
+        not exist).
+    zs : sequence of float or None
+        Sections of `to` that go, when those of `source` come in; None: all, and its metadata.
+    keep : bool
+        Only those tiles of these sections go whose ids tiles of `source` have.
+    state : str
+        State of `to` afterwards, LOADING or COMPLETE.
+    version : dict or None
+        Its `currentVersion` afterwards; None: that of `to`, or of `source` where all is replaced.
+    """
+
+    source: StackId
+    to: StackId
+    zs: Sequence[float] | None = None
+    keep: bool = False
+    state: str = "COMPLETE"
+    version: Json | None = None
+
+
 class DroppedStack(NamedTuple):
     """A stack that was deleted or taken OFFLINE and whose rows are still there.
 
@@ -315,6 +341,37 @@ class Store(Protocol):
         is nothing left; Conflict when another stack has taken the name."""
         ...
 
+    # Runs that write to a stack tell each other apart by locks on its name, or on some z of it.
+
+    def lock_stack(
+        self, stack: StackId, lock: str, zs: Sequence[float] | None, seconds: float, holder: Json
+    ) -> None:
+        """Keep others out of a stack, which need not exist, or of some z, for so many seconds.
+        Conflict, naming `holder["name"]` of the other, where another lock that has not expired
+        covers some of it; one that has expired is removed."""
+        ...
+
+    def renew_lock(self, stack: StackId, lock: str, seconds: float) -> None:
+        """Let a lock last so many seconds from now. NotFound when it was lost to another run."""
+        ...
+
+    def unlock_stack(self, stack: StackId, lock: str) -> None:
+        """Give a lock back; one that is not there is no error."""
+        ...
+
+    def stack_locks(self, stack: StackId) -> list[Json]:
+        """id, zs, holder, since and secondsLeft of each lock, also of those that have expired."""
+        ...
+
+    def change_stacks(
+        self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
+    ) -> None:
+        """All changes, one after the other, or none; the locks are given back with them. NotFound
+        where a lock was lost or a source is missing; Conflict where a target is READ_ONLY or
+        OFFLINE, a tile has the id of one that is kept, or a shared transform would become another
+        for one that is kept."""
+        ...
+
     def data_version(self, stack: StackId) -> int:
         """A number that grows with every change of the stack's tiles, transforms or version.
         NotFound.
@@ -328,10 +385,11 @@ class Store(Protocol):
         stack: StackId,
         tiles: NewTiles,
         transforms: Mapping[str, bytes],
+        replace_z: float | None = None,
     ) -> None:
-        """Insert or replace by id; of tiles with one id the last. Stack must be LOADING
-        (Conflict). Where a transform that replaces a different one is used by stored tiles, their
-        boxes are derived again in the same transaction.
+        """Insert or replace by id; of tiles with one id the last. Other tiles at `replace_z` go.
+        Stack must be LOADING (Conflict). Where a transform that replaces a different one is used
+        by stored tiles, their boxes are derived again in the same transaction.
         """
         ...
 

@@ -128,7 +128,18 @@ CREATE TABLE trial (id TEXT PRIMARY KEY, document BLOB NOT NULL);
 # section data of a few z, without walking through those of all
 SECOND = "CREATE INDEX section_z ON section (stack, z);"
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+# who is writing to which stack, or to which z (a JSON list) of it
+THIRD = """
+CREATE TABLE stack_lock (
+  owner TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL,
+  zs TEXT,
+  document BLOB NOT NULL,                 -- about the holder, JSON
+  since INTEGER NOT NULL, expires INTEGER NOT NULL,  -- milliseconds since 1970
+  PRIMARY KEY (owner, project, name, id)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 
 
 def migrate(

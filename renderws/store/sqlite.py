@@ -11,6 +11,8 @@ from renderws.store.clones import Clones
 from renderws.store.collections import Collections
 from renderws.store.database import Database, SnapshotSource, Source
 from renderws.store.drops import Drops
+from renderws.store.exchanges import Exchanges
+from renderws.store.locks import Locks
 from renderws.store.maintenance import Maintenance
 from renderws.store.matches import Matches
 from renderws.store.protocol import Store
@@ -25,6 +27,8 @@ class _Parts(
     Stacks,
     Clones,
     Drops,
+    Locks,
+    Exchanges,
     Tiles,
     TileWrites,
     Transforms,

@@ -92,20 +92,7 @@ class Stacks:
 
     def set_state(self, stack: StackId, state: str) -> None:
         with self._source.write() as connection:
-            row = need_stack(connection, stack)
-            what = effect(stack, row.state, state)
-            if what is Effect.RENAME:
-                _set(connection, row, state=state)
-            elif what is Effect.REOPEN:
-                number = row.version_number + 1
-                now = now_after(row.modified)
-                _set(connection, row, state=state, stats=None, version_number=number, modified=now)
-            elif what in (Effect.DERIVE, Effect.DERIVE_AGAIN):
-                stats = orjson.dumps(derive(connection, row))
-                now = now_after(row.modified) if what is Effect.DERIVE else row.modified
-                _set(connection, row, state=state, stats=stats, sections_derived=1, modified=now)
-            elif what is Effect.DROP:
-                _take_offline(connection, row)
+            change_state(connection, need_stack(connection, stack), state)
 
     def rename_stack(self, stack: StackId, to: StackId) -> None:
         with self._source.write() as connection:
@@ -123,6 +110,23 @@ class Stacks:
                 hierarchical=None,
                 modified=now_after(row.modified),
             )
+
+
+def change_state(connection: sqlite3.Connection, row: StackRow, state: str) -> None:
+    """Take a stack to another state, within a transaction."""
+    what = effect(row.id, row.state, state)
+    if what is Effect.RENAME:
+        _set(connection, row, state=state)
+    elif what is Effect.REOPEN:
+        number = row.version_number + 1
+        now = now_after(row.modified)
+        _set(connection, row, state=state, stats=None, version_number=number, modified=now)
+    elif what in (Effect.DERIVE, Effect.DERIVE_AGAIN):
+        stats = orjson.dumps(derive(connection, row))
+        now = now_after(row.modified) if what is Effect.DERIVE else row.modified
+        _set(connection, row, state=state, stats=stats, sections_derived=1, modified=now)
+    elif what is Effect.DROP:
+        _take_offline(connection, row)
 
 
 def insert_stack(connection: sqlite3.Connection, stack: StackId, version: Json) -> int:

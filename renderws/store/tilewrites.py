@@ -70,7 +70,13 @@ class TileWrites:
 
     _source: Source
 
-    def save_tiles(self, stack: StackId, tiles: NewTiles, transforms: Mapping[str, bytes]) -> None:
+    def save_tiles(
+        self,
+        stack: StackId,
+        tiles: NewTiles,
+        transforms: Mapping[str, bytes],
+        replace_z: float | None = None,
+    ) -> None:
         tiles = _last_of_each_id(tiles)
         _check(tiles)
         with self._source.write() as connection:
@@ -82,7 +88,10 @@ class TileWrites:
             _replace(connection, row.key, tiles, columns, old)
             if changed:
                 derive_boxes_again(connection, row.key, changed, except_for=set(tiles.tile_ids))
-            touch_data(connection, row.key, added=len(tiles.tile_ids) - len(old))
+            gone = [] if replace_z is None else _others_at(connection, row.key, replace_z, tiles)
+            remove_tiles(connection, gone)
+            added = len(tiles.tile_ids) - len(old)
+            touch_data(connection, row.key, added=added, removed=len(gone))
 
     def set_tiles_z(self, stack: StackId, tile_ids: Sequence[str], z: float) -> None:
         self._set_z(stack, TileQuery(tile_ids=tile_ids), z)
@@ -235,6 +244,19 @@ def _insert(
 def _insertion(rows: int) -> str:
     """SQL that inserts so many tiles."""
     return INSERT_TILES + ",".join([ONE_TILE] * rows)
+
+
+def _others_at(
+    connection: sqlite3.Connection, stack_key: int, z: float, tiles: NewTiles
+) -> list[tuple[int]]:
+    """Keys of the stored tiles at z that are not among `tiles`."""
+    saved = set(tiles.tile_ids)
+    chosen = plan(stack_key, TileQuery(z=z))
+    rows = connection.execute(
+        f"SELECT tile.key, tile.tile_id FROM {chosen.source} WHERE {chosen.condition}",
+        chosen.parameters,
+    )
+    return [(key,) for key, tile_id in rows.fetchall() if tile_id not in saved]
 
 
 def _stored_places(

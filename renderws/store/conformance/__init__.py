@@ -9,6 +9,7 @@ A test module of a store subclasses `StoreTests` and gives it a fixture `store`,
                 yield store
 """
 
+from renderws.store.conformance.changes import ChangeTests
 from renderws.store.conformance.drops import DropTests
 from renderws.store.conformance.matches import MatchTests
 from renderws.store.conformance.stacks import StackTests
@@ -19,7 +20,14 @@ from renderws.store.conformance.transforms import TransformTests
 
 
 class StoreTests(
-    StackTests, StateTests, DropTests, TileTests, TileWriteTests, TransformTests, MatchTests
+    StackTests,
+    StateTests,
+    DropTests,
+    ChangeTests,
+    TileTests,
+    TileWriteTests,
+    TransformTests,
+    MatchTests,
 ):
     """What every store must do."""
 

@@ -139,4 +139,38 @@ STACKS = [
     case(33, "PUT S/tile-specs-with-ids", 200, [FLAT["a"], FLAT["c"]], ["c", "zzz", "a"]),
     case(33, "PUT S/tile-specs-with-ids", 200, [], []),
     case(33, "PUT S/tile-specs-with-ids", 400, "~list", {}),
+    case(0, "GET S/locks", 200, []),
+    case(0, "POST S/locks", 201, None, {"id": "x", "seconds": 60, "holder": {"name": "n"},
+                                        "zs": [1]},
+         then=("GET S/locks", lambda r: [(v["id"], v["zs"]) for v in r.json()] == [("x", [1.0])])),
+    case(0, "POST S/locks", 400, "~holder", {"id": "x", "seconds": 60}),
+    case(0, "POST S/locks", 400, "~id", {"seconds": 60, "holder": {}}),
+    case(0, "POST S/locks", 400, "~seconds", {"id": "x", "holder": {}, "seconds": 0}),
+    case(0, "POST S/locks", 400, "~zs", {"id": "x", "holder": {}, "seconds": 1, "zs": 4}),
+    case(0, "POST S/locks", 400, "~finite", {"id": "x", "holder": {}, "seconds": 1,
+                                             "zs": ["nan"]}),
+    case(0, "PUT S/locks/none", 404, "~none", {"seconds": 60}),
+    case(0, "PUT S/locks/none", 400, "~seconds", {}),
+    case(0, "DELETE S/locks/none", 200, None),
+    case(0, "POST O/stackChanges", 200, None, {"changes": [
+        {"from": {"project": "p", "stack": "open"}, "to": {"project": "p", "stack": "acq"}}]},
+         then=("GET S/tileIds", ["a", "b", "c"])),
+    case(0, "POST O/stackChanges", 200, None, {"changes": [
+        {"from": {"project": "p", "stack": "open"}, "to": {"project": "q", "stack": "new"},
+         "state": "LOADING", "version": {"cycleNumber": 4}}]},
+         then=("GET /owner/test/project/q/stack/new",
+               fields(state="LOADING", currentVersion={"cycleNumber": 4}))),
+    case(0, "POST O/stackChanges", 200, None, {}),
+    case(0, "POST O/stackChanges", 400, "~changes", {"changes": 3}),
+    case(0, "POST O/stackChanges", 400, "~from", {"changes": [{}]}),
+    case(0, "POST O/stackChanges", 400, "~state", {"changes": [{"state": "OFFLINE"}]}),
+    case(0, "POST O/stackChanges", 400, "~owner", {"changes": [
+        {"from": {"owner": "x", "project": "p", "stack": "open"}}]}),
+    case(0, "POST O/stackChanges", 400, "~keep", {"changes": [
+        {"from": {"project": "p", "stack": "open"}, "to": {"project": "p", "stack": "acq"},
+         "keep": 3}]}),
+    case(0, "POST O/stackChanges", 409, "~READ_ONLY", {"changes": [
+        {"from": {"project": "p", "stack": "open"}, "to": {"project": "p", "stack": "locked"}}]}),
+    case(0, "POST O/stackChanges", 404, "~lost", {"locks": [
+        {"id": "lost", "stackId": {"project": "p", "stack": "acq"}}]}),
 ]  # fmt: skip

@@ -1,0 +1,195 @@
+"""Stacks that were built beside others take their places, all in one transaction.
+
+Whole stacks change names. Where only some sections change, the rows of the new ones become rows of
+the target, and those of the old ones go to a stack that is dropped at once: they are reclaimed
+later, a few at a time, so that the transaction costs no more than new index entries.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from renderws.store.database import Source
+from renderws.store.documents import json_list, same_json
+from renderws.store.locks import give_back
+from renderws.store.protocol import Conflict, StackChange, StackId
+from renderws.store.stackrows import (
+    StackRow,
+    find_stack,
+    json_object,
+    need_stack,
+    now_after,
+    refuse_read_only,
+    touch_data,
+)
+from renderws.store.stacks import change_state
+from renderws.store.states import LOADING, OFFLINE, stack_text
+from renderws.store.transforms import store_transforms, users_of
+from renderws.store.tree import BLOCK, BLOCK_BITS, next_free_key, refresh
+
+_BATCH = 20_000
+_AT_ZS = "stack = ? AND z IN (SELECT value FROM json_each(?))"
+_OF_SOURCE = " AND tile_id IN (SELECT tile_id FROM tile WHERE stack = ?)"
+
+
+class Exchanges:
+    """The part of the store that lets stacks take the places of others."""
+
+    _source: Source
+
+    def change_stacks(
+        self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
+    ) -> None:
+        with self._source.write() as connection:
+            for stack, lock in locks:
+                give_back(connection, stack, lock)
+            for change in changes:
+                _apply(connection, change)
+
+
+def _apply(connection: sqlite3.Connection, change: StackChange) -> None:
+    source, target = need_stack(connection, change.source), find_stack(connection, change.to)
+    if change.source == change.to:
+        raise Conflict(f"{stack_text(change.to)} cannot take its own place")
+    if target is not None:
+        refuse_read_only(target)
+        if target.state == OFFLINE:
+            raise Conflict(f"{stack_text(change.to)} is OFFLINE: delete it first")
+    if target is None or change.zs is None:
+        _take_place(connection, source, target, change.to)
+        key = source.key
+    else:
+        _take_sections(connection, source, target, change)
+        key = target.key
+    connection.execute("UPDATE stack SET hierarchical = NULL WHERE key = ?", (key,))
+    if change.version is not None:
+        version = (json_object(change.version), key)
+        connection.execute("UPDATE stack SET version = ? WHERE key = ?", version)
+    for state in dict.fromkeys((LOADING, change.state)):
+        change_state(connection, need_stack(connection, change.to), state)
+
+
+def _take_place(
+    connection: sqlite3.Connection, source: StackRow, target: StackRow | None, to: StackId
+) -> None:
+    """The whole stack gets the name of the target, which is dropped."""
+    number = source.version_number
+    if target is not None:
+        number = target.version_number + 1
+        _drop(connection, target.key)
+    connection.execute(
+        "UPDATE stack SET owner = ?, project = ?, name = ?, version_number = ?, modified = ?"
+        " WHERE key = ?",
+        (*to, number, now_after(target.modified if target else source.modified), source.key),
+    )
+
+
+def _drop(connection: sqlite3.Connection, key: int) -> None:
+    connection.execute("UPDATE stack SET dropped = ? WHERE key = ?", (now_after(), key))
+
+
+def _take_sections(
+    connection: sqlite3.Connection, source: StackRow, target: StackRow, change: StackChange
+) -> None:
+    """The sections of the source come into the target, in place of those at the z of the change."""
+    wanted, parameters = _AT_ZS, [target.key, json_list(list(map(float, change.zs or ())))]
+    if change.keep:
+        wanted, parameters = wanted + _OF_SOURCE, [*parameters, source.key]
+    old = _keys(connection, wanted, parameters)
+    new = _keys(connection, "stack = ?", [source.key])
+    if old:
+        _move(connection, old, _bin(connection, source, len(old)))
+    _refuse_double(connection, source, target)
+    _take_transforms(connection, source, target)
+    _move(connection, new, target.key)
+    touch_data(connection, target.key, added=len(new), removed=len(old))
+    touch_data(connection, source.key, removed=len(new))
+    _drop(connection, source.key)
+
+
+def _keys(
+    connection: sqlite3.Connection, condition: str, parameters: Sequence[object]
+) -> list[int]:
+    sql = f"SELECT key FROM tile WHERE {condition} ORDER BY key"
+    return [key for (key,) in connection.execute(sql, parameters)]
+
+
+def _bin(connection: sqlite3.Connection, source: StackRow, tiles: int) -> int:
+    """A dropped stack for the sections that go; it can be brought back under the source's name."""
+    cursor = connection.execute(
+        "INSERT INTO stack (owner, project, name, state, modified, version_number, version,"
+        " tile_count, dropped) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        (*source.id, LOADING, now_after(), source.version, tiles, now_after()),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _move(connection: sqlite3.Connection, keys: Sequence[int], to: int) -> None:
+    """Let tiles be of another stack, with their entries in the R*Tree."""
+    for start in range(0, len(keys), _BATCH):
+        part = keys[start : start + _BATCH]
+        connection.execute(
+            "UPDATE tile SET stack = ? WHERE key IN (SELECT value FROM json_each(?))",
+            (to, json_list(part)),
+        )
+    refresh(connection, _without_strangers(connection, keys))
+
+
+def _without_strangers(connection: sqlite3.Connection, keys: Sequence[int]) -> list[int]:
+    """The keys of moved tiles, once those that share a block with others have blocks of their own.
+
+    A block holds tiles of one stack. Sections fill whole blocks, but for tiles that changed z.
+    """
+    moved, blocks = set(keys), sorted({key >> BLOCK_BITS for key in keys})
+    found = connection.execute(
+        f"SELECT tile.key FROM json_each(?) AS block CROSS JOIN tile NOT INDEXED ON tile.key"
+        f" BETWEEN block.value << {BLOCK_BITS} AND (block.value << {BLOCK_BITS}) + {BLOCK - 1}",
+        (json_list(blocks),),
+    )
+    mixed = {key >> BLOCK_BITS for (key,) in found if key not in moved}
+    first = next_free_key(connection) if mixed else 0
+    crowded = (key for key in keys if key >> BLOCK_BITS in mixed)
+    new = {key: first + number for number, key in enumerate(crowded)}
+    connection.executemany(
+        "UPDATE tile SET key = ? WHERE key = ?", [(v, k) for k, v in new.items()]
+    )
+    return [new.get(key, key) for key in keys] + [block << BLOCK_BITS for block in mixed]
+
+
+def _refuse_double(connection: sqlite3.Connection, source: StackRow, target: StackRow) -> None:
+    double = connection.execute(
+        "SELECT old.tile_id, old.z FROM tile AS new INDEXED BY tile_identity"
+        " JOIN tile AS old INDEXED BY tile_identity"
+        " ON old.stack = ? AND old.tile_id = new.tile_id WHERE new.stack = ? LIMIT 1",
+        (target.key, source.key),
+    ).fetchone()
+    if double is not None:
+        raise Conflict(
+            f"tile {double[0]} is already in section z={double[1]} of {stack_text(target.id)}, "
+            "which is kept"
+        )
+
+
+def _take_transforms(connection: sqlite3.Connection, source: StackRow, target: StackRow) -> None:
+    """Shared transforms come along; one that kept tiles use must not become another."""
+    rows = connection.execute(
+        "SELECT new.id, new.document, old.document FROM transform AS new"
+        " LEFT JOIN transform AS old ON old.stack = ? AND old.id = new.id WHERE new.stack = ?",
+        (target.key, source.key),
+    ).fetchall()
+    wanted = {name: new for name, new, old in rows if old is None or not same_json(old, new)}
+    changed = {name for name, _, old in rows if old is not None} & wanted.keys()
+    if changed:
+        _, sets = users_of(connection, target.key, changed)
+        used = connection.execute(
+            "SELECT tile_id FROM tile WHERE stack = ?"
+            " AND reference_set IN (SELECT value FROM json_each(?)) LIMIT 1",
+            (target.key, json_list(sets)),
+        ).fetchone()
+        if used is not None:
+            raise Conflict(
+                f"tile {used[0]} of {stack_text(target.id)}, which is kept, uses another shared "
+                f"transform {' or '.join(sorted(changed))}"
+            )
+    store_transforms(connection, target.key, wanted)
