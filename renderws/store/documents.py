@@ -129,10 +129,10 @@ def with_values(document: bytes, values: Json) -> bytes:
     return orjson.dumps({**orjson.loads(document), **values})
 
 
-def json_list(texts: Sequence[str]) -> str:
-    """A JSON list, the form in which lists of ids are given to SQL."""
+def json_list(values: Sequence[str] | Sequence[float]) -> str:
+    """A JSON list, the form in which lists of ids, keys and z are given to SQL."""
     try:
-        return orjson.dumps(texts).decode()
+        return orjson.dumps(values).decode()
     except TypeError as error:
         raise Invalid(f"a list of ids holds something that cannot be stored: {error}") from error
 

@@ -93,7 +93,8 @@ def _take_sections(
     connection: sqlite3.Connection, source: StackRow, target: StackRow, change: StackChange
 ) -> None:
     """The sections of the source come into the target, in place of those at the z of the change."""
-    wanted, parameters = _AT_ZS, [target.key, json_list(list(map(float, change.zs or ())))]
+    wanted = _AT_ZS
+    parameters: list[object] = [target.key, json_list([float(z) for z in change.zs or ()])]
     if change.keep:
         wanted, parameters = wanted + _OF_SOURCE, [*parameters, source.key]
     old = _keys(connection, wanted, parameters)
