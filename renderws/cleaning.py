@@ -7,10 +7,11 @@ cannot be converted is refused with 400.
 
 from __future__ import annotations
 
+import json
 import re
 import types
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -25,6 +26,7 @@ from renderws.store.protocol import CollectionId, StackId
 Json = dict[str, Any]
 
 _FRACTION = re.compile(r"(?<=:\d\d)\.(\d+)")
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
 
 
 @cache
@@ -76,7 +78,9 @@ def convert(value: Any, shape: Any, what: str) -> Any:
     if origin is list:
         if not isinstance(value, list):
             raise HttpError(400, f"{what} must be a list")
-        return [convert(v, get_args(shape)[0], f"{what}[{i}]") for i, v in enumerate(value)]
+        member = get_args(shape)[0]
+        given = [(i, v) for i, v in enumerate(value) if v is not None or member is not str]
+        return [convert(v, member, f"{what}[{i}]") for i, v in given]
     if origin is dict:
         items = _object(value, what).items()
         return _present({k: convert(v, get_args(shape)[1], f"{what} {k}") for k, v in items})
@@ -85,6 +89,19 @@ def convert(value: Any, shape: Any, what: str) -> Any:
         hints = _hints(shape).items()
         return _present({k: convert(given[k], h, f"{what}.{k}") for k, h in hints if k in given})
     return _convert_scalar(value, shape, what)
+
+
+def texts_as_written(body: bytes) -> list[Any]:
+    """Items of a JSON list: numbers and booleans as the texts they are written as, without nulls.
+
+    Lists and objects among them stay what they are.
+    """
+    items = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
+    return [_as_text(item) for item in items if item is not None]
+
+
+def _as_text(item: Any) -> Any:
+    return str(item).lower() if isinstance(item, bool) else item
 
 
 def _convert_union(value: Any, members: tuple[Any, ...], what: str) -> Any:
@@ -138,13 +155,30 @@ def timestamp(value: str | float, what: str = "createTimestamp") -> str:
         elif value.isdigit():
             moment = datetime.fromtimestamp(int(value) / 1000, UTC)
         else:
-            moment = datetime.fromisoformat(_FRACTION.sub(_microseconds, value))
+            moment = _moment(value)
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise HttpError(
             400, f"{what} '{value}' is not a time like 2024-05-06T07:08:09.010Z"
         ) from error
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _moment(text: str) -> datetime:
+    """Time of an ISO text; what exceeds its place (a month of 40) rolls over into the next one."""
+    parts = _MOMENT.fullmatch(text)
+    if parts is None:
+        return datetime.fromisoformat(_FRACTION.sub(_microseconds, text))
+    year, month, day, hours, minutes, seconds = map(int, parts.groups()[:6])
+    years, month = divmod(month - 1, 12)
+    zone = datetime.fromisoformat(f"2000-01-01T00:00:00{parts[8]}").tzinfo
+    return datetime(year + years, month + 1, 1, tzinfo=zone) + timedelta(
+        day - 1,
+        seconds,
+        int((parts[7] or "0")[:6].ljust(6, "0")),
+        minutes=minutes,
+        hours=hours,
+    )
 
 
 def _microseconds(match: re.Match[str]) -> str:

@@ -223,7 +223,15 @@ def _elements(call: Call) -> tuple[list[Json], bool]:
     elements = call.json_list("coordinates")
     if not all(element is None or isinstance(element, dict) for element in elements):
         raise HttpError(400, "the request body must be a list of coordinates, objects each")
-    return [_NOTHING if element is None else element for element in elements], False
+    return [_NOTHING if element is None else _with_text_id(element) for element in elements], False
+
+
+def _with_text_id(element: Json) -> Json:
+    """An element whose tileId is a text also where it is written as a number."""
+    tile_id = element.get("tileId")
+    if isinstance(tile_id, int | float):
+        return {**element, "tileId": orjson.dumps(tile_id).decode()}
+    return element
 
 
 def _echo(element: Json) -> Json:

@@ -267,8 +267,13 @@ def put_tile_specs_with_ids(call: Call) -> Answer:
 
 
 def string_list(call: Call, what: str) -> list[str]:
-    """The body as a list of strings; 400 for anything else."""
+    """The body as a list of texts, nulls left out and numbers as they are written; 400 for others.
+
+    So the Java service reads them, whose coordinate client sends a null for points without tiles.
+    """
     values = call.json_list(what)
+    if not all(isinstance(value, str) for value in values):
+        values = cleaning.texts_as_written(call.body)
     if not all(isinstance(value, str) for value in values):
         raise HttpError(400, f"the request body must be a list of {what}")
     return values

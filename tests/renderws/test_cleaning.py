@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderws.cleaning import convert, parse, stack_version, timestamp, without_nulls
-from renderws.documents import StackVersion, Tile
+from renderws.cleaning import (
+    convert,
+    parse,
+    stack_version,
+    texts_as_written,
+    timestamp,
+    without_nulls,
+)
+from renderws.documents import HierarchicalStack, StackVersion, Tile
 from renderws.routes.answers import HttpError
 
 
@@ -92,6 +99,9 @@ def test_the_fast_way_gives_what_the_lenient_way_gives(document):
         ("2024-01-01T10:20:30.5Z", "2024-01-01T10:20:30.500Z"),
         ("2024-01-01T10:20:30.123456789Z", "2024-01-01T10:20:30.123Z"),
         ("2024-01-01T10:20:30+02:00", "2024-01-01T08:20:30.000Z"),
+        ("2024-40-01T10:20:30Z", "2027-04-01T10:20:30.000Z"),
+        ("2024-01-32T25:61:61.5Z", "2024-02-02T02:02:01.500Z"),
+        ("2024-00-00T00:00:00Z", "2023-11-30T00:00:00.000Z"),
         (1714979289010, "2024-05-06T07:08:09.010Z"),
         ("1714979289010", "2024-05-06T07:08:09.010Z"),
     ],
@@ -110,6 +120,17 @@ def test_stack_versions_are_stored_as_sent():
     body = {"stackResolutionX": 4, "cycleNumber": 1, "mipmapPathBuilder": {"rootPath": "/a"}}
     assert stack_version(json.dumps({**body, "x": 1}).encode()) == body
     assert parse(b'{"createTimestamp": 5}', StackVersion, "it") == {"createTimestamp": 5.0}
+
+
+def test_ids_are_texts_as_they_are_written_and_nulls_are_none():
+    body = b'["a", null, 7, 7.50, -1e3, 12345678901234567890123, true, "null"]'
+    expected = ["a", "7", "7.50", "-1e3", "12345678901234567890123", "true", "null"]
+    assert texts_as_written(body) == expected
+
+
+def test_nulls_among_group_ids_are_left_out():
+    body = b'{"splitGroupIds": [null, "1.0", 2, null]}'
+    assert parse(body, HierarchicalStack, "it") == {"splitGroupIds": ["1.0", "2"]}
 
 
 def test_nulls_stay_in_lists():
