@@ -79,8 +79,8 @@ def convert(value: Any, shape: Any, what: str) -> Any:
         if not isinstance(value, list):
             raise HttpError(400, f"{what} must be a list")
         member = get_args(shape)[0]
-        given = [(i, v) for i, v in enumerate(value) if v is not None or member is not str]
-        return [convert(v, member, f"{what}[{i}]") for i, v in given]
+        kept = [(i, v) for i, v in enumerate(value) if v is not None or member is not str]
+        return [convert(v, member, f"{what}[{i}]") for i, v in kept]
     if origin is dict:
         items = _object(value, what).items()
         return _present({k: convert(v, get_args(shape)[1], f"{what} {k}") for k, v in items})

@@ -166,37 +166,3 @@ def _usable(pixel_map: PixelMap) -> PixelMap:
             np.ascontiguousarray(pixel_map.polygons), np.ascontiguousarray(pixel_map.inverses)
         )
     return PixelMap(pixel_map.polygons[good], pixel_map.inverses[good])
-
-
-def average_scale(
-    width: float, height: float, cell_size: float, transform: object, scale: float
-) -> float:
-    """Canvas pixels per full-scale pixel, by one affine fitted to the tile's placement.
-
-    Parameters
-    ----------
-    width, height : float
-        Full-scale size of the tile.
-    cell_size : float
-        Spacing of the samples, full-scale pixels.
-    transform : callable
-        (N, 2) full-scale pixels -> (N, 2) world.
-    scale : float
-        World to canvas.
-
-    Returns
-    -------
-    float
-        The longer of the two images of a unit step; 1 where the samples do not fix an affine.
-    """
-    x, y = np.arange(0, width, cell_size), np.arange(0, height, cell_size)
-    if len(x) < 2 or len(y) < 2:
-        return 1.0
-    points = np.stack(np.meshgrid(x, y, indexing="xy"), axis=-1).reshape(-1, 2)
-    target = transform(points)  # type: ignore[operator]
-    centred = points - points.mean(axis=0)
-    moved = target - target.mean(axis=0)
-    linear = np.linalg.solve(centred.T @ centred, centred.T @ moved)
-    steps = np.hypot(linear[:, 0], linear[:, 1]) * scale
-    largest = float(steps.max())
-    return largest if math.isfinite(largest) else 1.0

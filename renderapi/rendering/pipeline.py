@@ -181,10 +181,9 @@ def _layer(
     sources: SourceView,
     seed: int,
 ) -> TileLayer:
-    scale, cell = parameters.window.scale, parameters.mesh_cell_size
     if placement.width is None or placement.height is None:
         placement = _sized_by_image(placement, channel.first, sources)
-    level = placement.level(cell, scale)
+    level = placement.level(parameters.mesh_cell_size, parameters.window)
     source = source_at_level(channel, level, parameters.mipmap_path_builder, placement.tile_id)
     low = channel.minimum if parameters.minimum is None else parameters.minimum
     high = channel.maximum if parameters.maximum is None else parameters.maximum

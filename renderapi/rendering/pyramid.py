@@ -1,4 +1,4 @@
-"""Image pyramids: which level a picture needs, and making a level from the one below it.
+"""Image pyramids: making a level from the one below it.
 
 Level L of an image is 2^-L of its size. A level is made by 2 x 2 integer means, repeated: odd last
 rows and columns are dropped, and pixel (u, v) of level L lies at (2^L u + (2^L - 1) / 2, ...) of
@@ -9,19 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def level_for_scale(average_scale: float) -> int:
-    """Level whose pixels are no coarser than the picture's: floor(log2(floor(1 / scale))).
-
-    A scale that equals a power of two up to rounding noise counts as that power.
-
-    >>> [level_for_scale(scale) for scale in (2.0, 0.51, 0.5, 0.34, 0.26, 0.25)]
-    [0, 0, 1, 1, 1, 2]
-    """
-    if not average_scale > 0:
-        return 0
-    return max(int(1 / average_scale * (1 + 1e-9)), 1).bit_length() - 1
 
 
 def downsample(array: NDArray, times: int = 1) -> NDArray:

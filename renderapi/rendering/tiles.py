@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from renderapi.errors import RenderError, SpecError
-from renderapi.rendering import mesh
+from renderapi.rendering import levels, mesh
 from renderapi.rendering.mesh import Array, PixelMap
-from renderapi.rendering.parameters import optional_number
-from renderapi.rendering.pyramid import level_for_scale
+from renderapi.rendering.parameters import Window, optional_number
 
 _CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
 _GRID = np.array([(x / 8, y / 8) for x in range(9) for y in range(9)])
@@ -72,20 +71,15 @@ class Placement:
             points = np.asarray(transform.tform(points), dtype=np.float64)
         return points
 
-    def average_scale(self, cell_size: float, scale: float) -> float:
-        """Canvas pixels per full-scale pixel; 1 where the tile is too small to tell."""
+    def level(self, cell_size: float, window: Window) -> int:
+        """Pyramid level that a picture samples; 0 where the tile is too small to tell."""
         if self.width is None or self.height is None:
             raise SpecError(f"tile {self.tile_id} has no width and height")
+        size = self.width, self.height
         if self.matrix is None:
-            return mesh.average_scale(self.width, self.height, cell_size, self.to_world, scale)
-        if self.width <= cell_size or self.height <= cell_size:
-            return 1.0
-        steps = np.hypot(self.matrix[0, :2], self.matrix[1, :2])
-        return float(steps.max()) * scale
-
-    def level(self, cell_size: float, scale: float) -> int:
-        """Pyramid level that a picture at this scale samples."""
-        return level_for_scale(self.average_scale(cell_size, scale))
+            return levels.fitted_level(size, cell_size, self.to_world, window)
+        matrices = [np.asarray(transform.M) for transform in self.transforms]
+        return levels.affine_level(size, cell_size, matrices, self.matrix, window)
 
     def pixel_map(
         self, cell_size: float, scale: float, level: int, size: tuple[int, int], whole: bool

@@ -89,6 +89,26 @@ def fit_affine(source, target):
     return linear, qc - linear @ pc
 
 
+def sequential_scale(points, moved):
+    """Longest image of a unit step of the affine fitted to points, one sum after the other."""
+    n = len(points)
+    px = py = qx = qy = 0.0
+    for (x, y), (u, v) in zip(points, moved, strict=True):
+        px, py, qx, qy = px + x, py + y, qx + u, qy + v
+    px, py, qx, qy = px / n, py / n, qx / n, qy / n
+    xx = xy = yy = xu = xv = yu = yv = 0.0
+    for (x, y), (u, v) in zip(points, moved, strict=True):
+        x, y, u, v = x - px, y - py, u - qx, v - qy
+        xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
+        xu, xv, yu, yv = xu + x * u, xv + x * v, yu + y * u, yv + y * v
+    d = xx * yy - xy * xy
+    if n < 3 or d == 0:
+        return 1.0
+    ux, uy = (yy * xu - xy * yu) / d, (xx * yu - xy * xu) / d
+    vx, vy = (yy * xv - xy * yv) / d, (xx * yv - xy * xv) / d
+    return math.sqrt(max(ux * ux + vx * vx, uy * uy + vy * vy))
+
+
 class Slow:
     """One RenderParameters document."""
 
@@ -116,15 +136,15 @@ class Slow:
         return s * (x - self.p.get("x", 0.0)), s * (y - self.p.get("y", 0.0))
 
     def level(self, tile, width, height):
-        columns = [i * self.cell for i in range(math.ceil(width / self.cell))]
-        rows = [j * self.cell for j in range(math.ceil(height / self.cell))]
-        points = [(x, y) for y in rows for x in columns]
-        fit = fit_affine(points, [self.place(tile, x, y) for x, y in points])
-        a = 1.0
-        if fit:
-            (m00, m01), (m10, m11) = fit[0]
-            a = math.sqrt(max(m00**2 + m10**2, m01**2 + m11**2))
-        level, inverse = 0, int(1 / a + 1e-9)  # 0.5 and 0.25 up to what the fit rounds
+        specs = tile.get("transforms", {}).get("specList", [])
+        s, points, moved = self.scale, [], []
+        for row in range(math.ceil(height / self.cell)):
+            for column in range(math.ceil(width / self.cell)):
+                x, y = column * self.cell, row * self.cell
+                wx, wy = map_point(specs, x, y)
+                points.append((x, y))
+                moved.append((s * wx - self.p.get("x", 0.0) * s, s * wy - self.p.get("y", 0.0) * s))
+        level, inverse = 0, int(1 / sequential_scale(points, moved))
         while inverse > 1:
             inverse >>= 1
             level += 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from renderapi.rendering.pyramid import downsample, level_for_scale
+from renderapi.rendering.pyramid import downsample
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -40,13 +40,3 @@ def test_repeated_halving_truncates_every_time():
 def test_views_that_are_not_contiguous_are_halved_alike():
     array = np.random.default_rng(1).integers(0, 65536, (40, 48)).astype(np.uint16)
     assert np.array_equal(downsample(array[::-1, ::3]), downsample(array[::-1, ::3].copy()))
-
-
-def test_levels_follow_the_scale():
-    scales = {3.0: 0, 1.0: 0, 0.51: 0, 0.5: 1, 0.34: 1, 0.26: 1, 0.25: 2, 0.126: 2, 0.01: 6}
-    assert {scale: level_for_scale(scale) for scale in scales} == scales
-
-
-def test_rounding_noise_does_not_cost_a_level():
-    assert level_for_scale(0.5 * (1 + 1e-12)) == 1
-    assert level_for_scale(float("nan")) == 0
