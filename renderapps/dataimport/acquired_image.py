@@ -39,6 +39,8 @@ class AcquiredImage:
         Image of the same size, 0 where the image is to be left out.
     slice : int or None
         Page of a file that holds several images, counted from 0.
+    series : int or None
+        Which of the images of a file, counted from 0; where `slice` says it, None.
     stage : (float, float) or None
         Position of the stage, for the layout, where x and y are not it.
     rotation : float
@@ -57,6 +59,7 @@ class AcquiredImage:
     tile_id: str | None = None
     mask: Path | None = None
     slice: int | None = None
+    series: int | None = None
     stage: tuple[float, float] | None = None
     rotation: float = 0.0
 
@@ -80,9 +83,9 @@ def listed(items: Iterable[object], limit: int = LISTED) -> str:
 
 def refuse_repeated_files(images: Sequence[AcquiredImage]) -> None:
     """Raise when a file is listed twice, naming both places."""
-    seen: dict[tuple[Path, int | None], AcquiredImage] = {}
+    seen: dict[tuple[Path, int | None, int | None], AcquiredImage] = {}
     for image in images:
-        first = seen.setdefault((image.file, image.slice), image)
+        first = seen.setdefault((image.file, image.slice, image.series), image)
         if first is not image:
             raise RenderModuleException(
                 f"{image.source}: {image.file.name} is listed twice, first in {first.source}"

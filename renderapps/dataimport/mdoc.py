@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from renderapps.dataimport.text_list import numbered_lines, numbers
+from renderapps.dataimport.text_files import in_folder, numbered_lines, numbers
 from renderapps.module.errors import RenderModuleException
 
-ENCODINGS = ("utf-8-sig", "cp1252")
 _SECTION = re.compile(r"\[\s*(ZValue|Image)\s*=\s*(.+?)\s*\]$")
 _ENTRY = re.compile(r"(\w+)\s*=\s*(.*)$")
 
@@ -75,11 +74,6 @@ class Mdoc:
         return named if named.is_file() and not noted.exists() else noted
 
 
-def in_folder(directory: Path, name: str) -> Path:
-    """File below a folder; of a Windows path, as the microscope notes it, only the name counts."""
-    return directory / (PureWindowsPath(name).name if "\\" in name else name)
-
-
 def parse_mdoc(path: Path) -> Mdoc:
     """Read a file.
 
@@ -90,7 +84,7 @@ def parse_mdoc(path: Path) -> Mdoc:
     """
     mdoc = Mdoc(path)
     values = mdoc.common
-    for line, text in numbered_lines(path, ENCODINGS):
+    for line, text in numbered_lines(path):
         if match := _SECTION.match(text):
             values = dict(mdoc.common)
             mdoc.entries.append(Entry(match[1], match[2], f"{path}, line {line}", values))

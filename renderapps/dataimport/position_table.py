@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from renderapps.dataimport.acquired_image import AcquiredImage, listed
+from renderapps.dataimport.mist_positions import is_mist, mist_images
+from renderapps.dataimport.text_columns import (
+    NumberStyle,
+    TextTable,
+    number_hint,
+    number_style,
+    read_text_table,
+)
+from renderapps.dataimport.text_files import (
+    TILE_CONFIGURATION,
+    in_folder,
+    kind_of_text,
+    read_text,
+)
+from renderapps.dataimport.tile_configuration import read_tile_configuration
 from renderapps.module.errors import RenderModuleException
 
 REQUIRED_FIELDS = ("file", "x", "y")
 OPTIONAL_FIELDS = ("section", "channel", "row", "column", "z", "tile_id", "mask", "page")
 FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
-_DELIMITERS = ",\t;"
-
-Row = tuple[str, dict[str, Any]]
+_LARGEST = 1e300
+_NUMERIC = ("x", "y", "z", "row", "column", "page")
+_OTHER_NAMES = {"filename": "file", "file name": "file", "file_name": "file"}
+_PIXELS = re.compile(r"\s*[(\[][^)\]]*\b(px|pixels?)\b[^)\]]*[)\]]$")
 
 
 def read_position_table(
@@ -29,143 +47,198 @@ def read_position_table(
     ----------
     path : Path
         Table: `.json` is a list of objects, anything else text with a header line, separated by
-        commas, tabs, semicolons or blanks. Blank lines and lines starting with # are skipped.
+        tabs, semicolons, bars, commas or blanks. Blank lines and lines starting with # are
+        skipped. The global positions that MIST writes, and TileConfigurations, are read too.
     image_directory : Path
         Folder that relative file names are below.
     columns : mapping, optional
         Column that holds each of `FIELDS`. A field without a column here is read from the column
-        of its own name when the table has one.
+        of its own name when the table has one, whatever its case; `x (px)` is a name of x.
 
     Raises
     ------
     RenderModuleException
         One line that names the table and the line (or JSON entry): unreadable, a missing column,
-        a value that is no number, no rows at all.
+        two columns of one name, a value that is no number, no rows at all.
     """
     named = {field: column for field, column in (columns or {}).items() if column}
+    text = read_text(path, "the positions in")
+    if is_mist(text):
+        return mist_images(text, path, image_directory)
+    if kind_of_text(text) == TILE_CONFIGURATION:
+        return read_tile_configuration(path, image_directory)
+    table = _table(path, text, named)
+    chosen = [_columns_of(row, named, table.repeated, source) for source, row in table.rows]
+    style = _style(table, chosen, path)
     images = []
-    for source, row in _rows(path):
-        chosen = _columns_of(row, named, source)
-        images.append(_image(row, chosen, source, image_directory))
+    for (source, row), where in zip(table.rows, chosen, strict=True):
+        cells = {field: row[column] for field, column in where.items()}
+        images.append(_image(_Row(cells, where, style, source), image_directory))
     if not images:
         raise RenderModuleException(f"{path} has no rows: it must list at least one image")
     return images
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RenderModuleException(f"cannot read the positions in {path}: {reason}") from None
-    return _json_rows(path, text) if path.suffix.lower() == ".json" else _text_rows(path, text)
+def _table(path: Path, text: str, named: Mapping[str, str]) -> TextTable:
+    if kind := kind_of_text(text):
+        raise RenderModuleException(
+            f"{path} is no table of positions but {kind}; a table has a line that names the "
+            "columns file, x and y"
+        )
+    if path.suffix.lower() == ".json" or text.lstrip()[:1] in ("[", "{"):
+        return _json_table(path, text)
+    return read_text_table(text, str(path), partial(_suits, named))
 
 
-def _json_rows(path: Path, text: str) -> Iterator[Row]:
+def _json_table(path: Path, text: str) -> TextTable:
     try:
-        entries = json.loads(text)
+        entries = json.loads(text, object_pairs_hook=partial(_object, path))
     except ValueError as error:
         raise RenderModuleException(f"{path} is not JSON: {error}") from None
     if not isinstance(entries, list):
         raise RenderModuleException(f"{path} must be a JSON list of objects, one for each image")
     for number, entry in enumerate(entries, 1):
-        source = f"{path}, entry {number}"
         if not isinstance(entry, dict):
-            raise RenderModuleException(f"{source}: not an object")
-        yield source, entry
+            raise RenderModuleException(f"{path}, entry {number}: not an object")
+    return TextTable([(f"{path}, entry {number}", row) for number, row in enumerate(entries, 1)])
 
 
-def _text_rows(path: Path, text: str) -> Iterator[Row]:
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not lines:
-        return
-    header_line = lines[0][1]
-    delimiter = max(_DELIMITERS, key=header_line.count)
-    separated = delimiter in header_line
-    header = _cells(header_line, delimiter if separated else None)
-    for number, line in lines[1:]:
-        cells = _cells(line, delimiter if separated else None)
-        if len(cells) != len(header):
-            raise RenderModuleException(
-                f"{path}, line {number}: {len(cells)} values where the header has {len(header)}"
-            )
-        yield f"{path}, line {number}", dict(zip(header, cells, strict=True))
+def _object(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise RenderModuleException(f"{path}: an object has a name twice: {listed(names, 30)}")
+    return dict(pairs)
 
 
-def _cells(line: str, delimiter: str | None) -> list[str]:
-    if delimiter is None:
-        return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+def _suits(named: Mapping[str, str], header: Sequence[str]) -> bool:
+    own = {field for name in header if (field := _field_of(name))}
+    return all(column in header for column in named.values()) and all(
+        field in named or field in own for field in REQUIRED_FIELDS
+    )
 
 
-def _columns_of(row: Mapping[str, Any], named: Mapping[str, str], source: str) -> dict[str, str]:
-    chosen = {field: field for field in FIELDS if field in row} | dict(named)
-    for field, column in chosen.items():
+def _field_of(column: str) -> str | None:
+    """The field that a column is named for: x for "x", "X" and "x (stage, px)"."""
+    name = _PIXELS.sub("", column.strip().casefold())
+    name = _OTHER_NAMES.get(name, name)
+    return name if name in FIELDS else None
+
+
+def _columns_of(
+    row: Mapping[str, Any],
+    named: Mapping[str, str],
+    repeated: Mapping[str, list[int]],
+    source: str,
+) -> dict[str, str]:
+    for field, column in named.items():
         if column not in row:
             raise RenderModuleException(
                 f"{source}: no column {column!r} (for {field}); columns are {listed(row, 30)}"
+            )
+    chosen = _own_columns(row, named, source) | dict(named)
+    for field, column in chosen.items():
+        if column in repeated:
+            raise RenderModuleException(
+                f"{source}: columns {' and '.join(map(str, repeated[column]))} are both called "
+                f"{column!r} (for {field}); give each a name of its own, and say in columns which "
+                "one counts"
             )
     missing = [field for field in REQUIRED_FIELDS if field not in chosen]
     if missing:
         raise RenderModuleException(
             f"{source}: no column for {listed(missing)}; name them in columns, the table has "
-            f"{listed(row, 30)}"
+            f"{listed(row, 30)}{_headless_hint(row)}"
         )
     return chosen
 
 
-def _image(
-    row: Mapping[str, Any], chosen: Mapping[str, str], source: str, directory: Path
-) -> AcquiredImage:
-    cells = {field: row[column] for field, column in chosen.items()}
-    file = str(cells["file"]).strip()
-    if not file or cells["file"] is None:
-        raise RenderModuleException(f"{source}: the file name is empty")
-    mask = _text(cells.get("mask"))
+def _own_columns(row: Mapping[str, Any], named: Mapping[str, str], source: str) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for column in row:
+        field = _field_of(column)
+        if field is None or field in named:
+            continue
+        if field in chosen:
+            raise RenderModuleException(
+                f"{source}: columns {chosen[field]!r} and {column!r} may both be {field}; say in "
+                "columns which one counts"
+            )
+        chosen[field] = column
+    return chosen
+
+
+def _headless_hint(row: Mapping[str, Any]) -> str:
+    style = NumberStyle()
+    if sum(not math.isnan(style.read(name)) for name in row) < 2:
+        return ""
+    return "; a list without a line of names is a text_list"
+
+
+def _style(table: TextTable, chosen: Iterable[Mapping[str, str]], path: Path) -> NumberStyle:
+    """How numbers are written: seen from all columns of numbers together."""
+    texts = [
+        row[where[field]]
+        for (_, row), where in zip(table.rows, chosen, strict=True)
+        for field in _NUMERIC
+        if field in where and isinstance(row[where[field]], str)
+    ]
+    return number_style(texts, str(path))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Cells of one image by field, with what is needed to read them."""
+
+    cells: Mapping[str, Any]
+    columns: Mapping[str, str]
+    style: NumberStyle
+    source: str
+
+    def text(self, field: str) -> str | None:
+        value = self.cells.get(field)
+        text = "" if value is None else str(value).strip()
+        return text or None
+
+    def number(self, field: str) -> float:
+        value = self.cells[field]
+        if isinstance(value, str):
+            number = self.style.read(value)
+        else:
+            real = isinstance(value, int | float) and not isinstance(value, bool)
+            number = float(value) if real and abs(value) < _LARGEST else math.nan
+        if not math.isfinite(number):
+            hint = number_hint(str(value))
+            raise RenderModuleException(f"{self._what(field)}, not a number{hint}")
+        return number
+
+    def number_or_none(self, field: str) -> float | None:
+        return None if self.text(field) is None else self.number(field)
+
+    def whole(self, field: str) -> int | None:
+        value = self.number_or_none(field)
+        if value is not None and value != int(value):
+            raise RenderModuleException(f"{self._what(field)}, not a whole number")
+        return None if value is None else int(value)
+
+    def _what(self, field: str) -> str:
+        return f"{self.source}: {self.columns[field]} is {self.cells[field]!r}"
+
+
+def _image(row: _Row, directory: Path) -> AcquiredImage:
+    file, mask = row.text("file"), row.text("mask")
+    if file is None:
+        raise RenderModuleException(f"{row.source}: the file name is empty")
     return AcquiredImage(
-        file=directory / file,
-        x=_number(cells, chosen, "x", source),
-        y=_number(cells, chosen, "y", source),
-        source=source,
-        section=_text(cells.get("section")),
-        channel=_text(cells.get("channel")),
-        row=_whole(cells, chosen, "row", source),
-        column=_whole(cells, chosen, "column", source),
-        z=None if _text(cells.get("z")) is None else _number(cells, chosen, "z", source),
-        tile_id=_text(cells.get("tile_id")),
-        mask=None if mask is None else directory / mask,
-        slice=_whole(cells, chosen, "page", source),
+        file=in_folder(directory, file),
+        x=row.number("x"),
+        y=row.number("y"),
+        source=row.source,
+        section=row.text("section"),
+        channel=row.text("channel"),
+        row=row.whole("row"),
+        column=row.whole("column"),
+        z=row.number_or_none("z"),
+        tile_id=row.text("tile_id"),
+        mask=None if mask is None else in_folder(directory, mask),
+        slice=row.whole("page"),
     )
-
-
-def _text(value: Any) -> str | None:
-    text = "" if value is None else str(value).strip()
-    return text or None
-
-
-def _number(cells: Mapping[str, Any], chosen: Mapping[str, str], field: str, source: str) -> float:
-    value = cells[field]
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise RenderModuleException(f"{source}: {chosen[field]} is {value!r}, not a number")
-    return number
-
-
-def _whole(
-    cells: Mapping[str, Any], chosen: Mapping[str, str], field: str, source: str
-) -> int | None:
-    if _text(cells.get(field)) is None:
-        return None
-    number = _number(cells, chosen, field, source)
-    if number != int(number):
-        raise RenderModuleException(
-            f"{source}: {chosen[field]} is {cells[field]!r}, not a whole number"
-        )
-    return int(number)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from renderapps.dataimport.acquired_image import AcquiredImage
 from renderapps.dataimport.image_headers import check_pages
-from renderapps.dataimport.mdoc import Entry, Mdoc, in_folder
-from renderapps.dataimport.text_list import numbered_lines, numbers
+from renderapps.dataimport.mdoc import Entry, Mdoc
+from renderapps.dataimport.text_files import in_folder, numbered_lines, numbers
 from renderapps.module.errors import RenderModuleException
 
 PIECE_COORDINATES = ("nominal", "aligned", "stage")

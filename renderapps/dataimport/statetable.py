@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from renderapps.dataimport.acquired_image import listed
+from renderapps.dataimport.text_columns import NumberStyle, number_style, read_text_table
+from renderapps.dataimport.text_files import is_number, read_text
 from renderapps.module.errors import RenderModuleException
 
 WHOLE = ("ribbon", "session", "section", "frame", "zstack", "width", "height")
@@ -68,15 +69,16 @@ def read_statetable(path: Path, zstack: int = 0) -> list[StateRow]:
     RenderModuleException
         Names the file, line and column: a column is missing, a value is no number, no such plane.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise RenderModuleException(f"{path} has no column {listed(missing, 30)}")
-            rows = [_row(line, f"{path}, line {reader.line_num}") for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RenderModuleException(f"cannot read the statetable {path}: {error}") from None
+    table = read_text_table(read_text(path, "the statetable"), str(path), _suits)
+    for source, line in table.rows[:1]:
+        if missing := [name for name in COLUMNS if name not in line]:
+            raise RenderModuleException(
+                f"{path} has no column {listed(missing, 30)}; it has {listed(line, 30)} ({source})"
+            )
+    if repeated := [name for name in COLUMNS if name in table.repeated]:
+        raise RenderModuleException(f"{path} has two columns {listed(repeated)}")
+    style = number_style((line[name] for _, line in table.rows for name in NUMBERS), str(path))
+    rows = [_row(line, style, source) for source, line in table.rows]
     chosen = [row for row in rows if row.zstack == zstack]
     if not chosen:
         planes = sorted({row.zstack for row in rows})
@@ -87,11 +89,13 @@ def read_statetable(path: Path, zstack: int = 0) -> list[StateRow]:
     return chosen
 
 
-def _row(line: Mapping[str, str | None], source: str) -> StateRow:
-    if None in line.values():
-        raise RenderModuleException(f"{source}: fewer values than columns")
+def _suits(header: Sequence[str]) -> bool:
+    return all(name in header for name in COLUMNS)
+
+
+def _row(line: Mapping[str, str], style: NumberStyle, source: str) -> StateRow:
     whole = {name: _whole(line, name, source) for name in WHOLE}
-    number = {name: _number(line, name, source) for name in NUMBERS}
+    number = {name: _number(line, name, style, source) for name in NUMBERS}
     channel, path = str(line["ch_name"]).strip(), Path(str(line["full_path"]).strip())
     if not channel:
         raise RenderModuleException(f"{source}: ch_name is empty")
@@ -115,26 +119,18 @@ def _row(line: Mapping[str, str | None], source: str) -> StateRow:
     )
 
 
-def _whole(line: Mapping[str, str | None], column: str, source: str) -> int:
+def _whole(line: Mapping[str, str], column: str, source: str) -> int:
     """A whole number, also written as 4.0 or 1.04E+14: tile ids exceed what floats hold exactly."""
-    text = str(line[column]).strip()
-    try:
-        value = Decimal(text)
-        if value == value.to_integral_value():
-            return int(value)
-    except (InvalidOperation, OverflowError, ValueError):
-        pass
+    text = line[column].strip()
+    if is_number(text) and (value := Decimal(text)) == value.to_integral_value():
+        return int(value)
     raise RenderModuleException(f"{source}: {column} is {text!r}, not a whole number")
 
 
-def _number(line: Mapping[str, str | None], column: str, source: str) -> float:
-    text = str(line[column]).strip()
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RenderModuleException(f"{source}: {column} is {text!r}, not a number")
+def _number(line: Mapping[str, str], column: str, style: NumberStyle, source: str) -> float:
+    value = style.read(line[column])
+    if math.isnan(value):
+        raise RenderModuleException(f"{source}: {column} is {line[column]!r}, not a number")
     return value
 
 

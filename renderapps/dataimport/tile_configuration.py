@@ -1,4 +1,9 @@
-"""Read the TileConfiguration.txt of the Fiji stitching plug-ins."""
+"""Read the TileConfiguration.txt of the Fiji stitching plug-ins.
+
+dim = 2
+multiseries = true          (where one file holds several images)
+file; series; (x, y)
+"""
 
 from __future__ import annotations
 
@@ -6,40 +11,45 @@ import re
 from pathlib import Path
 
 from renderapps.dataimport.acquired_image import AcquiredImage
+from renderapps.dataimport.text_files import (
+    NUMBER,
+    in_folder,
+    kind_of_text,
+    numbered_lines,
+    read_text,
+)
+from renderapps.dataimport.text_files import TILE_CONFIGURATION as KIND
 from renderapps.module.errors import RenderModuleException
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _DIMENSION = re.compile(r"dim\s*=\s*(\d+)\s*$", re.IGNORECASE)
+_MULTISERIES = re.compile(r"multiseries\s*=\s*(true|false)\s*$", re.IGNORECASE)
 _TILE = re.compile(
-    rf"(?P<file>[^;]+);(?P<series>[^;]*);\s*\(\s*(?P<at>{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)$"
+    rf"(?P<file>[^;]+);(?P<series>[^;]*);\s*\(\s*(?P<at>{NUMBER}(?:\s*,\s*{NUMBER})*)\s*\)$"
 )
 
 
 def read_tile_configuration(path: Path, image_directory: Path) -> list[AcquiredImage]:
     """Images of a TileConfiguration file, positions in pixels.
 
-    The third coordinate of a three-dimensional file is taken as z.
+    The third coordinate of a three-dimensional file is taken as z. A number between the file and
+    the position is the series of a file that holds several images, counted from 0.
 
     Raises
     ------
     RenderModuleException
         Names the file and the line that cannot be understood.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RenderModuleException(f"cannot read {path}: {reason}") from None
+    kind = kind_of_text(read_text(path))
+    if kind not in (None, KIND):
+        raise RenderModuleException(f"{path} is no TileConfiguration but {kind}")
     dimensions = 2
     images = []
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
+    for number, text in numbered_lines(path):
+        source = f"{path}, line {number}"
         if match := _DIMENSION.match(text):
-            dimensions = _supported(int(match[1]), f"{path}, line {number}")
-        else:
-            images.append(_image(text, dimensions, f"{path}, line {number}", image_directory))
+            dimensions = _supported(int(match[1]), source)
+        elif not _MULTISERIES.match(text):
+            images.append(_image(text, dimensions, source, image_directory))
     if not images:
         raise RenderModuleException(f"{path} lists no images")
     return images
@@ -55,18 +65,20 @@ def _image(text: str, dimensions: int, source: str, directory: Path) -> Acquired
     match = _TILE.match(text)
     if match is None:
         raise RenderModuleException(f"{source}: expected 'file; ; (x, y)', found {text!r}")
-    if match["series"].strip() not in ("", "0"):
-        raise RenderModuleException(
-            f"{source}: series {match['series'].strip()} of a multi-series file is not supported; "
-            "export the series as single images"
-        )
     at = [float(value) for value in match["at"].split(",")]
     if len(at) != dimensions:
         raise RenderModuleException(f"{source}: {len(at)} coordinates where dim is {dimensions}")
     return AcquiredImage(
-        file=directory / match["file"].strip(),
+        file=in_folder(directory, match["file"].strip()),
         x=at[0],
         y=at[1],
         z=at[2] if dimensions == 3 else None,
         source=source,
+        series=_series(match["series"].strip(), source),
     )
+
+
+def _series(text: str, source: str) -> int | None:
+    if text and not re.fullmatch("[0-9]{1,9}", text):
+        raise RenderModuleException(f"{source}: {text!r} is not the number of a series")
+    return int(text) if text else None

@@ -144,3 +144,14 @@ def test_names_may_be_of_the_code_page_of_the_microscope(tmp_path):
     path = tmp_path / "m.mdoc"
     path.write_bytes("[Image = Pr\u00e4parat.tif]\nPieceCoordinates = 0 0 0\n".encode("cp1252"))
     assert read_mdoc(path, tmp_path)[0].file.name == "Pr\u00e4parat.tif"
+
+
+def test_texts_of_dos_and_of_other_encodings(tmp_path):
+    (tmp_path / "m.pl").write_bytes(b"0 0 0\r\n36 0 0\r\n\x1a")
+    assert len(read_piece_list(tmp_path / "m.pl", tmp_path, "p_{index}.tif")) == 2
+    path = tmp_path / "m.mdoc"
+    path.write_bytes((IMAGES + "\x1a").encode("utf-16"))
+    assert len(read_mdoc(path, tmp_path)) == 2
+    path.write_text("[Image = a.tif]\nPieceCoordinates = 1_0 0 0\n")
+    with pytest.raises(RenderModuleException, match="expected numbers, found '1_0 0 0'"):
+        read_mdoc(path, tmp_path)

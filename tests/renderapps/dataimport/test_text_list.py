@@ -43,3 +43,26 @@ def test_bad_lines_are_named(tmp_path, text, reason):
     (tmp_path / "list.txt").write_text(text)
     with pytest.raises(RenderModuleException, match=reason):
         read_text_list(tmp_path / "list.txt", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.tif 1,5 2\nb.tif 3 4,25\n",
+        "a.tif\t1,5\t2\nb.tif\t3\t4,25\n",
+        "a.tif;1,5;2,0;\nb.tif;3;4,25;\n",
+        "a.tif,1.5,2,\nb.tif,3,4.25,\n",
+        "a.tif|1.5|2\nb.tif|3|4.25\n\x1a",
+    ],
+)
+def test_decimal_commas_and_trailing_separators(tmp_path, text):
+    (tmp_path / "list.txt").write_bytes(text.encode("utf-16"))
+    images = read_text_list(tmp_path / "list.txt", tmp_path)
+    found = [(image.file.name, image.x, image.y, image.z) for image in images]
+    assert found == [("a.tif", 1.5, 2, None), ("b.tif", 3, 4.25, None)]
+
+
+def test_a_table_with_a_header_is_told_from_a_list(tmp_path):
+    (tmp_path / "list.txt").write_text("file,x,y\na.tif,1,2\n")
+    with pytest.raises(RenderModuleException, match="line of names is a positions_file"):
+        read_text_list(tmp_path / "list.txt", tmp_path)

@@ -40,7 +40,8 @@ def test_a_third_coordinate_is_z(tmp_path):
         ("dim = 2\na.tif (1, 2)\n", r"line 2: expected 'file; ; \(x, y\)'"),
         ("dim = 2\na.tif; ; (1, 2, 3)\n", "line 2: 3 coordinates where dim is 2"),
         ("dim = 4\n", "line 1: dim must be 2 or 3"),
-        ("dim = 2\na.czi; 3; (1, 2)\n", "line 2: series 3"),
+        ("dim = 2\na.czi; -3; (1, 2)\n", "line 2: '-3' is not the number of a series"),
+        ("<?xml version='1.0'?>", "is no TileConfiguration but XML"),
         ("dim = 2\n", "lists no images"),
     ],
 )
@@ -52,3 +53,12 @@ def test_a_line_that_cannot_be_understood_is_named(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(RenderModuleException, match="No such file"):
         read_tile_configuration(tmp_path / "none.txt", tmp_path)
+
+
+def test_series_of_a_file_are_numbered(tmp_path):
+    text = "dim = 2\nmultiseries = true\na.tif; 0; (0.0, 0.0)\na.tif; 1; (9.0, 0.0)\x1a"
+    images = read_tile_configuration(written(tmp_path, text), tmp_path)
+    assert [(image.file.name, image.series, image.x) for image in images] == [
+        ("a.tif", 0, 0.0),
+        ("a.tif", 1, 9.0),
+    ]
