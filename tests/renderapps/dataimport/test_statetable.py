@@ -71,7 +71,7 @@ def test_tables_of_other_programs_are_read_alike(lines, tmp_path):
     """The same rows with semicolons and decimal commas, in UTF-16."""
     plain = write_table(tmp_path / "table", [lines[0] | {"z": "400.5"}])
     text = plain.read_text().replace(",", ";").replace("400.5", "400,5").replace("0.", "0,")
-    text = text.replace("1.0", "1,0")
+    text = text.replace("1.0", "1,0").replace(",tif", ".tif")
     (tmp_path / "german").write_bytes(text.encode("utf-16"))
     (expected,), (found,) = read_statetable(plain), read_statetable(tmp_path / "german")
     assert (found.z, found.affine, found.path) == (400.5, expected.affine, expected.path)
