@@ -1,7 +1,7 @@
 """Bytes of an image file -> pixels, told apart by their first bytes and not by their name.
 
-Pixels are one of four kinds: (h, w) uint8, (h, w) uint16, (h, w) float32, or (h, w, 3) uint8 RGB.
-Alpha is dropped. Palettes are looked up: RGB when coloured, uint8 when grey.
+Pixels are one of four kinds, as `pixel_types` says. Palettes are looked up: RGB when coloured,
+uint8 when grey.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
 from renderapi.rendering import mrc
+from renderapi.rendering.pixel_types import cmyk_to_rgb, kind_of_pixels
+from renderapi.rendering.pixel_types import to_pixels as as_pixels
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC = b"\x89PNG"
@@ -23,7 +25,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 # a small file can announce a huge image, which would take all memory: 23,000 pixels squared
 MOST_PIXELS = 1 << 29
 _LARGEST_MEMBER = 1 << 32
-_PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2, "F": 4}
+_PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2}
+_PIXEL_MAPS = ("PPM", "PNG")  # their 16-bit greys, which Pillow gives 32 bits
 
 
 class ImageInfo(NamedTuple):
@@ -74,13 +77,15 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
     if magic in TIFF_MAGIC:
         return _tiff_info(source, plane)
     if header := mrc_header(head):
-        mrc.check_section(header, plane or 0)
+        mrc.check_complete(header, plane or 0, _size(source))
         return ImageInfo(header.width, header.height, header.dtype, header.components)
     from PIL import Image
 
     with Image.open(_openable(source)) as image:
+        if (image.mode == "I" and image.format not in _PIXEL_MAPS) or image.mode == "F":
+            return ImageInfo(image.width, image.height, np.dtype(np.float32))
         if image.mode in _PIXEL_TYPES and image.mode != "P":
-            dtype = np.dtype(f"{'f' if image.mode == 'F' else 'u'}{_PIXEL_TYPES[image.mode]}")
+            dtype = np.dtype(f"u{_PIXEL_TYPES[image.mode]}")
             return ImageInfo(image.width, image.height, dtype)
         if image.mode == "P":
             components = as_pixels(_pillow_array(image)).ndim
@@ -125,43 +130,13 @@ def check_size(*sides: int) -> None:
         raise ImageError(f"an image of {shown} pixels is too large (more than {MOST_PIXELS})")
 
 
-def as_pixels(array: NDArray) -> NDArray:
-    """Bring a decoded array to one of the four kinds of pixels, C order, writable.
-
-    Integers of 32 bits and more become float32, as ImageJ reads them; 16-bit RGB keeps its high
-    bytes.
-    """
-    if array.ndim == 3 and array.shape[2] in (1, 2):
-        array = array[:, :, 0]
-    if array.ndim == 3 and array.shape[2] >= 3:
-        array = array[:, :, :3]
-        if array.dtype == np.uint16:
-            array = (array >> 8).astype(np.uint8)
-        if array.dtype != np.uint8:
-            raise ImageError(f"colour of type {array.dtype} is not supported")
-    elif array.ndim != 2:
-        raise ImageError(f"an array of shape {array.shape} is not an image")
-    return np.require(_supported_type(array), requirements=["C", "W"])
-
-
-def _supported_type(array: NDArray) -> NDArray:
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "b":
-        return array.astype(np.uint8) * np.uint8(255)
-    if kind == "u" and size <= 2:
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
-    if kind == "i" and size <= 2:
-        if array.size and array.min() < 0:
-            raise ImageError("signed integer pixels below 0 are not supported")
-        return array.astype(np.uint8 if size == 1 else np.uint16)
-    if kind in "iuf":
-        return array.astype(np.float32, copy=False)
-    raise ImageError(f"pixels of type {array.dtype} are not supported")
-
-
 def _head(source: Path | bytes) -> bytes:
     with _opened(source) as stream:
         return stream.read(mrc.HEADER_BYTES)
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
 def _opened(source: Path | bytes) -> BinaryIO:
@@ -210,6 +185,8 @@ def _decode_tiff(source: Path | bytes, plane: int | None) -> NDArray:
             array = np.moveaxis(array, 0, -1)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             array = _looked_up(array, (np.asarray(page.colormap) >> 8).astype(np.uint8).T)
+        elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED and array.shape[2:] >= (4,):
+            array = cmyk_to_rgb(array)
         elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind in "bu":
             array = ~array
         return as_pixels(array)
@@ -226,10 +203,8 @@ def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
             colours = np.asarray(page.colormap)
             grey = bool((colours[0] == colours[1]).all() and (colours[1] == colours[2]).all())
             return ImageInfo(width, height, np.dtype("u1"), 1 if grey else 3)
-        if page.samplesperpixel >= 3:
-            return ImageInfo(width, height, np.dtype("u1"), 3)
-        sample = np.zeros((1, 1), dtype=page.dtype or np.uint8)
-        return ImageInfo(width, height, as_pixels(sample).dtype)
+        stored = np.dtype(page.dtype or np.uint8)
+        return ImageInfo(width, height, *kind_of_pixels(stored, page.samplesperpixel))
 
 
 def _check_complete(page: Any, size: int) -> None:
@@ -315,7 +290,7 @@ def _pillow_array(image: Any) -> NDArray:
         return np.asarray(image.convert("L"))
     if image.mode == "I":
         array = np.asarray(image)
-        return array.astype(np.uint16) if not array.size or array.max() < 65536 else array
+        return array.astype(np.uint16) if image.format in _PIXEL_MAPS else array
     if image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I;16"):
         return np.asarray(image.convert("RGB"))
     return np.asarray(image)

@@ -64,6 +64,12 @@ class Header(NamedTuple):
         """3 for RGB, else 1."""
         return 3 if self.mode == _RGB else 1
 
+    @property
+    def section_bytes(self) -> int:
+        """Size of one section in the file."""
+        itemsize = np.dtype(_TYPES[self.mode]).itemsize if self.mode in _TYPES else 1
+        return self.width * self.height * self.components * itemsize
+
 
 def parse_header(head: bytes) -> Header | None:
     """Header from the first 1024 bytes of a file; None unless it is an MRC file.
@@ -91,6 +97,22 @@ def check_section(header: Header, number: int) -> None:
     """Refuse the number of a section that a file does not have."""
     if not 0 <= number < header.sections:
         raise ImageError(f"section {number} of {header.sections} does not exist")
+
+
+def whole_sections(header: Header, size: int) -> int:
+    """Sections that a file of so many bytes holds from their first to their last pixel."""
+    return min(header.sections, max(size - header.start, 0) // header.section_bytes)
+
+
+def check_complete(header: Header, number: int, size: int) -> None:
+    """Refuse a section that a file of `size` bytes does not hold, or not to its end."""
+    check_section(header, number)
+    whole = whole_sections(header, size)
+    if number >= whole:
+        raise ImageError(
+            f"section {number} of {header.sections} is cut short: the file ends after {whole} "
+            "whole sections; copy it again"
+        )
 
 
 def _has_signed_bytes(head: bytes, order: str) -> bool:
