@@ -7,6 +7,7 @@ scale; pixel (0, 0) is a pixel centre. Arrays of points are (N, 2) float64, x be
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,11 +15,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from renderapi.client.client_calls import coordinateClient
 from renderapi.errors import RenderError
 from renderapi.jsontext import collection_paused
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.utils import get_json, json_of, put_json, renderdumps
+from renderapi.utils import renderdump as renderdump
 from renderapi.web import join, number
+
+logger = logging.getLogger(__name__)
 
 Space = Literal["local", "world"]
 Json = Any
@@ -292,8 +297,6 @@ def map_coordinates_clientside(
 
     The files stay in the folder for temporary files where `store_injson`, `store_outjson` say so.
     """
-    from renderapi.client import coordinateClient
-
     in_path = _temporary_json("render_coordinates_in_", renderdumps(jsondata))
     out_path = _temporary_json("render_coordinates_out_", "")
     try:

@@ -8,14 +8,18 @@ jpg, and uint16 of one channel (rows, columns) for tiff16.
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 import numpy as np
 
 from renderapi.errors import ImageError
+from renderapi.errors import RenderError as RenderError
 from renderapi.render import Render, format_baseurl, format_preamble, renderaccess
 from renderapi.utils import get_json, jbool, put_json
 from renderapi.web import box_text, given, join, number, request
+
+logger = logging.getLogger(__name__)
 
 IMAGE_FORMATS = {
     "png": "png-image",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import OrderedDict
 from collections.abc import (
@@ -15,6 +16,8 @@ from collections.abc import (
 from typing import Any
 
 from renderapi.errors import RenderError
+
+logger = logging.getLogger(__name__)
 
 _URLS = ("imageUrl", "maskUrl")
 _LOADER_KEYS = ("imageLoaderType", "imageSliceNumber", "maskLoaderType", "maskSliceNumber")

@@ -21,26 +21,16 @@ from renderapi.errors import SpecError
 
 
 class RenderEncoder(json.JSONEncoder):
-    """Encoder that knows numpy scalars and objects that describe themselves.
+    """Encoder that knows numpy arrays and scalars, and objects that describe themselves.
 
-    An object is written as its `to_dict()`, else as `dict(obj)`, else as its attributes.
+    Arrays become nested lists. An object is written as its `to_dict()`, else as `dict(obj)`, else
+    as its attributes.
     """
 
     def default(self, obj: Any) -> Any:
         if isinstance(obj, np.generic):
             return obj.item()
-        if isinstance(obj, np.ndarray):
-            raise AttributeError(
-                f"an array of shape {obj.shape} is not JSON: write array.tolist() instead"
-            )
-        return _described(self, obj)
-
-
-class _WireEncoder(RenderEncoder):
-    """Request bodies may also hold arrays: they become nested lists."""
-
-    def default(self, obj: Any) -> Any:
-        return obj.tolist() if isinstance(obj, np.ndarray) else super().default(obj)
+        return obj.tolist() if isinstance(obj, np.ndarray) else _described(self, obj)
 
 
 def _described(encoder: json.JSONEncoder, obj: Any) -> Any:
@@ -62,8 +52,17 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
     """JSON text of any object of this package; arguments as for `json.dumps`.
 
     Lists of tile specs and resolved tiles are written as UTF-8 without blanks after separators,
-    unless a formatting argument is given.
+    unless a formatting argument is given. Arrays inside an object are nested lists; a row of
+    numbers by itself describes nothing, and is refused with an AttributeError as ever.
     """
+    if isinstance(obj, np.ndarray) and obj.ndim == 1 and "cls" not in kwargs:
+        raise AttributeError(
+            f"an array of shape {obj.shape} by itself is not written: write array.tolist() instead"
+        )
+    return _text(obj, *args, **kwargs)
+
+
+def _text(obj: Any, *args: Any, **kwargs: Any) -> str:
     if not args and not kwargs and _is_bulk(obj):
         with collection_paused():
             text = _fast(obj)
@@ -75,12 +74,12 @@ def renderdumps(obj: Any, *args: Any, **kwargs: Any) -> str:
 
 def renderdump(obj: Any, fp: IO[str], *args: Any, **kwargs: Any) -> None:
     """Write the JSON text of any object of this package to an open text file."""
-    fp.write(renderdumps(obj, *args, **kwargs))
+    fp.write(_text(obj, *args, **kwargs))
 
 
 def renderdump_temp(obj: Any, *args: Any, **kwargs: Any) -> str:
     """Write the JSON text of an object to a new temporary file, which stays; return its path."""
-    text = renderdumps(obj, *args, **kwargs)
+    text = _text(obj, *args, **kwargs)
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False, encoding="utf-8") as file:
         file.write(text)
     return file.name
@@ -113,7 +112,7 @@ def to_bytes(obj: Any) -> bytes:
     if data is not None:
         return data
     try:
-        return json.dumps(obj, cls=_WireEncoder, allow_nan=False).encode()
+        return json.dumps(obj, cls=RenderEncoder, allow_nan=False).encode()
     except ValueError as error:
         raise SpecError(f"cannot send this as JSON: {error}") from error
 

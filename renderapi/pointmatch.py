@@ -7,6 +7,7 @@ in string order of its ids, so p and q may come back exchanged.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from renderapi.errors import NotFoundError
 from renderapi.render import Render, format_baseurl, renderaccess
 from renderapi.utils import get_json, put_json, rest_delete
 from renderapi.web import join, with_query
+
+logger = logging.getLogger(__name__)
 
 Match = dict[str, Any]
 Names = Sequence[str] | None

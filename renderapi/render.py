@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from renderapi.errors import ClientScriptError
 from renderapi.session import is_local, local_host, new_session
 from renderapi.utils import defaultifNone, fit_arguments, get_json, positional_names
+from renderapi.utils import fitargspec as fitargspec
 from renderapi.web import join
 
 logger = logging.getLogger(__name__)
@@ -83,10 +84,12 @@ class Render:
 class RenderClient(Render):
     """A connection that can also run the Java client scripts.
 
-    Without `validate_client`, a missing script is accepted: bulk operations then run in Python.
+    Without `validate_client` the script is not looked for here, only when Java is to run; and it
+    may be left out: bulk operations then run in Python.
     """
 
     client_script_wrapper = "run_ws_client.sh"
+    validate_client = True
 
     def __init__(
         self,
@@ -97,9 +100,8 @@ class RenderClient(Render):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        scripts = self.DEFAULT_CLIENT_SCRIPTS
-        if client_script is None and scripts is not None:
-            client_script = self.clientscript_from_clientscripts(scripts)
+        self.validate_client = validate_client
+        client_script = script_of(client_script, self.DEFAULT_CLIENT_SCRIPTS)
         if validate_client:
             _check_script(client_script)
         if client_script is not None and self.client_script_wrapper not in os.path.basename(
@@ -124,6 +126,16 @@ class RenderClient(Render):
             "client_script": defaultifNone(kwargs.get("client_script"), self.client_script),
             "memGB": defaultifNone(kwargs.get("memGB"), self.memGB),
         }
+
+
+def script_of(client_script: str | None, client_scripts: str | None) -> str | None:
+    """Path of the script that runs Java, by itself or by its folder; None where neither is given.
+
+    An empty text counts as none.
+    """
+    if client_script:
+        return client_script
+    return RenderClient.clientscript_from_clientscripts(client_scripts) if client_scripts else None
 
 
 def _check_script(client_script: str | None) -> None:
@@ -159,10 +171,14 @@ def connect(
     it needs no server and no port, asks nothing, and uses no Java client scripts, for they cannot
     reach it. Elsewhere they are optional; with them the result is a `RenderClient`.
 
+    An empty text that is given is taken as it is: match collections have no project, and an owner
+    may be given with each call. What needs the name refuses it.
+
     Raises
     ------
     ValueError
-        Something needed is missing or empty; the text names the argument and the variable.
+        Something needed is missing, or empty where it was asked for or taken from the environment;
+        the text names the argument and the variable.
     """
     if kwargs:
         logger.warning("connect ignores %s", ", ".join(sorted(kwargs)))
@@ -185,7 +201,7 @@ def connect(
         "session": session if session is not None or not create_session else new_session(),
         "create_session": False,
     }
-    if client_script is None and client_scripts is None:
+    if not client_script and not client_scripts:
         return Render(**connection)
     try:
         return RenderClient(client_script, memGB, validate_client, **connection)
@@ -241,7 +257,9 @@ def _can_ask() -> bool:
 
 
 def _needed(argument: str, value: str | None, ask: bool = True) -> str:
-    value = defaultifNone(value, _environment(argument.upper()))
+    if value is not None:
+        return value
+    value = _environment(argument.upper())
     if value is None and ask and _can_ask():
         value = raw_input(f"Enter render {argument}: ")
     if not value:

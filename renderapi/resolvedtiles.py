@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from renderapi.tilespec import TileSpec, tiles_of
 from renderapi.transform import load_transform_json
 from renderapi.utils import get_json, jbool, put_json
 from renderapi.web import join, number
+
+logger = logging.getLogger(__name__)
 
 
 class ResolvedTiles:

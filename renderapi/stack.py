@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from renderapi.utils import (
     send_json,
 )
 from renderapi.web import given, join, number, request
+
+logger = logging.getLogger(__name__)
 
 STATES = ("LOADING", "COMPLETE", "OFFLINE", "READ_ONLY")
 

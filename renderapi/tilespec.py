@@ -15,6 +15,7 @@ from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.jsontext import collection_paused
 from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess
+from renderapi.stack import get_z_values_for_stack
 from renderapi.transform import TransformList, estimate_dstpts, load_transform_json
 from renderapi.utils import get_json
 from renderapi.web import box_text, join, number
@@ -35,6 +36,7 @@ __all__ = [
     "get_tile_specs_from_minmax_box",
     "get_tile_specs_from_stack",
     "get_tile_specs_from_z",
+    "get_z_values_for_stack",
 ]
 
 logger = logging.getLogger(__name__)

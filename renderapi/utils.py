@@ -11,6 +11,7 @@ import numpy as np
 import requests
 
 from renderapi.base64arrays import decodeBase64, encodeBase64
+from renderapi.errors import RenderError as RenderError
 from renderapi.errors import RequestError
 from renderapi.jsontext import (
     RenderEncoder,

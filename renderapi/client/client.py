@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from renderapi.client.client_calls import importJsonClient
+from renderapi.client.client_calls import importJsonClient, renderClient, rendererClient
 from renderapi.client.drawing import (
     materialize_renderparameters_image,
     materialize_tilespec_image,
     render_renderparameters,
     render_tilespec,
 )
-from renderapi.client.running import call_run_ws_client
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.running import call_run_ws_client, require_script
+from renderapi.client.utils import clientkeywords
 from renderapi.errors import RenderError
-from renderapi.external.processpools.stdlib_pool import WithPool
+from renderapi.external.processpools.stdlib_pool import WithMultiprocessingPool, WithPool
 from renderapi.render import Render
+from renderapi.resolvedtiles import put_tilespecs
 from renderapi.stack import make_stack_params, set_stack_state
 from renderapi.tilespec import TileSpec
 from renderapi.utils import renderdump_temp
 
+logger = logging.getLogger(__name__)
+
 __all__ = [
+    "WithMultiprocessingPool",
     "WithPool",
     "import_jsonfiles",
     "import_jsonfiles_and_transforms_parallel_by_z",
@@ -36,8 +41,11 @@ __all__ = [
     "local_to_world_array",
     "materialize_renderparameters_image",
     "materialize_tilespec_image",
+    "put_tilespecs",
+    "renderClient",
     "render_renderparameters",
     "render_tilespec",
+    "rendererClient",
     "world_to_local_array",
 ]
 
@@ -46,11 +54,19 @@ _TEM_LIMITS = "minCoordinate:-500,maxCoordinate:100000,minSize:500,maxSize:10000
 
 
 @contextmanager
-def _loading(stack: str, close: bool, connection: dict[str, Any]) -> Iterator[None]:
+def _loading(
+    stack: str,
+    close: bool,
+    connection: dict[str, Any],
+    client_script: str | None = None,
+    cwd: str | None = None,
+) -> Iterator[None]:
     """The stack is LOADING in the block, and COMPLETE after it if it is to be closed.
 
-    When the block fails the stack stays LOADING: what is missing can be imported then.
+    When the block fails the stack stays LOADING: what is missing can be imported then. Where the
+    block is to run a script that is not there, nothing is changed.
     """
+    require_script(client_script, cwd)
     set_stack_state(stack, "LOADING", **connection)
     yield
     if close:
@@ -73,7 +89,12 @@ def _connection(
     }
 
 
-@renderclientaccess
+def _java(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What decides which script runs, among keywords that are passed on."""
+    return {name: kwargs.get(name) for name in ("client_script", "cwd")}
+
+
+@clientkeywords
 def import_single_json_file(
     stack: str,
     jsonfile: str,
@@ -104,7 +125,7 @@ def import_single_json_file(
     )
 
 
-@renderclientaccess
+@clientkeywords
 def import_jsonfiles(
     stack: str,
     jsonfiles: Sequence[str],
@@ -122,7 +143,7 @@ def import_jsonfiles(
 ) -> None:
     """Import files of tile specs one after the other. After a failure the stack is LOADING."""
     connection = _connection(host, port, owner, project, kwargs)
-    with _loading(stack, close_stack, connection):
+    with _loading(stack, close_stack, connection, client_script, kwargs.get("cwd")):
         importJsonClient(
             stack,
             tileFiles=jsonfiles,
@@ -134,7 +155,7 @@ def import_jsonfiles(
         )
 
 
-@renderclientaccess
+@clientkeywords
 def import_jsonfiles_validate_client(
     stack: str,
     jsonfiles: Sequence[str],
@@ -166,7 +187,7 @@ def import_jsonfiles_validate_client(
         *(["--transformFile", transformFile] if transformFile is not None else []),
         *files,
     ]
-    with _loading(stack, close_stack, connection):
+    with _loading(stack, close_stack, connection, client_script, kwargs.get("cwd")):
         call_run_ws_client(
             "org.janelia.render.client.ImportJsonClient",
             arguments,
@@ -177,7 +198,7 @@ def import_jsonfiles_validate_client(
         )
 
 
-@renderclientaccess
+@clientkeywords
 def import_jsonfiles_parallel(
     stack: str,
     jsonfiles: Sequence[str],
@@ -202,11 +223,11 @@ def import_jsonfiles_parallel(
         client_scripts=client_scripts,
         **{**kwargs, **connection},
     )
-    with _loading(stack, close_stack, connection), mpPool(poolsize) as pool:
+    with _loading(stack, close_stack, connection, **_java(kwargs)), mpPool(poolsize) as pool:
         pool.map(one, jsonfiles)
 
 
-@renderclientaccess
+@clientkeywords
 def import_jsonfiles_and_transforms_parallel_by_z(
     stack: str,
     jsonfiles: Sequence[str],
@@ -230,7 +251,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
         )
     connection = _connection(host, port, owner, project, kwargs)
     one = partial(_import_pair, stack, client_scripts=client_scripts, **{**kwargs, **connection})
-    with _loading(stack, close_stack, connection), mpPool(poolsize) as pool:
+    with _loading(stack, close_stack, connection, **_java(kwargs)), mpPool(poolsize) as pool:
         pool.map(one, list(zip(jsonfiles, transformfiles, strict=True)))
 
 
@@ -239,7 +260,7 @@ def _import_pair(stack: str, files: tuple[str, str], **kwargs: Any) -> None:
     import_single_json_file(stack, files[0], transformFile=files[1], **kwargs)
 
 
-@renderclientaccess
+@clientkeywords
 def import_tilespecs(
     stack: str,
     tilespecs: Sequence[TileSpec],
@@ -263,8 +284,6 @@ def import_tilespecs(
     """
     connection = _connection(host, port, owner, project, kwargs)
     if use_rest:
-        from renderapi.resolvedtiles import put_tilespecs
-
         put_tilespecs(
             stack,
             tilespecs=tilespecs,
@@ -292,7 +311,7 @@ def import_tilespecs(
             os.remove(file)
 
 
-@renderclientaccess
+@clientkeywords
 def import_tilespecs_parallel(
     stack: str,
     tilespecs: Sequence[TileSpec],
@@ -329,7 +348,11 @@ def import_tilespecs_parallel(
         memGB=memGB,
         **{**kwargs, **connection},
     )
-    with _loading(stack, close_stack, connection), mpPool(poolsize) as pool:
+    script = None if kwargs.get("use_rest") else client_script
+    with (
+        _loading(stack, close_stack, connection, script, kwargs.get("cwd")),
+        mpPool(poolsize) as pool,
+    ):
         pool.map(one, groups)
 
 

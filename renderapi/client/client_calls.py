@@ -6,6 +6,7 @@ What runs is the Java client where a script is configured, else the same operati
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,17 +15,23 @@ from renderapi.client.arguments import CLIENTS, flags, get_param, options
 from renderapi.client.drawing_calls import renderClient, rendererClient, renderSectionClient
 from renderapi.client.match_calls import get_canvas_url_template, pointMatchClient
 from renderapi.client.pair_calls import tilePairClient
-from renderapi.client.params import ArgumentParameters
+from renderapi.client.params import ArgumentParameters, SiftPointMatchOptions
 from renderapi.client.running import call_run_ws_client, run_subprocess_mode
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.utils import clientkeywords
 from renderapi.errors import ClientScriptError
-from renderapi.render import Render
+from renderapi.render import Render, RenderClient, format_baseurl, format_preamble
 from renderapi.stack import make_stack_params, set_stack_state
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "ArgumentParameters",
+    "RenderClient",
+    "SiftPointMatchOptions",
     "call_run_ws_client",
     "coordinateClient",
+    "format_baseurl",
+    "format_preamble",
     "get_canvas_url_template",
     "get_param",
     "importJsonClient",
@@ -41,7 +48,7 @@ __all__ = [
 _CHANGE_MODES = ("APPEND", "REPLACE_LAST", "REPLACE_ALL")
 
 
-@renderclientaccess
+@clientkeywords
 def importJsonClient(
     stack: str,
     tileFiles: str | Sequence[str] | None = None,
@@ -73,7 +80,7 @@ def importJsonClient(
     )
 
 
-@renderclientaccess
+@clientkeywords
 def importTransformChangesClient(
     stack: str,
     targetStack: str,
@@ -124,7 +131,7 @@ def importTransformChangesClient(
         )
 
 
-@renderclientaccess
+@clientkeywords
 def coordinateClient(
     stack: str,
     z: float | None,
@@ -169,7 +176,7 @@ def coordinateClient(
         return json.load(file)
 
 
-@renderclientaccess
+@clientkeywords
 def transformSectionClient(
     stack: str,
     transformId: str,

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from renderapi.client.client_calls import renderClient, rendererClient
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.utils import clientkeywords
 from renderapi.errors import RenderError
 from renderapi.render import Render
 from renderapi.utils import renderdump_temp
 
 
-@renderclientaccess
+@clientkeywords
 def materialize_tilespec_image(
     tilespec: Any,
     out_fn: str | None = None,
@@ -73,7 +73,7 @@ def render_tilespec(*args: Any, **kwargs: Any) -> np.ndarray:
     return _drawn(materialize_tilespec_image, args, kwargs, ".tif")
 
 
-@renderclientaccess
+@clientkeywords
 def materialize_renderparameters_image(
     obj: Any,
     out_fn: str | None = None,

@@ -7,13 +7,13 @@ from typing import Any
 
 from renderapi.client.arguments import CLIENTS, flags, options
 from renderapi.client.running import call_run_ws_client
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.utils import clientkeywords
 from renderapi.errors import ClientScriptError
 from renderapi.render import Render
 from renderapi.stack import make_stack_params
 
 
-@renderclientaccess
+@clientkeywords
 def renderSectionClient(
     stack: str,
     rootDirectory: str,
@@ -76,7 +76,7 @@ def _bounds_text(bounds: Mapping[str, float]) -> str:
     return ",".join(str(int(bounds[key])) for key in keys)
 
 
-@renderclientaccess
+@clientkeywords
 def renderClient(
     tile_spec_url: str | None = None,
     height: int | None = None,
@@ -104,7 +104,7 @@ def renderClient(
     )
 
 
-@renderclientaccess
+@clientkeywords
 def rendererClient(
     tile_spec_url: str | None = None,
     meshCellSize: float | None = None,

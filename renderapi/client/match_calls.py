@@ -9,13 +9,13 @@ from urllib.parse import quote
 from renderapi.client.arguments import CLIENTS, options
 from renderapi.client.params import SiftPointMatchOptions
 from renderapi.client.running import call_run_ws_client
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.utils import clientkeywords
 from renderapi.render import Render, format_baseurl, format_preamble
 from renderapi.utils import jbool
 from renderapi.web import with_query
 
 
-@renderclientaccess
+@clientkeywords
 def get_canvas_url_template(
     stack: str,
     filter: bool = False,
@@ -53,7 +53,7 @@ def _texts(value: str | Sequence[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
 
 
-@renderclientaccess
+@clientkeywords
 def pointMatchClient(
     stack: str,
     collection: str,

@@ -7,12 +7,12 @@ from typing import Any
 from renderapi.client.arguments import CLIENTS, flags, options
 from renderapi.client.running import call_run_ws_client
 from renderapi.client.tile_pair_files import read_tilepair_files
-from renderapi.client.utils import renderclientaccess
+from renderapi.client.utils import clientkeywords
 from renderapi.render import Render
 from renderapi.stack import make_stack_params
 
 
-@renderclientaccess
+@clientkeywords
 def tilePairClient(
     stack: str,
     minz: float,

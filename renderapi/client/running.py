@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +31,28 @@ _SUBPROCESS_KEYWORDS = (
     "startupinfo",
     "creationflags",
 )
+
+
+class ScriptNotFound(ClientScriptError, FileNotFoundError):
+    """The client script that is configured is not there."""
+
+
+def require_script(client_script: str | None, cwd: str | None = None) -> None:
+    """Raise `ScriptNotFound` where a script is configured and there is none to run.
+
+    For operations that change something before they run Java.
+    """
+    if client_script is None or os.path.isfile(os.path.join(cwd or "", client_script)):
+        return
+    if shutil.which(client_script) is None:
+        raise ScriptNotFound(_no_script(client_script))
+
+
+def _no_script(client_script: str) -> str:
+    return (
+        f"client script {client_script} is not a file; without client_script and client_scripts "
+        "the operation runs in Python"
+    )
 
 
 def run_subprocess_mode(
@@ -87,13 +111,15 @@ def call_run_ws_client(
     ------
     ClientScriptError
         The operation failed (unless subprocess_mode is "call").
+    ScriptNotFound
+        There is no such script (also a FileNotFoundError).
     """
     if renderclient is not None:
         memGB = renderclient.memGB if memGB is None else memGB
         script = getattr(renderclient, "client_script", None)
-        client_script = script if client_script is None else client_script
+        client_script = client_script or script
     arguments = [str(argument) for argument in add_args]
-    if client_script is None:
+    if not client_script:
         return _run_here(className, arguments, kwargs)
     if memGB is None:
         logger.warning("no memory given for Java clients, using %s", DEFAULT_HEAP)
@@ -102,6 +128,10 @@ def call_run_ws_client(
         return run_subprocess_mode([client_script, memGB, className, *arguments], **kwargs)
     except subprocess.CalledProcessError as error:
         raise ClientScriptError(f"{error}{_hint(arguments)}") from error
+    except FileNotFoundError as error:
+        if error.filename != client_script:
+            raise
+        raise ScriptNotFound(_no_script(client_script)) from error
 
 
 def _hint(arguments: Sequence[str]) -> str:

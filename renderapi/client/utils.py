@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from renderapi.client.running import require_script
 from renderapi.errors import ClientScriptError
-from renderapi.render import Render, RenderClient
-from renderapi.utils import fit_arguments, positional_names
+from renderapi.render import Render, script_of
+from renderapi.utils import fit_arguments, fitargspec, positional_names
 
-__all__ = ["ClientScriptError", "renderclientaccess"]
+__all__ = ["ClientScriptError", "clientkeywords", "fitargspec", "renderclientaccess"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,8 +21,9 @@ T = TypeVar("T")
 def renderclientaccess(f: Callable[P, T]) -> Callable[P, T]:
     """Decorator: `render=` fills the connection and client keywords that are not given.
 
-    A script that is configured (`client_script`, or `client_scripts`, the folder that holds it)
-    must exist. Without any, the operation runs in this process, in Python.
+    Where a script is configured (`client_script`, or `client_scripts`, the folder that holds it)
+    it must exist, unless `render` was made with `validate_client=False`. Without any, operations
+    run in this process, in Python.
 
     Raises
     ------
@@ -31,6 +32,15 @@ def renderclientaccess(f: Callable[P, T]) -> Callable[P, T]:
     ValueError
         `render` is not a Render object.
     """
+    return _with_keywords(f, check_script=True)
+
+
+def clientkeywords(f: Callable[P, T]) -> Callable[P, T]:
+    """`renderclientaccess` for functions that look for the script themselves, when it is to run."""
+    return _with_keywords(f, check_script=False)
+
+
+def _with_keywords(f: Callable[P, T], check_script: bool) -> Callable[P, T]:
     names, required = positional_names(f)
     function = f.__name__
 
@@ -42,24 +52,12 @@ def renderclientaccess(f: Callable[P, T]) -> Callable[P, T]:
             keywords = render.make_kwargs(**keywords)
         elif render is not None:
             raise ValueError(f"{function}: render={render!r} is not a Render object")
-        script = configured_script(keywords.get("client_script"), keywords.get("client_scripts"))
-        if script is not None:
+        script = script_of(keywords.get("client_script"), keywords.get("client_scripts"))
+        if check_script and getattr(render, "validate_client", True):
+            require_script(script)
+        if script is not None or "client_script" in keywords:
             keywords["client_script"] = script
         return f(*fitted, **keywords)
 
     with_client.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
     return with_client
-
-
-def configured_script(client_script: str | None, client_scripts: str | None) -> str | None:
-    """Path of the script to run, None where none is configured."""
-    if client_script is None:
-        if client_scripts is None:
-            return None
-        client_script = RenderClient.clientscript_from_clientscripts(client_scripts)
-    if not os.path.isfile(client_script):
-        raise ClientScriptError(
-            f"client script {client_script} is not a file; without client_script and "
-            "client_scripts the operation runs in Python"
-        )
-    return client_script

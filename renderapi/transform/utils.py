@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from renderapi.errors import ConversionError, EstimationError, UnresolvedReference
+from renderapi.errors import RenderError as RenderError
 from renderapi.transform.leaf.affine_models import AffineModel
 from renderapi.transform.leaf.polynomial_models import Polynomial2DTransform
 from renderapi.transform.transform import (

@@ -77,12 +77,26 @@ def test_numpy_scalars_are_numbers(value, text):
     assert to_bytes({"v": value}) == f'{{"v":{text}}}'.encode()
 
 
-@pytest.mark.parametrize("array", [np.zeros(3), np.zeros((2, 2)), np.zeros((4, 3)), np.zeros(0)])
-def test_arrays_are_not_json_text_but_may_be_sent(array):
+@pytest.mark.parametrize("shape", [(3,), (2, 2), (4, 3), (0,), (2, 3, 2)])
+@pytest.mark.parametrize("dtype", ["f8", ">f4", "u2", "i8", "?"])
+def test_arrays_are_nested_lists(shape, dtype, tmp_path):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    for form in (array, np.asfortranarray(array)):
+        expected = {"a": [array.tolist()]}
+        assert json.loads(to_bytes({"a": [form]})) == expected
+        assert json.loads(renderdumps({"a": [form]}, indent=1)) == expected
+        assert json.loads(json.dumps({"a": [form]}, cls=RenderEncoder)) == expected
+        with (tmp_path / "a.json").open("w") as file:
+            renderdump(form, file)
+        assert json.loads((tmp_path / "a.json").read_text()) == array.tolist()
+        if len(shape) > 1:
+            assert json.loads(renderdumps(form)) == array.tolist()
+
+
+def test_a_row_of_numbers_by_itself_is_refused_as_ever():
     with pytest.raises(AttributeError):
-        renderdumps(array)
-    for form in (array, np.asfortranarray(array), array.astype(">f4")):
-        assert json.loads(to_bytes({"a": form})) == {"a": array.tolist()}
+        renderdumps(np.zeros(3))
+    assert renderdumps([np.zeros(3)]) == "[[0.0, 0.0, 0.0]]"
 
 
 @pytest.mark.parametrize("value", [set(), b"", frozenset([1])])

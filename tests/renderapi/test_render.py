@@ -136,6 +136,26 @@ def test_an_empty_answer_is_an_error(monkeypatch, empty):
         connect()
 
 
+def test_an_empty_text_that_is_given_is_taken(monkeypatch):
+    monkeypatch.setenv("RENDER_PROJECT", "from the environment")
+    connection = connect("h", 1, owner="", project="")
+    assert (connection.DEFAULT_OWNER, connection.DEFAULT_PROJECT) == ("", "")
+    assert connect("", 1, "o", "p").DEFAULT_HOST == "http://"
+    monkeypatch.setenv("RENDER_PROJECT", "")
+    with pytest.raises(ValueError, match="no project"):
+        connect("h", 1, owner="o")
+
+
+@pytest.mark.parametrize("scripts", [{"client_scripts": ""}, {"client_script": ""}])
+def test_empty_client_scripts_are_none(monkeypatch, scripts):
+    assert type(connect("h", 1, "o", "p", **scripts)) is Render
+    monkeypatch.setenv("RENDER_CLIENT_SCRIPTS", "")
+    monkeypatch.setenv("RENDER_CLIENT_SCRIPT", "")
+    assert type(connect("h", 1, "o", "p")) is Render
+    with pytest.raises(ClientScriptError, match="give client_script"):
+        RenderClient(**scripts)
+
+
 def test_a_port_that_is_no_number_is_an_error(monkeypatch):
     monkeypatch.setenv("RENDER_PORT", "http")
     with pytest.raises(ValueError, match="http"):

@@ -11,6 +11,7 @@ from renderapi.transform.leaf import (
     polynomial_models,
     thin_plate_spline,
     transform,
+    utils,
 )
 from renderapi.transform.leaf.affine_models import (
     AffineModel,
@@ -80,4 +81,5 @@ __all__ = [
     "polynomial_models",
     "thin_plate_spline",
     "transform",
+    "utils",
 ]

@@ -19,6 +19,7 @@ numbers, which every reader understands.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +28,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import ConversionError, EstimationError
-from renderapi.transform.leaf.common import FirstOrderProperties, calc_first_order_properties
+from renderapi.transform.leaf.common import (
+    FirstOrderProperties,
+    calc_first_order_properties,
+    svd_of,
+)
 from renderapi.transform.leaf.linear_fits import column_means, fit_linear
 from renderapi.transform.leaf.points import (
     BLOCK,
@@ -38,9 +43,16 @@ from renderapi.transform.leaf.points import (
 )
 from renderapi.transform.leaf.transform import CoordinateTransform
 
+logger = logging.getLogger(__name__)
+
 _PACKAGE = "mpicbg.trakem2.transform."
 _AFFINE = _PACKAGE + "AffineModel2D"
 _TEN_DECIMALS = " ".join(["%.10f"] * 6)
+
+
+def __getattr__(name: str) -> Any:
+    """`svd`: scipy's, or numpy's where scipy cannot be imported; looked for when asked for."""
+    return svd_of(__name__, name)
 
 
 def map_affine(M: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+
+def svd_of(module: str, name: str) -> Any:
+    """The function `svd` of the published modules: scipy's, or numpy's where there is no scipy."""
+    if name != "svd":
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    try:
+        from scipy.linalg import svd
+    except ImportError:
+        return np.linalg.svd
+    return svd
 
 
 def calc_first_order_properties(

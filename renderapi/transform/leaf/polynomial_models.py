@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform.leaf import polynomials
 from renderapi.transform.leaf.affine_models import AffineModel, invert_matrix, map_affine
-from renderapi.transform.leaf.common import FirstOrderProperties, calc_first_order_properties
+from renderapi.transform.leaf.common import (
+    FirstOrderProperties,
+    calc_first_order_properties,
+    svd_of,
+)
 from renderapi.transform.leaf.inverse import invert
+from renderapi.transform.leaf.nonlinear_models import LensCorrection as LensCorrection
+from renderapi.transform.leaf.nonlinear_models import (
+    NonLinearCoordinateTransform as NonLinearCoordinateTransform,
+)
+from renderapi.transform.leaf.nonlinear_models import NonLinearTransform as NonLinearTransform
 from renderapi.transform.leaf.points import (
     as_pairs,
     as_points,
@@ -21,6 +31,13 @@ from renderapi.transform.leaf.points import (
     read_floats,
 )
 from renderapi.transform.leaf.transform import CoordinateTransform
+
+logger = logging.getLogger(__name__)
+
+
+def __getattr__(name: str) -> Any:
+    """`svd`: scipy's, or numpy's where scipy cannot be imported; looked for when asked for."""
+    return svd_of(__name__, name)
 
 
 class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):

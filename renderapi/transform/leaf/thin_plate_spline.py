@@ -7,6 +7,7 @@ and may be absent.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from renderapi.transform.leaf import spline_kernel
 from renderapi.transform.leaf.inverse import invert
 from renderapi.transform.leaf.points import as_pairs, as_points
 from renderapi.transform.leaf.transform import CoordinateTransform
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 

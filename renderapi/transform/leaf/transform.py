@@ -7,6 +7,7 @@ string that was read is written back as it was until the numbers it stands for h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import EstimationError, RenderError, SpecError
 from renderapi.transform.leaf.points import as_points
+
+logger = logging.getLogger(__name__)
 
 
 class Transform:

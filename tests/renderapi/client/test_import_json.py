@@ -93,6 +93,23 @@ def test_tile_specs_are_imported_in_groups(render, stack, use_rest):
     assert bounds(render, stack) == BOUNDS
 
 
+def test_scripts_that_are_not_there_matter_only_to_java(render, stack):
+    missing = {"client_script": "/nowhere/run_ws_client.sh", "mpPool": WithDummyMapPool}
+    shared = lens()
+    renderapi.client.import_tilespecs_parallel(
+        stack, tiles(shared), [shared], use_rest=True, render=render, **missing
+    )
+    assert bounds(render, stack) == BOUNDS
+    for action in (
+        lambda: renderapi.client.import_tilespecs_parallel(stack, [], render=render, **missing),
+        lambda: renderapi.client.import_jsonfiles(stack, [], render=render, **missing),
+        lambda: renderapi.client.import_jsonfiles_parallel(stack, [], render=render, **missing),
+    ):
+        with pytest.raises(ClientScriptError, match="is not a file"):
+            action()
+        assert state(render, stack) == "COMPLETE"  # nothing was begun
+
+
 def test_a_failed_import_leaves_the_stack_loading_and_no_files(render, temporary):
     specs, _ = make_example(render, "example")
     with pytest.raises(ClientScriptError, match=r"3407\.0\.0.*lens"):

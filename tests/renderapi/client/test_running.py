@@ -63,8 +63,12 @@ def test_a_failing_script_is_an_error_unless_it_is_only_called(recorder):
 
 
 def test_a_missing_program_is_not_hidden():
-    with pytest.raises(FileNotFoundError):
-        call_run_ws_client("C", [], memGB="1G", client_script="/nowhere/run_ws_client.sh")
+    arguments = {"memGB": "1G", "client_script": "/nowhere/run_ws_client.sh"}
+    for error in (FileNotFoundError, ClientScriptError):
+        with pytest.raises(error, match=r"/nowhere/run_ws_client\.sh is not a file"):
+            call_run_ws_client("C", [], **arguments)
+    with pytest.raises(FileNotFoundError, match="no_such_folder"):
+        call_run_ws_client("C", [], memGB="1G", client_script="true", cwd="/no_such_folder")
 
 
 def test_subprocess_modes():
@@ -107,6 +111,10 @@ def test_renderclientaccess_finds_the_script(recorder):
     assert client("s", render=with_script) == (str(recorder), "5G", "http://h")
     with pytest.raises(ClientScriptError, match="is not a file"):
         client("s", client_scripts="/nowhere")
+    unchecked = RenderClient("/nowhere", validate_client=False, host="http://h")
+    assert client("s", render=unchecked)[0] == "/nowhere"
+    assert client("s", client_scripts="")[0] is None
+    assert client("s", client_script="")[0] is None
     with pytest.raises(ValueError, match="not a Render"):
         client("s", render="text")
 
