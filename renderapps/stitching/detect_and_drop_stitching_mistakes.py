@@ -2,8 +2,9 @@
 
 Works on the result of any stitcher: it compares the vector between every two neighbouring tiles
 before and after. Tiles are dropped because they are missing after stitching, displaced (every
-neighbour vector changed too much) or disconnected (part of a group that hangs together but not with
-the largest one). The output JSON lists them all with their reasons.
+neighbour vector changed too much) or disconnected (part of a group that hangs together, but whose
+vectors to a larger one changed too much). A group that nothing contradicts is kept and listed. The
+output JSON lists all dropped tiles with their reasons.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from argschema.fields import Boolean, Float, Int, OutputDir, Str
+from argschema.fields import Boolean, Float, Int, List, OutputDir, Str
 from marshmallow.validate import Range
 
 from renderapi.files import atomic_write
@@ -74,8 +75,23 @@ class DetectAndDropStitchingMistakesParameters(StackEditParameters):
         load_default=None,
         validate=Range(min=1),
         metadata={
-            "description": "keep every group of at least so many tiles that hang together",
-            "default_text": "keep only the largest group",
+            "description": "keep every group of at least so many tiles that hang together, and no "
+            "other",
+            "default_text": "keep every group that no vector to a larger one contradicts",
+        },
+    )
+    largest_group_only = Boolean(
+        load_default=False,
+        metadata={
+            "description": "keep only the largest group, even where nothing contradicts the others"
+        },
+    )
+    explained_tiles = List(
+        Str(),
+        load_default=[],
+        metadata={
+            "description": "tiles that are kept and not judged by, as it is known why they went "
+            "far (relocated_tiles of pointmatch.generate_point_matches, for example)"
         },
     )
     report_only = Boolean(
@@ -139,6 +155,8 @@ class DetectAndDropStitchingMistakes(StackEditModule):
             self.args["distance_threshold"],
             self.args["edge_threshold"],
             self.args["minimum_group_size"],
+            self.args["largest_group_only"],
+            self.args["explained_tiles"],
         )
         keep = set(verdict.kept)
         kept = [tile for tile in after.tilespecs if tile.tileId in keep]
@@ -148,6 +166,7 @@ class DetectAndDropStitchingMistakes(StackEditModule):
                 {"tileId": tile, "reason": reason} for tile, reason in verdict.dropped.items()
             ],
             "group_sizes": verdict.group_sizes,
+            "separate_groups": verdict.separate,
         }
         if self.args["jsonDirectory"] and not self.args["report_only"]:
             report["file"] = self.write_tiles(before.tilespecs[0].z, kept)

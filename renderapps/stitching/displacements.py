@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
@@ -22,11 +22,22 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Tiles to keep, why the others are dropped, and the sizes of all groups, largest first."""
+    """What is kept and what is not.
+
+    Attributes
+    ----------
+    kept : list of str
+    dropped : mapping of tileId to the reason
+    group_sizes : list of int
+        Of all groups of tiles that hang together, largest first.
+    separate : list of list of str
+        Kept groups other than the largest: nothing contradicts them, nothing connects them.
+    """
 
     kept: list[str]
     dropped: dict[str, str]
     group_sizes: list[int]
+    separate: list[list[str]]
 
 
 def find_mistakes(
@@ -35,38 +46,62 @@ def find_mistakes(
     distance_threshold: float,
     edge_threshold: float | None = None,
     minimum_group_size: int | None = None,
+    largest_group_only: bool = False,
+    explained: Collection[str] = (),
 ) -> Verdict:
     """Compare every neighbour vector before and after stitching.
+
+    Neighbours whose vector did not change much hang together. Of two groups between which vectors
+    changed too much the smaller one is a mistake; a group that no such vector speaks against stays.
 
     Parameters
     ----------
     before, after : mapping of tileId to Placement
         The section as acquired, and as stitched. Tiles that are only in `after` have nothing to be
-        judged by and are dropped as disconnected.
+        judged by.
     distance_threshold : float
         Greatest tolerated change of the vector between two neighbours' centres, pixels.
     edge_threshold : float, optional
         Neighbours whose centres were further apart than this before stitching are not considered;
         by default the larger side of the tile, which every pair of side neighbours is within.
     minimum_group_size : int, optional
-        Keep every group of at least so many tiles; by default only the largest group.
+        Keep every group of at least so many tiles, whatever speaks against it, and no other.
+    largest_group_only : bool
+        Keep only the largest group; a single tile alone only when it is the whole section.
+    explained : collection of str
+        Tiles that are known to have gone far for a good reason: they are kept, and nobody is judged
+        by them.
     """
     present = [tile for tile in before if tile in after]
     dropped = dict.fromkeys((tile for tile in before if tile not in after), MISSING)
-    graph = nx.Graph()
+    graph, against = nx.Graph(), nx.Graph()
     graph.add_nodes_from(tile for tile in after)
-    had_neighbours: set[str] = set()
-    for one, two in _neighbours(before, present, edge_threshold):
-        had_neighbours |= {one, two}
-        if _vector_change(before, after, one, two) <= distance_threshold:
-            graph.add_edge(one, two)
+    judged = [tile for tile in present if tile not in explained]
+    for one, two in _neighbours(before, judged, edge_threshold):
+        agrees = _vector_change(before, after, one, two) <= distance_threshold
+        (graph if agrees else against).add_edge(one, two)
     groups = sorted(nx.connected_components(graph), key=lambda group: (-len(group), min(group)))
-    keep = _groups_to_keep(groups, minimum_group_size)
-    kept = sorted(tile for group in keep for tile in group)
-    for tile in sorted(set(after) - set(kept)):
-        lost_all = tile in had_neighbours and graph.degree(tile) == 0
-        dropped[tile] = DISPLACED if lost_all else DISCONNECTED
-    return Verdict(kept, dropped, [len(group) for group in groups])
+    if largest_group_only or minimum_group_size is not None:
+        keep = _groups_by_size(groups, minimum_group_size)
+    else:
+        keep = _uncontradicted(groups, against)
+    kept = set().union(*keep) | (set(explained) & set(after))
+    for tile in sorted(set(after) - kept):
+        alone = against.has_node(tile) and graph.degree(tile) == 0
+        dropped[tile] = DISPLACED if alone else DISCONNECTED
+    separate = [sorted(group) for group in groups[1:] if group <= kept]
+    return Verdict(sorted(kept), dropped, [len(group) for group in groups], separate)
+
+
+def _uncontradicted(groups: list[set[str]], against: nx.Graph) -> list[set[str]]:
+    """Groups, largest first, against which no vector to a group that is kept speaks."""
+    keep: list[set[str]] = []
+    kept: set[str] = set()
+    for group in groups:
+        if not any(kept & set(against.adj[tile]) for tile in group if against.has_node(tile)):
+            keep.append(group)
+            kept |= group
+    return keep
 
 
 def _neighbours(
@@ -95,7 +130,7 @@ def _vector_change(
     return float(np.linalg.norm(was - now))
 
 
-def _groups_to_keep(groups: list[set[str]], minimum_size: int | None) -> list[set[str]]:
+def _groups_by_size(groups: list[set[str]], minimum_size: int | None) -> list[set[str]]:
     """Groups come largest first; a single tile alone is only kept when it is the whole section."""
     if minimum_size is not None:
         return [group for group in groups if len(group) >= minimum_size]

@@ -17,9 +17,11 @@ from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Transform, estimate_dstpts
 from renderapps.stitching.displacements import Placement
-from renderapps.stitching.solving import Link, Solution
+from renderapps.stitching.solving import Link
 
 Json = dict[str, Any]
+DECIMALS = 10
+"""Of the entries of an affine: so many that whole pixels stay whole, and nothing else is lost."""
 
 
 def world_corners(tile: TileSpec, references: Sequence[Transform]) -> np.ndarray:
@@ -27,6 +29,11 @@ def world_corners(tile: TileSpec, references: Sequence[Transform]) -> np.ndarray
     right, bottom = tile.width - 1.0, tile.height - 1.0
     corners = np.array([[0.0, 0.0], [right, 0.0], [right, bottom], [0.0, bottom]])
     return estimate_dstpts(tile.tforms, corners, list(references))
+
+
+def corners_of(tiles: Sequence[TileSpec], references: Sequence[Transform]) -> np.ndarray:
+    """(T, 4, 2) corners of tiles in the world, each as `world_corners` gives them."""
+    return np.array([world_corners(tile, references) for tile in tiles], float).reshape(-1, 4, 2)
 
 
 def world_centre(tile: TileSpec, references: Sequence[Transform]) -> np.ndarray:
@@ -99,6 +106,7 @@ def moved_tile(tile: TileSpec, change: np.ndarray, local_transforms: int) -> Til
     if all(isinstance(transform, AffineModel) for transform in rest):
         for transform in reversed(rest):
             matrix = matrix @ transform.M
+        matrix = matrix.round(DECIMALS)
         out.tforms = [*kept, affine_from_matrix(matrix)]
     else:
         out.tforms = [*kept, *rest, affine_from_matrix(matrix)]
@@ -109,59 +117,6 @@ def affine_from_matrix(matrix: np.ndarray) -> AffineModel:
     """AffineModel of a 3 x 3 matrix."""
     (m00, m01, b0), (m10, m11, b1) = matrix[:2].tolist()
     return AffineModel(M00=m00, M01=m01, M10=m10, M11=m11, B0=b0, B1=b1)
-
-
-def section_report(tiles: Sequence[TileSpec], links: Sequence[Link], solution: Solution) -> Json:
-    """What the solve did to each tile and thought of each pair; lengths in pixels of the world."""
-    pairs = [
-        {
-            "pId": tiles[link.first].tileId,
-            "qId": tiles[link.second].tileId,
-            "points": len(link.w),
-            "residual": round(float(residual), 4),
-            "accepted": bool(good),
-            **({} if good else {"reason": _rejection(residual, solution.tolerance)}),
-        }
-        for link, residual, good in zip(links, solution.residuals, solution.accepted, strict=True)
-    ]
-    residuals = solution.residuals[solution.accepted]
-    return {
-        "tiles": _tile_rows(tiles, links, solution),
-        "pairs": pairs,
-        "unmatched_tiles": [
-            tile.tileId for tile, linked in zip(tiles, solution.linked, strict=True) if not linked
-        ],
-        "groups": len(set(solution.components[solution.linked].tolist())),
-        "tolerance": round(solution.tolerance, 4),
-        "median_residual": round(float(np.median(residuals)), 4) if len(residuals) else None,
-        "worst_residual": round(float(residuals.max()), 4) if len(residuals) else None,
-        "rejected_pairs": int((~solution.accepted).sum()),
-    }
-
-
-def _rejection(residual: float, tolerance: float) -> str:
-    return f"contradicts the other matches by {residual:.2f} px (tolerance {tolerance:.2f} px)"
-
-
-def _tile_rows(
-    tiles: Sequence[TileSpec], links: Sequence[Link], solution: Solution
-) -> dict[str, Json]:
-    """Per tileId: all its pairs, the accepted ones, and their root mean square residual."""
-    total, used, squares = (np.zeros(len(tiles)) for _ in range(3))
-    for link, residual, good in zip(links, solution.residuals, solution.accepted, strict=True):
-        for tile in (link.first, link.second):
-            total[tile] += 1
-            used[tile] += good
-            squares[tile] += good * residual**2
-    return {
-        tile.tileId: {
-            "pairs": int(total[i]),
-            "accepted_pairs": int(used[i]),
-            "residual": round(float(np.sqrt(squares[i] / used[i])), 4) if used[i] else None,
-            "group": int(solution.components[i]),
-        }
-        for i, tile in enumerate(tiles)
-    }
 
 
 def moves(corners: np.ndarray, changes: np.ndarray) -> np.ndarray:

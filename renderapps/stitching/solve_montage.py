@@ -1,17 +1,18 @@
 """Place the tiles of each section by their point matches: regularised, robust least squares.
 
-Every section is solved by itself. Pairs of tiles whose matches contradict the rest are rejected;
-tiles without accepted matches keep the place they had; both are listed in the output JSON with the
-residuals of all tiles and pairs.
+Every section is solved by itself. A pair of tiles is rejected where its matches contradict others
+around a cycle. Tiles without accepted matches, and groups of tiles that no match connects with the
+rest, are placed by a model of how the stage errs, which is fitted to the other tiles. The output
+JSON tells of every tile what placed it, and of every pair what was thought of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from argschema.fields import Float, Int, Str
+from argschema.fields import Boolean, Float, Int, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
@@ -21,6 +22,12 @@ from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapps.module import RenderModuleException, StackEditModule, StackEditParameters
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from renderapps.stitching.solving import Link, Solution
+    from renderapps.stitching.stage_model import StageModel
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 
@@ -50,14 +57,31 @@ class SolveMontageParameters(MatchCollectionParameters, StackEditParameters):
     minimum_tolerance = Float(
         load_default=0.75,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "a pair whose residual is below this is never rejected, pixels"},
+        metadata={"description": "a pair that misses by less than this is never rejected, pixels"},
     )
     maximum_tolerance = Float(
         load_default=20.0,
         validate=Range(min=0, min_inclusive=False),
         metadata={
-            "description": "a pair whose residual is above this is always rejected, pixels; in "
-            "between the limit is three times the spread of the pairs that agree"
+            "description": "a pair that misses by more than this and is not the only connection of "
+            "its two sides is rejected, pixels; in between the limit is three times the spread of "
+            "the pairs that agree"
+        },
+    )
+    stage_model = Str(
+        load_default="section",
+        validate=OneOf(("section", "stack", "none")),
+        metadata={
+            "description": "what places tiles and groups that no match connects with the rest: a "
+            "linear model of the stage's error fitted to the section's other tiles, or to those of "
+            "all sections; none: they stay where the stage was"
+        },
+    )
+    whole_pixels = Boolean(
+        load_default=True,
+        metadata={
+            "description": "bring the common shift of a translation montage, which nothing else "
+            "determines, onto whole pixels"
         },
     )
     local_transforms = Int(
@@ -89,21 +113,26 @@ class SolveMontage(StackEditModule):
         """Find out which coordinates the matches are in; the collection must exist."""
         self.owner = owner_of_matches(self)
         self.local_transforms = self.coordinates_of_matches()
+        self.stage = self.stage_of_stack() if self.args["stage_model"] == "stack" else None
 
     def coordinates_of_matches(self) -> int:
-        """Number of transforms the points were stored after: given or recorded, never guessed."""
+        """Number of transforms the points were stored after: given or recorded, never guessed.
+
+        A collection that is recorded and holds nothing is that of a run that found no matches.
+        """
         collection, given = self.args["matchCollection"], self.args["local_transforms"]
         collections = renderapi.pointmatch.get_matchcollections(
             owner=self.owner, render=self.render
         )
-        if collection not in {entry["collectionId"]["name"] for entry in collections}:
+        recorded = renderapi.pointmatch.get_collection_metadata(
+            collection, owner=self.owner, render=self.render
+        ).get("local_transforms")
+        self.stored = collection in {entry["collectionId"]["name"] for entry in collections}
+        if not self.stored and recorded is None:
             raise RenderModuleException(
                 f"owner {self.owner} has no match collection {collection}; check the name, "
                 "or make it with pointmatch.generate_point_matches"
             )
-        recorded = renderapi.pointmatch.get_collection_metadata(
-            collection, owner=self.owner, render=self.render
-        ).get("local_transforms")
         if given is None and recorded is None:
             raise RenderModuleException(
                 f"match collection {collection} does not say which coordinates its points are in: "
@@ -118,17 +147,37 @@ class SolveMontage(StackEditModule):
 
     def edit(self, sections: tuple[ResolvedTiles, ...]) -> tuple[ResolvedTiles, dict[str, Any]]:
         """Solve one section."""
-        import numpy as np
+        from renderapps.stitching import montage, montage_report
+        from renderapps.stitching.placing import place
 
+        (section,) = sections
+        tiles, references = section.tilespecs, section.transforms
+        corners, links, solution = self.solved(section)
+        placed = place(
+            solution, corners, self.args["model"], self.stage_for(), self.args["whole_pixels"]
+        )
+        result = [
+            montage.moved_tile(tile, change, self.local_transforms)
+            for tile, change in zip(tiles, placed.changes, strict=True)
+        ]
+        names = [tile.tileId for tile in tiles]
+        report = montage_report.section_report(names, links, solution, placed)
+        for name, move in zip(names, montage.moves(corners, placed.changes), strict=True):
+            report["tiles"][name]["moved"] = move.round(4).tolist()
+        for warning in report["warnings"]:
+            self.logger.warning("z = %g: %s", tiles[0].z, warning)
+        return ResolvedTiles(tilespecs=result, transformList=references), report
+
+    def solved(self, section: ResolvedTiles) -> tuple[np.ndarray, list[Link], Solution]:
+        """Corners of the tiles of a section in the world, their links, and what these say."""
         from renderapps.stitching import montage
         from renderapps.stitching.solving import solve
 
-        (section,) = sections
         tiles, references = section.tilespecs, section.transforms
         links = montage.links_from_matches(
             self.section_matches(tiles), tiles, references, self.local_transforms
         )
-        corners = np.stack([montage.world_corners(tile, references) for tile in tiles])
+        corners = montage.corners_of(tiles, references)
         solution = solve(
             corners,
             links,
@@ -137,14 +186,25 @@ class SolveMontage(StackEditModule):
             minimum_tolerance=self.args["minimum_tolerance"],
             maximum_tolerance=self.args["maximum_tolerance"],
         )
-        solved = [
-            montage.moved_tile(tile, change, self.local_transforms)
-            for tile, change in zip(tiles, solution.changes, strict=True)
-        ]
-        report = montage.section_report(tiles, links, solution)
-        for tile, move in zip(tiles, montage.moves(corners, solution.changes), strict=True):
-            report["tiles"][tile.tileId]["moved"] = move.round(4).tolist()
-        return ResolvedTiles(tilespecs=solved, transformList=references), report
+        return corners, links, solution
+
+    def stage_for(self) -> StageModel | None:
+        """The model that places the unconnected; None: what the section itself tells."""
+        from renderapps.stitching.stage_model import unmoved
+
+        return unmoved() if self.args["stage_model"] == "none" else self.stage
+
+    def stage_of_stack(self) -> StageModel:
+        """How the stage errs, by the tiles of all sections that are worked on."""
+        from renderapps.stitching.placing import stage_of_sections
+
+        stack = self.input_stacks[0]
+        return stage_of_sections(
+            self.solved(
+                renderapi.resolvedtiles.get_resolved_tiles_from_z(stack, z, render=self.render)
+            )[::2]
+            for z in self.select_zs()
+        )
 
     def section_matches(self, tiles: Sequence[TileSpec]) -> list[dict[str, Any]]:
         """Stored matches between tiles of one z, whose sections are groups of the collection."""
@@ -152,6 +212,8 @@ class SolveMontage(StackEditModule):
         where = {"owner": self.owner, "render": self.render}
         collection = self.args["matchCollection"]
         found: list[dict[str, Any]] = []
+        if not self.stored:
+            return found
         for group in groups:
             found += renderapi.pointmatch.get_matches_within_group(collection, group, **where)
         for one, other in combinations(groups, 2):

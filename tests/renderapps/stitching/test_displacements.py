@@ -42,10 +42,37 @@ def test_a_tile_the_stitcher_lost_is_missing():
     assert verdict.dropped == {"00": "missing"}
 
 
-def test_neighbours_beyond_the_edge_threshold_do_not_count():
+def test_without_neighbours_nothing_is_contradicted():
     verdict = find_mistakes(placed(GRID), placed(GRID), 50, edge_threshold=90)
-    assert verdict.kept == []
-    assert set(verdict.dropped.values()) == {"disconnected"}
+    assert verdict.kept == sorted(GRID)
+    assert verdict.separate == [[t] for t in sorted(GRID)[1:]]
+    old = find_mistakes(placed(GRID), placed(GRID), 50, 90, largest_group_only=True)
+    assert old.kept == []
+    assert set(old.dropped.values()) == {"disconnected"}
+
+
+def test_an_island_that_nothing_contradicts_is_kept_and_listed():
+    island = {f"i{k}": (2000.0 + 95 * k, 0.0) for k in range(3)}
+    moved = {tile: (x + 30, y - 70) for tile, (x, y) in island.items()}
+    verdict = find_mistakes(placed(GRID | island), placed(GRID | moved), 50)
+    assert verdict.dropped == {}
+    assert verdict.group_sizes == [9, 3]
+    assert verdict.separate == [["i0", "i1", "i2"]]
+    old = find_mistakes(placed(GRID | island), placed(GRID | moved), 50, largest_group_only=True)
+    assert set(old.dropped) == set(island)
+
+
+def test_isolated_tiles_are_kept():
+    apart = {f"t{k}": (1000.0 * k, 0.0) for k in range(3)}
+    verdict = find_mistakes(placed(apart), placed(apart), 50)
+    assert verdict.kept == ["t0", "t1", "t2"]
+
+
+def test_exchanged_tiles_are_dropped_unless_that_is_explained():
+    after = dict(GRID, **{"11": GRID["02"], "02": GRID["11"]})
+    assert set(find_mistakes(placed(GRID), placed(after), 50).dropped) == {"11", "02"}
+    verdict = find_mistakes(placed(GRID), placed(after), 50, explained=["11", "02"])
+    assert verdict.dropped == {}
 
 
 def test_a_section_of_one_tile_is_kept_and_an_empty_one_is_no_error():

@@ -1,0 +1,231 @@
+"""Which links between tiles agree with each other, told by the cycles that they close.
+
+A link of its own proves nothing and disproves nothing: only where links close a cycle can one
+contradict the others. So a link that no cycle goes through (a bridge of the graph of tiles) is
+never rejected, however its points scatter; `Agreement.bridges` tells which they are, as nothing
+checks them. What contradicts is the *misfit* of a link, the part of its residual that is common to
+its points; how its points scatter about their own common movement is judged apart.
+
+The trust in links on cycles follows graduated non-convexity with the Geman-McClure loss (Yang,
+Antonante, Tzoumas, Carlone 2020): all count at first, then those that contradict the rest fade out.
+Where a cycle shows that one of several links must be wrong and nothing else tells which, the one
+that departs most from how the stage behaves elsewhere goes (see `stage_model.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from renderapps.stitching.stage_model import fit_stage
+from renderapps.stitching.tile_problem import Problem
+
+ERRORS = 3.0
+"""A link may miss by this many of its own standard errors, whatever the tolerance."""
+CLEARLY = 1.5
+"""A link departs clearly more from the stage than another when it does so by this factor."""
+IMPLAUSIBLE = 6.0
+"""Departures from the stage beyond this many times the usual one speak against a link."""
+ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What became of the links.
+
+    Attributes
+    ----------
+    accepted : (L,) bool
+    misfits : (L,) float64
+        How far the two sides of each link are from agreement in common, pixels.
+    tolerance : float
+        Misfit beyond which a link on a cycle was rejected.
+    bridges : (L,) bool
+        Accepted links that alone connect what lies on their two sides.
+    by_stage : (L,) bool
+        Rejected links that the stage spoke against, the cycle alone leaving it open.
+    """
+
+    accepted: np.ndarray
+    misfits: np.ndarray
+    tolerance: float
+    bridges: np.ndarray
+    by_stage: np.ndarray
+
+
+def components(tiles: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(T,) number of the group of each tile, for links between tiles `first` and `second`."""
+    graph = sparse.coo_matrix((np.ones(len(first)), (first, second)), shape=(tiles, tiles))
+    return np.asarray(csgraph.connected_components(graph, directed=False)[1])
+
+
+def bridges(first: np.ndarray, second: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """(L,) whether a used link is the only connection of what lies on its two sides."""
+    found = np.zeros(len(used), bool)
+    ends = [(min(pair), max(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)]
+    counted: dict[tuple[int, int], list[int]] = {}
+    for k in np.flatnonzero(used):
+        counted.setdefault(ends[k], []).append(int(k))
+    graph = nx.Graph(list(counted))
+    for one, two in nx.bridges(graph):
+        members = counted[min(one, two), max(one, two)]
+        found[members] = len(members) == 1
+    return found
+
+
+def agree(problem: Problem, minimum: float, maximum: float) -> Agreement:
+    """Find the links that agree; `problem.changes` is left at the solution by those.
+
+    Parameters
+    ----------
+    minimum, maximum : float
+        Bounds of the tolerance, pixels; in between it is three times the spread of the links on
+        cycles that agree.
+    """
+    count = len(problem.links)
+    never = np.zeros(count, bool)
+    if not count:
+        return Agreement(never, np.zeros(0), minimum, never, never)
+    fixed = bridges(problem.first, problem.second, ~never)
+    tolerance = _annealed(problem, fixed, minimum, maximum)
+    limits = np.maximum(tolerance, ERRORS * problem.shift_errors)
+    accepted = fixed | (problem.misfits() <= limits)
+    accepted, by_stage = _Settlement(problem, limits).settle(accepted)
+    final = bridges(problem.first, problem.second, accepted)
+    return Agreement(accepted, problem.misfits(), tolerance, final, by_stage)
+
+
+def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: float) -> float:
+    """Let the trust in contradicting links fade; the tolerance in pixels at the end."""
+    trust = np.ones(len(fixed))
+    problem.converge(trust)
+    if fixed.all():
+        return minimum
+    misfits = problem.misfits()
+    scale = max(2.0 * float(misfits.max()), minimum)
+    while True:
+        trust = np.where(fixed, 1.0, (scale**2 / (misfits**2 + scale**2)) ** 2)
+        problem.converge(trust)
+        misfits = problem.misfits()
+        spread = 1.4826 * _weighted_median(misfits[~fixed], trust[~fixed])
+        tolerance = float(np.clip(3.0 * spread, minimum, maximum))
+        if scale <= tolerance:
+            return tolerance
+        scale = max(scale / 1.5, tolerance)
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+
+
+class _Settlement:
+    """Corrections to a set of accepted links that only the structure of the graph can tell."""
+
+    def __init__(self, problem: Problem, limits: np.ndarray) -> None:
+        self.problem = problem
+        self.limits = limits
+        self.by_stage = np.zeros(len(limits), bool)
+
+    def settle(self, accepted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Accepted links, and those of the others that the stage has spoken against."""
+        seen: set[bytes] = set()
+        for _ in range(ROUNDS):
+            self.problem.solve_with(accepted)
+            accepted = accepted | (self.problem.misfits() <= self.limits)
+            self.by_stage &= ~accepted
+            key = accepted.tobytes()
+            if accepted.all() or key in seen:
+                break
+            seen.add(key)
+            changed = self._connected(accepted)
+            if (changed == accepted).all():
+                changed = self._exchanged(accepted)
+            if (changed == accepted).all():
+                break
+            accepted = changed
+        self.problem.solve_with(accepted)
+        return accepted, self.by_stage
+
+    def _groups(self, accepted: np.ndarray) -> np.ndarray:
+        problem = self.problem
+        return components(len(problem.corners), problem.first[accepted], problem.second[accepted])
+
+    def _departures(self, accepted: np.ndarray) -> tuple[np.ndarray, float]:
+        """How far each link departs from the stage as others know it, and what is usual."""
+        problem = self.problem
+        groups = self._groups(accepted)
+        linked = np.bincount(groups)[groups] > 1
+        moves = problem.moves()
+        stage = fit_stage(problem.centres[linked], moves[linked], groups[linked])
+        steps = problem.centres[problem.second] - problem.centres[problem.first]
+        departures = np.linalg.norm(problem.shifts - steps @ stage.linear.T, axis=1)
+        usual = float(np.median(departures[accepted])) if accepted.any() else 0.0
+        return departures, max(usual, float(self.limits.min()))
+
+    def _connected(self, accepted: np.ndarray) -> np.ndarray:
+        """Accept again, of the rejected links that connect groups, those that the stage backs.
+
+        No cycle of accepted links speaks against such a link.
+        """
+        problem, groups = self.problem, self._groups(accepted)
+        loose = np.flatnonzero(groups[problem.first] != groups[problem.second])
+        if not len(loose):
+            return accepted
+        departures, usual = self._departures(accepted)
+        result, graph = accepted.copy(), nx.utils.UnionFind(range(int(groups.max()) + 1))
+        for k in loose[np.argsort(departures[loose], kind="stable")]:
+            one, two = int(groups[problem.first[k]]), int(groups[problem.second[k]])
+            if departures[k] <= IMPLAUSIBLE * usual and graph[one] != graph[two]:
+                graph.union(one, two)
+                result[k] = True
+        self.by_stage[loose[~result[loose]]] = True
+        return result
+
+    def _exchanged(self, accepted: np.ndarray) -> np.ndarray:
+        """Exchange one rejected link for an accepted one of which only the same cycle tells.
+
+        Where the stage speaks strongly against both, both go.
+        """
+        problem = self.problem
+        single = bridges(problem.first, problem.second, accepted)
+        solid = self._groups(accepted & ~single)
+        doubtful = [
+            k
+            for k in np.flatnonzero(~accepted)
+            if solid[problem.first[k]] != solid[problem.second[k]]
+        ]
+        if not doubtful:
+            return accepted
+        departures, usual = self._departures(accepted)
+        graph = nx.Graph()
+        for k in np.flatnonzero(accepted):
+            graph.add_edge(int(problem.first[k]), int(problem.second[k]), link=int(k))
+        for k in doubtful:
+            ends = int(problem.first[k]), int(problem.second[k])
+            if not (graph.has_node(ends[0]) and graph.has_node(ends[1])):
+                continue
+            if not nx.has_path(graph, *ends):
+                continue
+            path = nx.shortest_path(graph, *ends)
+            suspects = [i for i in _links_of(graph, path) if single[i]]
+            worst = max(suspects, key=lambda i: departures[i])
+            self.by_stage[k] = True
+            hopeless = min(departures[worst], departures[k]) > IMPLAUSIBLE * usual
+            if hopeless or departures[worst] > CLEARLY * departures[k]:
+                result = accepted.copy()
+                result[worst], result[k] = False, not hopeless
+                self.by_stage[worst], self.by_stage[k] = True, hopeless
+                return result
+        return accepted
+
+
+def _links_of(graph: nx.Graph, path: list[int]) -> Iterable[int]:
+    return (graph.edges[pair]["link"] for pair in pairwise(path))

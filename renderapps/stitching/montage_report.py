@@ -1,0 +1,182 @@
+"""What a solve did to the tiles and thought of the pairs of a section, as JSON and as warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from renderapps.stitching.placing import Placed
+from renderapps.stitching.solving import Link, Solution
+from renderapps.stitching.stage_model import MATCHES, STAGE
+
+Json = dict[str, Any]
+NAMED = 5
+"""Tiles that a sentence names at most."""
+FEW_POINTS = 6.0
+"""A bridge whose points weigh less than this together is weak."""
+
+
+def section_report(
+    names: Sequence[str], links: Sequence[Link], solution: Solution, placed: Placed
+) -> Json:
+    """The report of one section; lengths in pixels of the world.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Ids of the tiles.
+    """
+    used = solution.misfits[solution.accepted]
+    rows = [_pair_row(k, names, links, solution) for k in range(len(links))]
+    cut = _disconnected(names, links, solution)
+    for k, tiles in cut.items():
+        rows[k]["disconnects"] = tiles
+    groups = _groups(names, solution)
+    return {
+        "tiles": _tile_rows(names, links, solution, placed),
+        "pairs": rows,
+        "unmatched_tiles": [
+            name for name, linked in zip(names, solution.linked, strict=True) if not linked
+        ],
+        "groups": len(groups),
+        "group_tiles": groups,
+        "placed_by": {rule: placed.rules.count(rule) for rule in dict.fromkeys(placed.rules)},
+        "stage_model": {
+            "kind": placed.stage.kind,
+            "linear": placed.stage.linear.round(8).tolist(),
+            "spread": _rounded(placed.stage.spread),
+            "tiles": placed.stage.tiles,
+        },
+        "tolerance": _rounded(solution.tolerance),
+        "median_residual": _rounded(np.median(used)) if len(used) else None,
+        "worst_residual": _rounded(used.max()) if len(used) else None,
+        "used_pairs": int(solution.accepted.sum()),
+        "rejected_pairs": int((~solution.accepted).sum()),
+        "unchecked_pairs": int(solution.bridges.sum()),
+        "warnings": [*_cut_warnings(rows, cut), *_weak_warnings(rows), *_place_warnings(placed)],
+    }
+
+
+def _rounded(value: Any) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _pair_row(k: int, names: Sequence[str], links: Sequence[Link], solution: Solution) -> Json:
+    link = links[k]
+    row: Json = {
+        "pId": names[link.first],
+        "qId": names[link.second],
+        "points": len(link.w),
+        "residual": _rounded(solution.misfits[k]),
+        "scatter": _rounded(solution.scatters[k]),
+        "accepted": bool(solution.accepted[k]),
+    }
+    if not solution.accepted[k]:
+        row["reason"] = (
+            f"contradicts the other matches by {solution.misfits[k]:.2f} px "
+            f"(tolerance {solution.tolerance:.2f} px)"
+        )
+        if solution.by_stage[k]:
+            row["reason"] += (
+                "; they leave open which of them is wrong: this one departs most from the stage"
+            )
+    elif solution.bridges[k]:
+        row["unchecked"] = "no other matches connect its two sides"
+        weak = _weakness(link, solution.scatters[k])
+        if weak:
+            row["weak"] = weak
+    return row
+
+
+def _weakness(link: Link, scatter: float) -> str:
+    """Why a link that nothing checks should not be trusted blindly; empty: no reason."""
+    total = float(np.sum(link.w))
+    if total < FEW_POINTS:
+        return f"its points weigh {total:.1f} together"
+    error = scatter / np.sqrt(len(link.w))
+    return f"its points scatter by {scatter:.1f} px" if error > 1.0 or scatter > 10 else ""
+
+
+def _groups(names: Sequence[str], solution: Solution) -> list[list[str]]:
+    """Tiles of each group of more than one, largest group first."""
+    found: dict[int, list[str]] = {}
+    for name, group, linked in zip(names, solution.components, solution.linked, strict=True):
+        if linked:
+            found.setdefault(int(group), []).append(name)
+    return sorted(found.values(), key=lambda tiles: (-len(tiles), tiles))
+
+
+def _disconnected(
+    names: Sequence[str], links: Sequence[Link], solution: Solution
+) -> dict[int, list[str]]:
+    """By rejected link: tiles (the smaller side) that it would have connected with the others."""
+    groups = solution.components
+    sizes = np.bincount(groups, minlength=1)
+    cut = {}
+    for k in np.flatnonzero(~solution.accepted):
+        one, two = groups[links[k].first], groups[links[k].second]
+        if one != two:
+            smaller = two if sizes[two] <= sizes[one] else one
+            cut[int(k)] = [names[i] for i in np.flatnonzero(groups == smaller)]
+    return cut
+
+
+def _cut_warnings(rows: Sequence[Json], cut: dict[int, list[str]]) -> list[str]:
+    return [
+        f"rejecting {rows[k]['pId']} - {rows[k]['qId']} disconnects {listed(tiles)} from the rest"
+        for k, tiles in cut.items()
+    ]
+
+
+def _weak_warnings(rows: Sequence[Json]) -> list[str]:
+    return [
+        f"{row['pId']} - {row['qId']} is the only connection of its two sides, and weak: "
+        f"{row['weak']}"
+        for row in rows
+        if "weak" in row
+    ]
+
+
+def _place_warnings(placed: Placed) -> list[str]:
+    if STAGE not in placed.rules or len(placed.rules) == 1:
+        return []
+    return ["no tiles have accepted matches: all stay where the stage was"]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some tile ids for a sentence."""
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+def _tile_rows(
+    names: Sequence[str], links: Sequence[Link], solution: Solution, placed: Placed
+) -> dict[str, Json]:
+    """Per tileId: all its pairs, the accepted ones, their root mean square misfit, its place."""
+    total, used, squares = (np.zeros(len(names)) for _ in range(3))
+    for link, misfit, good in zip(links, solution.misfits, solution.accepted, strict=True):
+        for tile in (link.first, link.second):
+            total[tile] += 1
+            used[tile] += good
+            squares[tile] += good * misfit**2
+    return {
+        name: {
+            "pairs": int(total[i]),
+            "accepted_pairs": int(used[i]),
+            "residual": _rounded(np.sqrt(squares[i] / used[i])) if used[i] else None,
+            "group": int(solution.components[i]),
+            "placed_by": placed.rules[i],
+        }
+        for i, name in enumerate(names)
+    }
+
+
+def one_line(report: Json) -> str:
+    """How a section was solved."""
+    by = report["placed_by"]
+    parts = [f"{by.get(MATCHES, 0)} of {len(report['tiles'])} tiles placed by matches"]
+    parts += [f"{count} by {rule}" for rule, count in by.items() if rule not in (MATCHES,)]
+    pairs = f"{report['used_pairs']} pairs used, {report['rejected_pairs']} rejected"
+    return f"{', '.join(parts)}; {pairs}; {report['groups']} groups"
