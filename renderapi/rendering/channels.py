@@ -83,17 +83,17 @@ def mix_channels(painted: list[Painted]) -> tuple[NDArray, NDArray[np.uint8]]:
     pixels : as the first
         Sum of value * alpha * weight; integer types keep truncated partial sums.
     alpha : (h, w) uint8
-        255 * sum of alpha * weight, truncated.
+        Sum of 255 * alpha * weight, each truncated: 254 for two opaque halves.
     """
     first = painted[0][0]
     total = np.zeros_like(first)
-    opacity = np.zeros(first.shape[:2], dtype=np.float64)
+    opacity = np.zeros(first.shape[:2], dtype=np.uint8)
     highest = np.iinfo(first.dtype).max if first.dtype.kind == "u" else np.inf
     for pixels, alpha, weight in painted:
         share = np.full(first.shape[:2], weight) if alpha is None else alpha / 255.0 * weight
-        opacity += share
+        # a rounding error below a whole number must not cost a level
+        opacity += (255.0 * share + 1e-9).astype(np.uint8)
         factor = share[:, :, None] if first.ndim == 3 else share
-        # a rounding error below a whole number must not cost a grey level
         sums = np.minimum(total + pixels * factor + 1e-9, highest)
         total = sums.astype(first.dtype)
-    return total, np.minimum(255.0 * opacity + 1e-9, 255).astype(np.uint8)
+    return total, opacity

@@ -19,6 +19,10 @@ class DisplayRange(NamedTuple):
     maximum: float
 
 
+WHOLE = DisplayRange(0.0, 255.0)
+"""Of 8 bit images that are shown as they are."""
+
+
 def kind_of(pixels: NDArray) -> str:
     """One of "8", "16", "float", "rgb".
 
@@ -31,12 +35,18 @@ def kind_of(pixels: NDArray) -> str:
 
 
 def display_range(kind: str, minimum: float, maximum: float) -> DisplayRange:
-    """Range as an image of that kind keeps it: rounded for 8 bit, truncated for 16 bit."""
+    """Range as an image of that kind keeps it: rounded for 8 bit, truncated for 16 bit.
+
+    8 bit and RGB images take no range whose minimum is above its maximum: they are shown as they
+    are. 16 bit images take it, and show what is above the minimum as white.
+    """
     if kind == "16":
         low, high = (float(int(min(max(value, 0), 65535))) for value in (minimum, maximum))
         return DisplayRange(low, high)
     if kind == "float":
         return DisplayRange(minimum, maximum)
+    if minimum > maximum:
+        return WHOLE
     return DisplayRange(float(np.floor(minimum + 0.5)), float(np.floor(maximum + 0.5)))
 
 
@@ -55,7 +65,7 @@ def to_8_bit(pixels: NDArray, shown: DisplayRange) -> NDArray[np.uint8]:
     kind = kind_of(pixels)
     if kind == "float":
         return _float_levels(pixels, shown)
-    if kind == "8" and shown == (0.0, 255.0):
+    if kind == "8" and (shown == WHOLE or shown.minimum > shown.maximum):
         return pixels
     table = _table_8(shown) if kind == "8" else _table_16(shown)
     return table[pixels]
@@ -73,9 +83,12 @@ def _table_8(shown: DisplayRange) -> NDArray[np.uint8]:
 
 
 def _table_16(shown: DisplayRange) -> NDArray[np.uint8]:
-    """Grey level of each 16 bit value: 256 steps over maximum - minimum + 1, rounded."""
+    """Grey level of each 16 bit value: 256 steps over maximum - minimum + 1, rounded.
+
+    Without any step the values above the minimum are white.
+    """
     above = np.maximum(np.arange(65536, dtype=np.float64) - shown.minimum, 0)
-    span = shown.maximum - shown.minimum + 1
+    span = max(shown.maximum - shown.minimum + 1, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         levels = np.nan_to_num(above * 256 / span + 0.5, nan=0.0, posinf=255.0)
     return np.clip(levels, 0, 255).astype(np.uint8)
@@ -119,7 +132,7 @@ def mean_of_components(pixels: NDArray) -> NDArray[np.uint8]:
 
 def stretch_components(pixels: NDArray, shown: DisplayRange) -> NDArray[np.uint8]:
     """Display range of an RGB image, applied to its components before sampling."""
-    if shown == (0.0, 255.0):
+    if shown == WHOLE or shown.minimum > shown.maximum:
         return pixels
     span = shown.maximum - shown.minimum
     values = np.arange(256, dtype=np.float64) - shown.minimum

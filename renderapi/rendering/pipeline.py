@@ -21,7 +21,7 @@ from renderapi.errors import ImageError, SpecError
 from renderapi.rendering.cache import SourceCache, SourceView
 from renderapi.rendering.canvas import Canvas, blank_pixels
 from renderapi.rendering.channels import check_sizes, mix_channels, requested_channels
-from renderapi.rendering.intensity import DisplayRange, display_range
+from renderapi.rendering.intensity import WHOLE, DisplayRange, display_range
 from renderapi.rendering.layers import TileLayer
 from renderapi.rendering.painting import paint_layers
 from renderapi.rendering.parameters import Parameters, parse_parameters
@@ -165,13 +165,28 @@ def _channel_plan(
     layers = [_layer(*pair, parameters, sources, seed) for pair in pairs]
     if not layers:
         kind = first.kind if first else "8"
-        return ChannelPlan(weight, kind, DisplayRange(0.0, 255.0), [])
+        return ChannelPlan(weight, kind, WHOLE, [])
     # the first tile decides the type of the canvas, the last one how it is shown
     kind = first.kind if first else layers[0].kind(sources)
-    shown = display_range(kind, *layers[-1].shown)
+    shown = _shown(kind, layers, sources)
     for layer in layers:
         layer.canvas_kind = kind
     return ChannelPlan(weight, kind, shown, layers)
+
+
+def _shown(kind: str, layers: list[TileLayer], sources: SourceView) -> DisplayRange:
+    """Range of a canvas: that of the last tile whose range is one for it.
+
+    An 8 bit image leaves out a range whose minimum is above its maximum; so does an 8 bit canvas.
+    """
+    for layer in reversed(layers):
+        if layer.shown.minimum <= layer.shown.maximum:
+            return display_range(kind, *layer.shown)
+        if layer.kind(sources) in ("8", "rgb"):
+            return WHOLE
+        if kind not in ("8", "rgb"):
+            return display_range(kind, *layer.shown)
+    return WHOLE
 
 
 def _layer(
@@ -232,7 +247,7 @@ def _assemble(
         painted.append((pixels, alpha, channel.weight))
     if not painted:
         pixels, alpha = blank_pixels("8", plan.width, stop - start), None
-        shown = DisplayRange(0.0, 255.0)
+        shown = WHOLE
     else:
         shown = plan.channels[0].shown
         pixels, alpha = painted[0][:2] if len(painted) == 1 else mix_channels(painted)

@@ -169,7 +169,7 @@ class Slow:
         high = self.p["maxIntensity"] if self.p.get("maxIntensity") is not None else high
         source = Source(pixels, mask, low, high)
         if source.kind in ("u8", "rgb"):
-            source.low, source.high = half_up(low), half_up(high)
+            source.low, source.high = (half_up(low), half_up(high)) if low <= high else (0, 255)
         if source.kind == "u16":
             source.low = min(max(int(low), 0), 65535)
             source.high = min(max(int(high), 0), 65535)
@@ -224,7 +224,8 @@ class Slow:
             source = self.load(tile, channel, level)
             if canvas is None:
                 canvas = Canvas(self.size, source.kind, self.masked, self.p)
-            canvas.low, canvas.high = source.low, source.high
+            if canvas.kind not in ("u8", "rgb") or source.low <= source.high:
+                canvas.low, canvas.high = source.low, source.high
             source.convert(canvas.kind)
             for corners, target in self.triangles(tile, source, level, width):
                 canvas.paint(source, corners, target)
@@ -278,8 +279,8 @@ def mixed(parts):
         result.values = result.values + canvas.values * shaped * weight
         if result.kind != "f32":
             result.values = np.floor(result.values + 1e-9)
-        sums += alpha * weight
-    result.alpha = np.floor(255 * sums + 1e-9)
+        sums += np.floor(255 * alpha * weight + 1e-9)
+    result.alpha = sums
     return result
 
 
@@ -307,6 +308,8 @@ def over(colour, alpha, back):
 
 def byte_of(v, kind, low, high):
     """Final 8 bit value of a canvas value."""
+    if kind == "u16" and high < low:
+        return 255 if v > low else 0
     if kind == "u16":
         return min(255, int(max(0, v - low) * (256.0 / (high - low + 1)) + 0.5))
     if kind == "f32":
@@ -323,6 +326,7 @@ class Canvas:
         self.size, self.kind, self.p = size, kind, parameters
         depth = (3,) if kind == "rgb" else ()
         self.values = np.zeros((size[1], size[0], *depth))
+        self.low, self.high = 0, 255
         self.alpha = np.zeros((size[1], size[0])) if masked else None
         self.drawn = np.zeros((size[1], size[0]), bool)
 

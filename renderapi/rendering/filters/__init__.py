@@ -1,7 +1,8 @@
 """Image filters by their class names, and the lists that a service knows by name.
 
 Filters act on the level image that was loaded, before it is mapped. Lengths are given in pixels of
-the full-scale image and shrink with the level. Each filter is a function
+the full-scale image, shrink with the level and are rounded to whole pixels before anything else.
+Each filter is a function
 
     filter(pixels, parameters, shown, scale, random) -> pixels of the same shape and type
 

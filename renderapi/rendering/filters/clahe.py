@@ -41,14 +41,18 @@ def clahe(
 def equalise(
     grey: NDArray[np.uint8], radius: int, bins: int, slope: float, fast: bool
 ) -> NDArray[np.uint8]:
-    """CLAHE of an (h, w) uint8 image; windows of 2 radius + 1 pixels, bins + 1 cells."""
+    """CLAHE of an (h, w) uint8 image; windows of 2 radius + 1 pixels, bins + 1 cells.
+
+    A cell holds at most slope / bins of the pixels: those of a whole block, or, in the exact
+    variant, those of each pixel's window, which the border of the image clips.
+    """
     from renderapi.rendering.filters import clahe_kernels
 
-    side = 2 * radius + 1
-    limit = int(slope * side * side / bins + 0.5)
     cells = (np.arange(256) / 255 * bins + 0.5).astype(np.int64)
     if not fast:
-        return clahe_kernels.exact(grey, cells, bins + 1, radius, limit)
+        return clahe_kernels.exact(grey, cells, bins, radius, slope)
+    side = 2 * radius + 1
+    limit = int(slope * side * side / bins + 0.5)
     rows, columns = _centres(grey.shape[0], radius), _centres(grey.shape[1], radius)
     transfers = clahe_kernels.block_transfers(grey, cells, bins + 1, radius, limit, rows, columns)
     return clahe_kernels.mix(grey, cells, transfers, rows, columns)

@@ -99,9 +99,10 @@ def mix(grey, cells, transfers, rows, columns):
 
 
 @njit(**OPTIONS)
-def exact(grey, cells, count, radius, limit):
+def exact(grey, cells, bins, radius, slope):
     """Each pixel through the transfer function of the window around it."""
     height, width = grey.shape
+    count = bins + 1
     out = np.empty_like(grey)
     histogram, clipped = np.zeros(count, np.int64), np.zeros(count, np.int64)
     transfer = np.zeros(count)
@@ -118,6 +119,8 @@ def exact(grey, cells, count, radius, limit):
             if x - radius - 1 >= 0:
                 for row in range(top, bottom):
                     histogram[cells[grey[row, x - radius - 1]]] -= 1
+            columns = min(x + radius + 1, width) - max(x - radius, 0)
+            limit = np.int64(slope * ((bottom - top) * columns) / bins + 0.5)
             clipped[:] = histogram
             clip_histogram(clipped, limit)
             _transfer(clipped, transfer)

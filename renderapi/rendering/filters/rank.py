@@ -25,7 +25,7 @@ def rank(
     kind = int(values.number("filterType", MINIMUM))
     if not MEAN <= kind <= MEDIAN:
         raise SpecError(f"filterType of filter Rank must be 0 to 4, not {kind}")
-    disc = disc_of(values.positive("radius", 4) * scale)
+    disc = disc_of(values.radius("radius", 4, scale))
     if pixels.ndim == 3:
         planes = [rank_in_disc(np.ascontiguousarray(pixels[:, :, k]), kind, disc) for k in range(3)]
         return np.stack(planes, axis=2)

@@ -26,7 +26,7 @@ def subtract_rolling_ball(
     random: np.random.Generator,
 ) -> NDArray:
     """Subtract the background of an image whose background is dark."""
-    radius = values.positive("radius", 250) * scale
+    radius = values.radius("radius", 250, scale)
     if pixels.ndim == 3:
         planes = [_subtracted(np.ascontiguousarray(pixels[:, :, k]), radius) for k in range(3)]
         return np.stack(planes, axis=2)

@@ -31,7 +31,7 @@ class Values:
         return value
 
     def radius(self, key: str, default: float, scale: float) -> int:
-        """A length of the full-scale image in pixels of the level, rounded."""
+        """A length of the full-scale image in whole pixels of the level, halves rounded up."""
         return int(self.positive(key, default) * scale + 0.5)
 
     def switch(self, key: str, default: bool) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from renderapi.errors import SpecError
 from renderapi.rendering import render_canvas
 from renderapi.rendering.channels import parse_channels
+from renderapi.rendering.output import to_rgba
 
 RANDOM = np.random.default_rng(4)
 DAPI = RANDOM.integers(0, 65536, (20, 30)).astype(np.uint16)
@@ -45,13 +46,24 @@ def test_channels_are_added_by_their_weights(tile, scenes):
     canvas = draw(scenes, tile, channels="DAPI__0.75__GFP__0.25")
     expected = (DAPI * 0.75).astype(np.uint16) + GFP * 0.25
     assert np.array_equal(canvas.pixels, expected.astype(np.uint16))
-    assert (canvas.alpha == 255).all()
+    assert (canvas.alpha == 191 + 63).all()  # of 191.25 and 63.75
     assert canvas.shown == (0.0, 4000.0)
 
 
 def test_weights_below_1_leave_the_picture_translucent(tile, scenes):
     canvas = draw(scenes, tile, channels="DAPI__0.25__GFP__0.25")
-    assert (canvas.alpha == 127).all()
+    assert (canvas.alpha == 63 + 63).all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "alpha"), [((0.5, 0.5), 254), ((0.2, 0.8), 255), ((0.1, 0.9), 254), ((1, 0), 255)]
+)
+def test_the_share_of_each_channel_is_truncated_before_the_sum(tile, scenes, weights, alpha):
+    assert alpha == sum(255 * round(10 * weight) // 10 for weight in weights)
+    canvas = draw(scenes, tile, channels="DAPI__{}__GFP__{}".format(*weights))
+    assert (canvas.alpha == alpha).all()
+    grey = to_rgba(canvas)
+    assert (grey[..., 3] == alpha).all()
 
 
 def test_channels_of_different_size_are_not_mixed(tile, scenes, tmp_path):

@@ -1,5 +1,7 @@
 """Filters, each against a plain computation of its definition."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from renderapi.rendering.intensity import DisplayRange
 
 FULL = DisplayRange(0.0, 255.0)
 IMAGE = np.random.default_rng(0).integers(0, 256, (31, 37)).astype(np.uint8)
+RANKS = (np.mean, np.min, np.max, np.var, np.median)
 
 
 def run(image, name, shown=FULL, scale=1.0, seed=0, **parameters):
@@ -104,10 +107,12 @@ def plain_transfer(window, bins, limit):
 def test_exact_clahe_equalises_the_window_around_each_pixel():
     image = np.random.default_rng(5).normal(120, 20, (24, 26)).clip(0, 255).astype(np.uint8)
     radius, bins, slope = 5, 64, 2.5
-    limit = int(slope * 121 / bins + 0.5)
     result = run(image, "CLAHE", fast="false", blockRadius=radius, bins=bins, slope=slope)
-    for y, x in ((0, 0), (12, 13), (23, 25), (5, 20)):
+    half = run(image, "CLAHE", scale=0.5, fast="false", blockRadius=9, bins=bins, slope=slope)
+    assert np.array_equal(result, half)
+    for y, x in np.ndindex(image.shape):
         window = image[max(y - 5, 0) : y + 6, max(x - 5, 0) : x + 6]
+        limit = int(slope * window.size / bins + 0.5)  # near the border of fewer pixels
         transfer = plain_transfer(window, bins, limit)
         assert result[y, x] == int(transfer[int(image[y, x] / 255 * bins + 0.5)] * 255 + 0.5)
 
@@ -171,10 +176,7 @@ def test_colours_are_equalized_by_the_mean_of_their_components():
     assert np.array_equal(result[:, :, 1], grey)
 
 
-@pytest.mark.parametrize(
-    ("kind", "function"),
-    [(0, np.mean), (1, np.min), (2, np.max), (3, np.var), (4, np.median)],
-)
+@pytest.mark.parametrize(("kind", "function"), list(enumerate(RANKS)))
 def test_rank_filters_look_at_a_disc_and_continue_the_border(kind, function):
     result = run(IMAGE, "Rank", radius=2, filterType=kind)
     padded = np.pad(IMAGE, 2, mode="edge").astype(float)
@@ -185,13 +187,55 @@ def test_rank_filters_look_at_a_disc_and_continue_the_border(kind, function):
         assert result[row, column] == min(int(function(window) + 0.5), 255)
 
 
+def disc_by_counting(radius):
+    """Pixels of ImageJ's disc of a whole radius: none of x^2 + y^2 > r^2 + 1."""
+    reach = range(-radius - 2, radius + 3)
+    return {(x, y) for x in reach for y in reach if x * x + y * y <= radius * radius + 1}
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize("radius", [0.4, 0.5, 1, 1.4, 1.5, 2.49, 2.5, 3, 4, 5, 6.5, 9, 10, 13])
+def test_rank_filters_round_the_radius_of_the_level_first(radius, level):
+    whole = math.floor(radius / 2**level + 0.5)
+    image = np.zeros((41, 41), np.uint8)
+    image[20, 20] = 200
+    spread = run(image, "Rank", scale=0.5**level, radius=radius, filterType=2)
+    found = {(x - 20, y - 20) for y, x in np.argwhere(spread).tolist()}
+    assert found == disc_by_counting(whole)
+
+
+@pytest.mark.parametrize(("kind", "function"), list(enumerate(RANKS)))
+@pytest.mark.parametrize(("radius", "level"), [(1.5, 0), (2.5, 0), (5, 1), (3, 2), (1, 2)])
+def test_rank_filters_pixel_by_pixel(kind, function, radius, level):
+    image = IMAGE[:14, :17]
+    disc = disc_by_counting(math.floor(radius / 2**level + 0.5))
+    expected = np.empty_like(image)
+    for y, x in np.ndindex(image.shape):
+        near = [
+            float(image[min(max(y + j, 0), 13), min(max(x + i, 0), 16)]) for i, j in sorted(disc)
+        ]
+        expected[y, x] = min(int(function(near) + 0.5), 255)
+    result = run(image, "Rank", scale=0.5**level, radius=radius, filterType=kind)
+    assert np.array_equal(result, expected)
+
+
 @pytest.mark.parametrize(
-    ("radius", "pixels"), [(0.5, 5), (1, 9), (1.5, 13), (2, 21), (2.5, 29), (3, 37), (4, 57)]
+    ("name", "key", "more"),
+    [
+        ("Rank", "radius", {"filterType": 4}),
+        ("RollingBallSubtraction", "radius", {}),
+        ("CLAHE", "blockRadius", {"fast": "false"}),
+        ("CLAHE", "blockRadius", {"fast": "true"}),
+        ("NormalizeLocalContrast", "blockRadiusX", {"blockRadiusY": 40}),
+        ("NormalizeLocalContrast", "blockRadiusY", {"blockRadiusX": 40}),
+    ],
 )
-def test_every_half_pixel_of_radius_widens_the_disc_of_rank_filters(radius, pixels):
-    image = np.zeros((21, 21), np.uint8)
-    image[10, 10] = 200
-    assert np.count_nonzero(run(image, "Rank", radius=radius, filterType=2)) == pixels
+@pytest.mark.parametrize("radius", [9, 10, 11, 13, 14.5])
+def test_every_filter_rounds_its_radius_of_the_level_half_up_first(name, key, more, radius):
+    whole = math.floor(radius / 4 + 0.5)
+    at_level = run(IMAGE, name, scale=0.25, **{**more, key: radius})
+    others = {k: 10 if k.startswith("block") else v for k, v in more.items()}
+    assert np.array_equal(at_level, run(IMAGE, name, **{**others, key: whole}))
 
 
 def test_the_rolling_ball_takes_a_slope_away_and_keeps_small_things():

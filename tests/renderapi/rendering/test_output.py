@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from slow_renderer import Slow
 
 from renderapi.errors import SpecError
+from renderapi.rendering import render_canvas
 from renderapi.rendering.canvas import Canvas
-from renderapi.rendering.intensity import DisplayRange, to_8_bit, to_16_bit
+from renderapi.rendering.intensity import (
+    DisplayRange,
+    display_range,
+    stretch_components,
+    to_8_bit,
+    to_16_bit,
+)
 from renderapi.rendering.output import CONTENT_TYPES, encode, to_rgba
 
 FULL = DisplayRange(0.0, 255.0)
@@ -60,6 +68,46 @@ def test_png_is_rgba_of_the_same_picture(grey):
     assert picture.shape == (23, 31, 4)
     assert np.array_equal(picture[:, :, 0], grey) and (picture[:, :, 3] == 255).all()
     assert np.array_equal(picture, to_rgba(canvas(grey)))
+
+
+@pytest.mark.parametrize("low", [0, 100, 129.6, 254])
+def test_8_bit_images_take_no_range_that_is_upside_down(low):
+    grey = np.arange(256, dtype=np.uint8)[None]
+    shown = display_range("8", low + 1, low)
+    assert np.array_equal(to_8_bit(grey, shown), grey)
+    assert np.array_equal(to_8_bit(grey, DisplayRange(low + 1, low)), grey)
+    colours = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    assert np.array_equal(stretch_components(colours, display_range("rgb", low + 1, low)), colours)
+
+
+@pytest.mark.parametrize("low", [0.0, 99.0, 10.0])
+def test_16_bit_images_threshold_under_a_range_that_is_upside_down(low):
+    values = np.array([[0, 1, 99, 100, 101, 300, 65535]], np.uint16)
+    levels = to_8_bit(values, display_range("16", 100.0, low))
+    assert levels[0].tolist() == [0, 0, 0, 0, 255, 255, 255]
+
+
+@pytest.mark.parametrize("kinds", ["8", "16", "8,16", "16,8", "8,8", "16,16"])
+@pytest.mark.parametrize("upside_down", [(0,), (1,), (0, 1)])
+def test_pictures_of_tiles_with_ranges_upside_down(kinds, upside_down, tmp_path):
+    tiles, images = [], {}
+    for number, kind in enumerate(kinds.split(",")):
+        image = np.random.default_rng(number).integers(0, 256, (20, 40))
+        image = image.astype(np.uint8) if kind == "8" else (image * 9).astype(np.uint16)
+        path = str(tmp_path / f"{number}.tif")
+        tifffile.imwrite(path, image)
+        images[path] = image
+        low, high = (150.0, 60.0) if number in upside_down else (20.0, 210.0)
+        tiles.append({
+            "tileId": str(number), "width": 40, "height": 20,
+            "minIntensity": low, "maxIntensity": high,
+            "mipmapLevels": {"0": {"imageUrl": path}},
+            "transforms": {"type": "list", "specList": [{
+                "className": "mpicbg.trakem2.transform.AffineModel2D",
+                "dataString": f"1 0 0 1 {25 * number} 0"}]},
+        })  # fmt: skip
+    document = {"x": 0, "y": 0, "width": 70, "height": 20, "scale": 1, "tileSpecs": tiles}
+    assert np.array_equal(to_rgba(render_canvas(document)), Slow(document, images).rgba())
 
 
 def test_16_bit_formats_ignore_the_display_range():
