@@ -17,12 +17,12 @@ from renderapi.urls import path_to_url
 from renderapps.dataimport.reduced_images import (
     FORMATS,
     LevelSpec,
-    Source,
     fitting,
     level_name,
     write_levels,
 )
 from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module.derived_images import Source
 
 
 class CreateMipMapsParameters(ArgSchema):
@@ -33,7 +33,8 @@ class CreateMipMapsParameters(ArgSchema):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": "folder of the reduced copies: level 2 of a.tif is a_mip02.jpg",
+            "description": "folder of the reduced copies: level 2 of a.tif is a_mip02.jpg, or "
+            "a_mip02_DIGITS.jpg where that file is there with other content",
             "default_text": "that of the image",
         },
     )
@@ -69,8 +70,8 @@ class CreateMipMapsParameters(ArgSchema):
     overwrite = Boolean(
         load_default=False,
         metadata={
-            "description": "make every file again; else those that are newer than the image are "
-            "kept",
+            "description": "make every file again; else those are kept that were made of the same "
+            "image with the same settings",
             "aliases": ["force_redo"],
         },
     )
@@ -98,6 +99,8 @@ def create_mipmaps(
 ) -> dict[int, str]:
     """Write reduced copies of an image: `NAME_mipLL.FORMAT` in a folder, which is made if needed.
 
+    A file of that name with other content stays, and the copy gets a longer name.
+
     Parameters
     ----------
     mipmaplevels : sequence of int
@@ -108,7 +111,7 @@ def create_mipmaps(
     window : (float, float), optional
         Values that become 0 and 255.
     overwrite : bool
-        Make files again that are newer than the image.
+        Make files again that are there.
 
     Returns
     -------
@@ -131,8 +134,8 @@ def create_mipmaps(
         spec: Path(outputDirectory) / level_name(stem, spec.level, outputformat)
         for spec in fitting(chosen, width, height)
     }
-    write_levels(source, targets, window, overwrite)
-    return {spec.level: path_to_url(path) for spec, path in targets.items()}
+    paths, _ = write_levels(source, targets, window, overwrite)
+    return {spec.level: path_to_url(path) for spec, path in paths.items()}
 
 
 class CreateMipMaps(RenderModule):

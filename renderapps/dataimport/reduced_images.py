@@ -6,17 +6,20 @@ to 8 bit; sides have floor(size / 2^level) pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import ImageError, RenderError
-from renderapi.files import atomic_path
-from renderapi.urls import path_to_url, url_scheme, url_to_path
+from renderapi.errors import ImageError
+from renderapi.urls import path_to_url, url_scheme
+from renderapps.module.derived_images import DerivedImage, Source, make_missing
+from renderapps.module.image_files import Coding
+
+Window = tuple[float, float]
 
 FORMATS = ("jpg", "png", "tif")
 METHODS = ("block_reduce", "PIL")
@@ -35,8 +38,9 @@ class LevelSpec:
     format : {"jpg", "png", "tif"}
     to_8_bit : bool
         16 bit images become 8 bit; 8 bit images are as they are.
-    method : {"block_reduce", "PIL"}
-        Means of 2 x 2 pixels from level to level, or Pillow's bicubic resampling of the image.
+    method : {"block_reduce", "PIL", "nearest"}
+        Means of 2 x 2 pixels from level to level, Pillow's bicubic resampling of the image, or (for
+        masks) its nearest pixels.
     lzw : bool
         Compress tif files.
     png_level : int
@@ -50,37 +54,14 @@ class LevelSpec:
     lzw: bool = False
     png_level: int = 1
 
+    @property
+    def coding(self) -> Coding:
+        """How its pixels are packed."""
+        return Coding("lzw" if self.lzw else None, self.png_level)
 
-@dataclass(frozen=True)
-class Source:
-    """An image: its URL, and the loader and slice that a tile names for it."""
-
-    url: str
-    loader: str | None = None
-    slice: int | None = None
-
-    @classmethod
-    def image(cls, entry: Mapping[str, Any]) -> Source:
-        """The image of one level of a tile."""
-        return cls(entry["imageUrl"], entry.get("imageLoaderType"), entry.get("imageSliceNumber"))
-
-    @classmethod
-    def mask(cls, entry: Mapping[str, Any]) -> Source:
-        """The mask of one level of a tile."""
-        return cls(entry["maskUrl"], entry.get("maskLoaderType"), entry.get("maskSliceNumber"))
-
-    def read(self) -> NDArray:
-        """Its pixels."""
-        from renderapi.rendering.sources import read_image
-
-        return read_image(self.url, loader=self.loader, slice=self.slice)
-
-    def info(self) -> tuple[int, int, np.dtype[Any]]:
-        """(width, height, pixel type)."""
-        from renderapi.rendering.readers import read_info
-
-        found = read_info(self.url, self.loader, self.slice)
-        return found.width, found.height, found.dtype
+    def recipe(self, window: Window | None = None) -> dict[str, Any]:
+        """All that its pixels depend on besides the image."""
+        return {"made": "reduced", **asdict(self), "window": window}
 
 
 def level_name(stem: str, level: int, suffix: str) -> str:
@@ -101,70 +82,52 @@ def fitting(specs: Sequence[LevelSpec], width: int, height: int) -> list[LevelSp
 def write_levels(
     source: Source,
     targets: Mapping[LevelSpec, Path],
-    window: tuple[float, float] | None = None,
-    overwrite: bool = False,
-) -> int:
-    """Write levels of an image; how many files were written.
+    window: Window | None = None,
+    redo: bool = False,
+) -> tuple[dict[LevelSpec, Path], int]:
+    """Write levels of an image or mask; their files, and how many were written.
 
     Parameters
     ----------
     targets : mapping
-        File of each level.
+        File of each level, if that name is free (see `renderapps.module.derived_images`).
     window : (float, float), optional
         Values of a 16 bit or float image that become 0 and 255; by default 16 bit is divided by
         256.
-    overwrite : bool
-        Make files again that are newer than the image and have the size and pixel type wanted.
+    redo : bool
+        Write those again that are there.
 
     Raises
     ------
     ImageError
         The image cannot be read, or its pixels cannot be written in the format asked for.
     """
-    width, height, dtype = source.info()
-    missing = [
-        spec
-        for spec in fitting(list(targets), width, height)
-        if overwrite or not _is_current(targets[spec], source, (width, height), dtype, spec)
-    ]
-    if not missing:
-        return 0
-    full = pixels = source.read()
-    at = 0
-    for spec in missing:
-        if spec.method == "PIL":
-            reduced = resampled(full, width >> spec.level, height >> spec.level)
-        else:
-            from renderapi.rendering.pyramid import downsample
-
-            pixels, at = downsample(pixels, spec.level - at), spec.level
-            reduced = pixels
-        write_image(targets[spec], to_8_bit(reduced, window) if spec.to_8_bit else reduced, spec)
-    return len(missing)
-
-
-def write_mask_levels(
-    source: Source, targets: Mapping[LevelSpec, Path], overwrite: bool = False
-) -> int:
-    """Write levels of a mask, as 8 bit png or tif, by taking the nearest pixel."""
-    from renderapi.rendering.masks import to_mask
-
     width, height, _ = source.info()
-    eight = np.dtype(np.uint8)
-    missing = [
-        spec
+    wanted = {
+        spec: DerivedImage(source, spec.recipe(window), targets[spec], spec.coding)
         for spec in fitting(list(targets), width, height)
-        if overwrite or not _is_current(targets[spec], source, (width, height), eight, spec)
-    ]
-    if not missing:
-        return 0
-    mask = to_mask(source.read())
-    for spec in missing:
-        step = 1 << spec.level
-        nearest = mask[step // 2 :: step, step // 2 :: step]
-        nearest = nearest[: height >> spec.level, : width >> spec.level]
-        write_image(targets[spec], np.ascontiguousarray(nearest), spec)
-    return len(missing)
+    }
+    return make_missing(wanted, lambda missing: _levels(source, missing, window), redo)
+
+
+def _levels(source: Source, specs: Sequence[LevelSpec], window: Window | None) -> Iterator[NDArray]:
+    """Pixels of levels in ascending order."""
+    from renderapi.rendering.pyramid import downsample
+
+    full = halved = source.read()
+    height, width = full.shape[:2]
+    at = 0
+    for spec in specs:
+        w, h = width >> spec.level, height >> spec.level
+        if spec.method == "PIL":
+            pixels = resampled(full, w, h)
+        elif spec.method == "nearest":
+            step = 1 << spec.level
+            pixels = full[step // 2 :: step, step // 2 :: step][:h, :w]
+        else:
+            pixels = halved = downsample(halved, spec.level - at)
+            at = spec.level
+        yield to_8_bit(pixels, window) if spec.to_8_bit else pixels
 
 
 def to_8_bit(pixels: NDArray, window: tuple[float, float] | None = None) -> NDArray:
@@ -215,58 +178,23 @@ def resampled(pixels: NDArray, width: int, height: int) -> NDArray:
     return np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
-def write_image(path: Path, pixels: NDArray, spec: LevelSpec) -> None:
-    """Write an image whole or not at all."""
-    from renderapi.rendering.mipmaps import write_pixels
-
-    with atomic_path(path) as temporary:
-        if spec.format == "tif" and spec.lzw:
-            import tifffile
-
-            kind = "rgb" if pixels.ndim == 3 else "minisblack"
-            tifffile.imwrite(
-                temporary, pixels, photometric=kind, compression="lzw", metadata=None, software=""
-            )
-        elif spec.format == "png" and spec.png_level != 1 and pixels.dtype.kind == "u":
-            import imagecodecs
-
-            data = imagecodecs.png_encode(np.ascontiguousarray(pixels), level=spec.png_level)
-            temporary.write_bytes(data)
-        else:
-            write_pixels(temporary, pixels)
-
-
-def _is_current(
-    path: Path, source: Source, size: tuple[int, int], dtype: np.dtype[Any], spec: LevelSpec
-) -> bool:
-    from renderapi.rendering.sources import image_size_and_dtype
-
-    original = url_to_path(source.url)
-    try:
-        if original is None or original.stat().st_mtime_ns > path.stat().st_mtime_ns:
-            return False
-        width, height, found = image_size_and_dtype(path)
-    except (OSError, RenderError):
-        return False
-    wanted = np.dtype(np.uint8) if spec.to_8_bit else dtype
-    return (width, height, found) == (size[0] >> spec.level, size[1] >> spec.level, wanted)
-
-
 def mask_levels(
-    entry: Mapping[str, Any], folder: Path, stem: str, specs: Sequence[LevelSpec], overwrite: bool
+    entry: Mapping[str, Any], targets: Mapping[LevelSpec, Path], redo: bool = False
 ) -> tuple[dict[int, dict[str, Any]], int]:
-    """Mask entries by level, written below `folder` where they are files; how many were."""
+    """Mask entries by level, at the targets where they are files; how many were written.
+
+    A mask must not be smeared: png takes the place of jpg.
+    """
     url = entry.get("maskUrl")
     if not url:
         return {}, 0
     if url_scheme(url) == "mask":
         loader = {k: entry[k] for k in ("maskLoaderType",) if entry.get(k) is not None}
-        return {s.level: {"maskUrl": f"{url}&level={s.level}", **loader} for s in specs}, 0
-    name = f"{stem}_{Path(url_to_path(url) or url).stem}"
-    targets = {}
-    for spec in specs:
-        suffix = "png" if spec.format == "jpg" else spec.format
-        as_mask = LevelSpec(spec.level, suffix, lzw=spec.lzw, png_level=spec.png_level)
-        targets[as_mask] = folder / level_name(name, spec.level, suffix)
-    written = write_mask_levels(Source.mask(entry), targets, overwrite)
-    return {s.level: {"maskUrl": path_to_url(path)} for s, path in targets.items()}, written
+        return {s.level: {"maskUrl": f"{url}&level={s.level}", **loader} for s in targets}, 0
+    as_masks = {
+        replace(spec, format="png" if spec.format == "jpg" else spec.format, to_8_bit=False): path
+        for spec, path in targets.items()
+    }
+    files = {spec: path.with_suffix(f".{spec.format}") for spec, path in as_masks.items()}
+    paths, written = write_levels(Source.mask(entry), files, redo=redo)
+    return {s.level: {"maskUrl": path_to_url(path)} for s, path in paths.items()}, written

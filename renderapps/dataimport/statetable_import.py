@@ -21,12 +21,11 @@ from renderapps.dataimport.image_headers import ImageHeader, read_headers
 from renderapps.dataimport.reduced_images import (
     FORMATS,
     LevelSpec,
-    Source,
     few_grey_levels,
     write_levels,
 )
 from renderapps.dataimport.statetable import StateRow, read_statetable
-from renderapps.dataimport.statetable_tiles import PlannedTile, ProjectFolders, TileMaker
+from renderapps.dataimport.statetable_tiles import Levels, PlannedTile, ProjectFolders, TileMaker
 from renderapps.dataimport.tile_upload import (
     UploadParameters,
     chosen_policy,
@@ -40,6 +39,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.derived_images import Source
 from renderapps.module.stack_target import check_output
 from renderapps.module.tile_documents import Json
 
@@ -130,8 +130,8 @@ class StatetableImport(RenderModule):
         for stack in dict.fromkeys(tile.stack for tile in planned):
             check_output(self.render, stack, chosen_policy(self.args))
         headers = check_images(rows)
-        written = self.make_mipmaps(rows)
-        tiles = self.tile_maker(rows, headers)
+        mipmaps, written = self.make_mipmaps(rows)
+        tiles = self.tile_maker(rows, headers, mipmaps)
         by_stack: dict[str, list[PlannedTile]] = {}
         for tile in planned:
             by_stack.setdefault(tile.stack, []).append(tile)
@@ -173,8 +173,11 @@ class StatetableImport(RenderModule):
         found = {name: few_grey_levels(sources) for name, sources in channels.items()}
         return [f"channel {name}: {text}" for name, text in found.items() if text]
 
-    def make_mipmaps(self, rows: Sequence[StateRow]) -> int:
-        """Make the mipmaps of all images; their number. Nothing is uploaded where one fails."""
+    def make_mipmaps(self, rows: Sequence[StateRow]) -> tuple[dict[Path, Levels], int]:
+        """Make the mipmaps of all images; their files, and how many were written.
+
+        Nothing is uploaded where one fails.
+        """
         folders, specs = self.folders, self.specs
         refuse_shared_names(rows, folders, specs)
         function = partial(
@@ -189,10 +192,14 @@ class StatetableImport(RenderModule):
                 f"mipmaps of {len(failed)} of {len(rows)} images cannot be made, no stack was "
                 f"written; {failed[0].item.source}: {failed[0].reason}"
             )
-        return sum(results)
+        files = {row.path: made for row, (made, _) in zip(rows, results, strict=False)}
+        return files, sum(count for _, count in results)
 
     def tile_maker(
-        self, rows: Iterable[StateRow], headers: Mapping[Path, ImageHeader]
+        self,
+        rows: Iterable[StateRow],
+        headers: Mapping[Path, ImageHeader],
+        mipmaps: Mapping[Path, Levels],
     ) -> TileMaker:
         """What makes tiles, with the display range of every image."""
         low, high = self.args["minIntensity"], self.args["maxIntensity"]
@@ -204,7 +211,7 @@ class StatetableImport(RenderModule):
 
         ranges = {row.path: (low, maximum(row.path)) for row in rows}
         scope, camera = self.args["scope"], self.args["camera"]
-        return TileMaker(self.folders, self.specs, ranges, scope, camera)
+        return TileMaker(mipmaps, ranges, scope, camera)
 
     def write_json(self, tiles: Iterable[tuple[PlannedTile, Json]]) -> list[str]:
         """Write the tiles of each section of each folder to a file; the files."""
@@ -265,7 +272,8 @@ def refuse_shared_names(
 
 def mipmaps_of(
     row: StateRow, folders: ProjectFolders, specs: Sequence[LevelSpec], overwrite: bool
-) -> int:
-    """Make the mipmaps of an image; how many were written."""
+) -> tuple[Levels, int]:
+    """Make the mipmaps of an image; the file of each level, and how many were written."""
     source = Source(path_to_url(row.path))
-    return write_levels(source, folders.mipmaps(row, specs), overwrite=overwrite)
+    paths, written = write_levels(source, folders.mipmaps(row, specs), redo=overwrite)
+    return {spec.level: path for spec, path in paths.items()}, written

@@ -20,6 +20,7 @@ from renderapps.module.errors import RenderModuleException
 from renderapps.module.tile_documents import Json
 
 Range = tuple[float, float]
+Levels = Mapping[int, Path]
 
 
 @dataclass(frozen=True)
@@ -118,16 +119,15 @@ class TileMaker:
 
     Attributes
     ----------
-    folders : ProjectFolders
-    specs : levels of the mipmaps
+    mipmaps : mapping
+        Files of the levels of each image.
     ranges : mapping
         Display range of each image.
     scope, camera : str
         For the layout.
     """
 
-    folders: ProjectFolders
-    specs: Sequence[LevelSpec]
+    mipmaps: Mapping[Path, Levels]
     ranges: Mapping[Path, Range]
     scope: str
     camera: str
@@ -161,9 +161,7 @@ class TileMaker:
         }
 
     def _levels(self, row: StateRow) -> dict[str, Json]:
-        files = {0: row.path} | {
-            spec.level: path for spec, path in self.folders.mipmaps(row, self.specs).items()
-        }
+        files = {0: row.path, **self.mipmaps.get(row.path, {})}
         return {str(level): {"imageUrl": path_to_url(path)} for level, path in files.items()}
 
     def _layout(self, row: StateRow) -> dict[str, Any]:

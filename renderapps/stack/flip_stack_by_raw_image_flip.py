@@ -8,9 +8,10 @@ from typing import Any
 from argschema.fields import Boolean, Float, OutputDir
 from marshmallow import ValidationError, validates_schema
 
-from renderapi.urls import path_to_url, url_to_path
+from renderapi.urls import url_to_path
 from renderapps.module import RenderModuleException
-from renderapps.module.effort import IMAGES_WORTH_WORKERS
+from renderapps.module.derived_images import show_alone
+from renderapps.module.image_edit import ImageEditModule, holders, summed
 from renderapps.module.tile_documents import (
     Json,
     Section,
@@ -18,10 +19,7 @@ from renderapps.module.tile_documents import (
     image_entries,
     read_section,
 )
-from renderapps.module.tile_edit import (
-    InPlaceEditParameters,
-    TileEditModule,
-)
+from renderapps.module.tile_edit import InPlaceEditParameters
 from renderapps.stack.flipping import flipped_file, flipped_transforms
 
 
@@ -41,7 +39,8 @@ class FlipStackParameters(InPlaceEditParameters):
         load_default=None,
         metadata={
             "description": "folder for the flipped images: that of /data/a.tif is "
-            "data/a_flip.png below it (or .tif, for other than 8 and 16 bit)",
+            "data/a_flip.png below it (or .tif, for other than 8 and 16 bit; with 12 digits where "
+            "that file has other content)",
             "default_text": "beside each image",
         },
     )
@@ -64,7 +63,7 @@ class FlipStackParameters(InPlaceEditParameters):
             )
 
 
-class FlipStack(TileEditModule):
+class FlipStack(ImageEditModule):
     """The world is mirrored at y = 0: a box from y to y + h comes to be at -y - h to -y.
 
     Images of the first level (0 where there is one), masks and channels are flipped. Higher mipmap
@@ -75,42 +74,41 @@ class FlipStack(TileEditModule):
     default_schema = FlipStackParameters
     in_place_by_default = True
     moves_tiles = True
-    few_tiles = IMAGES_WORTH_WORKERS
 
     def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section mirrored, with its flipped images."""
-        (section,) = sections
-        done: dict[tuple[str, str], tuple[Path, Path]] = {}
-        dropped = 0
+        section, report = super().edit_documents(sections)
         for tile in section.tiles:
-            holders = (tile, *(tile.get("channels") or ()))
-            if not any(map(first_level, holders)):
-                raise RenderModuleException(f"tile {tile['tileId']} has no image to flip")
-            for holder in holders:
-                dropped += self.flip_images(holder, done)
             tile["transforms"] = flipped_transforms(tile, section.transforms)
-        originals = sorted({str(old) for old, _ in done.values()})
         return section, {
-            "flipped_files": len(done),
-            "originals": originals,
-            "dropped_mipmaps": dropped,
+            "flipped_files": len(set(report["files"])),
+            "originals": sorted(set(report["originals"])),
+            "dropped_mipmaps": report["dropped"],
         }
 
-    def flip_images(self, holder: Json, done: dict[tuple[str, str], tuple[Path, Path]]) -> int:
-        """Flip image and mask of the first level of a tile or channel; how many were dropped."""
+    def edit_tile(self, tile: Json) -> dict[str, Any]:
+        """Flip image and mask of the first level of a tile and of its channels."""
+        if not any(map(first_level, holders(tile))):
+            raise RenderModuleException("it has no image to flip")
+        return summed(map(self.flip, holders(tile)))
+
+    def flip(self, holder: Json) -> dict[str, Any]:
+        """Flip image and mask of the first level of a tile or channel; other levels go."""
         found = first_level(holder)
         if found is None:
-            return 0
-        level, image = found[0], dict(found[1])
-        for kind in ("image", "mask"):
-            url = image.get(f"{kind}Url")
-            if url:
-                if (kind, url) not in done:
-                    done[kind, url] = flipped_file(image, kind, self.args["output_directory"])
-                image[f"{kind}Url"] = path_to_url(done[kind, url][1])
-        dropped = len(holder["mipmapLevels"]) - 1
-        holder["mipmapLevels"] = {level: image}
-        return dropped
+            return {}
+        level, entry = found
+        kinds = [kind for kind in ("image", "mask") if entry.get(f"{kind}Url")]
+        files = {kind: flipped_file(entry, kind, self.args["output_directory"]) for kind in kinds}
+        dropped = show_alone(holder, level, *(files[kind][1] for kind in kinds))
+        return {
+            "files": [str(new) for _, new in files.values()],
+            # a file of several images is not needed for this one alone
+            "originals": [
+                str(files[kind][0]) for kind in kinds if entry.get(f"{kind}SliceNumber") is None
+            ],
+            "dropped": dropped,
+        }
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """Remove the originals, if that was asked for and every section succeeded."""

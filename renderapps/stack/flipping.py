@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
-from renderapi.files import atomic_path
 from renderapi.transform.specs import affine_spec, flatten
 from renderapi.urls import path_to_url, url_to_path
+from renderapps.module.derived_images import Source, flipped
 from renderapps.module.tile_documents import Json
 from renderapps.stack.consolidate_render_transforms import affine_matrix
 
@@ -20,56 +19,28 @@ from renderapps.stack.consolidate_render_transforms import affine_matrix
 def flipped_file(image: Json, kind: str, directory: str | None) -> tuple[Path, Path]:
     """Write the "image" or "mask" of a mipmap upside down; paths of the old and the new file.
 
-    The values and their type are kept, and the new file has been read back to make sure. It is
-    beside the old one, or below `directory` in the folders of the old one.
+    The values and their type are kept (8 and 16 bit as PNG, others as TIFF), and the new file has
+    been read back to make sure. It is beside the old one, or below `directory` in the folders of
+    the old one.
 
     Raises
     ------
     ImageError
-        The image is not a file of this machine, or what is there (or was written) under the name
-        of the new file is not its mirror image.
+        The image is not a file of this machine, or the new file is not its mirror image.
     """
-    from renderapi.rendering.sources import read_image
-
-    url = image[f"{kind}Url"]
-    path = url_to_path(url)
-    loader = image.get(f"{kind}LoaderType")
-    if path is None or loader not in (None, "IMAGEJ_DEFAULT"):
-        raise ImageError(f"cannot flip {url}: it is no plain image file of this machine")
-    pixels = read_image(url)
-    suffix = ".png" if pixels.dtype in (np.uint8, np.uint16) else ".tif"
-    path = path.absolute()
-    folder = (
-        Path(directory).absolute() / path.parent.relative_to(path.anchor)
-        if directory
-        else path.parent
-    )
-    target = folder / f"{path.stem}_flip{suffix}"
-    if not target.exists():
-        write_image(target, pixels[::-1])
-    there = read_image(path_to_url(target))
-    if there.dtype != pixels.dtype or not np.array_equal(there, pixels[::-1]):
-        raise ImageError(
-            f"{target} is not the mirror image of {path}: remove it, or give another folder"
-        )
-    return path, target
-
-
-def write_image(path: Path, pixels: NDArray[Any]) -> None:
-    """Write pixels without loss: 8 and 16 bit as PNG, others as TIFF, by the suffix of the path."""
-    with atomic_path(path) as temporary:
-        if path.suffix == ".tif":
-            import tifffile
-
-            tifffile.imwrite(temporary, pixels, compression="zlib")
-            return
-        from renderapi.rendering.png import PngWriter
-
-        components = pixels.shape[2] if pixels.ndim == 3 else 1
-        with temporary.open("wb") as stream:
-            writer = PngWriter(stream, pixels.shape[1::-1], pixels.dtype, components)
-            writer.write(np.ascontiguousarray(pixels))
-            writer.close()
+    source = replace(Source.mask(image) if kind == "mask" else Source.image(image), is_mask=False)
+    path = url_to_path(source.url)
+    if path is None or source.loader not in (None, "IMAGEJ_DEFAULT"):
+        raise ImageError(f"cannot flip {source.url}: it is no plain image file of this machine")
+    suffix = ".png" if source.info()[2] in (np.uint8, np.uint16) else ".tif"
+    target = source.beside(f"_flip{suffix}", directory)
+    made, pixels = flipped(source, target)
+    there = Source(path_to_url(made)).read()
+    if pixels is None:
+        pixels = source.read()[::-1]
+    if there.dtype != pixels.dtype or not np.array_equal(there, pixels):
+        raise ImageError(f"{made} is not the mirror image of {path}: remove it")
+    return path.absolute(), made
 
 
 def flipped_transforms(tile: Json, lookup: Mapping[str, Json]) -> Json:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 from argschema.fields import Boolean, Float, Int, OutputDir, Str
 from marshmallow import ValidationError, validates, validates_schema
 from marshmallow.validate import Range
 
-from renderapi.errors import RenderError
-from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_to_path
 from renderapps.module import RenderModuleException
-from renderapps.module.effort import IMAGES_WORTH_WORKERS
-from renderapps.module.parallel import one_line
-from renderapps.module.tile_documents import Json, Section, first_level
-from renderapps.module.tile_edit import (
-    TileEditModule,
-    TileEditParameters,
+from renderapps.module.derived_images import (
+    DerivedImage,
+    Source,
+    flipped,
+    make_missing,
+    show_alone,
 )
+from renderapps.module.image_edit import ImageEditModule, holders
+from renderapps.module.tile_documents import Json, first_level
+from renderapps.module.tile_edit import TileEditParameters
 from renderapps.tile.em_contrast import ContrastSettings, even_contrast
-
-LISTED = 5
 
 
 class FilterEMParameters(TileEditParameters):
@@ -95,15 +91,16 @@ class FilterEMParameters(TileEditParameters):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": "added to the name of the tile's image, before .tif",
+            "description": "added to the name of the tile's image, before .tif; where that file "
+            "has other content, 12 digits follow",
             "default_text": "_flip, or _filtered without vert_flip",
         },
     )
     overwrite = Boolean(
         load_default=False,
         metadata={
-            "description": "make every image again; else those are kept that are newer than their "
-            "source and were made with the same settings",
+            "description": "make every image again; else those are kept that were made of the "
+            "same source with the same settings",
             "aliases": ["force_redo"],
         },
     )
@@ -123,173 +120,59 @@ class FilterEMParameters(TileEditParameters):
             raise ValidationError("needed with source_replace", "source_find")
 
 
-class FilterEMModule(TileEditModule):
+class FilterEMModule(ImageEditModule):
     """Each tile shows its filtered 8 bit image alone: other levels, made of the old one, go.
 
     Masks of tiles stay; where the image of the tile itself is turned upside down its mask is too.
     """
 
     default_schema = FilterEMParameters
-    few_tiles = IMAGES_WORTH_WORKERS
 
     def prepare(self) -> None:
-        """Share the settings and the threads among the sections that are worked on at once."""
+        """Share the settings among the tiles."""
         super().prepare()
-        zs = self.select_zs()
-        self.threads = max(1, self.args["pool_size"] // min(len(zs), self.processes_for(zs)))
-        self.filter = FilterTask.of(self.args)
-
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
-        """Filter the images of one section."""
-        (section,) = sections
-        with ThreadPoolExecutor(self.threads) as pool:
-            results = list(pool.map(self.filter.attempt, section.tiles))
-        reasons = [result for result in results if isinstance(result, str)]
-        if reasons:
-            more = f" and {len(reasons) - LISTED} more" if reasons[LISTED:] else ""
-            raise RenderModuleException(
-                f"{len(reasons)} of {len(section.tiles)} tiles cannot be filtered: "
-                f"{'; '.join(reasons[:LISTED])}{more}"
-            )
-        made = sum(result for result in results if isinstance(result, int))
-        return section, {"images_made": made}
-
-
-@dataclass(frozen=True)
-class FilterTask:
-    """What is done with the images of a tile, and where the results go."""
-
-    contrast: ContrastSettings
-    directory: Path | None = None
-    suffix: str = "_flip"
-    overwrite: bool = False
-    source: tuple[re.Pattern[str], str] | None = None
-    stamp: str = field(default="", init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stamp", json.dumps(asdict(self.contrast), sort_keys=True))
-
-    @classmethod
-    def of(cls, args: dict[str, Any]) -> FilterTask:
-        """Task that the parameters of the module describe."""
         names = ContrastSettings.__dataclass_fields__
-        contrast = ContrastSettings(**{name: args[name] for name in names})
-        find, folder = args["source_find"], args["output_directory"]
-        return cls(
-            contrast,
-            None if folder is None else Path(folder).resolve(),
-            args["suffix"] or ("_flip" if contrast.vert_flip else "_filtered"),
-            args["overwrite"],
-            None if find is None else (re.compile(find), args["source_replace"]),
-        )
+        self.contrast = ContrastSettings(**{name: self.args[name] for name in names})
 
-    def attempt(self, tile: Json) -> int | str:
-        """Filter the images of a tile, in place; how many were made, or why it cannot be done."""
-        try:
-            holders = [tile, *(tile.get("channels") or ())]
-            return sum(self._filter(h) for h in holders if h.get("mipmapLevels"))
-        except (RenderError, RenderModuleException, OSError) as error:
-            return f"tile {tile['tileId']}: {one_line(error)}"
+    def edit_tile(self, tile: Json) -> dict[str, Any]:
+        """Filter the images of a tile and its channels."""
+        return {"images_made": sum(map(self.filter, holders(tile)))}
 
-    def _filter(self, holder: Json) -> int:
+    def filter(self, holder: Json) -> int:
         """Filter the first level of a tile or channel, which becomes its only one."""
         found = first_level(holder)
         if found is None:
             raise RenderModuleException("it has no image")
         level, entry = found
-        shown = entry["imageUrl"]
-        source = self._source(shown)
-        target = self._target(shown, source, entry.get("imageSliceNumber"))
-        loader = {"loader": entry.get("imageLoaderType"), "slice": entry.get("imageSliceNumber")}
-        made = self._write(source, target, loader)
-        mask = entry.get("maskUrl")
-        new = {"imageUrl": path_to_url(target)}
-        new |= {k: v for k, v in entry.items() if k.startswith("mask") and v is not None}
-        if mask and self.contrast.vert_flip and source == shown:
-            new["maskUrl"] = self._flipped_mask(mask, target, entry)
-            new.pop("maskLoaderType", None)
-            new.pop("maskSliceNumber", None)
-        holder["mipmapLevels"] = {level: new}
+        shown = Source.image(entry)
+        source = self.source(shown)
+        suffix = self.args["suffix"] or ("_flip" if self.contrast.vert_flip else "_filtered")
+        target = shown.beside(f"{suffix}.tif", self.args["output_directory"])
+        image = DerivedImage(source, {"made": "even contrast", **asdict(self.contrast)}, target)
+        paths, made = make_missing(
+            {0: image},
+            lambda _: [even_contrast(source.read(), self.contrast)],
+            self.args["overwrite"],
+        )
+        mask = None
+        if entry.get("maskUrl") and self.contrast.vert_flip and source == shown:
+            mask, _ = flipped(Source.mask(entry), target.with_name(f"{target.stem}_mask.tif"))
+        show_alone(holder, level, paths[0], mask)
         if "maxIntensity" in holder:
             holder["minIntensity"], holder["maxIntensity"] = 0.0, 255.0
-        return int(made)
+        return made
 
-    def _source(self, shown: str) -> str:
-        """URL of the image to filter."""
-        if self.source is None:
+    def source(self, shown: Source) -> Source:
+        """The image to filter, where another one than the tile shows."""
+        find = self.args["source_find"]
+        if find is None:
             return shown
-        path = url_to_path(shown)
-        text = shown if path is None else str(path)
-        found, count = self.source[0].subn(self.source[1], text)
+        path = url_to_path(shown.url)
+        text = shown.url if path is None else str(path)
+        found, count = re.subn(find, self.args["source_replace"], text)
         if not count:
             raise RenderModuleException(f"source_find is not found in {text}")
-        return found if path is None else path_to_url(found)
-
-    def _target(self, shown: str, source: str, plane: int | None) -> Path:
-        """File of the result; the pages of one file get numbers."""
-        path = url_to_path(shown)
-        if path is None:
-            raise RenderModuleException(f"image {shown} is not a file of this machine")
-        path = path.absolute()
-        folder = path.parent
-        if self.directory is not None:
-            folder = self.directory / str(folder).lstrip("/")
-        number = "" if plane is None else f"_{plane:05d}"
-        target = folder / f"{path.stem}{number}{self.suffix}.tif"
-        if target in (path, url_to_path(source)):
-            raise RenderModuleException(f"{target} would be overwritten: give another suffix")
-        return target
-
-    def _write(self, source: str, target: Path, loader: dict[str, Any]) -> bool:
-        """Write the filtered image unless it is there; whether it was written."""
-        import tifffile
-
-        from renderapi.rendering.sources import read_image
-
-        if not self.overwrite and self._is_current(target, source):
-            return False
-        image = even_contrast(read_image(source, **loader), self.contrast)
-        with atomic_path(target) as temporary:
-            tifffile.imwrite(temporary, image, description=self.stamp, software=False)
-        return True
-
-    def _is_current(self, target: Path, source: str) -> bool:
-        """Whether the image is there already; a file of somebody else's is an error."""
-        if not target.exists():
-            return False
-        found = _description(target)
-        if not found.startswith('{"bilateral_diameter"'):
-            raise RenderModuleException(
-                f"{target} is there and was not made by this module: give another suffix or "
-                "output_directory, or overwrite"
-            )
-        path = url_to_path(source)
-        is_newer = path is None or path.stat().st_mtime_ns <= target.stat().st_mtime_ns
-        return is_newer and found == self.stamp
-
-    def _flipped_mask(self, mask: str, target: Path, entry: Json) -> str:
-        import numpy as np
-        import tifffile
-
-        from renderapi.rendering.sources import read_image
-
-        loader, plane = entry.get("maskLoaderType"), entry.get("maskSliceNumber")
-        pixels = read_image(mask, loader=loader, slice=plane)
-        path = target.with_name(f"{target.stem}_mask.tif")
-        with atomic_path(path) as temporary:
-            tifffile.imwrite(temporary, np.ascontiguousarray(pixels[::-1]), software=False)
-        return path_to_url(path)
-
-
-def _description(path: Path) -> str:
-    """ImageDescription of a TIFF file; empty for any other file."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            return file.pages.first.description
-    except (OSError, tifffile.TiffFileError):
-        return ""
+        return replace(shown, url=found if path is None else path_to_url(found))
 
 
 if __name__ == "__main__":

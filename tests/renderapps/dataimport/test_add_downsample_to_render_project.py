@@ -156,15 +156,36 @@ def test_images_elsewhere_are_named_and_nothing_is_published(parameters, render)
     assert "small" not in renderapi.render.get_stacks_by_owner_project(render=render)
 
 
-def test_images_of_one_name_are_refused(parameters, render, raw):
-    Image.new("L", (66, 41)).save(raw / "DAPI 1_S0000.png")
+def test_images_of_one_name_get_files_of_their_own(parameters, render, raw):
+    Image.new("L", (66, 41), 77).save(raw / "DAPI 1_S0000.png")
     tile = renderapi.tilespec.get_tile_spec_raw("raw", "t0", render=render)
     tile.tileId, tile.tforms = "other", []
     tile.imageUrl = path_to_url(raw / "DAPI 1_S0000.png")
     renderapi.stack.set_stack_state("raw", "LOADING", render=render)
     renderapi.resolvedtiles.put_tilespecs("raw", tilespecs=[tile], render=render)
-    with pytest.raises(RenderModuleException, match="of one name"):
-        run(first, parameters)
+    run(first, parameters, image_format="png")
+    one, other = (
+        np.array(Image.open(url_to_path(pyramid_of(render, name)["1"].imageUrl)))
+        for name in ("t0", "other")
+    )
+    assert (other == 77).all() and one.std() > 10
+
+
+def test_other_settings_give_other_images_and_leave_the_old_ones(parameters, render):
+    """The mipmaps of one stack are not those of another that was made with another method."""
+    spec = {"level": 1, "compression": "PNG"}
+    run(third, parameters, mipmapspecs=[spec])
+    shown = url_to_path(pyramid_of(render, "t0")["1"].imageUrl)
+    before = shown.read_bytes()
+    bicubic = [spec | {"downsample_option": "PIL"}]
+    run(third, parameters | {"output_stack": "other"}, mipmapspecs=bicubic)
+    assert shown.read_bytes() == before
+    tile = renderapi.tilespec.get_tile_spec_raw("other", "t0", render=render)
+    raw_tile = url_to_path(tile.ip["0"].imageUrl)
+    image = Image.fromarray(tifffile.imread(raw_tile).astype(np.float32))
+    expected = np.asarray(image.resize((33, 20), Image.Resampling.BICUBIC)).clip(0, 65535)
+    read = np.array(Image.open(url_to_path(tile.ip["1"].imageUrl)))
+    np.testing.assert_array_equal(read, np.rint(expected).astype(int) // 256)
 
 
 @pytest.mark.parametrize("module", [first, third])

@@ -47,6 +47,19 @@ def test_16_bit_is_kept_where_it_can_be(image, tmp_path):
         create_mipmaps(image, tmp_path, [2], "gif")
 
 
+def test_another_window_makes_another_file(image, tmp_path):
+    def made(*window):
+        (url,) = create_mipmaps(
+            image, tmp_path, [1], "png", window=window, overwrite=False
+        ).values()
+        return url_to_path(url)
+
+    first, second = made(0, 5000), made(4000, 5000)
+    assert (made(0, 5000), made(4000, 5000)) == (first, second)
+    shown = [int(np.array(Image.open(path))[0, 0]) for path in (first, second)]
+    assert shown == pytest.approx([256 * 4660 / 5001, 256 * 660 / 1001], abs=1)
+
+
 def test_the_command_line_needs_no_service(image, tmp_path, capsys):
     out = tmp_path / "out.json"
     flags = ["--inputImage", str(image), "--output_json", str(out), "--mipmaplevels", "1", "9"]

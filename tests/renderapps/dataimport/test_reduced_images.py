@@ -1,7 +1,5 @@
 """Reduced copies: sizes, means, conversion and what is kept."""
 
-import os
-
 import numpy as np
 import pytest
 import tifffile
@@ -11,13 +9,13 @@ from renderapi.errors import ImageError
 from renderapi.urls import path_to_url
 from renderapps.dataimport.reduced_images import (
     LevelSpec,
-    Source,
     fitting,
+    mask_levels,
     resampled,
     to_8_bit,
     write_levels,
-    write_mask_levels,
 )
+from renderapps.module.derived_images import Source
 
 
 def saved(path, pixels):
@@ -29,7 +27,8 @@ def test_levels_are_means_at_full_depth_then_8_bit(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 65536, (37, 50), dtype=np.uint16)
     spec = LevelSpec(2, "png")
     path = tmp_path / "out" / "two.png"
-    assert write_levels(saved(tmp_path / "a.tif", pixels), {spec: path}) == 1
+    made = write_levels(saved(tmp_path / "a.tif", pixels), {spec: path})
+    assert made == ({spec: path}, 1)
     half = pixels[:36, :50].astype(int).reshape(18, 2, 25, 2).sum(axis=(1, 3)) // 4
     quarter = half[:18, :24].reshape(9, 2, 12, 2).sum(axis=(1, 3)) // 4
     np.testing.assert_array_equal(np.array(Image.open(path)), quarter // 256)
@@ -53,8 +52,10 @@ def test_16_bit_is_divided_or_windowed_and_floats_need_a_window():
 def test_masks_take_the_nearest_pixel(tmp_path):
     mask = np.zeros((9, 13), np.uint8)
     mask[:, 5:] = 255
-    spec = LevelSpec(1, "png")
-    write_mask_levels(saved(tmp_path / "m.tif", mask), {spec: tmp_path / "m.png"})
+    entry = {"maskUrl": saved(tmp_path / "m.tif", mask).url}
+    spec = LevelSpec(1, "jpg", method="nearest")
+    levels, written = mask_levels(entry, {spec: tmp_path / "m.jpg"})
+    assert (levels, written) == ({1: {"maskUrl": path_to_url(tmp_path / "m.png")}}, 1)
     reduced = np.array(Image.open(tmp_path / "m.png"))
     np.testing.assert_array_equal(reduced, mask[1::2, 1::2])
     assert reduced.shape == (4, 6)
@@ -65,17 +66,17 @@ def test_levels_without_pixels_are_left_out():
     assert [spec.level for spec in fitting(specs, 300, 7)] == [1, 2]
 
 
-def test_only_what_is_missing_old_or_different_is_made(tmp_path):
+def test_only_what_is_missing_or_different_is_made(tmp_path):
     source = saved(tmp_path / "a.tif", np.full((16, 16), 4660, np.uint16))
     path = tmp_path / "a_mip01.tif"
     eight, sixteen = LevelSpec(1, "tif"), LevelSpec(1, "tif", to_8_bit=False)
-    assert [write_levels(source, {spec: path}) for spec in (eight, eight, sixteen)] == [1, 0, 1]
-    assert tifffile.imread(path).dtype == np.uint16
-    assert write_levels(source, {sixteen: path}, overwrite=True) == 1
-    os.utime(path, ns=(0, 0))
-    assert write_levels(source, {sixteen: path}) == 1
-    path.write_bytes(b"cut short")
-    assert write_levels(source, {sixteen: path}) == 1
+    found = [write_levels(source, {spec: path}) for spec in (eight, eight, sixteen, sixteen)]
+    assert [written for _, written in found] == [1, 0, 1, 0]
+    first, second = found[0][0][eight], found[2][0][sixteen]
+    assert (first, found[1][0][eight], found[3][0][sixteen]) == (path, path, second)
+    assert tifffile.imread(first).dtype == np.uint8
+    assert tifffile.imread(second).dtype == np.uint16
+    assert write_levels(source, {eight: path}, redo=True) == ({eight: path}, 1)
 
 
 def test_formats_that_cannot_hold_the_pixels_are_refused(tmp_path):

@@ -7,7 +7,7 @@ from layered_stacks import put, read, run, tile
 
 from renderapi.errors import ImageError
 from renderapi.rendering.sources import read_image
-from renderapi.tilespec import TileSpec
+from renderapi.tilespec import MipMap, TileSpec
 from renderapi.transform import AffineModel, Polynomial2DTransform, estimate_dstpts
 from renderapi.urls import path_to_url
 from renderapps.stack.flip_stack_by_raw_image_flip import FlipStack
@@ -153,6 +153,19 @@ def test_a_file_that_shows_something_else_is_not_overwritten(files):
     _, made = flipped_file(image, "image", None)
     assert flipped_file(image, "image", None)[1] == made  # running again is fine
     tifffile.imwrite(files["image.tiff"].with_suffix(".tif"), PIXELS + 1)
-    with pytest.raises(ImageError, match="not the mirror image"):
-        flipped_file({"imageUrl": image["imageUrl"][:-1]}, "image", None)
+    _, other = flipped_file({"imageUrl": image["imageUrl"][:-1]}, "image", None)
     np.testing.assert_array_equal(read_image(path_to_url(made)), PIXELS[::-1])
+    np.testing.assert_array_equal(read_image(path_to_url(other)), PIXELS[::-1] + 1)
+
+
+def test_a_file_of_several_images_is_flipped_page_by_page_and_never_removed(render, tmp_path):
+    path = tmp_path / "pages.tif"
+    tifffile.imwrite(path, np.stack([PIXELS, PIXELS + 7]), photometric="minisblack")
+    spec = tile("a", 1.0)
+    spec.ip = type(spec.ip)({"0": MipMap(path_to_url(path), None, imageSliceNumber=1)})
+    put(render, "raw", [[spec]])
+    given = {"input_stack": "raw", "minZ": 1, "maxZ": 1, "delete_after": True}
+    assert run(FlipStack, render, **given)[0] == 0
+    level = read(render, "raw")["a"].ip["0"]
+    assert "imageSliceNumber" not in level.loaders and path.exists()
+    np.testing.assert_array_equal(read_image(level.imageUrl), PIXELS[::-1] + 7)

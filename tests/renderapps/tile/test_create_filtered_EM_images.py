@@ -158,13 +158,33 @@ def test_images_that_cannot_be_filtered_are_named(run, raw):
         run(suffix="_new")
 
 
-def test_nothing_is_overwritten_that_is_read(run):
-    with pytest.raises(RenderModuleException, match="would be overwritten"):
-        run(source_find=r"\.tif$", source_replace="_flip.tif")
-    with pytest.raises(RenderModuleException, match="was not made by this module"):
-        run()
+def test_nothing_is_overwritten_that_is_read_or_somebody_else_s(run, render, raw):
+    before = {path: path.read_bytes() for path in raw.iterdir()}
+    run(source_find=r"\.tif$", source_replace="_flip.tif")
+    settings = ContrastSettings(clahe_size=4)
+    expected = even_contrast(tifffile.imread(raw / "t1_flip.tif"), settings)
+    np.testing.assert_array_equal(image_of(render, "t1"), expected)
+    run(output_stack="plain")
+    shown = url_to_path(tile_of(render, "t1", "plain").imageUrl)
+    expected = even_contrast(tifffile.imread(raw / "t1.tif"), settings)
+    np.testing.assert_array_equal(tifffile.imread(shown), expected)
+    assert {path: path.read_bytes() for path in before} == before
     with pytest.raises(ParameterError, match="in_place"):
         run(output_stack="em")
+
+
+def test_the_images_that_another_stack_shows_stay(run, render, tmp_path):
+    """Other settings and another output stack: both stacks show what they were made with."""
+    where = {"output_directory": str(tmp_path / "out")}
+    run(**where)
+    before = image_of(render, "t1")
+    for overwrite in (False, True):
+        run(**where, output_stack="other", sat_pix=5.0, overwrite=overwrite)
+        np.testing.assert_array_equal(image_of(render, "t1"), before)
+    other = url_to_path(tile_of(render, "t1", "other").imageUrl)
+    raw = tifffile.imread(url_to_path(tile_of(render, "t1", "em").imageUrl))
+    expected = even_contrast(raw, ContrastSettings(clahe_size=4, sat_pix=5.0))
+    np.testing.assert_array_equal(tifffile.imread(other), expected)
 
 
 def test_from_the_command_line(render, stack, tmp_path, capsys):
