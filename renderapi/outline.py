@@ -96,7 +96,8 @@ def union_of(polygons: Iterable[Polygon]) -> Geometry:
 def _by_id(transforms: Iterable[Any] | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if transforms is None or isinstance(transforms, Mapping):
         return transforms
-    return {transform.transformId: transform.to_dict() for transform in transforms}
+    shared: Iterable[Any] = transforms
+    return {transform.transformId: transform.to_dict() for transform in shared}
 
 
 def _largest(geometry: Geometry) -> Polygon | None:
