@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
 from renderws.store.protocol import Store
@@ -55,10 +56,14 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
     service = Service(store, settings or Settings())
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        reclaiming = asyncio.create_task(_reclaim(service))
-        yield
-        reclaiming.cancel()
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        connections = Connections(service.settings, service.bodies)
+        tasks = [
+            asyncio.create_task(task) for task in (_reclaim(service), _watch(service, connections))
+        ]
+        yield {"connections": connections}
+        for task in tasks:
+            task.cancel()
         await asyncio.to_thread(service.close)
 
     routes: list[BaseRoute] = []
@@ -66,6 +71,15 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
         pages = StaticFiles(directory=_PAGES, html=True)
         routes.append(Mount(_VIEW, pages, name="view"))
     return _Application(service, routes=routes, lifespan=lifespan)
+
+
+async def _watch(service: Service, connections: Connections) -> None:
+    """Every second close what is late."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(1.0)
+        connections.check(loop.time())
+        service.bodies.check(loop.time())
 
 
 async def _reclaim(service: Service) -> None:

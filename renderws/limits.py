@@ -36,7 +36,14 @@ def limit(default: float, beyond: int | str, says: str, unit: str = "") -> Any:
 class Limits:
     """Every limit of one service; a field `max_tiles` is the option `--max-tiles`."""
 
+    max_connections: int = limit(1000, "closed", "connections; idle ones are closed for new ones")
+    max_header_bytes: int = limit(64 * KILOBYTE, 431, "first line and headers", "bytes")
+    header_seconds: float = limit(20.0, 408, "until the headers of a request are there", "s")
+    body_seconds: float = limit(60.0, 408, "until a body is there, and 1 s per 100 kB of it", "s")
+    send_seconds: float = limit(60.0, "closed", "for a client to take 1 MB of its answer", "s")
     max_body_bytes: int = limit(512 * MEGABYTE, 413, "one request body", "bytes")
+    max_bodies_bytes: int = limit(GIGABYTE, 503, "all request bodies in memory", "bytes")
+    max_values: int = limit(16_000_000, 413, "JSON values of a body; lists and objects twice")
     max_tiles: int = limit(50_000, 400, "tiles in one answer")
     max_answer_bytes: int = limit(512 * MEGABYTE, 400, "tile specifications in one answer", "bytes")
     max_pixels: int = limit(1 << 27, 400, "pixels of one answered picture")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
+from renderws.bodies import Receive, too_large
 from renderws.routes.answers import HttpError
 
+__all__ = ["Receive", "Request", "Scope", "has_body"]
+
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
 
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
@@ -38,30 +40,26 @@ class Request:
         return f"{self.scheme}://{host}{self.raw_path}{query}"
 
 
-async def read_body(receive: Receive, request: Request, limit: int) -> bytes:
-    """The whole body; 413 when it is larger than `limit` bytes."""
-    if not request.headers.keys() & _BODY_HEADERS and request.method in ("GET", "HEAD"):
-        return b""
-    too_large = HttpError(
-        413,
-        f"the request body is larger than {limit} bytes; send it in parts",
-        {"Connection": "close"},
-    )
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit():
+def has_body(request: Request, limit: int) -> bool:
+    """Whether a body comes with the request.
+
+    Raises
+    ------
+    HttpError
+        413 when it is going to be larger than `limit` bytes, 415 when it is compressed.
+    """
+    headers = request.headers
+    if not headers.keys() & _BODY_HEADERS and request.method in ("GET", "HEAD"):
+        return False
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
         raise HttpError(400, "Content-Length is not a number")
-    if int(length) > limit:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HttpError(400, "the client went away")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise too_large
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise HttpError(
+            415,
+            "the request body is compressed (Content-Encoding); send it as it is",
+            {"Accept-Encoding": "identity", "Connection": "close"},
+        )
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import ipaddress
 import logging
@@ -25,17 +24,17 @@ from starlette.applications import Starlette
 from renderapi.errors import RenderError
 from renderapi.tokens import write_token
 from renderws.app import create_app
-from renderws.settings import MEGABYTE, Settings
+from renderws.connections import KEEP_ALIVE_SECONDS
+from renderws.freed_memory import keep_freed_memory
+from renderws.settings import Settings
 from renderws.wire import GatheringProtocol
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
 FILTER_LISTS = Path("resources", "filter_lists.json")
 AUTO = "auto"
 GRACE_SECONDS = 30
-KEEP_ALIVE_SECONDS = 75  # clients compute for a while between two requests
 BACKLOG = 2048
-KEPT_BYTES = 96 * MEGABYTE  # of freed memory per arena
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameter numbers of malloc.h
+ACCEPTED_AT_ONCE = 20  # a turn of the loop; closing those beyond the limit takes a few turns
 
 Announce = Callable[[str], Any]
 
@@ -209,18 +208,6 @@ def relax_collection() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def keep_freed_memory() -> None:
-    """Let the C library keep what pictures free, for those that follow.
-
-    By default it maps and unmaps the pages of every large array, and the faults on fresh pages
-    cost as much as encoding a picture. Nothing is done where the library has no such setting.
-    """
-    choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if choose is not None:
-        for parameter, size in ((M_MMAP_THRESHOLD, 32 * MEGABYTE), (M_TRIM_THRESHOLD, KEPT_BYTES)):
-            choose(parameter, size)
-
-
 def open_store(store_path: str | os.PathLike[str]) -> Any:
     """The store of a file, made when there is none."""
     from renderws.store.sqlite import SqliteStore
@@ -294,9 +281,21 @@ def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
+        backlog=ACCEPTED_AT_ONCE,
+        ws="none",
+        log_level="error",
         **options,
     )
+
+
+class _Server(uvicorn.Server):
+    """Lets more connections wait than are accepted at once."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
 
 
 def _run_here(
@@ -306,7 +305,7 @@ def _run_here(
     relax_collection()
     keep_freed_memory()
     with _ending_in_order():
-        uvicorn.Server(_config(app)).run(sockets=[listener])
+        _Server(_config(app)).run(sockets=[listener])
 
 
 def _run_workers(
@@ -314,6 +313,13 @@ def _run_workers(
 ) -> None:
     """Run several processes on one listening socket; they find their task in the environment."""
     from uvicorn.supervisors import Multiprocess
+
+    class Workers(Multiprocess):
+        """Lets more connections wait than are accepted at once."""
+
+        def keep_subprocess_alive(self) -> None:
+            super().keep_subprocess_alive()
+            listener.listen(BACKLOG)
 
     task = {
         "store": os.path.abspath(os.fspath(store_path)),
@@ -323,7 +329,7 @@ def _run_workers(
     os.environ[WORKER_VARIABLE] = orjson.dumps(task, default=str).decode()
     try:
         config = _config("renderws.serve:worker_app", factory=True, workers=workers)
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, sockets=[listener]).run()
     finally:
         del os.environ[WORKER_VARIABLE]
 

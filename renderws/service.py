@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,16 @@ import orjson
 
 from renderapi.errors import RenderError
 from renderws import guard
+from renderws.bodies import Bodies, gather, too_large
 from renderws.caching import cache_headers
-from renderws.request import Receive, Request, Scope, read_body
+from renderws.freed_memory import give_freed_memory_back
+from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
 from renderws.routes.router import Route, Router
 from renderws.settings import Settings
 from renderws.store.protocol import Store, StoreError
+from renderws.values_of_json import check_values
 
 if TYPE_CHECKING:
     from renderapi.rendering.sources import SourceCache
@@ -36,6 +39,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 DIRECT = "renderws.direct"
 _GZIP_FROM = 4096
+_AT_ONCE: AbstractContextManager[Any] = nullcontext()
 _LOG = logging.getLogger("renderws")
 _ACCESS = logging.getLogger("renderws.access")
 
@@ -51,9 +55,11 @@ class Service:
         self.routes = routes()
         self.router = Router(self.routes)
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
+        self.bodies = Bodies(settings, give_freed_memory_back)
         self._waiting = 0
         self._painting = 0
         self._lock = threading.Lock()
+        self._large_bodies = threading.Lock()
 
     @cached_property
     def sources(self) -> SourceCache:
@@ -115,12 +121,23 @@ class Service:
     def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         """Run a handler, up to the first part of a streamed body: it may still fail until then."""
         try:
-            if route.is_change or not route.consistent:
-                return self._handled(route, Call(self, self.store, route.query, path, request))
-            with self.store.snapshot() as view:
-                return self._handled(route, Call(self, view, route.query, path, request))
+            with self._parsing(request.body):
+                if route.is_change or not route.consistent:
+                    return self._handled(route, Call(self, self.store, route.query, path, request))
+                with self.store.snapshot() as view:
+                    return self._handled(route, Call(self, view, route.query, path, request))
         except Exception as error:
             return refusal(error, request)
+
+    def _parsing(self, body: bytes) -> AbstractContextManager[Any]:
+        """Entered while a body is worked on; 413 when it holds too many values.
+
+        Of those that take much memory once they are parsed, one is worked on at a time.
+        """
+        if not body:
+            return _AT_ONCE
+        weight = check_values(body, self.settings.max_values)
+        return self._large_bodies if 4 * weight > self.settings.max_values else _AT_ONCE
 
     def inner(self, method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> Answer:
         """Answer of this service to one of its own operations."""
@@ -159,13 +176,31 @@ class Service:
                 guard.check_host(request.headers, self.settings)
                 route, path = self.find(request.method, request.raw_path)
                 guard.check_permission(route, request.headers, self.settings)
-                request.body = await read_body(receive, request, self.settings.max_body_bytes)
-                answer = await self._run(direct, route, path, request)
+                if has_body(request, self.settings.max_body_bytes):
+                    answer = await self._with_body(direct, route, path, request, receive)
+                else:
+                    answer = await self._run(direct, route, path, request)
         except HttpError as error:
             answer = refusal(error, request)
         await self._send(answer, request, direct, send)
         if _ACCESS.isEnabledFor(logging.INFO):
             _ACCESS.info("%s", _access_line(request, answer, time.perf_counter() - started))
+
+    async def _with_body(
+        self, direct: bool, route: Route, path: dict[str, Any], request: Request, receive: Receive
+    ) -> Answer:
+        limit = self.settings.max_body_bytes
+        if direct:  # in the caller's thread, with the body whole
+            request.body = (await receive()).get("body", b"")
+            if len(request.body) > limit:
+                raise too_large(limit)
+            return await self._run(direct, route, path, request)
+        lease = self.bodies.begin()
+        try:
+            request.body = await gather(receive, limit, self.bodies, lease)
+            return await self._run(direct, route, path, request)
+        finally:
+            self.bodies.end(lease)
 
     async def _run(
         self, direct: bool, route: Route, path: dict[str, Any], request: Request
@@ -300,6 +335,8 @@ def refusal(error: Exception, request: Request) -> Answer:
         return Answer(400, _line(error), TEXT)
     if isinstance(error, RecursionError):
         return Answer(400, b"the request is nested too deeply", TEXT)
+    if isinstance(error, MemoryError):
+        return Answer(503, b"not enough memory for this request", TEXT, {"Retry-After": "5"})
     _LOG.error("%s %s failed", request.method, request.url, exc_info=error)
     return Answer(500, f"internal error: {type(error).__name__}: {error}".encode(), TEXT)
 

@@ -6,6 +6,7 @@ import re
 from argparse import ArgumentError, ArgumentParser
 from pathlib import Path
 
+import connection_limit_trials
 import picture_limit_trials
 import pytest
 import request_limit_trials
@@ -15,7 +16,7 @@ from limit_trials import TRIALS
 from renderws import limits
 from renderws.settings import Settings
 
-assert picture_limit_trials and request_limit_trials
+assert connection_limit_trials and picture_limit_trials and request_limit_trials
 DOCUMENT = Path(__file__).parents[2] / "docs" / "service.md"
 ROW = re.compile(r"^\| (.+) \| (.+) \| `(--[a-z-]+)` \| (\w+) \|$", re.MULTILINE)
 
