@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+_RANKS = {"TOP": "0", "BOTTOM": "1", "LEFT": "2", "RIGHT": "3"}
+
 
 class Pair(NamedTuple):
     """Two tiles.
@@ -37,11 +39,13 @@ class Pair(NamedTuple):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Key by which pairs are sorted: p, then q, by group, id and position, none coming last."""
-        none = "~"
+        """Key by which pairs are sorted: p, then q, by group, id and position.
+
+        Positions come in the order TOP, BOTTOM, LEFT, RIGHT, none last.
+        """
         return (
-            *(self.p_group, self.p_id, self.p_position or none),
-            *(self.q_group, self.q_id, self.q_position or none),
+            *(self.p_group, self.p_id, _RANKS.get(self.p_position, "4")),
+            *(self.q_group, self.q_id, _RANKS.get(self.q_position, "4")),
         )
 
 

@@ -111,6 +111,7 @@ class _Layer:
         root = Path(options.rootDirectory).absolute()
         self.base = root / options.project / options.stack / kind
         self.suffix = options.format.lower()
+        self.empty = self.base / f"empty.{self.suffix}"
 
     def path(self, level: int, row: int, column: int) -> Path:
         """File of a box."""
@@ -123,6 +124,7 @@ class _Layer:
         pyramid = self.pyramid()
         if options.cleanUpPriorRun:
             self.clean(pyramid)
+        self.write_empty(pyramid)
         areas = share_of(
             list(self.grid.boxes(options.maxLevel)),
             options.renderGroup,
@@ -139,7 +141,7 @@ class _Layer:
         if options.maxOverviewWidthAndHeight:
             self.write_overview(pyramid, options.maxOverviewWidthAndHeight)
         if options.createIGrid:
-            self.write_igrid(pyramid)
+            self.write_igrid()
 
     def complete(self) -> bool:
         """Whether every area with tiles is there, those of the other groups included."""
@@ -189,14 +191,29 @@ class _Layer:
                     log.warning("%s is removed: it cannot be read", path)
                     path.unlink()
 
+    def write_empty(self, pyramid: BoxPyramid) -> None:
+        """Write the file that stands for boxes without tiles."""
+        if not self.empty.exists():
+            with atomic_path(self.empty) as temporary:
+                blank = pyramid.drawing.blank(self.grid.height, self.grid.width)
+                pyramid.drawing.write(temporary, blank)
+
     def write_overview(self, pyramid: BoxPyramid, longest: int) -> None:
-        """Write the picture of the whole layer whose longer stack side is `longest` pixels."""
+        """Write the picture of the whole layer whose longer stack side is `longest` pixels.
+
+        It is made of the first level that is one box, row 0 and column 0; without such a level
+        there is none, nor are there overviews of labels.
+        """
         import cv2
 
+        level = self.grid.top_level
+        if self.options.label or level > self.options.maxLevel:
+            why = "labels have none" if self.options.label else f"it needs maxLevel {level}"
+            log.info("z %s: no overview is written: %s", self.z, why)
+            return
         path = self.base / "small" / f"{int(self.z)}.{self.suffix}"
         if path.exists() and not self.options.forceGeneration:
             return
-        level = self.grid.top_level
         pixels = pyramid.make(level, 0, 0)
         if pixels is None:
             return
@@ -206,21 +223,15 @@ class _Layer:
         part: Any = np.ascontiguousarray(pixels[:height, :width])
         factor = longest / max(size)
         target = tuple(max(1, round(side * factor)) for side in size)
-        way = cv2.INTER_NEAREST if self.options.label else cv2.INTER_LINEAR
         with atomic_path(path) as temporary:
-            overview: Pixels = cv2.resize(part, target, interpolation=way)
+            overview: Pixels = cv2.resize(part, target, interpolation=cv2.INTER_LINEAR)
             pyramid.drawing.write(temporary, overview)
 
-    def write_igrid(self, pyramid: BoxPyramid) -> None:
-        """Write the list of the level 0 files, row by row, and the file for empty boxes."""
-        empty = self.base / f"empty.{self.suffix}"
-        if not empty.exists():
-            with atomic_path(empty) as temporary:
-                blank = pyramid.drawing.blank(self.grid.height, self.grid.width)
-                pyramid.drawing.write(temporary, blank)
+    def write_igrid(self) -> None:
+        """Write the list of the level 0 files, row by row."""
         rows, columns = self.grid.rows[1] + 1, self.grid.columns[1] + 1
         paths = (self.path(0, row, column) for row in range(rows) for column in range(columns))
-        lines = [str(path if path.exists() else empty) for path in paths]
+        lines = [str(path if path.exists() else self.empty) for path in paths]
         text = "\n".join([f"Columns: {columns}", f"Rows: {rows}", *lines]) + "\n"
         atomic_write(self.base / "0" / "iGrid" / f"{java_double(self.z)}.iGrid", text)
 

@@ -135,8 +135,10 @@ def _shift_to_origin(source: StackService) -> Json | None:
     corner = (float(bounds["minX"]), float(bounds["minY"]))
     if all(0 <= value <= ORIGIN for value in corner):
         return None
-    document = translation_document(ORIGIN - corner[0], ORIGIN - corner[1])
-    return {**document, "id": f"{source.stack}_MOVE_TO_ORIGIN"}
+    shift = (ORIGIN - corner[0], ORIGIN - corner[1])
+    # named for what it does: another copy into the same stack must not change what is there
+    name = f"MOVE_TO_ORIGIN_{shift[0]!r}_{shift[1]!r}"
+    return {**translation_document(*shift), "id": f"{source.stack}_{name}"}
 
 
 def _edit(layer: LayerTiles, shift: Json | None, to_stage: bool) -> None:

@@ -67,7 +67,7 @@ def run(options: Options) -> None:
     for found in matched(pairs, store, parameters, naming.name, options.numberOfThreads):
         number += len(found)
         if options.matchStorageFile:
-            kept += found
+            kept += [{**match, "matchCount": len(match["matches"]["w"])} for match in found]
         else:
             collection.save(found)
     if options.matchStorageFile:

@@ -1,5 +1,7 @@
 """Pyramids of boxes: files, levels, resumption, lists, overviews and labels."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from picture_stacks import CORNERS, HEIGHT, WIDTH, make_picture_stack, texture
@@ -107,11 +109,37 @@ def test_colours_keep_their_transparency(render, stack):
 
 
 def test_the_overview_has_the_size_asked_for(render, stack):
-    base = run(render, stack, "--maxOverviewWidthAndHeight", "64", "--format", "jpg", "7")
+    words = ["--maxOverviewWidthAndHeight", "64", "--format", "jpg", "--maxLevel", "3"]
+    base = run(render, stack, *words, "7")
     overview = read(base / "small" / "7.jpg")
     bounds = renderapi.stack.get_stack_bounds("pictures", render=render)
     assert overview.shape == (round(64 * bounds["maxY"] / bounds["maxX"]), 64)
-    assert sorted(path.name for path in base.iterdir()) == ["0", "small"]
+    top = base / "3" / "7"
+    assert sorted(path.relative_to(top) for path in top.rglob("*.jpg")) == [Path("0/0.jpg")]
+    names = ["0", "1", "2", "3", "empty.jpg", "small"]
+    assert sorted(path.name for path in base.iterdir()) == names
+
+
+@pytest.mark.parametrize("level", ["0", "1", "2"])
+def test_there_is_no_overview_before_a_level_is_one_box(render, stack, level):
+    # 6 x 7 boxes: 3 x 4 on level 1, 2 x 2 on level 2, one on level 3
+    base = run(render, stack, "--maxOverviewWidthAndHeight", "64", "--maxLevel", level, "7")
+    assert not (base / "small").exists()
+
+
+def test_labels_have_no_overview(render, stack):
+    words = ["--maxOverviewWidthAndHeight", "64", "--maxLevel", "3", "--label"]
+    base = run(render, stack, *words, "7")
+    assert (base / "3" / "7" / "0" / "0.png").exists()
+    assert not (base / "small").exists()
+    assert (read(base / "empty.png") == 65535).all()
+
+
+@pytest.mark.parametrize(("format", "pixels"), [("png", 0), ("jpg", 0), ("tif", 0)])
+def test_the_file_for_empty_boxes_is_always_written(render, stack, format, pixels):
+    base = run(render, stack, "--format", format, "7")
+    empty = read(base / f"empty.{format}")
+    assert empty.shape[:2] == (SIZE, SIZE) and (empty == pixels).all()
 
 
 def test_the_list_of_files_names_every_cell(render, stack):
@@ -187,22 +215,33 @@ def test_random_numbers_are_those_of_java():
     assert items != list(range(100))
 
 
-def test_the_last_group_writes_overview_and_list(render, stack):
-    words = ["--maxLevel", "1", "--maxOverviewWidthAndHeight", "64", "--createIGrid"]
+def test_the_last_group_writes_the_list(render, stack):
+    words = ["--maxLevel", "1", "--createIGrid"]
     whole = run(render, stack / "whole", *words, "7")
     for group in (2, 1, 3):
         parts = stack / "parts" / "project" / "pictures" / f"{SIZE}x{SIZE}"
-        assert not (parts / "small").exists()
         assert not (parts / "0" / "iGrid").exists()
         shares = ["--renderGroup", group, "--numberOfRenderGroups", "3"]
         run(render, stack / "parts", *words, *shares, "7")
-    assert (parts / "small" / "7.png").read_bytes() == (whole / "small" / "7.png").read_bytes()
     lists = [(base / "0" / "iGrid" / "7.0.iGrid").read_text() for base in (whole, parts)]
     assert lists[1] == lists[0].replace(str(whole), str(parts))
 
 
+def test_the_group_that_has_the_only_area_writes_the_overview(render, stack):
+    words = ["--maxLevel", "3", "--maxOverviewWidthAndHeight", "64"]
+    whole = run(render, stack / "whole", *words, "7")
+    parts = stack / "parts" / "project" / "pictures" / f"{SIZE}x{SIZE}"
+    written = []
+    for group in (1, 2, 3):
+        shares = ["--renderGroup", group, "--numberOfRenderGroups", "3"]
+        run(render, stack / "parts", *words, *shares, "7")
+        written.append((parts / "small" / "7.png").exists())
+    assert written[-1]
+    assert (parts / "small" / "7.png").read_bytes() == (whole / "small" / "7.png").read_bytes()
+
+
 def test_a_forced_run_draws_every_box_once(render, stack, monkeypatch):
-    words = ["--maxLevel", "1", "--maxOverviewWidthAndHeight", "64", "--forceGeneration"]
+    words = ["--maxLevel", "3", "--maxOverviewWidthAndHeight", "64", "--forceGeneration"]
     drawn_boxes = []
     draw = LayerDrawing.draw
 

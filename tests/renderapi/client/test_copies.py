@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from example_stacks import STACK
 from picture_stacks import make_picture_stack, texture
@@ -88,6 +89,36 @@ def test_the_copy_is_moved(render, example):
     copy(render, "--z", "3407", "--replaceLastTransformWithStage", "--keepExisting")
     tile = renderapi.tilespec.get_tile_spec_raw("copy", "3407.1.1", render=render)
     assert abs(tile.minX) < 20
+
+
+def test_a_second_copy_leaves_what_the_first_one_moved(render):
+    def put(tile_id, x, y):
+        place = renderapi.transform.AffineModel(B0=x, B1=y)
+        tile = renderapi.tilespec.TileSpec(tileId=tile_id, z=1.0, width=50, height=50)
+        tile.tforms = [place]
+        renderapi.client.import_tilespecs("source", [tile], use_rest=True, render=render)
+
+    def tiles():
+        return renderapi.resolvedtiles.get_resolved_tiles_from_z("copy", 1.0, render=render)
+
+    renderapi.stack.create_stack("source", render=render)
+    put("first", 40.0, 30.0)
+    copy(render, "--moveToOrigin", source="source")
+    before = tiles()
+    # the source changes, and is copied again beside what is there
+    renderapi.stack.delete_tile("source", "first", render=render)
+    put("second", 500.0, 700.0)
+    copy(render, "--moveToOrigin", "--keepExisting", source="source")
+    both = tiles()
+    assert len({tile.tforms[-1].refId for tile in both.tilespecs}) == 2
+    shifts = {t.transformId: t for t in both.transforms}
+    assert {t.transformId for t in before.transforms} < set(shifts)
+    for tile in both.tilespecs:
+        moved = tile.tforms[0].tform(np.zeros((1, 2)))
+        assert shifts[tile.tforms[-1].refId].tform(moved).tolist() == [[10.0, 10.0]]
+        assert (tile.minX, tile.minY) == (10.0, 10.0)
+    copy(render, "--moveToOrigin", "--keepExisting", source="source")
+    assert tiles().to_dict() == both.to_dict()
 
 
 def test_merged_sections_are_split(render, example):

@@ -14,6 +14,7 @@ from renderapi.client import (
     pointMatchClient,
     tilePairClient,
 )
+from renderapi.client.json_files import read_json
 from renderapi.client.programs import canvases
 from renderapi.errors import ClientScriptError, NotFoundError
 
@@ -118,6 +119,10 @@ def test_results_do_not_depend_on_threads_or_repetition(render, stack, tmp_path)
         more = ["--matchStorageFile", files[-1], "--numberOfThreads", threads]
         call_run_ws_client(CLIENT, [*collection(render), *more, *words])
     assert files[0].read_bytes() == files[1].read_bytes() == files[2].read_bytes()
+    documents = read_json(files[0])
+    assert documents
+    for document in documents:
+        assert document["matchCount"] == len(document["matches"]["w"]) > 0
     with pytest.raises(NotFoundError):
         stored(render)
 

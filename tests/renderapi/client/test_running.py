@@ -157,6 +157,9 @@ def test_the_drop_in_script_writes_the_same_file_as_the_function(render, example
     bad = subprocess.run([*command, "--nonsense"], env=environment, capture_output=True)
     assert bad.returncode == 1
     assert b"unknown option --nonsense" in bad.stderr
+    asked = subprocess.run([*command[:4], "--help"], env=environment, capture_output=True)
+    assert asked.returncode == 1  # as the Java clients
+    assert b"--xyNeighborFactor" in asked.stdout
 
 
 def test_a_connection_can_use_the_drop_in_script(render, example, tmp_path, monkeypatch):

@@ -28,13 +28,24 @@ def test_the_example_has_twenty_pairs(render, example, temporary):
     same = [pair for pair in pairs if pair["p"]["groupId"] == pair["q"]["groupId"]]
     across = [pair for pair in pairs if pair["p"]["groupId"] != pair["q"]["groupId"]]
     assert (len(same), len(across)) == (8, 12)
-    assert same[0] == {
-        "p": {"groupId": "3407.0", "id": "3407.0.0", "relativePosition": "LEFT"},
-        "q": {"groupId": "3407.0", "id": "3407.0.1", "relativePosition": "RIGHT"},
-    }
+    assert same[:2] == [
+        {
+            "p": {"groupId": "3407.0", "id": "3407.0.0", "relativePosition": "TOP"},
+            "q": {"groupId": "3407.0", "id": "3407.1.0", "relativePosition": "BOTTOM"},
+        },
+        {
+            "p": {"groupId": "3407.0", "id": "3407.0.0", "relativePosition": "LEFT"},
+            "q": {"groupId": "3407.0", "id": "3407.0.1", "relativePosition": "RIGHT"},
+        },
+    ]
     assert all(set(pair) == {"p", "q", "absoluteDeltaZ"} for pair in across)
     assert all(pair["absoluteDeltaZ"] == 1.0 for pair in across)
-    assert ids(document) == sorted(ids(document))
+    ranks = {"TOP": 0, "BOTTOM": 1, "LEFT": 2, "RIGHT": 3, None: 4}
+    order = [
+        (p["groupId"], p["id"], ranks[p.get("relativePosition")], q["groupId"], q["id"])
+        for p, q in ((pair["p"], pair["q"]) for pair in pairs)
+    ]
+    assert order == sorted(order)
     assert document["renderParametersUrlTemplate"] == (
         "{baseDataUrl}/owner/test/project/project/stack/example/tile/{id}/render-parameters"
     )

@@ -39,6 +39,22 @@ def test_a_montage_pairs_sides_and_not_corners():
     assert (below.p_position, below.q_position) == ("TOP", "BOTTOM")
 
 
+def test_pairs_of_a_tile_come_by_its_position_then_by_the_other_tile():
+    ids, around = ["a", "b", "c", "d", "e"], [(90, 0), (-90, 0), (0, 90), (0, -90)]
+    corner = np.array([(0, 0), *around], float)
+    cross = Layer(1.0, ids, ["s"] * 5, np.column_stack([corner, corner + 100]))
+    found = pairs_of([cross])
+    # a lies above d, below e, left of b and right of c
+    assert [(p.p_id, p.p_position, p.q_id) for p in found if p.p_id == "a"] == [
+        ("a", "TOP", "d"), ("a", "BOTTOM", "e"), ("a", "LEFT", "b"), ("a", "RIGHT", "c"),
+    ]  # fmt: skip
+    above = Layer(2.0, ["a2", "z"], ["s", "s"], cross.boxes[:2])
+    mixed = next(neighbour_pairs([cross, above], NeighbourParameters(z_distance=1)))
+    assert mixed == sorted(mixed, key=lambda p: p.order)
+    positions = [p.p_position for p in mixed if p.p_id == "a"]
+    assert positions[:4] == ["TOP", "BOTTOM", "LEFT", "RIGHT"] and not any(positions[4:])
+
+
 def test_corners_come_on_request():
     found = pairs_of([grid(3, 4)], exclude_corners=False)
     assert len(found) == 3 * 3 + 2 * 4 + 2 * 2 * 3
