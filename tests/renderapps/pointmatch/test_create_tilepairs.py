@@ -29,10 +29,16 @@ def test_a_montage_is_paired_side_by_side(acquisition, tmp_path):
     assert document["renderParametersUrlTemplate"] == (
         "{baseDataUrl}/owner/test/project/project/stack/acquired/tile/{id}/render-parameters"
     )
-    assert document["neighborPairs"][0] == {
-        "p": {"groupId": "1.0", "id": "z1_r0_c0", "relativePosition": "LEFT"},
-        "q": {"groupId": "1.0", "id": "z1_r0_c1", "relativePosition": "RIGHT"},
-    }
+    assert document["neighborPairs"][:2] == [
+        {
+            "p": {"groupId": "1.0", "id": "z1_r0_c0", "relativePosition": "TOP"},
+            "q": {"groupId": "1.0", "id": "z1_r1_c0", "relativePosition": "BOTTOM"},
+        },
+        {
+            "p": {"groupId": "1.0", "id": "z1_r0_c0", "relativePosition": "LEFT"},
+            "q": {"groupId": "1.0", "id": "z1_r0_c1", "relativePosition": "RIGHT"},
+        },
+    ]
 
 
 def test_pairs_across_sections(acquisition, tmp_path):
