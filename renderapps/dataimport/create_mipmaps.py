@@ -23,9 +23,10 @@ from renderapps.dataimport.reduced_images import (
 )
 from renderapps.module import RenderModule, RenderModuleException
 from renderapps.module.derived_images import Source
+from renderapps.module.display_range import DisplayRangeParameters
 
 
-class CreateMipMapsParameters(ArgSchema):
+class CreateMipMapsParameters(DisplayRangeParameters, ArgSchema):
     """Parameters of create_mipmaps, which needs no render web service."""
 
     inputImage = InputFile(required=True, metadata={"description": "image to reduce"})
@@ -83,8 +84,6 @@ class CreateMipMapsParameters(ArgSchema):
         low, high = data["minIntensity"], data["maxIntensity"]
         if (low is None) != (high is None):
             raise ValidationError("give minIntensity and maxIntensity, or neither", "minIntensity")
-        if low is not None and low >= high:
-            raise ValidationError(f"not below maxIntensity {high:g}", "minIntensity")
 
 
 def create_mipmaps(

@@ -15,6 +15,7 @@ from renderapps.dataimport.placement import ORIGINS, UNITS
 from renderapps.dataimport.position_table import FIELDS
 from renderapps.dataimport.serialem import PIECE_COORDINATES
 from renderapps.module import RenderParameters
+from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.stack_target import EXISTING
 
 SOURCES = (
@@ -74,7 +75,7 @@ class GridParameters(DefaultSchema):
     first_column = Int(load_default=0, metadata={"description": "number of the left column"})
 
 
-class ImportTilesParameters(RenderParameters):
+class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
     """Parameters of import_tiles."""
 
     output_stack = Str(
@@ -257,10 +258,14 @@ class ImportTilesParameters(RenderParameters):
         },
     )
     minIntensity = Float(
-        allow_none=True, load_default=None, metadata={"description": "display minimum instead"}
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "display minimum", "default_text": "see intensity_range"},
     )
     maxIntensity = Float(
-        allow_none=True, load_default=None, metadata={"description": "display maximum instead"}
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "display maximum", "default_text": "see intensity_range"},
     )
     scope = Str(
         allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}

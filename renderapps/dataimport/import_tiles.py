@@ -49,6 +49,7 @@ from renderapps.dataimport.text_list import read_text_list
 from renderapps.dataimport.tile_configuration import read_tile_configuration
 from renderapps.dataimport.tile_grid import TileGrid, grid_images
 from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module.display_range import checked_range
 from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import open_output, write_section
 
@@ -245,6 +246,8 @@ class ImportTiles(RenderModule):
             found = by_type or data_range(images, dtype, pixels)
             low = found[0] if low is None else low
             high = found[1] if high is None else high
+            name = "the images" if channel is None else f"channel {channel}"
+            checked_range(low, high, name)
         return low, high
 
     def open_stack(self, stack: str) -> None:

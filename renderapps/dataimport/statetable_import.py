@@ -40,13 +40,16 @@ from renderapps.module import (
     TaskFailure,
 )
 from renderapps.module.derived_images import Source
+from renderapps.module.display_range import ImportedRangeParameters, checked_range
 from renderapps.module.stack_target import check_output
 from renderapps.module.tile_documents import Json
 
 LARGEST_8_BIT = 255.0
 
 
-class StatetableParameters(UploadParameters, ParallelParameters, RenderParameters):
+class StatetableParameters(
+    ImportedRangeParameters, UploadParameters, ParallelParameters, RenderParameters
+):
     """Parameters of an import of a statetable."""
 
     statetableFile = InputFile(
@@ -87,16 +90,7 @@ class StatetableParameters(UploadParameters, ParallelParameters, RenderParameter
     )
     force_redo = Boolean(
         load_default=False,
-        metadata={"description": "make mipmaps again that are newer than their image"},
-    )
-    minIntensity = Float(load_default=0.0, metadata={"description": "display minimum"})
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "display maximum",
-            "default_text": "50000 for 16 bit images, 255 for 8 bit images",
-        },
+        metadata={"description": "make mipmaps again that are there"},
     )
     section_thickness_nm = Float(
         load_default=1.0,
@@ -210,6 +204,8 @@ class StatetableImport(RenderModule):
             return LARGEST_8_BIT if headers[path].dtype.itemsize == 1 else self.default_maximum
 
         ranges = {row.path: (low, maximum(row.path)) for row in rows}
+        for path, (_, highest) in ranges.items():
+            checked_range(low, highest, str(path))
         scope, camera = self.args["scope"], self.args["camera"]
         return TileMaker(mipmaps, ranges, scope, camera)
 

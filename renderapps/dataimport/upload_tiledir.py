@@ -28,12 +28,13 @@ from renderapps.dataimport.tile_upload import (
     upload,
 )
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module.display_range import ImportedRangeParameters, checked_range
 from renderapps.module.tile_documents import Json
 
 LARGEST_16_BIT = 50000.0
 
 
-class UploadTileDirParameters(ReplaceableStacks, RenderParameters):
+class UploadTileDirParameters(ImportedRangeParameters, ReplaceableStacks, RenderParameters):
     """Parameters of upload_tiledir."""
 
     inputTileDirectory = InputDir(
@@ -58,15 +59,6 @@ class UploadTileDirParameters(ReplaceableStacks, RenderParameters):
     )
     z_start = Float(load_default=0.0, metadata={"description": "z of the first image"})
     z_step = Float(load_default=1.0, metadata={"description": "z from image to image"})
-    minIntensity = Float(load_default=0.0, metadata={"description": "display minimum"})
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "display maximum",
-            "default_text": "50000 for 16 bit images, 255 for 8 bit images",
-        },
-    )
     pixelsize = Float(
         load_default=0.103,
         validate=Range(min=0, min_inclusive=False),
@@ -119,6 +111,7 @@ class UploadTileDir(RenderModule):
         high = self.args["maxIntensity"]
         if high is None:
             high = 255.0 if header.dtype.itemsize == 1 else LARGEST_16_BIT
+            checked_range(self.args["minIntensity"], high, str(path))
         return {
             "tileId": f"{path.stem}_{number:04d}",
             "z": self.args["z_start"] + number * self.args["z_step"],

@@ -46,6 +46,7 @@ from renderapps.module import (
     TaskFailure,
     ZParameters,
 )
+from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.section_module import chosen_zs, stack_zs
 from renderapps.module.stack_target import stack_metadata
 
@@ -71,7 +72,9 @@ class BoundsParameters(DefaultSchema):
 MOST_PLANES = 1_000_000
 
 
-class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
+class ExportVolumeParameters(
+    DisplayRangeParameters, ZParameters, ParallelParameters, RenderParameters
+):
     """Parameters of export_volume."""
 
     input_stack = Str(required=True, metadata={"description": "stack to write, COMPLETE"})
@@ -119,16 +122,6 @@ class ExportVolumeParameters(ZParameters, ParallelParameters, RenderParameters):
             "display range",
             "default_text": "uint16 where the display range of a section ends above 255",
         },
-    )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display minimum instead of that of the tiles"},
-    )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display maximum instead of that of the tiles"},
     )
     chunk = List(
         Int(validate=Range(min=1)),
@@ -256,7 +249,8 @@ class ExportVolume(RenderModule):
 
     def survey(self, zs: Sequence[float]) -> list[SectionContents]:
         """Channels and display ranges of every section; no image is read."""
-        look = partial(section_contents, self.render, self.args["input_stack"])
+        given = (self.args["minIntensity"], self.args["maxIntensity"])
+        look = partial(section_contents, self.render, self.args["input_stack"], given=given)
         sections = self.map_tasks(look, zs, "looking at sections")
         for result in sections:
             if isinstance(result, TaskFailure):

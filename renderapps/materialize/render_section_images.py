@@ -19,9 +19,10 @@ from renderapps.materialize.section_pictures import (
     section_tiles,
 )
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters
+from renderapps.module.display_range import DisplayRangeParameters, check_drawn
 
 
-class RenderSectionImagesParameters(SectionParameters):
+class RenderSectionImagesParameters(DisplayRangeParameters, SectionParameters):
     """Parameters of render_section_images."""
 
     input_stack = Str(
@@ -53,16 +54,6 @@ class RenderSectionImagesParameters(SectionParameters):
         allow_none=True,
         load_default=None,
         metadata={"description": "channel to draw", "default_text": "the first"},
-    )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display minimum instead of that of the tiles"},
-    )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display maximum instead of that of the tiles"},
     )
     bounds = Nested(
         BoundsParameters,
@@ -158,6 +149,7 @@ class RenderSectionImages(SectionModule):
         stack, channel = self.args["input_stack"], self.args["channel"]
         tiles = section_tiles(self.render, stack, z)
         require_channel(tiles, channel, stack, z)
+        check_drawn(tiles, channel, self.args["minIntensity"], self.args["maxIntensity"])
         window = self.window(tiles)
         path = self.path(z)
         entry = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import renderapi
 from renderapps.materialize.section_pictures import section_tiles
 from renderapps.module import RenderModuleException
+from renderapps.module.display_range import check_holder
 
 DisplayRange = tuple[float, float]
 
@@ -30,12 +31,21 @@ class SectionContents:
     ranges: Mapping[str | None, DisplayRange]
 
 
-def section_contents(render: renderapi.Render, stack: str, z: float) -> SectionContents:
-    """Channels of a section with their display ranges."""
+def section_contents(
+    render: renderapi.Render,
+    stack: str,
+    z: float,
+    given: tuple[float | None, float | None] = (None, None),
+) -> SectionContents:
+    """Channels of a section with their display ranges.
+
+    RenderModuleException where an end that is given does not go with the other end of a tile.
+    """
     ranges: dict[str | None, DisplayRange] = {}
     for tile in section_tiles(render, stack, z):
         channels = tile.get("channels")
         for source in channels or [tile]:
+            check_holder(tile, source, *given)
             name = source["name"] if channels else None
             own = _number(source, "minIntensity", 0.0), _number(source, "maxIntensity", 255.0)
             low, high = ranges.get(name, own)

@@ -10,6 +10,7 @@ from argschema.fields import Float, Int, List, OutputDir
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
+from renderapps.module.display_range import range_holders, set_range
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.stack_edit import ReplacingParameters
 from renderapps.module.tile_documents import Json, Section, first_level
@@ -23,8 +24,6 @@ from renderapps.stack.levels import (
     median_range,
     percentile_range,
     power_law_range,
-    range_holders,
-    set_range,
 )
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
@@ -103,7 +102,7 @@ class AutoSetStackLevels(TileEditModule):
             for holder in range_holders(tile, None):
                 # a channel is told by its name, the tile itself by None
                 if found := ranges.get(holder.get("name")):
-                    set_range(holder, found["minIntensity"], found["maxIntensity"])
+                    set_range(tile, holder, found["minIntensity"], found["maxIntensity"])
         report: dict[str, Any] = {
             "ranges": [{"channel": name} | found for name, found in ranges.items()]
         }

@@ -8,13 +8,13 @@ from argschema.fields import Float, OutputDir, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
+from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.tile_documents import Json, Section
 from renderapps.module.tile_edit import TileEditModule, TileEditParameters
-from renderapps.stack.levels import range_holders, set_range
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
-class CreateSubvolumeStackParameters(TileEditParameters):
+class CreateSubvolumeStackParameters(DisplayRangeParameters, TileEditParameters):
     """Parameters of create_subvolume_stack."""
 
     minX = Float(required=True, metadata={"description": "left side of the box, world pixels"})
@@ -33,17 +33,6 @@ class CreateSubvolumeStackParameters(TileEditParameters):
         load_default=None,
         metadata={"description": "folder to write the tile specs to as well, tilespec_ZZZZ.json"},
     )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display minimum to set; unchanged without it"},
-    )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display maximum to set; unchanged without it"},
-    )
-
     scale = Float(
         allow_none=True,
         load_default=None,
@@ -73,7 +62,7 @@ class CreateSubvolumeStack(TileEditModule):
         section.tiles = [tile for tile in section.tiles if self.takes(tile)]
         for tile in section.tiles:
             for holder in range_holders(tile, None):
-                set_range(holder, self.args["minIntensity"], self.args["maxIntensity"])
+                set_range(tile, holder, self.args["minIntensity"], self.args["maxIntensity"])
         report: dict[str, Any] = {"tiles_before": all_tiles}
         if self.args["directory"] and section.tiles:
             name = f"tilespec_{exact_z(section.z)}.json"

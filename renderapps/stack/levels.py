@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Json = dict[str, Any]
-Range = tuple[float | None, float | None]
-
 LARGEST = 65536
-
-
-def set_range(holder: Json, minimum: float | None, maximum: float | None) -> None:
-    """Give a tile or a channel a display range; None leaves that end as it is."""
-    if minimum is not None:
-        holder["minIntensity"] = minimum
-    if maximum is not None:
-        holder["maxIntensity"] = maximum
-
-
-def range_holders(tile: Json, channels: Sequence[str] | None) -> list[Json]:
-    """Where a tile keeps its display ranges: itself and its channels, or only those named."""
-    there = tile.get("channels") or []
-    if channels is None:
-        return [tile, *there]
-    return [channel for channel in there if channel.get("name") in channels]
 
 
 @dataclass(frozen=True)

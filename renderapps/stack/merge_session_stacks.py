@@ -13,6 +13,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 from renderapps.module import RenderModuleException
+from renderapps.module.display_range import check_holder
 from renderapps.module.stack_edit import StackEditParameters
 from renderapps.module.tile_documents import Json, Section, first_level
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
@@ -66,6 +67,11 @@ def _channel(entry: Json) -> tuple[str, Json]:
     for key in RANGE.values():
         if not isinstance(settings.get(key, 0), int | float):
             raise ValidationError(f"{key} of channel {name} is no number")
+    low, high = (settings.get(key) for key in RANGE.values())
+    if low is not None and high is not None and low >= high:
+        raise ValidationError(
+            f"channel {name}: minIntensity {low:g} is not below maxIntensity {high:g}"
+        )
     return name, settings
 
 
@@ -225,6 +231,7 @@ def channel_of(name: str, settings: Json, tile: Json) -> Json:
         value = settings.get(key, tile.get(key))
         if value is not None:
             channel[key] = value
+    check_holder(tile, channel, settings.get("minIntensity"), settings.get("maxIntensity"))
     return channel | {"mipmapLevels": tile["mipmapLevels"]}
 
 

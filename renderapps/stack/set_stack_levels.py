@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from argschema.fields import Float, Str
+from argschema.fields import Str
 from marshmallow import ValidationError, validates_schema
 
 from renderapps.module import RenderModuleException
+from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.lists import Names
 from renderapps.module.stack_edit import StackEditParameters
 from renderapps.module.tile_documents import Section
 from renderapps.module.tile_edit import TileEditModule, ZSpellings
-from renderapps.stack.levels import range_holders, set_range
 
 
-class SetStackLevelsParameters(ZSpellings, StackEditParameters):
+class SetStackLevelsParameters(DisplayRangeParameters, ZSpellings, StackEditParameters):
     """Parameters of set_stack_levels."""
 
     stack = Str(
@@ -30,16 +30,6 @@ class SetStackLevelsParameters(ZSpellings, StackEditParameters):
             "aliases": ["outputStack"],
         },
     )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "new minimum; unchanged without it"},
-    )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "new maximum; unchanged without it"},
-    )
     channels = Names(
         allow_none=True,
         load_default=None,
@@ -51,12 +41,10 @@ class SetStackLevelsParameters(ZSpellings, StackEditParameters):
 
     @validates_schema
     def some_range(self, data: dict[str, Any], **_: Any) -> None:
-        """There is something to set, and it is a range."""
+        """There is something to set."""
         low, high = data.get("minIntensity"), data.get("maxIntensity")
         if low is None and high is None:
             raise ValidationError("give minIntensity, maxIntensity, or both")
-        if low is not None and high is not None and low >= high:
-            raise ValidationError(f"minIntensity {low:g} is not below maxIntensity {high:g}")
 
 
 class SetStackLevels(TileEditModule):
@@ -74,7 +62,7 @@ class SetStackLevels(TileEditModule):
             holders = range_holders(tile, self.args["channels"])
             changed += bool(holders)
             for holder in holders:
-                set_range(holder, self.args["minIntensity"], self.args["maxIntensity"])
+                set_range(tile, holder, self.args["minIntensity"], self.args["maxIntensity"])
         if not changed:
             raise RenderModuleException(
                 f"no tile of section z={section.z:g} has a channel "

@@ -6,6 +6,7 @@ import tifffile
 from layered_stacks import put, read, run, tile
 
 from renderapi.urls import path_to_url
+from renderapps.module.display_range import range_holders
 from renderapps.stack.auto_set_stack_levels import AutoSetStackLevels
 from renderapps.stack.levels import (
     PowerLaw,
@@ -13,7 +14,6 @@ from renderapps.stack.levels import (
     median_range,
     percentile_range,
     power_law_range,
-    range_holders,
 )
 
 CENTRES = np.arange(64.0, 65408, 128)
