@@ -1,0 +1,1 @@
+"""Modules that carry tiles from one registered space to another."""
