@@ -16,6 +16,7 @@ from renderws.routes.flattening import flat_tiles
 from renderws.routes.layers import require_tiles, tile_bounds_json
 from renderws.routes.router import Route
 from renderws.routes.values import Parameter
+from renderws.store.points import is_point_by_point
 from renderws.store.protocol import (
     CollectionId,
     Invalid,
@@ -176,6 +177,11 @@ def _distances(
     transforms = [leaves(parts) for parts in specs]
     found = []
     for match in _pairs(call, collection, ids):
+        if match.p is not None and is_point_by_point(match.p):
+            raise Invalid(
+                f"the points of '{ids[0]}' and '{ids[1]}' are stored in {collection.name} point by"
+                " point (N x 2): store them anew as a row of x and one of y (2 x N)"
+            )
         sides = (match.p, match.q) if _tiles_of(match) == ids else (match.q, match.p)
         world = [
             transform_points(transform, np.ascontiguousarray(side.T))

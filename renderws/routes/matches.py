@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -25,8 +26,10 @@ from renderws.routes.answers import (
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 from renderws.routes.values import Parameter, boolean
-from renderws.store.protocol import Invalid, Match, MatchQuery, NotFound
+from renderws.store.points import is_point_by_point
+from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery, NotFound
 
+_LOG = logging.getLogger("renderws")
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
 _DETAILS = Parameter("excludeMatchDetails", boolean, False)
 _MERGE = Parameter("mergeCollection", repeat=True)
@@ -130,10 +133,20 @@ def joined(matches: list[Match]) -> Match:
     first = matches[0]
     if len(matches) == 1:
         return first
-    points: dict[str, Any] = {}
-    for name in ("p", "q", "w"):
-        parts = [getattr(match, name) for match in matches]
-        points[name] = None if parts[0] is None else np.concatenate(parts, axis=-1)
+    if first.p is None:
+        return replace(first, count=sum(match.count for match in matches))
+    shapes = {is_point_by_point(match.p) for match in matches if match.p is not None}
+    if len(shapes) > 1:
+        raise Invalid(
+            f"the matches of '{first.p_id}' and '{first.q_id}' cannot be merged: some are point by"
+            " point (N x 2), some are rows of x and of y (2 x N)"
+        )
+    axis = 0 if shapes == {True} else 1
+    points: dict[str, Any] = {
+        name: np.concatenate([getattr(match, name) for match in matches], axis=axis)
+        for name in ("p", "q")
+    }
+    points["w"] = np.concatenate([match.w for match in matches if match.w is not None])
     return replace(first, **points, count=sum(match.count for match in matches))
 
 
@@ -173,13 +186,31 @@ def put_matches(call: Call) -> Answer:
     matches = [match_of(document, position) for position, document in enumerate(documents)]
     if matches:
         call.store.save_matches(collection, matches)
-    return created(call.url)
+    answer = created(call.url)
+    if warning := _point_by_point(collection, matches):
+        _LOG.warning(warning)
+        text = warning.encode("ascii", "backslashreplace").decode().replace('"', "'")
+        answer.headers["Warning"] = f'299 - "{text}"'
+    return answer
+
+
+def _point_by_point(collection: CollectionId, matches: list[Match]) -> str | None:
+    """Says which matches are not rows of x and of y, if any: they are of little use to anyone."""
+    found = [match for match in matches if match.p is not None and is_point_by_point(match.p)]
+    if not found:
+        return None
+    return (
+        f"{len(found)} of {len(matches)} matches are stored in {collection.name} as they were sent,"
+        f" point by point (N x 2), where readers expect a row of x and one of y (2 x N);"
+        f" the first is of {found[0].p_id!r} and {found[0].q_id!r}"
+    )
 
 
 def match_of(document: dict[str, Any] | None, position: int) -> Match:
     """Match of a CanvasMatches document; 400 when ids are missing or the points do not fit.
 
-    Points are a row of x and one of y; a list of (x, y) is taken too, where that is unmistakable.
+    Points are a row of x and one of y. A list of (x, y) is taken as it is, which two of them do not
+    show.
     """
     if document is None or not all(key in document for key in _IDS):
         missing = [key for key in _IDS if key not in (document or {})]
@@ -190,9 +221,7 @@ def match_of(document: dict[str, Any] | None, position: int) -> Match:
         raise Invalid(f"{name} needs matches with p, q and w")
     w = _numbers(points["w"], name)
     p, q = (_numbers(points[key], name) if w.size else np.empty((2, 0)) for key in ("p", "q"))
-    if p.shape == q.shape == (w.size, 2) and w.size != 2:
-        p, q = p.T, q.T  # point by point, as the guide of the published client has it
-    if not p.shape == q.shape == (2, w.size) or w.ndim != 1:
+    if w.ndim != 1 or p.shape not in ((2, w.size), (w.size, 2)) or q.shape != p.shape:
         raise Invalid(
             f"{name} needs rows of x and of y with one value per weight, in p and in q;"
             f" there are {w.size} weights, p is {p.shape}, q is {q.shape}"

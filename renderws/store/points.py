@@ -1,9 +1,10 @@
 """Match points as compact bytes, and back exactly.
 
 A blob is a header of two characters and the numbers, little-endian. The first character is the type
-of the coordinates: `d` for 64-bit floats, `f` for 32-bit ones where these hold every value exactly.
-The second is the kind of the weights: `c` when all are one value, which is then stored once, else
-`d`. After it come the 2N coordinates of p (all x, then all y), the 2N of q, and the weights.
+of the coordinates: `d` for 64-bit floats, `f` for 32-bit ones where these hold every value exactly;
+a capital means that p and q are point by point, N x 2, where others are rows, 2 x N. The second is
+the kind of the weights: `c` when all are one value, which is then stored once, else `d`. After it
+come the 2N coordinates of p, row by row, the 2N of q, and the weights.
 """
 
 from __future__ import annotations
@@ -20,29 +21,36 @@ SINGLE = np.dtype("<f4")
 def encode_points(match: Match) -> bytes:
     """Bytes of p, q and w of a match; Invalid where their shapes do not fit together."""
     p, q, w = (np.asarray(value, DOUBLE) for value in _points(match))
-    if p.ndim != 2 or p.shape[0] != 2 or q.shape != p.shape or w.shape != p.shape[1:]:
+    fits = w.ndim == 1 and p.shape in ((2, w.size), (w.size, 2)) and q.shape == p.shape
+    if not fits:
         raise Invalid(
             f"the match of {match.p_id} and {match.q_id} has points of shapes p {p.shape}, "
-            f"q {q.shape}, w {w.shape}; needed are (2, N), (2, N), (N,)"
+            f"q {q.shape}, w {w.shape}; needed are (2, N), (2, N), (N,) or (N, 2), (N, 2), (N,)"
         )
     coordinates = np.concatenate([p.ravel(), q.ravel()])
     with np.errstate(over="ignore"):
         single = coordinates.astype(SINGLE)
     narrow = bool(np.array_equal(single, coordinates))
     constant = w.size > 0 and w.tobytes() == w[:1].tobytes() * w.size
-    header = ("f" if narrow else "d") + ("c" if constant else "d")
+    kind = "f" if narrow else "d"
+    header = (kind.upper() if is_point_by_point(p) else kind) + ("c" if constant else "d")
     body = (single if narrow else coordinates).tobytes()
     return header.encode() + body + (w[:1] if constant else w).tobytes()
 
 
 def decode_points(blob: bytes, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """p and q, float64 of shape (2, N), and w, float64 of shape (N,), of a match with N points."""
-    dtype = SINGLE if blob[:1] == b"f" else DOUBLE
+    """p and q, float64 of shape (2, N) or (N, 2), and w, (N,), of a match with N points."""
+    dtype = SINGLE if blob[:1].lower() == b"f" else DOUBLE
     coordinates = np.frombuffer(blob, dtype, 4 * count, HEADER).astype(np.float64)
     weights = np.frombuffer(blob, DOUBLE, offset=HEADER + 4 * count * dtype.itemsize)
     w = np.full(count, weights[0]) if blob[1:2] == b"c" else weights.astype(np.float64)
-    p, q = coordinates.reshape(2, 2, count)
+    p, q = coordinates.reshape((2, count, 2) if blob[:1].isupper() else (2, 2, count))
     return p, q, w
+
+
+def is_point_by_point(points: np.ndarray) -> bool:
+    """Whether points are N x 2 and not 2 x N; two points, which may be either, count as rows."""
+    return points.shape[0] != 2
 
 
 def _points(match: Match) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -199,7 +199,8 @@ class SectionData(NamedTuple):
 class Match:
     """The point matches of one pair of canvases.
 
-    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,).
+    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,). What was
+    sent point by point is kept so: (N, 2).
     `consensus_set` is the consensusSetData object as sent, or None. With `exclude details` a query
     leaves p, q, w None and sets `count` only.
     """

@@ -47,6 +47,9 @@ function load(side, options) {
 // p and q come back in string order of group and id, which need not be the order on this page
 function oriented(found) {
   const { p, q, w } = found.matches;
+  if (p.length !== 2 || p[0].length !== w.length) {
+    throw new Error(`the matches of ${found.pId} and ${found.qId} are stored point by point, not as a row of x and one of y`);
+  }
   const same = found.pGroupId === sides[0].group && found.pId === sides[0].id;
   const [left, right] = same ? [p, q] : [q, p];
   return w.map((_, n) => [left[0][n], left[1][n], right[0][n], right[1][n]]);

@@ -53,6 +53,20 @@ class MatchTests:
             assert one.p is not None
             assert one.p.dtype == np.float64
 
+    def test_points_that_come_point_by_point_stay_so(self, store: Store) -> None:
+        rng = np.random.default_rng(4)
+        saved = {}
+        for count in (1, 2, 3, 5):
+            p, q = rng.uniform(0, 1e3, (2, count, 2))
+            if count % 2:
+                p, q = np.round(p), np.round(q)
+            saved[f"{count}"] = Match("1", f"{count}", "2", "q", p, q, np.ones(count), count)
+        store.save_matches(COLLECTION, list(saved.values()))
+        found = list(store.matches(COLLECTION, MatchQuery()))
+        assert [one.count for one in found] == [1, 2, 3, 5]
+        for one in found:
+            assert same_match(one, saved[one.p_id])
+
     def test_pairs_are_normalised(self, store: Store) -> None:
         backwards = match("9.0/a", "10.0/b", consensus_set=SET)
         within = match("1/b", "1/a", seed=1)
