@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,6 +26,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 # a small file can announce a huge image, which would take all memory: 23,000 pixels squared
 MOST_PIXELS = 1 << 29
 _LARGEST_MEMBER = 1 << 32
+_LOOKED_AT = 64  # pages, for the first one that is no thumbnail
+_PALETTE = 3  # of PhotometricInterpretation
 _PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2}
 _PIXEL_MAPS = ("PPM", "PNG")  # their 16-bit greys, which Pillow gives 32 bits
 
@@ -91,6 +94,36 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
             components = as_pixels(_pillow_array(image)).ndim
             return ImageInfo(image.width, image.height, np.dtype("u1"), 2 * components - 3)
         return ImageInfo(image.width, image.height, np.dtype("u1"), 3)
+
+
+def read_infos(path: Path, planes: Sequence[int | None]) -> list[ImageInfo | ImageError]:
+    """`read_info` of several planes of a file, which is opened once; errors in their places."""
+    if _head(path)[:4] not in TIFF_MAGIC:
+        return [_info_or_error(lambda plane=plane: read_info(path, plane)) for plane in planes]
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        return [
+            _info_or_error(lambda plane=plane: _info_of_page(tiff, plane)) for plane in planes
+        ]
+
+
+def _info_or_error(read: Callable[[], ImageInfo]) -> ImageInfo | ImageError:
+    try:
+        return read()
+    except ImageError as error:
+        return error
+
+
+def first_full_page(pages: Any) -> int:
+    """Number of the first page of a TIFF file that is neither a reduced copy nor a mask; else 0.
+
+    Cameras and scanners write a thumbnail first, with bit 1 of NewSubfileType (mask: bit 4).
+    """
+    for number in range(min(len(pages), _LOOKED_AT) if pages[0].subfiletype & 5 else 0):
+        if not pages[number].subfiletype & 5:
+            return number
+    return 0
 
 
 def count_planes(path: Path) -> int:
@@ -164,7 +197,7 @@ def _unzipped(source: Path | bytes) -> bytes:
 
 
 def _tiff_page(tiff: Any, plane: int | None) -> Any:
-    number = plane or 0
+    number = first_full_page(tiff.pages) if plane is None else plane
     if not 0 <= number < len(tiff.pages):
         raise ImageError(f"plane {number} of {len(tiff.pages)} does not exist")
     return tiff.pages[number]
@@ -196,15 +229,20 @@ def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
     import tifffile
 
     with tifffile.TiffFile(_openable(source)) as tiff:
-        page: Any = tiff.pages[0] if tiff.is_imagej else _tiff_page(tiff, plane)
-        _check_complete(page, tiff.filehandle.size)
-        width, height = int(page.imagewidth), int(page.imagelength)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            colours = np.asarray(page.colormap)
-            grey = bool((colours[0] == colours[1]).all() and (colours[1] == colours[2]).all())
-            return ImageInfo(width, height, np.dtype("u1"), 1 if grey else 3)
-        stored = np.dtype(page.dtype or np.uint8)
-        return ImageInfo(width, height, *kind_of_pixels(stored, page.samplesperpixel))
+        return _info_of_page(tiff, plane)
+
+
+def _info_of_page(tiff: Any, plane: int | None) -> ImageInfo:
+    hidden = tiff.is_imagej and len(tiff.pages) == 1  # one directory for all planes
+    page = tiff.pages[0] if hidden else _tiff_page(tiff, plane)
+    _check_complete(page, tiff.filehandle.size)
+    width, height = int(page.imagewidth), int(page.imagelength)
+    if page.photometric == _PALETTE:
+        colours = np.asarray(page.colormap)
+        grey = bool((colours[0] == colours[1]).all() and (colours[1] == colours[2]).all())
+        return ImageInfo(width, height, np.dtype("u1"), 1 if grey else 3)
+    stored = np.dtype(page.dtype or np.uint8)
+    return ImageInfo(width, height, *kind_of_pixels(stored, page.samplesperpixel))
 
 
 def _check_complete(page: Any, size: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
 from renderapps.dataimport.acquired_image import AcquiredImage, listed, natural_key
-from renderapps.dataimport.image_headers import ImageHeader
+from renderapps.dataimport.image_headers import ImageHeader, Plane
 from renderapps.dataimport.placement import PlacedImage
 from renderapps.module.errors import RenderModuleException
 
@@ -202,12 +201,24 @@ def data_range(
 ) -> Range:
     """Display range from the pixels of a few images, spread over the list.
 
-    The 0.1 and 99.9 percentiles, rounded outwards to integers for integer types. The maximum of a
-    16-bit range is at least 256, since a smaller one says that the images are 8-bit.
+    The 0.1 and 99.9 percentiles of the finite pixels, rounded outwards to integers for integer
+    types. The maximum of a 16-bit range is at least 256, since a smaller one says that the images
+    are 8-bit.
+
+    Raises
+    ------
+    RenderModuleException
+        No pixel is finite.
     """
     step = max(1, -(-len(images) // SAMPLED_IMAGES))
     values = np.concatenate([read(image).ravel()[::7] for image in images[::step]])
-    low, high = (float(v) for v in np.percentile(values, DATA_PERCENTILES))
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise RenderModuleException(
+            f"no pixel of {listed(images[::step], 3)} is a finite number; give minIntensity and "
+            "maxIntensity"
+        )
+    low, high = (float(v) for v in np.percentile(finite, DATA_PERCENTILES))
     if dtype.kind == "u":
         low, high = float(np.floor(low)), float(np.ceil(high))
         high = max(high, 256.0) if dtype.itemsize > 1 else high
@@ -216,7 +227,7 @@ def data_range(
 
 def tile_specs(
     positions: Sequence[TilePosition],
-    headers: Mapping[Path, ImageHeader],
+    headers: Mapping[Plane, ImageHeader],
     settings: TileSettings,
 ) -> list[TileSpec]:
     """Tile specs of the positions, sorted by section (natural order) and tile id.
@@ -259,11 +270,11 @@ def _own_id(position: TilePosition) -> str:
     image = position.first.image
     if image.tile_id is not None:
         return image.tile_id
-    stem = _safe(image.file.stem)
+    stem = plain_text(image.file.stem)
     if image.slice is not None:
         return f"{stem}_{image.slice:05d}"
     if len(position.images) > 1 and image.channel is not None:
-        shorter = stem.replace(_safe(image.channel), "").strip("_-. ")
+        shorter = stem.replace(plain_text(image.channel), "").strip("_-. ")
         return re.sub(r"_{2,}", "_", shorter) or stem
     return stem
 
@@ -273,11 +284,11 @@ def _long_id(position: TilePosition) -> str:
     if image.tile_id is not None:
         return image.tile_id
     if image.row is not None and image.column is not None:
-        return _safe(f"{position.first.section}_r{image.row:03d}_c{image.column:03d}")
-    return f"{_safe(position.first.section)}_{_own_id(position)}"
+        return plain_text(f"{position.first.section}_r{image.row:03d}_c{image.column:03d}")
+    return f"{plain_text(position.first.section)}_{_own_id(position)}"
 
 
-def _safe(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text without what has a meaning in the address of a tile."""
     return re.sub(r"[^\w.+-]+", "_", text)
 
@@ -285,14 +296,14 @@ def _safe(text: str) -> str:
 def _tile_spec(
     position: TilePosition,
     tile_id: str,
-    headers: Mapping[Path, ImageHeader],
+    headers: Mapping[Plane, ImageHeader],
     settings: TileSettings,
 ) -> TileSpec:
     placed = position.first
-    header = headers[placed.image.file]
+    header = headers[plane_of(placed.image)]
     for image in (each.image for each in position.images):
-        for file in (image.file, image.mask):
-            if file is not None and headers[file][:2] != header[:2]:
+        for file, page in (plane_of(image), (image.mask, None)):
+            if file is not None and headers[file, page][:2] != header[:2]:
                 raise RenderModuleException(
                     f"{file} is not as large as {placed.image.file}, of the same tile"
                 )
@@ -308,6 +319,11 @@ def _tile_spec(
         tforms=[AffineModel(B0=placed.x, B1=placed.y)],
         **_images(position, settings),
     )
+
+
+def plane_of(image: AcquiredImage) -> Plane:
+    """File and page of an image: the key of its header."""
+    return image.file, image.slice
 
 
 def _images(position: TilePosition, settings: TileSettings) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from renderapps.module.errors import RenderModuleException
 
 THREADS = 8
 
+Plane = tuple[Path, int | None]
+
 
 class ImageHeader(NamedTuple):
     """Width, height and pixel type of an image file."""
@@ -48,9 +50,59 @@ def _header_or_reason(file: Path) -> ImageHeader | str:
         return str(error)
 
 
-def unreadable_text(unreadable: dict[Path, str], total: int) -> str:
+def read_plane_headers(
+    planes: Sequence[Plane],
+) -> tuple[dict[Plane, ImageHeader], dict[Plane, str]]:
+    """Headers of planes of files, each file opened once, and why some cannot be read.
+
+    A section that its MRC file does not hold to the last pixel cannot be read.
+    """
+    by_file: dict[Path, list[int | None]] = {}
+    for file, plane in planes:
+        by_file.setdefault(file, []).append(plane)
+    headers: dict[Plane, ImageHeader] = {}
+    unreadable: dict[Plane, str] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda entry: _plane_headers(*entry), by_file.items())
+        for (file, numbers), results in zip(by_file.items(), found, strict=True):
+            for number, result in zip(numbers, results, strict=True):
+                if isinstance(result, str):
+                    unreadable[file, number] = result
+                else:
+                    headers[file, number] = result
+    return headers, unreadable
+
+
+def _plane_headers(file: Path, planes: Sequence[int | None]) -> Sequence[ImageHeader | str]:
+    if len(planes) == 1 and planes[0] is None:
+        return [_header_or_reason(file)]
+    import tifffile
+
+    from renderapi.rendering.formats import read_infos
+
+    if not file.exists():
+        return ["no such file"] * len(planes)
+    try:
+        infos = read_infos(file, planes)
+    except (OSError, ImageError, tifffile.TiffFileError) as error:
+        return [f"cannot read image {file}: {error}"] * len(planes)
+    return [
+        f"cannot read image {file}: {info}"
+        if isinstance(info, ImageError)
+        else ImageHeader(*info[:3])
+        for info in infos
+    ]
+
+
+def plane_name(plane: Plane) -> str:
+    """A file, and which of its pages where that was asked for."""
+    file, number = plane
+    return str(file) if number is None else f"{file}, page {number}"
+
+
+def unreadable_text(unreadable: dict[Plane, str], total: int) -> str:
     """One line that names the files which cannot be imported, and why."""
-    entries = listed(f"{file} ({reason})" for file, reason in unreadable.items())
+    entries = listed(f"{plane_name(plane)} ({reason})" for plane, reason in unreadable.items())
     return (
         f"{len(unreadable)} of {total} files cannot be imported: {entries}; "
         "correct the positions, or give skip_missing to leave them out"

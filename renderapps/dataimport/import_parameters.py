@@ -26,7 +26,10 @@ SOURCES = (
     "metadata_file",
     "mdoc_file",
     "piece_list",
+    "ome_files",
 )
+Z_VALUES = ("ask", "as_listed", "one_section")
+RANGES = ("auto", "data", "type", "dtype")
 
 
 class GridParameters(DefaultSchema):
@@ -91,7 +94,10 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
     positions_file = InputFile(
         allow_none=True,
         load_default=None,
-        metadata={"description": "table of positions: CSV, TSV or JSON (a list of objects)"},
+        metadata={
+            "description": "table of positions: CSV, TSV or JSON (a list of objects), or the "
+            "global positions that MIST writes"
+        },
     )
     columns = Dict(
         keys=Str(validate=OneOf(FIELDS)),
@@ -159,6 +165,25 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
             "from 0"
         },
     )
+    ome_files = Str(
+        allow_none=True,
+        load_default=None,
+        validate=Length(min=1),
+        metadata={
+            "description": "positions from the OME-XML of OME-TIFF files (Plane PositionX or "
+            "StageLabel, PhysicalSizeX): which files below image_directory, as in *.ome.tif"
+        },
+    )
+    z_values = Str(
+        load_default=Z_VALUES[0],
+        validate=OneOf(Z_VALUES),
+        metadata={
+            "description": "what the z of a source means: the section (as_listed), nothing "
+            "(one_section: all tiles are at z_start, unless they name their section), or the "
+            "section unless nearly every one of tiles that lie side by side has a z of its own, "
+            "which is refused (TileConfiguration) or warned of (ask)"
+        },
+    )
     piece_coordinates = Str(
         load_default=PIECE_COORDINATES[0],
         validate=OneOf(PIECE_COORDINATES),
@@ -197,7 +222,7 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
         metadata={
             "description": "width and height of a pixel and distance of the sections, in "
             "nanometres: the resolution of the stack",
-            "default_text": "1 1 1, and the stack has no physical size",
+            "default_text": "as the microscope has noted it, else the stack has none",
         },
     )
     mask_file = InputFile(
@@ -250,11 +275,13 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
         metadata={"description": "z from section to section, where the table has no z"},
     )
     intensity_range = Str(
-        load_default="dtype",
-        validate=OneOf(("dtype", "data")),
+        load_default=RANGES[0],
+        validate=OneOf(RANGES),
         metadata={
-            "description": "display range of the tiles: all that the pixel type holds, or what "
-            "the pixels of some files of the channel span (0.1 to 99.9 %)"
+            "description": "display range of the tiles: what the pixels of some files of the "
+            "channel span (data: 0.1 to 99.9 % of the finite ones), all that the pixel type holds "
+            "(type, or dtype), or the type's for 8 bit images, which are then drawn as they are, "
+            "and the data's for others (auto)"
         },
     )
     minIntensity = Float(
@@ -319,6 +346,8 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
             raise ValidationError(f"give one of {', '.join(SOURCES)}; {said}", "positions_file")
         if data["position_unit"] == "micrometer" and data.get("pixel_size_nm") is None:
             raise ValidationError("needed where position_unit is micrometer", "pixel_size_nm")
+        if data["position_unit"] == "micrometer" and given == ["ome_files"]:
+            raise ValidationError("ome_files name the unit themselves", "position_unit")
         if data["position_unit"] == "micrometer" and given != ["positions_file"]:
             raise ValidationError(f"positions of {given[0]} are in pixels", "position_unit")
         if (data["piece_list"] is None) != (data["piece_images"] is None):

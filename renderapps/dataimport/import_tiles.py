@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import renderapi
 from renderapi.resolvedtiles import ResolvedTiles
@@ -29,19 +31,24 @@ from renderapps.dataimport.acquired_tiles import (
     group_positions,
     lacking_channels,
     only_channel,
+    plane_of,
     tile_specs,
 )
 from renderapps.dataimport.image_headers import (
     ImageHeader,
+    Plane,
     check_pages,
     image_size,
     pixels,
-    read_headers,
+    read_plane_headers,
     unreadable_text,
 )
+from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.import_parameters import ImportTilesParameters
 from renderapps.dataimport.mdoc import Mdoc, parse_mdoc
-from renderapps.dataimport.placement import PlacementRules, place_images
+from renderapps.dataimport.ome import OmeImages, ome_images
+from renderapps.dataimport.own_z import scattered
+from renderapps.dataimport.placement import PlacedImage, PlacementRules, place_images
 from renderapps.dataimport.position_table import read_position_table
 from renderapps.dataimport.serialem import mdoc_images, read_piece_list
 from renderapps.dataimport.temca_metadata import CameraArray, read_camera_array
@@ -53,7 +60,7 @@ from renderapps.module.display_range import checked_range
 from renderapps.module.kept_sections import KeptSections
 from renderapps.module.stack_target import open_output, write_section
 
-BY_SECTION = ("metadata_file", "mdoc_file", "piece_list")
+BY_SECTION = ("metadata_file", "mdoc_file", "piece_list", "ome_files")
 
 
 class ImportTiles(RenderModule):
@@ -62,20 +69,25 @@ class ImportTiles(RenderModule):
     default_schema = ImportTilesParameters
     array = CameraArray()
     mdoc: Mdoc | None = None
+    ome: OmeImages | None = None
 
     def run(self) -> None:
         """Read the positions and the headers, then write the stacks."""
         images, unused = self.acquired_images()
+        if any(image.channel is not None for image in images):
+            images = self.of_channels(images, channel_order(images, self.args["channels"]))
+        images, partly_used = chosen_planes(images)
         channels = channel_order(images, self.args["channels"])
         check_channel_names(channels, self.args["output_stack"])
-        images = [image for image in images if image.channel in channels]
+        images = self.of_channels(images, channels)
         headers, unreadable = _read_all(images)
         if unreadable and not self.args["skip_missing"]:
             raise RenderModuleException(unreadable_text(unreadable, len(images)))
-        images = [image for image in images if image.file not in unreadable]
+        images = [image for image in images if plane_of(image) not in unreadable]
         if not images:
             raise RenderModuleException(unreadable_text(unreadable, len(unreadable)))
         placed = place_images(images, self.placement_rules())
+        warnings = self.warnings(placed, headers, partly_used)
         positions = group_positions(placed, channels)
         incomplete = self.incomplete(positions, channels)
         stacks = [
@@ -85,18 +97,61 @@ class ImportTiles(RenderModule):
         self.output(
             {
                 "output_stacks": stacks,
-                "skipped_files": [{"file": f, "reason": r} for f, r in unreadable.items()],
+                "pixel_size_nm": self.pixel_size,
+                "skipped_files": [_skipped(*entry) for entry in unreadable.items()],
                 "incomplete_tiles": incomplete,
                 "unused_files": unused,
+                "partly_used_files": partly_used,
+                "warnings": warnings,
             }
         )
 
+    def of_channels(
+        self, images: Sequence[AcquiredImage], channels: Sequence[str | None]
+    ) -> list[AcquiredImage]:
+        """The images of some channels."""
+        return [image for image in images if image.channel in channels]
+
+    def warnings(
+        self,
+        placed: Sequence[PlacedImage],
+        headers: Mapping[Plane, ImageHeader],
+        partly_used: Sequence[dict[str, Any]],
+    ) -> list[str]:
+        """What is imported and may not be meant so; each is logged."""
+        found = []
+        if partly_used:
+            first = partly_used[0]
+            found.append(
+                f"{len(partly_used)} files hold more than is imported, first {first['file']}: "
+                f"{first['unused']} (see partly_used_files in the output)"
+            )
+        if self.ome and self.ome.assumed_unit:
+            found.append("positions of OME-XML without a unit are taken as micrometres")
+        strange = None
+        if self.args["z_values"] == "ask":
+            strange = scattered(placed, lambda p: headers[plane_of(p.image)][:2])
+        if strange and self.args["tile_configuration"]:
+            raise RenderModuleException(
+                f"{self.args['tile_configuration']}: {strange}; give z_values one_section if they "
+                "are one montage, as_listed if they are sections"
+            )
+        if strange:
+            found.append(f"{strange}; give z_values one_section if they are one montage")
+        for text in found:
+            self.logger.warning("%s", text)
+        return found
+
     @property
-    def pixel_size(self) -> list[float] | None:
+    def pixel_size(self) -> list[float | None] | None:
         """Resolution in nanometres, as given, or else as the microscope has noted it."""
         noted = self.mdoc.pixel_size_nm if self.mdoc else self.array.pixel_size_nm
         given = self.args["pixel_size_nm"]
-        return given if given or noted is None else [noted, noted, 1.0]
+        if given:
+            return list(given)
+        if self.ome and self.ome.pixel_size_nm:
+            return [*self.ome.pixel_size_nm, None]
+        return None if noted is None else [noted, noted, None]
 
     def acquired_images(self) -> tuple[list[AcquiredImage], list[Path]]:
         """The images of whichever source is given, and files of a grid that have no place in it."""
@@ -106,6 +161,8 @@ class ImportTiles(RenderModule):
             images, unused = grid_images(tile_grid(self.args["grid"]), directory, image_size)
         else:
             images = self.listed_images(directory)
+        if self.args["z_values"] == "one_section":
+            images = [replace(image, z=None) for image in images]
         refuse_repeated_files(images)
         if self.args["section_pattern"]:
             pattern = re.compile(self.args["section_pattern"])
@@ -133,6 +190,11 @@ class ImportTiles(RenderModule):
             return mdoc_images(self.mdoc, directory, *how)
         if file := self.args["piece_list"]:
             return read_piece_list(Path(file), directory, self.args["piece_images"])
+        if pattern := self.args["ome_files"]:
+            size = self.args["pixel_size_nm"]
+            given = (size[0] / 1000, size[1] / 1000) if size else None
+            self.ome = ome_images(directory, pattern, given)
+            return self.ome.images
         file = Path(self.args["metadata_file"])
         self.array, images = read_camera_array(file, directory, self.args["z_start"])
         return images
@@ -140,7 +202,7 @@ class ImportTiles(RenderModule):
     def placement_rules(self) -> PlacementRules:
         """How the positions become world pixels."""
         unit = self.args["position_unit"]
-        size = self.pixel_size or (1000.0, 1000.0, 1000.0)
+        size = self.args["pixel_size_nm"] or (1000.0, 1000.0, 1000.0)  # needed for micrometres
         by_section = unit != "pixel" or any(self.args[name] for name in BY_SECTION)
         return PlacementRules(
             unit=unit,
@@ -183,7 +245,7 @@ class ImportTiles(RenderModule):
         self,
         stack: str,
         positions: list[TilePosition],
-        headers: dict[Path, ImageHeader],
+        headers: Mapping[Plane, ImageHeader],
         channels: list[str | None],
     ) -> dict[str, Any]:
         """Write one stack section by section; its entry in the report."""
@@ -218,8 +280,8 @@ class ImportTiles(RenderModule):
         in_pixels = self.args["position_unit"] == "pixel"
         return TileSettings(
             ranges=ranges,
-            pixel_size_um=size[0] / 1000 if size else None,
-            stage_unit_um=size[0] / 1000 if size and in_pixels else 1.0,
+            pixel_size_um=size[0] / 1000 if size and size[0] else None,
+            stage_unit_um=size[0] / 1000 if size and size[0] and in_pixels else 1.0,
             scope=self.args["scope"] or self.array.scope,
             camera=self.args["camera"] or self.array.camera,
         )
@@ -227,12 +289,12 @@ class ImportTiles(RenderModule):
     def display_range(
         self,
         positions: Sequence[TilePosition],
-        headers: dict[Path, ImageHeader],
+        headers: Mapping[Plane, ImageHeader],
         channel: str | None,
     ) -> tuple[float, float]:
         """Display range of a channel, as the parameters say."""
         images = [position.first.image for position in only_channel(positions, channel)]
-        dtypes = {headers[image.file].dtype for image in images}
+        dtypes = {headers[plane_of(image)].dtype for image in images}
         if len(dtypes) > 1:
             name = "" if channel is None else f" of channel {channel}"
             raise RenderModuleException(
@@ -242,17 +304,22 @@ class ImportTiles(RenderModule):
         (dtype,) = dtypes
         low, high = self.args["minIntensity"], self.args["maxIntensity"]
         if low is None or high is None:
-            by_type = dtype_range(dtype) if self.args["intensity_range"] == "dtype" else None
-            found = by_type or data_range(images, dtype, pixels)
+            found = self.range_of_type(dtype) or data_range(images, dtype, pixels)
             low = found[0] if low is None else low
             high = found[1] if high is None else high
             name = "the images" if channel is None else f"channel {channel}"
             checked_range(low, high, name)
         return low, high
 
+    def range_of_type(self, dtype: np.dtype[Any]) -> tuple[float, float] | None:
+        """All that the pixel type holds, where that is the range; None: what the data span."""
+        how = self.args["intensity_range"]
+        by_type = how in ("type", "dtype") or (how == "auto" and dtype.itemsize == 1)
+        return dtype_range(dtype) if by_type else None
+
     def open_stack(self, stack: str) -> None:
         """Make the stack, or open the one there is, as `existing` says."""
-        x, y, z = self.pixel_size or (1.0, 1.0, 1.0)
+        x, y, z = self.pixel_size or (None, None, None)
         version = renderapi.stack.StackVersion(
             stackResolutionX=x,
             stackResolutionY=y,
@@ -274,15 +341,22 @@ def tile_grid(grid: dict[str, Any]) -> TileGrid:
 
 def _read_all(
     images: Sequence[AcquiredImage],
-) -> tuple[dict[Path, ImageHeader], dict[Path, str]]:
+) -> tuple[dict[Plane, ImageHeader], dict[Plane, str]]:
     """Headers of images and masks, and why an image cannot be imported."""
-    files = dict.fromkeys(f for i in images for f in (i.file, i.mask) if f is not None)
-    headers, reasons = read_headers(list(files))
-    unreadable = {i.file: reasons[i.file] for i in images if i.file in reasons}
+    masks = [(image.mask, None) for image in images if image.mask is not None]
+    planes = list(dict.fromkeys([*map(plane_of, images), *masks]))
+    headers, reasons = read_plane_headers(planes)
+    unreadable = {p: reasons[p] for p in map(plane_of, images) if p in reasons}
     for image in images:
-        if image.mask in reasons and image.file not in unreadable:
-            unreadable[image.file] = f"its mask {image.mask}: {reasons[image.mask]}"
+        if image.mask and (image.mask, None) in reasons and plane_of(image) not in unreadable:
+            reason = reasons[image.mask, None]
+            unreadable[plane_of(image)] = f"its mask {image.mask}: {reason}"
     return headers, unreadable
+
+
+def _skipped(plane: Plane, reason: str) -> dict[str, Any]:
+    file, page = plane
+    return {"file": file, **({} if page is None else {"page": page}), "reason": reason}
 
 
 if __name__ == "__main__":

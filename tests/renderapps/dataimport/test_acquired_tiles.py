@@ -133,6 +133,18 @@ def test_display_range_of_data():
     assert (low, high) == (pytest.approx(0.001, abs=1e-5), pytest.approx(0.999, abs=1e-4))
 
 
+def test_pixels_that_are_no_number_do_not_count():
+    values = np.arange(70_000, dtype=np.float32).reshape(100, 700)
+    values[::2] = np.nan
+    values[1] = np.inf
+    low, high = data_range([Path("a")], np.dtype("f4"), lambda _: values)
+    assert (low, high) == pytest.approx(
+        np.percentile(values[3::2].ravel()[::7], (0.1, 99.9)), rel=0.01
+    )
+    with pytest.raises(RenderModuleException, match="no pixel of a is a finite number"):
+        data_range([Path("a")], np.dtype("f4"), lambda _: np.full((9, 9), np.nan))
+
+
 def test_only_some_files_are_read_for_it():
     read = []
 

@@ -80,7 +80,7 @@ def test_channels_go_into_the_tiles_of_one_stack(run, render, tiles):
     assert (layout.stageX, layout.stageY, layout.pixelsize) == (5.5, 7.0, 0.1)
     assert [channel.name for channel in second.channels] == ["DAPI", "GFP"]
     assert second.channels[1].ip["0"].imageUrl == path_to_url(tiles / "GFP" / "GFP_S10_1.tif")
-    assert (second.channels[1].minIntensity, second.channels[1].maxIntensity) == (0, 65535)
+    assert (second.channels[1].minIntensity, second.channels[1].maxIntensity) == (1000, 1001)
 
 
 def test_the_pixels_arrive_where_the_stage_was(run, render):
@@ -117,7 +117,9 @@ def test_the_display_range_follows_the_data_or_what_is_given(run, render):
         stacks = run(**options)["output_stacks"]
         return [(c["minIntensity"], c["maxIntensity"]) for c in stacks[0]["channels"]]
 
-    assert shown(intensity_range="data") == [(100.0, 256.0), (1000.0, 1001.0)]
+    assert shown() == shown(intensity_range="data") == [(100.0, 256.0), (1000.0, 1001.0)]
+    assert shown(intensity_range="type") == [(0.0, 65535.0)] * 2
+    assert shown(intensity_range="dtype") == [(0.0, 65535.0)] * 2
     assert shown(minIntensity=5, maxIntensity=300) == [(5.0, 300.0), (5.0, 300.0)]
 
 
