@@ -303,6 +303,8 @@ class ImportTiles(RenderModule):
             )
         (dtype,) = dtypes
         low, high = self.args["minIntensity"], self.args["maxIntensity"]
+        if low is None and high is not None and self.args["intensity_range"] == "auto":
+            low = 0.0 if dtype.kind == "u" else None
         if low is None or high is None:
             found = self.range_of_type(dtype) or data_range(images, dtype, pixels)
             low = found[0] if low is None else low

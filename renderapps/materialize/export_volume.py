@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from renderapps.materialize.omezarr import (
     reduce_slab,
     whole_folder,
 )
+from renderapps.materialize.reduction import area_means, band_rows, step_of
 from renderapps.materialize.section_pictures import (
     Window,
     require_channel,
@@ -90,7 +91,10 @@ class ExportVolumeParameters(
     scale = Float(
         load_default=1.0,
         validate=Range(0, 1, min_inclusive=False),
-        metadata={"description": "pixels of level 0 for each pixel of the stack"},
+        metadata={
+            "description": "pixels of level 0 for each pixel of the stack; below 1 they are means "
+            "of what is drawn at full scale"
+        },
     )
     bounds = Nested(
         BoundsParameters,
@@ -296,13 +300,25 @@ class ExportVolume(RenderModule):
         width, height = math.ceil(box["maxX"]) - x, math.ceil(box["maxY"]) - y
         return Window(x, y, width, height, self.args["scale"])
 
-    def placement(self, window: Window, first_z: float) -> dict[str, tuple[float, float, float]]:
-        """Size of a voxel and place of the first one, in nanometres."""
+    def placement(self, window: Window, first_z: float) -> dict[str, Any]:
+        """Size of a voxel and place of the first one, in nanometres; pixels where unknown."""
         version = stack_metadata(self.render, self.args["input_stack"])["currentVersion"]
-        x, y, z = (float(version.get(f"stackResolution{axis}") or 1.0) for axis in "XYZ")
+        sizes = {axis: version.get(f"stackResolution{axis}") for axis in "ZYX"}
+        unknown = [axis.lower() for axis, size in sizes.items() if not size]
+        if unknown:
+            line = (
+                f"the stack has no resolution in {', '.join(unknown)}: these axes of the volume "
+                "have no unit, and count pixels of the stack (set_stack_resolution gives it one)"
+            )
+            self.logger.warning(line)
+            self.warnings.append(line)
+        z, y, x = (float(size or 1.0) for size in sizes.values())
+        step = step_of(window.scale)
+        middle = (step - 1) / 2  # the first voxel is the mean of so many pixels
         return {
-            "voxel_nm": (z * self.args["z_step"], y / window.scale, x / window.scale),
-            "origin_nm": (z * first_z, y * window.y, x * window.x),
+            "voxel_nm": (z * self.args["z_step"], y * step, x * step),
+            "origin_nm": (z * first_z, y * (window.y + middle), x * (window.x + middle)),
+            "no_unit": tuple(unknown),
         }
 
     def write(self, job: VolumeJob) -> None:
@@ -332,8 +348,8 @@ class ExportVolume(RenderModule):
             "dtype": job.layout.dtype,
             "warnings": self.warnings,
             "levels": job.layout.level_count,
-            "voxel_nm_zyx": job.layout.voxel_nm,
-            "origin_nm_zyx": job.layout.origin_nm,
+            "voxel_nm_zyx": job.layout.known(job.layout.voxel_nm),
+            "origin_nm_zyx": job.layout.known(job.layout.origin_nm),
             "sections": sum(z is not None for z in job.zs),
             "empty_planes_z": [first + k * step for k, z in enumerate(job.zs) if z is None],
         }
@@ -396,10 +412,14 @@ def _drawn_bands(job: VolumeJob, z: float, channel: str | None, rows: int) -> It
     tiles = section_tiles(job.render, job.stack, z)
     require_channel(tiles, channel, job.stack, z)
     query = {**job.query, "channels": channel}
-    document = section_document(job.render, job.stack, tiles, job.window, query)
+    full = replace(job.window, scale=1.0)
+    document = section_document(job.render, job.stack, tiles, full, query)
     pixels = to_values_16 if job.layout.dtype == "uint16" else to_rgb_over_black
-    for _, canvas in render_bands(document, rows):
-        yield pixels(canvas)
+    if job.window.scale == 1:
+        return (pixels(canvas) for _, canvas in render_bands(document, rows))
+    height = band_rows(job.window.scale)
+    bands = (pixels(canvas) for _, canvas in render_bands(document, height))
+    return area_means(bands, job.window.scale, job.window.size, rows)
 
 
 def _triple(values: Sequence[int]) -> Size3:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.files import atomic_write
+from renderapps.materialize.reduction import block_sums, rounded_means, sum_type
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
 
@@ -45,6 +46,8 @@ class VolumeLayout:
         "uint8" or "uint16".
     voxel_nm, origin_nm : (float, float, float)
         Size of a level 0 voxel and place of the centre of its first one, in nanometres.
+    no_unit : tuple of str
+        Axes ("z", "y", "x") of which no length is known: their voxels count pixels.
     channels : tuple of str
         Names of the channels; empty for a volume without a channel axis.
     windows : tuple of (float, float)
@@ -67,6 +70,7 @@ class VolumeLayout:
     shard: Size3 = (1, 2048, 2048)
     levels: int | None = None
     halve_z: bool = False
+    no_unit: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(s % c for s, c in zip(self.shard, self.chunk, strict=True)):
@@ -85,6 +89,11 @@ class VolumeLayout:
         if self.levels is not None:
             return self.levels
         return 1 + max(0, math.ceil(math.log2(max(self.shape[1:]) / _LEVEL_LIMIT)))
+
+    def known(self, lengths: Length3) -> tuple[float | None, ...]:
+        """Lengths along z, y and x; None along an axis without a unit."""
+        pairs = zip(_SPACE_AXES, lengths, strict=True)
+        return tuple(None if axis in self.no_unit else length for axis, length in pairs)
 
     def level_shape(self, level: int) -> Size3:
         """Size of a level: halves are rounded up."""
@@ -112,7 +121,10 @@ class VolumeLayout:
 
 def volume_metadata(layout: VolumeLayout, name: str) -> dict[str, Any]:
     """Group document (`zarr.json`) of a volume."""
-    axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in _SPACE_AXES]
+    axes = [
+        {"name": axis, "type": "space"} | ({} if axis in layout.no_unit else {"unit": "nanometer"})
+        for axis in _SPACE_AXES
+    ]
     if layout.channels:
         axes.insert(0, {"name": "c", "type": "channel"})
     multiscale = {
@@ -271,21 +283,21 @@ def block_mean(pixels: np.ndarray, factors: Size3) -> np.ndarray:
     -------
     (ceil(z / fz), ceil(y / fy), ceil(x / fx)) array
     """
-    total = pixels.astype(np.uint32)
+    count = math.prod(factors)
+    total = pixels.astype(sum_type(pixels.dtype, count))
     for axis, factor in enumerate(factors):
         if factor == 2:
             total = _pair_sums(total, axis)
-    count = math.prod(factors)
-    return ((total + count // 2) // count).astype(pixels.dtype)
+    return rounded_means(total, count, pixels.dtype)
 
 
 def _pair_sums(values: np.ndarray, axis: int) -> np.ndarray:
     """Sums of neighbours along an axis; a last one without a neighbour counts twice."""
-    moved = np.moveaxis(values, axis, 0)
-    first, second = moved[0::2], moved[1::2]
-    if len(second) < len(first):
-        second = np.concatenate([second, moved[-1:]])
-    return np.moveaxis(first + second, 0, axis)
+    sums = block_sums(values, 2, axis)
+    if values.shape[axis] % 2:
+        last = np.take(values, [-1], axis)
+        sums = np.concatenate([sums, last + last], axis)
+    return sums
 
 
 @contextmanager

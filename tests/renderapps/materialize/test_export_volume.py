@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 import tensorstore
+import tifffile
 
 import renderapi
+from renderapps.dataimport.import_tiles import ImportTiles
 from renderapps.materialize.export_volume import ExportVolume, plane_zs
 from renderapps.module import ParameterError, RenderModuleException
 
@@ -70,12 +72,58 @@ def test_a_level_is_the_mean_of_four_pixels(export, section_pixels):
 
 
 def test_sections_are_what_the_service_draws(export, render, stack):
-    path, _ = export(scale=0.5, channels=["GFP"])
+    path, _ = export(channels=["GFP"])
     for plane, z in ((0, 0.0), (2, 2.0)):
         image = renderapi.image.get_bb_image(
-            stack, z, -7, 20, 110, 40, 0.5, img_format="tiff16", channel="GFP", render=render
+            stack, z, -7, 20, 110, 40, 1.0, img_format="tiff16", channel="GFP", render=render
         )
         np.testing.assert_array_equal(read(path)[0, plane], image)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.2, 0.1])
+def test_below_full_scale_voxels_are_means_of_blocks(export, section_pixels, scale):
+    path, result = export(scale=scale, channels=["GFP"])
+    step = round(1 / scale)
+    full = section_pixels("GFP", "b").astype(np.float64)
+    blocks = full.reshape(40 // step, step, 110 // step, step)
+    np.testing.assert_array_equal(read(path)[0, 2], np.floor(blocks.mean(axis=(1, 3)) + 0.5))
+    assert result["voxel_nm_zyx"] == [40.0, 5.0 * step, 4.0 * step]
+    # the first voxel is centred on the middle of its block
+    middle = (step - 1) / 2
+    assert result["origin_nm_zyx"] == pytest.approx([0, 5 * (20 + middle), 4 * (-7 + middle)])
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.3])
+def test_abutting_tiles_show_no_gap_below_full_scale(connection, render, tmp_path, scale):
+    """2 x 2 tiles of constant 200, one next to the other, at a place that no block begins at."""
+    tifffile.imwrite(tmp_path / "t.tif", np.full((64, 64), 200, np.uint8))
+    corners = [(x, y) for y in (3, 67) for x in (5, 69)]
+    rows = "".join(f"t.tif,{x},{y},t{x}_{y}\n" for x, y in corners)
+    for k, (x, y) in enumerate(corners):
+        shutil.copy(tmp_path / "t.tif", tmp_path / f"t{k}.tif")
+        rows = rows.replace(f"t.tif,{x},{y},", f"t{k}.tif,{x},{y},")
+    (tmp_path / "p.csv").write_text("file,x,y,tile_id\n" + rows)
+    common = {"render": connection, "pool_size": 1}
+    parameters = {
+        "render": connection, "output_stack": "flat", "image_directory": str(tmp_path),
+        "positions_file": str(tmp_path / "p.csv"),
+    }  # fmt: skip
+    ImportTiles(input_data=parameters, args=[]).run()
+    module = ExportVolume(
+        input_data=common
+        | {"input_stack": "flat", "output_volume": str(tmp_path / "v"), "scale": scale},
+        args=[],
+    )
+    module.run()
+    volume = read(tmp_path / "v")
+    assert volume.shape == (1, int(128 * scale), int(128 * scale))
+    assert (volume == 200).all()
+    assert module.result["voxel_nm_zyx"] == [None, None, None]
+    assert "no resolution in z, y, x" in module.result["warnings"][0]
+    (multiscale,) = json.loads((tmp_path / "v" / "zarr.json").read_text())["attributes"]["ome"][
+        "multiscales"
+    ]
+    assert [axis.get("unit") for axis in multiscale["axes"]] == [None] * 3
 
 
 def test_eight_bits_hold_the_display_range(export, section_pixels):
