@@ -93,9 +93,13 @@ class StatetableParameters(
         metadata={"description": "make mipmaps again that are there"},
     )
     section_thickness_nm = Float(
-        load_default=1.0,
+        allow_none=True,
+        load_default=None,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "distance of sections, for the resolution of the stacks"},
+        metadata={
+            "description": "distance of sections, for the resolution of the stacks",
+            "default_text": "unknown",
+        },
     )
     scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
     camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})

@@ -66,7 +66,7 @@ class TileSpecFileParameters(UploadParameters, RenderParameters):
         metadata={
             "description": "resolution of the stack: width and height of a pixel, distance of "
             "sections",
-            "default_text": "1 1 1",
+            "default_text": "none",
         },
     )
 
@@ -91,7 +91,7 @@ class TileSpecUpload(RenderModule):
             raise RenderModuleException(f"{self.args['inputDir']} has no {self.wanted()}")
         tiles, transforms = self.read(paths)
         check_references(tiles, transforms)
-        x, y, z = self.args["pixel_size_nm"] or (1.0, 1.0, 1.0)
+        x, y, z = self.args["pixel_size_nm"] or (None, None, None)
         version = StackVersion(
             stackResolutionX=x,
             stackResolutionY=y,

@@ -60,17 +60,29 @@ class UploadTileDirParameters(ImportedRangeParameters, ReplaceableStacks, Render
     z_start = Float(load_default=0.0, metadata={"description": "z of the first image"})
     z_step = Float(load_default=1.0, metadata={"description": "z from image to image"})
     pixelsize = Float(
-        load_default=0.103,
+        allow_none=True,
+        load_default=None,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "size of a pixel in micrometres"},
+        metadata={
+            "description": "size of a pixel in micrometres",
+            "default_text": "unknown, and the stack has no resolution",
+        },
     )
     section_thickness_nm = Float(
-        load_default=1.0,
+        allow_none=True,
+        load_default=None,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "distance of sections, for the resolution of the stack"},
+        metadata={
+            "description": "distance of sections, for the resolution of the stack",
+            "default_text": "unknown",
+        },
     )
-    scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
-    camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
+    scope = Str(
+        allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}
+    )
+    camera = Str(
+        allow_none=True, load_default=None, metadata={"description": "camera, for the layout"}
+    )
 
     @validates_schema
     def sections_lie_apart(self, data: dict[str, Any], **_: Any) -> None:
@@ -111,7 +123,15 @@ class UploadTileDir(RenderModule):
         high = self.args["maxIntensity"]
         if high is None:
             high = 255.0 if header.dtype.itemsize == 1 else LARGEST_16_BIT
+<<<<<<< HEAD
             checked_range(self.args["minIntensity"], high, str(path))
+=======
+        noted = {
+            "temca": self.args["scope"],
+            "camera": self.args["camera"],
+            "pixelsize": self.args["pixelsize"],
+        }
+>>>>>>> 196154f (Leave out the pixel size, microscope and camera that nobody has named)
         return {
             "tileId": f"{path.stem}_{number:04d}",
             "z": self.args["z_start"] + number * self.args["z_step"],
@@ -121,15 +141,13 @@ class UploadTileDir(RenderModule):
             "maxIntensity": high,
             "layout": {
                 "sectionId": f"SEC{number:04d}",
-                "temca": self.args["scope"],
-                "camera": self.args["camera"],
                 "imageRow": 0,
                 "imageCol": 0,
                 "stageX": 0.0,
                 "stageY": 0.0,
                 "rotation": 0.0,
-                "pixelsize": self.args["pixelsize"],
-            },
+            }
+            | {name: value for name, value in noted.items() if value is not None},
             "mipmapLevels": {"0": {"imageUrl": path_to_url(path)} | plane_entry(plane)},
             "transforms": {"type": "list", "specList": [AffineModel().to_dict()]},
         }
@@ -147,7 +165,7 @@ class UploadTileDir(RenderModule):
 
     def version(self) -> StackVersion:
         """Resolution and notes of the stack."""
-        size = self.args["pixelsize"] * 1000
+        size = None if self.args["pixelsize"] is None else self.args["pixelsize"] * 1000
         return StackVersion(
             stackResolutionX=size,
             stackResolutionY=size,

@@ -42,7 +42,7 @@ def run(render, folder):
 
 
 def test_sizes_ranges_and_order_come_from_the_files(run, render, folder, tmp_path):
-    result = run(tilespecDirectory=str(tmp_path / "json"), section_thickness_nm=50)
+    result = run(tilespecDirectory=str(tmp_path / "json"), section_thickness_nm=50, pixelsize=0.103)
     assert result["sections"] == [{"z": 0.0, "tiles": 1}, {"z": 1.0, "tiles": 1}]
     first, second = (
         renderapi.tilespec.get_tile_specs_from_z("sections", z, render=render)[0] for z in (0, 1)
@@ -58,6 +58,15 @@ def test_sizes_ranges_and_order_come_from_the_files(run, render, folder, tmp_pat
     assert (shown[..., 0] == 200).all()
     version = renderapi.stack.get_stack_metadata("sections", render=render)
     assert (version.stackResolutionX, version.stackResolutionZ) == (103.0, 50.0)
+
+
+def test_what_nobody_said_is_not_invented(run, render):
+    run()
+    (tile,) = renderapi.tilespec.get_tile_specs_from_z("sections", 0, render=render)
+    layout = tile.layout
+    assert (layout.pixelsize, layout.scopeId, layout.cameraId) == (None, None, None)
+    version = renderapi.stack.get_full_stack_metadata("sections", render=render)["currentVersion"]
+    assert not [key for key in version if key.startswith("stackResolution")]
 
 
 def test_z_can_start_anywhere(run, render):
