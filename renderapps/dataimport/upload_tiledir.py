@@ -5,6 +5,8 @@ An MRC file (pattern *.mrc, for instance) is as many images as it has sections.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from renderapi.files import atomic_write
 from renderapi.stack import StackVersion
 from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
-from renderapps.dataimport.acquired_image import listed, natural_key
+from renderapps.dataimport.acquired_image import AcquiredImage, listed, natural_key
 from renderapps.dataimport.acquired_tiles import plane_entry
-from renderapps.dataimport.image_headers import ImageHeader, page_count, read_headers
+from renderapps.dataimport.image_headers import ImageHeader, page_count, read_plane_headers
+from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.statetable_tiles import z_text
 from renderapps.dataimport.tile_upload import (
     ReplaceableStacks,
@@ -105,33 +108,38 @@ class UploadTileDir(RenderModule):
         )
         if not files:
             raise RenderModuleException(f"{folder} has no {self.args['pattern']}")
-        headers, unreadable = read_headers(files)
+        used, partly_used = images_of(files)
+        planes = [(path, plane) for path in files for plane in used[path]]
+        headers, unreadable = read_plane_headers(planes)
         if unreadable:
-            names = listed(f"{path.name} ({reason})" for path, reason in unreadable.items())
+            names = listed(f"{path.name} ({reason})" for (path, _), reason in unreadable.items())
             raise RenderModuleException(f"images of {folder} cannot be read: {names}")
-        planes = [(path, plane) for path in files for plane in planes_of(path)]
-        tiles = [self.tile(k, path, plane, headers[path]) for k, (path, plane) in enumerate(planes)]
+        tiles = [self.tile(k, *plane, headers[plane]) for k, plane in enumerate(planes)]
         copies = self.write_copies(tiles)
         stack = self.args["outputStack"]
         existing = chosen_policy(self.args)
         close = self.args["close_stack"]
         written = upload(self.render, stack, sections_of(tiles), self.version(), existing, close)
-        self.output({"output_stack": stack, "sections": written, "files": copies})
+        self.output(
+            {
+                "output_stack": stack,
+                "sections": written,
+                "files": copies,
+                "partly_used_files": partly_used,
+            }
+        )
 
     def tile(self, number: int, path: Path, plane: int | None, header: ImageHeader) -> Json:
         """The tile of an image, or of a section of an MRC file."""
         high = self.args["maxIntensity"]
         if high is None:
             high = 255.0 if header.dtype.itemsize == 1 else LARGEST_16_BIT
-<<<<<<< HEAD
             checked_range(self.args["minIntensity"], high, str(path))
-=======
         noted = {
             "temca": self.args["scope"],
             "camera": self.args["camera"],
             "pixelsize": self.args["pixelsize"],
         }
->>>>>>> 196154f (Leave out the pixel size, microscope and camera that nobody has named)
         return {
             "tileId": f"{path.stem}_{number:04d}",
             "z": self.args["z_start"] + number * self.args["z_step"],
@@ -174,11 +182,21 @@ class UploadTileDir(RenderModule):
         )
 
 
-def planes_of(path: Path) -> list[int | None]:
-    """Sections of an MRC file, by number; None alone for a file that is one image."""
+def images_of(
+    files: Sequence[Path],
+) -> tuple[dict[Path, list[int | None]], list[dict[str, Any]]]:
+    """Planes to take of each file, by number, and what the files hold beside them.
+
+    Of an MRC file these are all sections; of others None, which is the file itself, or the first
+    page that is no thumbnail.
+    """
     from renderapi.rendering.formats import is_mrc
 
-    return list(range(page_count(path) or 1)) if is_mrc(path) else [None]
+    stacks = {file for file in files if is_mrc(file)}
+    singles = [AcquiredImage(file, 0, 0, str(file)) for file in files if file not in stacks]
+    taken, partly_used = chosen_planes([replace(image, channel="") for image in singles])
+    planes: dict[Path, list[int | None]] = {image.file: [image.slice] for image in taken}
+    return planes | {file: list(range(page_count(file) or 1)) for file in stacks}, partly_used
 
 
 if __name__ == "__main__":

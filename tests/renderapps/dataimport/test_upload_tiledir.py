@@ -112,3 +112,25 @@ def test_mrc_files_are_as_many_images_as_they_have_sections(run, render, folder)
             "sections", z, 0, 0, 31, 20, img_format="tiff16", render=render
         )
         np.testing.assert_array_equal(shown, expected)
+
+
+def test_other_pages_and_thumbnails_are_not_passed_over(run, render, folder):
+    for path in folder.iterdir():
+        path.unlink()
+    with tifffile.TiffWriter(folder / "a.tif") as tiff:
+        tiff.write(np.full((5, 6), 9, np.uint8), subfiletype=1, metadata=None)
+        tiff.write(np.full((20, 40), 33, np.uint8), metadata=None)
+    tifffile.imwrite(folder / "b.tif", np.full((3, 20, 40), 44, np.uint8), photometric="minisblack")
+    result = run()
+    assert [entry["unused"] for entry in result["partly_used_files"]] == ["2 other pages"]
+    for z, value in ((0, 33), (1, 44)):
+        shown = renderapi.image.get_bb_image("sections", z, 0, 0, 40, 20, render=render)
+        assert (shown[..., 0] == value).all()
+
+
+def test_a_stack_that_is_cut_short_is_refused(run, folder):
+    with mrcfile.new(folder / "a.rec") as file:
+        file.set_data(np.ones((3, 20, 31), np.uint16))
+    (folder / "a.rec").write_bytes((folder / "a.rec").read_bytes()[:-5])
+    with pytest.raises(RenderModuleException, match=r"a\.rec.*ends after 2 whole sections"):
+        run(pattern="*.rec")
