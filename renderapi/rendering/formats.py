@@ -103,9 +103,7 @@ def read_infos(path: Path, planes: Sequence[int | None]) -> list[ImageInfo | Ima
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        return [
-            _info_or_error(lambda plane=plane: _info_of_page(tiff, plane)) for plane in planes
-        ]
+        return [_info_or_error(lambda plane=plane: _info_of_page(tiff, plane)) for plane in planes]
 
 
 def _info_or_error(read: Callable[[], ImageInfo]) -> ImageInfo | ImageError:
