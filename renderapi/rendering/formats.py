@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -99,11 +100,11 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
 def read_infos(path: Path, planes: Sequence[int | None]) -> list[ImageInfo | ImageError]:
     """`read_info` of several planes of a file, which is opened once; errors in their places."""
     if _head(path)[:4] not in TIFF_MAGIC:
-        return [_info_or_error(lambda plane=plane: read_info(path, plane)) for plane in planes]
+        return [_info_or_error(partial(read_info, path, plane)) for plane in planes]
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        return [_info_or_error(lambda plane=plane: _info_of_page(tiff, plane)) for plane in planes]
+        return [_info_or_error(partial(_info_of_page, tiff, plane)) for plane in planes]
 
 
 def _info_or_error(read: Callable[[], ImageInfo]) -> ImageInfo | ImageError:
