@@ -19,6 +19,7 @@ import msgspec
 import orjson
 
 from renderws.documents import CollectionIdentity, StackIdentity, StackVersion
+from renderws.limits import Limits
 from renderws.routes.answers import HttpError
 from renderws.routes.values import checked_name
 from renderws.store.protocol import CollectionId, StackId
@@ -128,10 +129,14 @@ def _present(value: Mapping[str, Any]) -> Json:
 
 
 def _convert_scalar(value: Any, shape: type, what: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         raise HttpError(400, f"{what} must be {_word(shape)}")
     if shape is str:
         return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, bool):
+        raise HttpError(400, f"{what} must be {_word(shape)}")
+    if value == "":  # the Java reader takes an empty text for no number
+        return None
     try:
         if shape is float:
             return float(value)
@@ -195,18 +200,18 @@ def stack_version(body: bytes) -> Json:
     return version
 
 
-def stack_identity(body: bytes) -> StackId:
+def stack_identity(body: bytes, longest: int = Limits.max_name_length) -> StackId:
     """StackId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
-    return StackId(*_names(body, StackIdentity, "the stack id"))
+    return StackId(*_names(body, StackIdentity, "the stack id", longest))
 
 
-def collection_identity(body: bytes) -> CollectionId:
+def collection_identity(body: bytes, longest: int = Limits.max_name_length) -> CollectionId:
     """CollectionId of a request; 400 when it is missing, incomplete, or breaks the name rule."""
-    owner, name = _names(body, CollectionIdentity, "the collection id")
+    owner, name = _names(body, CollectionIdentity, "the collection id", longest)
     return CollectionId(owner, name)
 
 
-def _names(body: bytes, shape: Any, what: str) -> list[str]:
+def _names(body: bytes, shape: Any, what: str, longest: int) -> list[str]:
     """The names that an identity consists of, in the order of its shape."""
     value = parse(body, shape, what) or {}
     keys = list(_hints(shape))
@@ -214,4 +219,4 @@ def _names(body: bytes, shape: Any, what: str) -> list[str]:
         if key not in value:
             needed = f"{', '.join(keys[:-1])} and {keys[-1]}"
             raise HttpError(400, f"the request body must hold {needed}; no {key}")
-    return [checked_name(key, value[key]) for key in keys]
+    return [checked_name(key, value[key], longest) for key in keys]

@@ -39,14 +39,21 @@ def check_host(headers: Mapping[str, str], settings: Settings) -> None:
     """Refuse (403) a Host header that names another machine: a page that had its name rebound."""
     if settings.host_names is None:
         return
-    name = _host_name(headers.get("host", ""))
+    host = headers.get("host", "")
+    name = _host_name(host)
+    if name is None:
+        raise HttpError(400, f"the Host header '{host}' is no host")
     if name not in settings.host_names and not _is_address(name):
         raise HttpError(403, f"this service does not answer to the host name '{name}'")
 
 
 @lru_cache(maxsize=64)
-def _host_name(host: str) -> str:
-    return urlsplit("//" + host).hostname or ""
+def _host_name(host: str) -> str | None:
+    """Name in a Host header, lower case; None where it is none."""
+    try:
+        return urlsplit("//" + host).hostname or ""
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +79,9 @@ def check_permission(route: Route, headers: Mapping[str, str], settings: Setting
 
 def _check_token(authorization: str, token: str) -> None:
     scheme, _, given = authorization.partition(" ")
-    if scheme.lower() == "basic":
+    if scheme.lower() not in ("bearer", "basic"):
+        given = ""
+    elif scheme.lower() == "basic":
         try:
             given = base64.b64decode(given, validate=True).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
@@ -92,12 +101,20 @@ def _check_origin(headers: Mapping[str, str], allowed: tuple[str, ...]) -> None:
         if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
             return
         origin = headers.get("sec-fetch-site", "")
-    elif origin in allowed or urlsplit(origin).netloc == headers.get("host"):
+    elif origin in allowed or _place(origin) == headers.get("host"):
         return
     if "*" not in allowed:
         raise HttpError(
             403, f"pages of origin '{origin}' may not change anything here (see --allow-origin)"
         )
+
+
+def _place(origin: str) -> str:
+    """Host and port of an origin; 400 where it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError as error:
+        raise HttpError(400, f"the Origin header '{origin}' is no origin") from error
 
 
 def source_check(settings: Settings) -> Callable[[str], None] | None:

@@ -96,8 +96,8 @@ def parse_parameters(document: Mapping[str, Any]) -> Parameters:
         exclude_mask=_flag(document, "excludeMask"),
         background=_background(document),
         fill_with_noise=_flag(document, "fillWithNoise"),
-        channels=document.get("channels") or None,
-        mipmap_path_builder=document.get("mipmapPathBuilder"),
+        channels=_channels(document),
+        mipmap_path_builder=_builder(document),
         filters=_filters(document),
     )
 
@@ -167,6 +167,28 @@ def _mesh_cell_size(document: Mapping[str, Any], scale: float) -> float:
     if cell <= 0:
         raise SpecError(f"meshCellSize must be above 0, not {cell}")
     return cell
+
+
+def _channels(document: Mapping[str, Any]) -> str | None:
+    channels = document.get("channels") or None
+    if channels is not None and not isinstance(channels, str):
+        raise SpecError(f"channels must be a text, not {str(channels)[:60]}")
+    return channels
+
+
+def _builder(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where reduced images are, checked as far as it is used."""
+    builder = document.get("mipmapPathBuilder")
+    if builder is None:
+        return None
+    if not isinstance(builder, dict):
+        raise SpecError("mipmapPathBuilder must be an object")
+    for key in ("rootPath", "extension", "imageMipmapPatternString"):
+        text = builder.get(key)
+        if text is not None and (not isinstance(text, str) or "\0" in text or len(text) > 1000):
+            raise SpecError(f"{key} of mipmapPathBuilder must be a text of at most 1000 characters")
+    number(builder, "numberOfLevels", 0)
+    return builder
 
 
 def _tiles(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from renderapi.errors import SpecError
 from renderapi.rendering.parameters import (
     DEFAULT_JPEG_QUALITY,
     DEFAULT_MESH_CELL_SIZE,
+    LARGEST_SIDE,
     number,
     optional_number,
     whole_number,
@@ -197,6 +198,9 @@ def neighbourhood(tile: Json, query: Query | None = None) -> tuple[float, float,
     down = number(scalars, "heightFactor", NEIGHBOUR_FACTOR)
     width, height = _size(tile)
     min_x, min_y, _, _ = bounds_of([tile])
+    for name, size, factor in (("width", width, across), ("height", height, down)):
+        if not abs(2 * size * factor) < LARGEST_SIDE:
+            raise SpecError(f"{name}Factor {factor} makes a window that is too large")
     return (
         min_x - width * across,
         min_y - height * down,

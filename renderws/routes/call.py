@@ -111,10 +111,13 @@ class Call:
     ) -> StackId:
         """A stack, by default of the path's owner and project; 400 for bad names."""
         return StackId(
-            checked_name("owner", owner or self.path["owner"]),
-            checked_name("project", project or self.path["project"]),
-            checked_name("stack", stack),
+            self._name("owner", self.path["owner"] if owner is None else owner),
+            self._name("project", self.path["project"] if project is None else project),
+            self._name("stack", stack),
         )
+
+    def _name(self, kind: str, name: str) -> str:
+        return checked_name(kind, name, self.service.settings.max_name_length)
 
     @property
     def collection(self) -> CollectionId:
@@ -124,7 +127,8 @@ class Call:
     def collection_named(self, name: str, owner: str | None = None) -> CollectionId:
         """A match collection, by default of the path's owner."""
         return CollectionId(
-            checked_name("owner", owner or self.path["owner"]), checked_name("collection", name)
+            self._name("owner", self.path["owner"] if owner is None else owner),
+            self._name("collection", name),
         )
 
     @contextmanager

@@ -21,7 +21,7 @@ from renderws.routes.answers import (
     json_stream,
     spliced,
 )
-from renderws.routes.call import Call
+from renderws.routes.call import Call, check_nesting
 from renderws.routes.flattening import flat_tiles, flatten_tile
 from renderws.routes.layers import require_tiles
 from renderws.routes.router import Route
@@ -221,6 +221,7 @@ def _elements(call: Call) -> tuple[list[Json], bool]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     elements = call.json_list("coordinates")
+    check_nesting(elements)
     if not all(element is None or isinstance(element, dict) for element in elements):
         raise HttpError(400, "the request body must be a list of coordinates, objects each")
     return [_NOTHING if element is None else _with_text_id(element) for element in elements], False

@@ -69,7 +69,7 @@ def routes() -> tuple[Route, ...]:
         Route(161, "GET", "/namedFilterSpecLists", get_filter_lists, quick=True),
         Route(162, "GET", "/serverProperties", get_server_properties, quick=True),
         Route(163, "GET", "/versionInfo", get_version_info, quick=True),
-        Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache, changes=False),
+        Route(164, "DELETE", "/imageProcessorCache/allEntries", delete_image_cache),
         Route(0, "GET", "//health", get_health, quick=True),
         Route(0, "GET", "//", get_root),
         Route(0, "GET", "//render-ws", get_root),

@@ -14,6 +14,7 @@ import numpy as np
 
 from renderws.cleaning import collection_identity, parse
 from renderws.documents import CanvasMatches
+from renderws.ids import check_ids
 from renderws.routes.answers import (
     Answer,
     HttpError,
@@ -184,6 +185,10 @@ def put_matches(call: Call) -> Answer:
     if documents is None:
         raise HttpError(400, "the request body must hold a list of matches")
     matches = [match_of(document, position) for position, document in enumerate(documents)]
+    longest = call.settings.max_id_length
+    check_ids("id of a canvas", (i for m in matches for i in (m.p_id, m.q_id)), longest)
+    groups = (i for m in matches for i in (m.p_group_id, m.q_group_id))
+    check_ids("id of a group", groups, longest)
     if matches:
         call.store.save_matches(collection, matches)
     answer = created(call.url)
@@ -264,7 +269,8 @@ def delete_collection(call: Call) -> Answer:
 
 def put_collection_id(call: Call) -> Answer:
     """Give a collection another identity."""
-    call.store.rename_collection(call.collection, collection_identity(call.body))
+    target = collection_identity(call.body, call.settings.max_name_length)
+    call.store.rename_collection(call.collection, target)
     return done()
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import orjson
 
+from renderws.ids import check_ids
 from renderws.routes.answers import Answer, created, json_bytes
 from renderws.routes.call import Call
 from renderws.routes.flattening import limited, wanted_references
@@ -72,6 +73,11 @@ def put_tiles(call: Call) -> Answer:
     to the contract, other tiles of the layer go."""
     tiles = _to_save(call)
     documents, transforms = tiles.to_save(), tiles.transform_documents()
+    longest = call.settings.max_id_length
+    check_ids("tileId", documents.tile_ids, longest)
+    check_ids("sectionId", documents.section_ids, longest)
+    check_ids("groupId", documents.group_ids, longest)
+    check_ids("id of a shared transform", transforms, longest)
     z = call.path["z"] if call.query.get("replace") else None
     call.store.save_tiles(call.stack, documents, transforms, z)
     return created(call.url)

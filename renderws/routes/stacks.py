@@ -91,7 +91,8 @@ def delete_stack(call: Call) -> Answer:
 
 def put_stack_id(call: Call) -> Answer:
     """Give a stack another identity."""
-    call.store.rename_stack(call.stack, cleaning.stack_identity(call.body))
+    target = cleaning.stack_identity(call.body, call.settings.max_name_length)
+    call.store.rename_stack(call.stack, target)
     return done()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from renderws.limits import Limits
 from renderws.routes.answers import HttpError
 
 _DECIMALS = "0123456789.+-eE"
@@ -59,8 +60,10 @@ def one_of(*words: str) -> Convert:
 
 
 @lru_cache(maxsize=1024)
-def checked_name(kind: str, name: str) -> str:
+def checked_name(kind: str, name: str, longest: int = Limits.max_name_length) -> str:
     """Name of an owner, project, stack or collection; 400 when it breaks the rule."""
+    if len(name) > longest:
+        raise HttpError(400, f"{kind} name '{name[:40]}...' is longer than {longest} characters")
     if not _NAME.fullmatch(name):
         raise HttpError(
             400,

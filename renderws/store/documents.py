@@ -129,6 +129,16 @@ def with_values(document: bytes, values: Json) -> bytes:
     return orjson.dumps({**orjson.loads(document), **values})
 
 
+def ids_to_find(ids: Sequence[str]) -> str:
+    """A JSON list of ids that may be stored.
+
+    SQLite's JSON functions end a text at a zero character, so that an id with one would find
+    another; none is ever stored.
+    """
+    text = json_list(ids)
+    return json_list([key for key in ids if "\0" not in key]) if "\\u0000" in text else text
+
+
 def json_list(values: Sequence[str] | Sequence[float]) -> str:
     """A JSON list, the form in which lists of ids, keys and z are given to SQL."""
     try:
@@ -144,4 +154,4 @@ def chunks_by_ids(
     time.
     """
     for start in range(0, len(ids), 10_000):
-        yield from connection.execute(sql, (*before, json_list(ids[start : start + 10_000])))
+        yield from connection.execute(sql, (*before, ids_to_find(ids[start : start + 10_000])))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from renderws.store.documents import json_list
+from renderws.store.documents import ids_to_find
 from renderws.store.protocol import TileQuery
 from renderws.store.tree import JOIN
 
@@ -54,7 +54,7 @@ def _source(query: TileQuery) -> str:
 def _conditions(query: TileQuery) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if query.tile_ids is not None:
-        ids = json_list(list(query.tile_ids))
+        ids = ids_to_find(list(query.tile_ids))
         found.append(("tile.tile_id IN (SELECT value FROM json_each(?))", ids))
     if query.box is not None:
         min_x, min_y, max_x, max_y = query.box

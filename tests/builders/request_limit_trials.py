@@ -47,3 +47,31 @@ def max_answer_bytes(server):
         answer = requests.get(f"{stack}/z/1/tile-specs", timeout=60)
         assert status in (None, answer.status_code)
     return answer.status_code
+
+
+@trial("--max-name-length", "20")
+def max_name_length(server):
+    owner = f"{server.base}/render-ws/v1/owner/o/project/p/stack"
+    assert requests.post(f"{owner}/{'s' * 20}", json={}, timeout=60).status_code == 201
+    identity = {"owner": "o", "project": "p", "stack": "s" * 21}
+    renamed = requests.put(f"{owner}/{'s' * 20}/stackId", json=identity, timeout=60)
+    assert renamed.status_code == 400
+    return requests.post(f"{owner}/{'s' * 21}", json={}, timeout=60).status_code
+
+
+@trial("--max-id-length", "20")
+def max_id_length(server):
+    stack = server.base + STACK
+    requests.post(stack, json={}, timeout=60)
+    tile = {"z": 1, "minX": 0, "minY": 0, "maxX": 9, "maxY": 9}
+    found = set()
+    for key, name in (("tileId", "t"), ("groupId", "g"), ("sectionId", "s")):
+        for length, status in ((20, 201), (21, None)):
+            layout = {"sectionId": name * length} if key == "sectionId" else {}
+            one = {**tile, "tileId": "t", key: name * length, "layout": layout}
+            body = {"tileIdToSpecMap": {"t": one}}
+            answer = requests.put(f"{stack}/resolvedTiles", json=body, timeout=60)
+            assert status in (None, answer.status_code), answer.text
+        found.add(answer.status_code)
+    (status,) = found
+    return status

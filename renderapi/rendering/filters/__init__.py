@@ -104,6 +104,9 @@ def filter_of(spec: Mapping[str, Any]) -> tuple[Callable[..., NDArray[np.generic
     if short not in FILTERS:
         known = ", ".join(PREFIX + each for each in FILTERS)
         raise SpecError(f"unknown filter class {name!r}; known: {known}")
+    parameters = spec.get("parameters") or {}
+    if not isinstance(parameters, Mapping):
+        raise SpecError(f"the parameters of filter {short} must be an object")
     module, function = FILTERS[short]
     loaded = import_module(f"renderapi.rendering.filters.{module}")
-    return getattr(loaded, function), Values(short, spec.get("parameters") or {})
+    return getattr(loaded, function), Values(short, parameters)

@@ -1,0 +1,28 @@
+"""Ids of what is stored: fit to be found again, by URL and in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from renderws.store.protocol import Invalid
+
+#: as a segment of a path they mean no or another segment: nothing could ask for them
+UNADDRESSABLE = frozenset({"", ".", ".."})
+
+
+def check_ids(kind: str, ids: Iterable[str | None], longest: int) -> None:
+    """`Invalid` (400) for an id that no URL can name, that is too long or holds a zero character.
+
+    None stands for no id.
+    """
+    known = set(ids)
+    known.discard(None)
+    found: set[str] = known  # type: ignore[assignment]
+    if bad := found & UNADDRESSABLE:
+        raise Invalid(f"'{min(bad)}' cannot be {kind}: no URL can name it")
+    if max(map(len, found), default=0) > longest:
+        start = max(found, key=len)[:40]
+        raise Invalid(f"{kind} '{start}...' is longer than {longest} characters")
+    if "\0" in "".join(found):
+        bad_id = next(one for one in found if "\0" in one)
+        raise Invalid(f"{kind} {bad_id!r} holds a zero character")
