@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.client.programs.options import Options
 from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path, atomic_write
 from renderapi.rendering import output, render_bands
 from renderapi.rendering.bands import write_image
+from renderapi.rendering.channels import parse_channels
 from renderapi.rendering.parameters import parse_parameters
 from renderapi.rendering.png import PngWriter
 from renderapi.rendering.sources import SourceCache
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 FORMATS = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "tif": "tiff", "tiff": "tiff"}
@@ -41,6 +46,46 @@ def image_format(extension: str) -> str:
     return FORMATS[extension.lower()]
 
 
+def picture_extension(options: Options, default: str) -> str:
+    """Extension of the files: --format, or --imageType as older callers say it.
+
+    Raises
+    ------
+    ClientScriptError
+        The two name different formats.
+    """
+    said, older = options.format, options.imageType
+    if older is not None and older.lower() not in FORMATS:
+        log.warning("--imageType %s is no file format, and has no effect", older)
+        older = None
+    if said and older and image_format(said) != image_format(older):
+        raise ClientScriptError(f"--format {said} and --imageType {older} contradict each other")
+    return str(said or older or default).lower()
+
+
+def check_channels(parameters: Json) -> None:
+    """Refuse channels that no tile of a picture has: it would be black.
+
+    Raises
+    ------
+    ClientScriptError
+        Naming the channels that there are.
+    """
+    tiles = parameters.get("tileSpecs") or []
+    if not parameters.get("channels") or not tiles:
+        return
+    there = dict.fromkeys(c.get("name") for t in tiles for c in t.get("channels") or ())
+    lacking = [name for name, _ in parse_channels(parameters["channels"]) if name not in there]
+    if lacking:
+        known = (
+            f"they have {', '.join(map(str, there))}" if there else "they have no named channels"
+        )
+        raise ClientScriptError(
+            f"no tile of the picture (first {tiles[0].get('tileId')}) has channel "
+            f"{', '.join(lacking)}; {known}"
+        )
+
+
 def write_picture(
     parameters: Json,
     path: Path,
@@ -62,13 +107,14 @@ def write_picture(
     gray : bool
         8-bit grey (luma over black) instead of colours.
     sources, threads
-        As for `rendering.render_bands`.
+        As for `rendering.render_bands`. A channel that no tile has is refused.
     calibration : Calibration, optional
         Written into a TIFF the way ImageJ reads it.
     labels : sequence of tile specs
         Tiles whose ids are written at their upper left corners.
     """
     format = image_format(path.suffix.lstrip("."))
+    check_channels(parameters)
     if not (gray or calibration or labels):
         write_image(parameters, path, format, sources=sources, threads=threads)
         return

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.client.programs.options import Option, Options, optional
-from renderapi.client.programs.pictures import image_format, write_picture
+from renderapi.client.programs.pictures import check_channels, image_format, write_picture
 from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path
 from renderapi.rendering import render
@@ -93,6 +93,7 @@ def _draw_over(background: str, parameters: dict[str, Any], path: Path, options:
     """Draw onto an image, whose size the picture has."""
     from PIL import Image
 
+    check_channels(parameters)
     below = Image.fromarray(_eight_bit(read_image(background))).convert("RGBA")
     above = Image.new("RGBA", below.size)
     above.paste(Image.fromarray(render(parameters, threads=options.threads)), (0, 0))

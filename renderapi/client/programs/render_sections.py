@@ -8,7 +8,12 @@ from pathlib import Path
 from renderapi.client.programs.derived_stacks import resolutions
 from renderapi.client.programs.java_text import java_double
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional, z_values
-from renderapi.client.programs.pictures import Calibration, image_format, write_picture
+from renderapi.client.programs.pictures import (
+    Calibration,
+    image_format,
+    picture_extension,
+    write_picture,
+)
 from renderapi.client.programs.service import StackService, stack_of
 from renderapi.errors import ClientScriptError
 from renderapi.rendering.sources import SourceCache
@@ -17,7 +22,7 @@ OPTIONS = (
     *STACK,
     Option("rootDirectory", required=True),
     Option("scale", "number", 0.02),
-    Option("format", default="png"),
+    *optional("text", "format", "imageType"),
     *optional("text", "resolutionUnit", "filterListName", "channels", "bounds"),
     Option("doFilter", "boolean", True),
     Option("fillWithNoise", "boolean", True),
@@ -35,7 +40,7 @@ Box = tuple[float, float, int, int]
 def run(options: Options) -> None:
     """Draw section after section; files that exist are replaced."""
     stack = stack_of(options)
-    extension = options.format.lower()
+    extension = picture_extension(options, "png")
     format = image_format(extension)
     zs = z_values(options.words)
     bounds = _bounds_of(options.bounds)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
-from renderapi.client.programs.pictures import image_format, write_picture
+from renderapi.client.programs.pictures import image_format, picture_extension, write_picture
 from renderapi.client.programs.rendered_stacks import RenderedStack
 from renderapi.client.programs.service import Json, StackService, query_of, stack_of
 from renderapi.errors import ClientScriptError
@@ -22,7 +22,7 @@ OPTIONS = (
     Option("rootDirectory", required=True),
     *optional("text", "runTimestamp", "filterListName", "channels", "hackStack"),
     Option("scale", "number", 1.0),
-    Option("format", default="png"),
+    *optional("text", "format", "imageType"),
     *flag("doFilter", "fillWithNoise", "excludeMask", "renderMaskOnly", "convertToGray"),
     *optional("number", "minIntensity", "maxIntensity"),
     Option("z", "numbers"),
@@ -39,7 +39,7 @@ def run(options: Options) -> None:
     The tiles of --hackStack are the pictures then.
     """
     stack = stack_of(options)
-    extension = options.format.lower()
+    extension = picture_extension(options, "png")
     image_format(extension)
     if options.hackStack and options.renderMaskOnly:
         raise ClientScriptError("hackStack and renderMaskOnly exclude each other")

@@ -13,7 +13,13 @@ import numpy as np
 from renderapi.client.json_files import write_json
 from renderapi.client.programs.derived_stacks import resolutions
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
-from renderapi.client.programs.pictures import Calibration, image_format, write_picture
+from renderapi.client.programs.pictures import (
+    Calibration,
+    check_channels,
+    image_format,
+    picture_extension,
+    write_picture,
+)
 from renderapi.client.programs.service import Json, StackService, stack_of
 from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path
@@ -26,7 +32,7 @@ OPTIONS = (
     *optional("number", "minZ", "maxZ", "zScale"),
     Option("maxImagesPerDirectory", "whole", 1000),
     Option("scale", "number", 0.02),
-    Option("format", default="jpg"),
+    *optional("text", "format", "imageType"),
     *optional("text", "resolutionUnit", "filterListName", "channels"),
     *flag("doFilter", "fillWithNoise"),
     Option("useLayerBounds", "boolean", False),
@@ -52,7 +58,7 @@ def run(options: Options) -> None:
     if options.maxImagesPerDirectory < 1:
         raise ClientScriptError("maxImagesPerDirectory must be at least 1")
     stack = stack_of(options)
-    extension = options.format.lower()
+    extension = picture_extension(options, "jpg")
     image_format(extension)
     zs = stack.z_values(options.minZ, options.maxZ)
     if not zs:
@@ -63,7 +69,7 @@ def run(options: Options) -> None:
     write_json(base / "scape_parameters.json", kept)
     whole = None if options.useLayerBounds else _window(stack.bounds(), options)
     sources = SourceCache()
-    calibration = _calibration(stack, options)
+    calibration = _calibration(stack, options, extension)
     greatest = stack.z_values()[-1]
     for number, scape in enumerate(scapes(zs, options.zScale, options.scale, greatest)):
         folder = base / f"{number // options.maxImagesPerDirectory:03d}"
@@ -128,6 +134,7 @@ def _write_mean(documents: list[Json], path: Path, sources: SourceCache) -> None
 
     total: Any = 0
     for document in documents:
+        check_channels(document)
         canvas = render_canvas({**document, "convertToGray": True}, sources=sources)
         levels = output.to_rgb_over_black(canvas).astype(np.float64)
         if np.ndim(total) and np.shape(total) != levels.shape:
@@ -141,8 +148,8 @@ def _write_mean(documents: list[Json], path: Path, sources: SourceCache) -> None
         Image.fromarray(mean).save(temporary)
 
 
-def _calibration(stack: StackService, options: Options) -> Calibration | None:
-    if options.resolutionUnit is None or image_format(options.format) != "tiff":
+def _calibration(stack: StackService, options: Options, extension: str) -> Calibration | None:
+    if options.resolutionUnit is None or image_format(extension) != "tiff":
         return None
     values = resolutions(stack.metadata().get("currentVersion") or {})
     if values is None:

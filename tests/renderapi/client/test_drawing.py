@@ -240,3 +240,50 @@ def test_scapes_of_a_stack(render, stack, tmp_path):
 )
 def test_numbers_are_written_as_java_writes_them(value, text):
     assert java_double(value) == text
+
+
+@pytest.fixture
+def coloured(render, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    worlds = {"DAPI": WORLD, "GFP": 255 - WORLD}
+    zs = {3407: worlds, 3408: worlds}
+    make_picture_stack(render, folder, "pictures", zs, channels=("DAPI", "GFP"))
+    return "pictures"
+
+
+@pytest.mark.parametrize(
+    ("client", "words"),
+    [
+        ("RenderSectionClient", ["3407"]),
+        ("RenderTilesClient", ["--z", "3407"]),
+        ("spark.ScapeClient", []),
+        ("spark.ScapeClient", ["--zScale", "0.1"]),
+    ],
+)
+@pytest.mark.parametrize("channels", ["TYPO", "DAPI__0.5__TYPO__0.5"])
+def test_channels_that_no_tile_has_are_refused(render, coloured, tmp_path, client, words, channels):
+    out = ["--rootDirectory", str(tmp_path / "out"), "--scale", "0.1"]
+    with pytest.raises(ClientScriptError, match=r"has channel TYPO; they have DAPI, GFP"):
+        run(render, client, *out, "--channels", channels, *words)
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.suffix in (".png", ".jpg")]
+    run(render, client, *out, "--channels", "GFP", *words)
+    picture = next(p for p in (tmp_path / "out").rglob("*") if p.suffix in (".png", ".jpg"))
+    assert read(picture).max() > 0
+
+
+def test_the_image_type_of_older_callers_is_the_format(render, stack, tmp_path):
+    out = ["--rootDirectory", str(tmp_path / "out"), "--scale", "0.1"]
+    run(render, "RenderSectionClient", *out, "--imageType", "JPG", "3407")
+    run(render, "RenderSectionClient", *out, "--imageType", "TYPE_BYTE_GRAY", "3408")
+    names = sorted(path.name for path in (tmp_path / "out").rglob("*.*") if path.is_file())
+    assert names == ["3407.0.jpg", "3408.0.png"]
+    with pytest.raises(ClientScriptError, match="--format png and --imageType jpg contradict"):
+        run(render, "RenderSectionClient", *out, "--imageType", "jpg", "--format", "png", "3407")
+
+
+def test_channels_of_render_parameters_are_checked_too(render, coloured, tmp_path):
+    parameters = renderapi.image.get_bb_renderparams(coloured, 3407, 0, 0, 60, 50, render=render)
+    parameters["channels"] = "TYPO"
+    with pytest.raises(ClientScriptError, match="channel TYPO; they have DAPI, GFP"):
+        renderapi.client.render_renderparameters(parameters)
