@@ -11,6 +11,7 @@ from marshmallow.validate import OneOf, Range
 
 import renderapi
 from renderapps.materialize.export_volume import BoundsParameters
+from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import SUFFIXES
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters
@@ -128,7 +129,11 @@ class CreateViews(SectionModule):
         written = {"jpg": "jpeg", "tif": "tiff", "tif16": "tiff16"}
         kind = self.args["image_format"]
         write_image(document, path, written.get(kind, kind))
-        return {"file": path, "image_size": self.window.size}
+        entry: dict[str, Any] = {"file": path, "image_size": self.window.size}
+        if ignored := ignored_masks(tiles):
+            self.logger.warning("z=%g: %s", z, masks_text(ignored))
+            entry["ignored_masks"] = ignored
+        return entry
 
     def path(self, z: float) -> Path:
         """File of the section at z."""

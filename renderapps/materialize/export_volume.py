@@ -16,6 +16,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
 import renderapi
+from renderapps.materialize.mask_check import masks_text
 from renderapps.materialize.omezarr import (
     LevelWriter,
     VolumeLayout,
@@ -260,7 +261,15 @@ class ExportVolume(RenderModule):
             if isinstance(result, TaskFailure):
                 self.logger.debug("%s", result.details)
                 raise RenderModuleException(f"z={result.item:g}: {result.reason}")
+        self.ignored_masks = [mask for section in sections for mask in section.ignored_masks]
+        if self.ignored_masks:
+            self.warn(masks_text(self.ignored_masks))
         return sections
+
+    def warn(self, line: str) -> None:
+        """Log a line, and put it into the report."""
+        self.logger.warning("%s", line)
+        self.warnings.append(line)
 
     def display_range(
         self, sections: Sequence[SectionContents], channel: str | None
@@ -287,8 +296,7 @@ class ExportVolume(RenderModule):
                 f"first at z={beyond[0]:g}: the volume is uint16 with the values as they are; "
                 "give dtype uint8 for those of the display ranges"
             )
-            self.logger.warning(line)
-            self.warnings.append(line)
+            self.warn(line)
         return "uint16" if beyond else "uint8"
 
     def window(self) -> Window:
@@ -310,8 +318,7 @@ class ExportVolume(RenderModule):
                 f"the stack has no resolution in {', '.join(unknown)}: these axes of the volume "
                 "have no unit, and count pixels of the stack (set_stack_resolution gives it one)"
             )
-            self.logger.warning(line)
-            self.warnings.append(line)
+            self.warn(line)
         z, y, x = (float(size or 1.0) for size in sizes.values())
         step = step_of(window.scale)
         middle = (step - 1) / 2  # the first voxel is the mean of so many pixels
@@ -347,6 +354,7 @@ class ExportVolume(RenderModule):
             "channels": job.layout.channels,
             "dtype": job.layout.dtype,
             "warnings": self.warnings,
+            "ignored_masks": self.ignored_masks,
             "levels": job.layout.level_count,
             "voxel_nm_zyx": job.layout.known(job.layout.voxel_nm),
             "origin_nm_zyx": job.layout.known(job.layout.origin_nm),

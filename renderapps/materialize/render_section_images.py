@@ -11,6 +11,7 @@ from marshmallow.validate import OneOf, Range
 
 import renderapi
 from renderapps.materialize.export_volume import BoundsParameters
+from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import SUFFIXES, section_path, write_section_picture
 from renderapps.materialize.section_pictures import (
     Window,
@@ -162,6 +163,9 @@ class RenderSectionImages(SectionModule):
         }
         if self.args["skip_existing"] and path.exists():
             return entry | {"written": False}
+        if ignored := ignored_masks(tiles):
+            self.logger.warning("z=%g: %s", z, masks_text(ignored))
+            entry["ignored_masks"] = ignored
         document = section_document(self.render, stack, tiles, window, self.query())
         write_section_picture(document, path, self.args["image_format"])
         return entry | {"written": True}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import renderapi
+from renderapps.materialize.mask_check import ignored_masks
 from renderapps.materialize.section_pictures import section_tiles
 from renderapps.module import RenderModuleException
 from renderapps.module.display_range import check_holder
@@ -25,10 +27,13 @@ class SectionContents:
     z : float
     ranges : mapping of channel name (None: unnamed) to (minimum, maximum)
         Widest display range of the tiles, in the order in which channels are first met.
+    ignored_masks : tuple of dict
+        Masks that drawing will not use, as `mask_check.ignored_masks` gives them.
     """
 
     z: float
     ranges: Mapping[str | None, DisplayRange]
+    ignored_masks: tuple[dict[str, Any], ...] = ()
 
 
 def section_contents(
@@ -42,7 +47,8 @@ def section_contents(
     RenderModuleException where an end that is given does not go with the other end of a tile.
     """
     ranges: dict[str | None, DisplayRange] = {}
-    for tile in section_tiles(render, stack, z):
+    tiles = section_tiles(render, stack, z)
+    for tile in tiles:
         channels = tile.get("channels")
         for source in channels or [tile]:
             check_holder(tile, source, *given)
@@ -50,7 +56,7 @@ def section_contents(
             own = _number(source, "minIntensity", 0.0), _number(source, "maxIntensity", 255.0)
             low, high = ranges.get(name, own)
             ranges[name] = min(low, own[0]), max(high, own[1])
-    return SectionContents(z, ranges)
+    return SectionContents(z, ranges, tuple({"z": z} | m for m in ignored_masks(tiles)))
 
 
 def common_channels(
