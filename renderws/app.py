@@ -78,6 +78,7 @@ async def _watch(service: Service, connections: Connections) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1.0)
+        await asyncio.to_thread(service.check_place)
         connections.check(loop.time())
         service.bodies.check(loop.time())
 

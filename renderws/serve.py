@@ -26,6 +26,7 @@ from renderapi.tokens import write_token
 from renderws.app import create_app
 from renderws.connections import KEEP_ALIVE_SECONDS
 from renderws.freed_memory import keep_freed_memory
+from renderws.limits import Limits
 from renderws.settings import Settings
 from renderws.wire import GatheringProtocol
 
@@ -208,11 +209,13 @@ def relax_collection() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def open_store(store_path: str | os.PathLike[str]) -> Any:
+def open_store(
+    store_path: str | os.PathLike[str], lock_seconds: float = Limits.lock_seconds
+) -> Any:
     """The store of a file, made when there is none."""
     from renderws.store.sqlite import SqliteStore
 
-    return SqliteStore(Path(store_path))
+    return SqliteStore(Path(store_path), busy_seconds=lock_seconds)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -301,7 +304,7 @@ class _Server(uvicorn.Server):
 def _run_here(
     store_path: str | os.PathLike[str], settings: Settings, listener: socket.socket
 ) -> None:
-    app = create_app(open_store(store_path), settings)
+    app = create_app(open_store(store_path, settings.lock_seconds), settings)
     relax_collection()
     keep_freed_memory()
     with _ending_in_order():
@@ -346,4 +349,5 @@ def worker_app() -> Starlette:
     if task["access_log"]:
         log_requests()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
-    return create_app(open_store(task["store"]), Settings(**fields))
+    settings = Settings(**fields)
+    return create_app(open_store(task["store"], settings.lock_seconds), settings)

@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from renderapi.errors import RenderError
@@ -40,6 +41,7 @@ Send = Callable[[Any], Awaitable[None]]
 DIRECT = "renderws.direct"
 _GZIP_FROM = 4096
 _AT_ONCE: AbstractContextManager[Any] = nullcontext()
+_DAMAGE = (UnicodeDecodeError, orjson.JSONDecodeError, msgspec.DecodeError)
 _LOG = logging.getLogger("renderws")
 _ACCESS = logging.getLogger("renderws.access")
 
@@ -106,6 +108,11 @@ class Service:
             _LOG.warning("space of deleted stacks was not reclaimed: %s", error)
             return 0
 
+    def check_place(self) -> None:
+        """Make sure that a store that was taken away spoils nothing else."""
+        with suppress(StoreError):
+            self.store.check_place()
+
     def close(self) -> None:
         """Wait for running requests and close the store."""
         for name in ("_data_pool", "_change_pool", "_pixel_pool"):
@@ -126,6 +133,8 @@ class Service:
                     return self._handled(route, Call(self, self.store, route.query, path, request))
                 with self.store.snapshot() as view:
                     return self._handled(route, Call(self, view, route.query, path, request))
+        except _DAMAGE as error:  # what clients send was told to be wrong before
+            return refusal(self.store.damaged(error), request)
         except Exception as error:
             return refusal(error, request)
 
@@ -330,7 +339,8 @@ def refusal(error: Exception, request: Request) -> Answer:
     if isinstance(error, HttpError):
         return Answer(error.status, _line(error), TEXT, dict(error.headers))
     if isinstance(error, StoreError):
-        return Answer(error.status, _line(error), TEXT)
+        again = {"Retry-After": "5"} if error.status == 503 else {}
+        return Answer(error.status, _line(error), TEXT, again)
     if isinstance(error, RenderError):
         return Answer(400, _line(error), TEXT)
     if isinstance(error, RecursionError):

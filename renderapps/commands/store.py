@@ -25,6 +25,11 @@ def add_store(verbs: Any) -> None:
     _add(actions, "compact", compact, "remove what was deleted and give the space back")
     saving = _add(actions, "backup", backup, "copy it to a new file, also while it is served")
     saving.add_argument("path", type=Path, help="file to make")
+    replacing = _add(
+        actions, "restore", None, "put a backup in its place; what was there is kept beside it"
+    )
+    replacing.add_argument("path", type=Path, help="the backup")
+    replacing.set_defaults(run=restore)
     restoring = _add(
         actions, "undelete", undelete, "bring a deleted stack back; without a name: list them"
     )
@@ -33,7 +38,7 @@ def add_store(verbs: Any) -> None:
     restoring.add_argument("--project", default=os.environ.get("RENDER_PROJECT"))
 
 
-def _add(actions: Any, name: str, action: Action, text: str) -> argparse.ArgumentParser:
+def _add(actions: Any, name: str, action: Action | None, text: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.add_argument(
         "--store",
@@ -85,6 +90,17 @@ def backup(store: SqliteStore, options: argparse.Namespace) -> int:
     """Copy the store."""
     store.backup(options.path)
     print(f"{store.path} copied to {options.path}")
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Put a backup in the place of the store."""
+    from renderws.store import restore as restoring
+
+    aside = restoring.restore(options.path, options.store)
+    print(f"{options.store} is now what {options.path} holds")
+    for path in aside:
+        print(f"what was there is {path}")
     return 0
 
 

@@ -14,7 +14,8 @@ ADDITIONS = ("stackLocks", "stackChanges", "replaceLayer")
 
 
 def get_health(call: Call) -> Answer:
-    """Whether the service can read its store."""
+    """Whether the service can read its store, and the file is still where it was."""
+    call.store.check_place()
     call.store.owners()
     return json_answer({"status": "ok"})
 

@@ -17,15 +17,26 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from renderws.store.location import check_location
-from renderws.store.protocol import CannotOpen, Invalid, StoreBusy, StoreError, StoreFull
+from renderws.store.location import Place, check_location, has_room, place_of
+from renderws.store.protocol import (
+    CannotOpen,
+    Damaged,
+    Invalid,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreGone,
+)
 from renderws.store.schema import migrate
 
 T = TypeVar("T")
 C = TypeVar("C", bound=sqlite3.Connection)
 Statement = tuple[str, Sequence[Any]]
 
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 10.0
+"""How long a change waits for other processes."""
+HELD_SECONDS = 0.25
+"""How long the next ones wait after one has waited in vain."""
 IDLE_READERS = 8
 FETCH_ROWS = 256
 ANSWERS_KNOWN = 256
@@ -54,6 +65,8 @@ class Source(Protocol):
     def exclusive(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
     def close(self) -> None: ...
+
+    def check_place(self) -> None: ...
 
 
 class Reader(sqlite3.Connection):
@@ -92,16 +105,26 @@ class Lease:
 class Database:
     """One SQLite file in WAL mode."""
 
-    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        create: bool = True,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
         self.path = Path(path).absolute()
+        self._busy_seconds = busy_seconds
         self._lock = threading.Lock()
         self._pool_lock = threading.RLock()  # collecting garbage may give a lease back
         self._idle: list[Reader] = []
         self._closed = False
         self._process = os.getpid()
+        self._held = False
+        self._log_path = Path(f"{self.path}-wal")
+        self._log: Place | None = None
         check_location(self.path, create)
         with translated(self.path):
             self._writer: sqlite3.Connection | None = self._open_writer(create)
+        self._place = place_of(self.path)
 
     def lease(self) -> Lease:
         """A connection whose transaction sees the store as it is now."""
@@ -143,14 +166,68 @@ class Database:
         self._check_usable()
         with self._lock, translated(self.path):
             self._check_usable()
+            self._must_be_in_place()
             connection = self._writer = self._writer or self._open_writer(create=False)
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 self._undo(connection)
                 raise
+            self._must_be_in_place()
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Start a change; where others hold the file, only the first one waits for long."""
+        if self._held:
+            connection.execute(f"PRAGMA busy_timeout = {1000 * HELD_SECONDS:.0f}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._held = is_busy(error)
+            raise
+        if self._held:
+            self._held = False
+            connection.execute(f"PRAGMA busy_timeout = {1000 * self._busy_seconds:.0f}")
+
+    def check_place(self) -> None:
+        """`StoreGone` when the path does not lead to the file that is open any more."""
+        if self._is_in_place():
+            return
+        if self._lock.acquire(blocking=False):
+            try:
+                self._empty_log()
+            finally:
+                self._lock.release()
+        raise self._gone()
+
+    def _must_be_in_place(self) -> None:
+        """The same within a change, or before one."""
+        if not self._is_in_place():
+            self._empty_log()
+            raise self._gone()
+
+    def _is_in_place(self) -> bool:
+        if place_of(self.path) != self._place:
+            return False
+        log = place_of(self._log_path)
+        if self._log is None:
+            self._log = log
+        return log == self._log
+
+    def _empty_log(self) -> None:
+        """Move what was committed from the log into the file that is open, as far as nobody reads:
+        the log lies beside the path, where it would spoil another file.
+        """
+        if self._writer is not None and not self._writer.in_transaction:
+            with suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def _gone(self) -> StoreGone:
+        return StoreGone(
+            f"the file of the store {self.path} was moved, deleted or replaced while it is open:"
+            " nothing more is written; put it back, or restart the service"
+        )
 
     @contextmanager
     def exclusive(self) -> Iterator[sqlite3.Connection]:
@@ -193,7 +270,7 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error:  # the next write opens the file again, which recovers it
-            self._writer = None
+            self._writer = self._log = None
             with suppress(sqlite3.Error):
                 connection.close()
 
@@ -239,7 +316,7 @@ class Database:
         return sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=self._busy_seconds,
             isolation_level=None,
             check_same_thread=False,
             factory=factory,
@@ -271,6 +348,9 @@ class SnapshotSource:
         raise StoreError("a snapshot of the store cannot be written to")
 
     exclusive = write
+
+    def check_place(self) -> None:
+        self._source.check_place()
 
     def close(self) -> None:
         if self._is_open:
@@ -348,6 +428,8 @@ class _Translated(Generic[T]):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise store_error(error, self._path) from error
+        if isinstance(error, UnicodeDecodeError):
+            raise damaged(error, self._path) from error
         if isinstance(error, UnicodeEncodeError):
             reason = f"a name holds characters that cannot be stored: {error.reason}"
             raise Invalid(reason) from error
@@ -358,20 +440,37 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     code = primary_code(error)
     if is_busy(error):
         return StoreBusy(
-            f"the store {path} has been held by another process for more than "
-            f"{BUSY_SECONDS:.0f} s; try again"
+            f"the store {path} is held by another process, which did not finish in time; try again"
         )
     if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"no room left for the store {path}: nothing was changed; free some space")
+        return store_full(path)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return CannotOpen(f"cannot open the store {path} for writing ({error}); check permissions")
     if code == sqlite3.SQLITE_NOTADB:
         return CannotOpen(f"cannot open the store {path}: it is not a database; give another path")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return StoreError(f"the store {path} is damaged ({error}); restore it from a backup")
+    if code in (sqlite3.SQLITE_CORRUPT, -1):  # no code: a text in it is no UTF-8
+        return damaged(error, path)
+    if code == sqlite3.SQLITE_IOERR and not has_room(path):
+        return store_full(path)
     if code == sqlite3.SQLITE_IOERR:
         return StoreError(
             f"reading or writing the store {path} failed ({error}): nothing was changed; "
             "check the disk and its free space"
         )
     return StoreError(f"the store {path} failed: {error}")
+
+
+def store_full(path: Path) -> StoreFull:
+    """The error for a disk, a quota or a file size that is at its end."""
+    return StoreFull(f"no room left for the store {path}: nothing was changed; free some space")
+
+
+def damaged(error: Exception, path: Path) -> Damaged:
+    """The error for a file whose content makes no sense."""
+    reason = str(error)
+    if isinstance(error, UnicodeDecodeError) or "UTF-8" in reason:
+        reason = "a text in it is not readable"
+    return Damaged(
+        f"the store {path} is damaged ({reason}); see renderapps store check, or put a backup in"
+        " its place with renderapps store restore"
+    )

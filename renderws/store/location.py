@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from renderws.store.protocol import CannotOpen, NetworkFileSystem
@@ -56,3 +59,40 @@ def network_type(path: Path, mounts: str) -> str | None:
         if path.is_relative_to(point) and len(point.parts) >= depth:
             depth, kind = len(point.parts), fields[2]
     return kind if NETWORK_TYPES.fullmatch(kind) else None
+
+
+#: device and inode
+Place = tuple[int, int]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PROBE_BYTES = 1 << 16
+
+
+def place_of(path: Path) -> Place | None:
+    """Which file a path leads to; None for none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def has_room(path: Path) -> bool:
+    """Whether a file beside `path` may be written and `path` may grow: no full disk, no quota and
+    no limit of file sizes (RLIMIT_FSIZE) forbid it.
+    """
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        files = [f"{path}{end}" for end in ("", "-wal")]
+        sizes = [os.stat(name).st_size for name in files if os.path.exists(name)]
+        if limit != resource.RLIM_INFINITY and max(sizes, default=0) + _PROBE_BYTES > limit:
+            return False
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.errno not in _FULL
+    return True

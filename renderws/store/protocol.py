@@ -14,6 +14,8 @@ StoreError                  500, root: the store could not do it (damage, failed
  +- Conflict                409, the state of the stack forbids it
  +- StoreBusy               503, another process has held the store for too long
  +- StoreFull               507, no room left on the disk; nothing has changed
+ +- StoreGone               503, the file was moved, deleted or replaced while it is open
+ +- Damaged                 500, what the file holds makes no sense
  +- CannotOpen              500, the file cannot be opened as a store
      +- NewerStore          it was written by a newer version of this software
      +- NetworkFileSystem   it lies on a file system that cannot lock reliably
@@ -69,6 +71,16 @@ class StoreFull(StoreError):
     """The disk has no room left; nothing has changed."""
 
     status = 507
+
+
+class StoreGone(StoreError):
+    """The path of the store does not lead to the file that is open."""
+
+    status = 503
+
+
+class Damaged(StoreError):
+    """The file is damaged."""
 
 
 class CannotOpen(StoreError):
@@ -276,6 +288,14 @@ class Store(Protocol):
     """A place that keeps stacks and match collections."""
 
     def close(self) -> None: ...
+
+    def check_place(self) -> None:
+        """`StoreGone` when what is open is not what the path of the store leads to."""
+        ...
+
+    def damaged(self, error: Exception) -> Damaged:
+        """The error that says that what is stored cannot be read: where, and what to do."""
+        ...
 
     def snapshot(self) -> AbstractContextManager[Store]:
         """The store as it is now, for reading: everything read through it comes from one moment.

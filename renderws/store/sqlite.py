@@ -9,13 +9,13 @@ from typing import Self
 
 from renderws.store.clones import Clones
 from renderws.store.collections import Collections
-from renderws.store.database import Database, SnapshotSource, Source
+from renderws.store.database import BUSY_SECONDS, Database, SnapshotSource, Source, damaged
 from renderws.store.drops import Drops
 from renderws.store.exchanges import Exchanges
 from renderws.store.locks import Locks
 from renderws.store.maintenance import Maintenance
 from renderws.store.matches import Matches
-from renderws.store.protocol import Store
+from renderws.store.protocol import Damaged, Store
 from renderws.store.stacks import Stacks
 from renderws.store.tiles import Tiles
 from renderws.store.tilewrites import TileWrites
@@ -50,6 +50,12 @@ class _Parts(
     def close(self) -> None:
         self._source.close()
 
+    def check_place(self) -> None:
+        self._source.check_place()
+
+    def damaged(self, error: Exception) -> Damaged:
+        return damaged(error, self.path)
+
     def snapshot(self) -> AbstractContextManager[Store]:
         return _Parts(SnapshotSource(self._source))
 
@@ -72,6 +78,8 @@ class SqliteStore(_Parts):
         The file. Its folder must exist, on a local file system.
     create : bool
         Whether a missing file is made.
+    busy_seconds : float
+        How long a change waits for another process that changes the file.
 
     Raises
     ------
@@ -81,5 +89,10 @@ class SqliteStore(_Parts):
         The file was written by a newer version.
     """
 
-    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
-        super().__init__(Database(path, create))
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        create: bool = True,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        super().__init__(Database(path, create, busy_seconds))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
+
 import requests
 from limit_trials import trial
 
@@ -74,4 +78,21 @@ def max_id_length(server):
             assert status in (None, answer.status_code), answer.text
         found.add(answer.status_code)
     (status,) = found
+    return status
+
+
+@trial("--lock-seconds", "0.5")
+def lock_seconds(server):
+    stack = server.base + STACK
+    assert requests.post(stack, json={}, timeout=60).status_code == 201
+    with closing(sqlite3.connect(server.folder / "render.db")) as foreign:
+        foreign.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        answers = [requests.post(stack, json={}, timeout=60) for _ in range(4)]
+        assert time.monotonic() - started < 5
+        assert requests.get(stack, timeout=60).status_code == 200
+        foreign.execute("ROLLBACK")
+    assert requests.post(stack, json={}, timeout=60).status_code == 201
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    (status,) = {answer.status_code for answer in answers}
     return status
