@@ -277,7 +277,8 @@ def _without_outliers(p: Floats, q: Floats, w: Floats, rules: FitRules, epsilon:
             matrix = model.fit(x, y, v * inside)
             known = np.isfinite(matrix).all((-1, -2))[:, None]
             inside = np.where(known, distances(matrix, x, y) <= epsilon, inside)
-        kept[part] = v * inside
+        determined = (v > 0).sum(-1) >= model.minimal_set
+        kept[part] = np.where(determined[:, None], v * inside, v)
     return kept
 
 

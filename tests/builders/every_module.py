@@ -221,6 +221,11 @@ def parameters(lab: Laboratory, out: Path) -> dict[str, dict[str, Any]]:
             "model": "translation",
             "search_radius": 8,
         },
+        "pointmatch.map_pointmatch_forward": {
+            "stack": "acquired",
+            "src_matchcollection": "matches",
+            "dst_matchcollection": "made",
+        },
         "stack.append_fast_stacks": table | {"levels": 1},
         "stack.apply_global_affine_to_stack": single | {"transformId": "shift", "B0": 10},
         "stack.apply_global_affine_to_stacks": {

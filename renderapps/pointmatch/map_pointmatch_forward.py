@@ -1,0 +1,146 @@
+"""Express point matches in coordinates after (or before) the first transforms of their tiles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from argschema.fields import Boolean, Int, Str
+from marshmallow.validate import Range
+
+import renderapi
+from renderapi.errors import NotFoundError, RenderError
+from renderapi.transform.slices import TileTransforms
+from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters
+from renderapps.module.section_module import missing_stack
+from renderapps.module.tile_documents import read_section
+from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
+from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches
+
+
+class MapPointMatchForwardParameters(
+    WrittenMatchesParameters, ParallelParameters, RenderParameters
+):
+    """Parameters of map_pointmatch_forward."""
+
+    stack = Str(
+        required=True,
+        metadata={
+            "description": "stack whose tiles have the transforms",
+            "aliases": ["input_stack"],
+        },
+    )
+    src_matchcollection = Str(
+        required=True,
+        metadata={
+            "description": "match collection to read",
+            "aliases": ["input_collection", "input_matchcollection"],
+        },
+    )
+    dst_matchcollection = Str(
+        required=True,
+        metadata={
+            "description": "match collection to write",
+            "aliases": ["output_collection", "output_matchcollection"],
+        },
+    )
+    num_transforms = Int(
+        load_default=1,
+        validate=Range(min=1),
+        metadata={"description": "how many transforms to apply to the points"},
+    )
+    inverse = Boolean(
+        load_default=False,
+        metadata={
+            "description": "undo the last num_transforms of those that the points are stored after"
+        },
+    )
+
+
+class MapPointMatchForward(MatchEditModule):
+    """Points stored after k transforms of each tile come to be after k + num_transforms of them.
+
+    k is `local_transforms`; 0, raw pixels, where nothing is recorded. Pairs of tiles that the stack
+    does not have, or that have fewer transforms, are dropped and named; so are points that nothing
+    leads back to.
+    """
+
+    default_schema = MapPointMatchForwardParameters
+    inputs = ("src_matchcollection",)
+    output_role = "dst_matchcollection"
+
+    def output_local_transforms(self, recorded: int | None) -> int:
+        """Those of the input and those that are applied."""
+        self.start = recorded or 0
+        step = self.args["num_transforms"]
+        self.stop = self.start + (-step if self.args["inverse"] else step)
+        if self.stop < 0:
+            raise RenderModuleException(
+                f"the points are after {self.start} transforms: {step} cannot be undone"
+            )
+        return self.stop
+
+    def prepare(self) -> None:
+        """Find the sections of the groups."""
+        stack = self.args["stack"]
+        try:
+            sections = renderapi.stack.get_stack_sectionData(stack, render=self.render)
+        except NotFoundError as error:
+            raise RenderModuleException(missing_stack(self.render, stack)) from error
+        self.zs: dict[str, set[float]] = {}
+        for section in sections:
+            self.zs.setdefault(str(section["sectionId"]), set()).add(float(section["z"]))
+
+    def edit_matches(self, pairs: list[PairMatches]) -> Edited:
+        """The pairs of one p group with their points moved."""
+        kept: list[PairMatches] = []
+        dropped: list[Json] = []
+        by_q: dict[str, list[PairMatches]] = {}
+        for pair in pairs:
+            by_q.setdefault(pair.q_tile[0], []).append(pair)
+        p_tiles = self.tiles(pairs[0].p_tile[0]) if pairs else {}
+        for group, some in by_q.items():  # the tiles of two sections are held at a time
+            tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | self.tiles(group)
+            for pair in some:
+                moved = self.moved(pair, tiles)
+                if isinstance(moved, str):
+                    dropped.append(pair.ids | {"reason": moved})
+                else:
+                    kept.append(moved)
+        return Edited(kept, dropped)
+
+    def tiles(self, group: str) -> dict[str, TileTransforms]:
+        """The tiles of a group by id."""
+        sections = [
+            read_section(self.render, self.args["stack"], z) for z in self.zs.get(group, ())
+        ]
+        return {
+            tile["tileId"]: TileTransforms(tile, section.transforms)
+            for section in sections
+            for tile in section.tiles
+        }
+
+    def moved(self, pair: PairMatches, tiles: dict[str, TileTransforms]) -> PairMatches | str:
+        """A pair with its points moved, or why it cannot be."""
+        points: list[Floats] = []
+        for (group, name), side in ((pair.p_tile, pair.p), (pair.q_tile, pair.q)):
+            if name not in tiles:
+                return f"stack {self.args['stack']} has no tile {name} in section {group}"
+            try:
+                points.append(self.mapped(tiles[name], side))
+            except RenderError as error:
+                return str(error)
+        p, q = points
+        there = np.isfinite(p).all(1) & np.isfinite(q).all(1)
+        found = replace(pair, p=p, q=q).only(there)
+        return found if there.any() else "no point of it leads back through the transforms"
+
+    def mapped(self, tile: TileTransforms, points: Floats) -> Floats:
+        """Points of a tile after the other number of transforms."""
+        if self.stop > self.start:
+            return tile.forward(points, self.start, self.stop)
+        return tile.backward(points, self.stop, self.start)
+
+
+if __name__ == "__main__":
+    MapPointMatchForward.main()
