@@ -176,6 +176,7 @@ def check_tile(call: Call, tile: Json, transforms: bool = True) -> list[str]:
     RenderError
         The first thing that is wrong.
     """
+    from renderapi.rendering.mask_sizes import ignored_masks
     from renderapi.rendering.sources import channels_of, validate_sources
     from renderapi.transform.specs import flatten, leaves
 
@@ -186,19 +187,7 @@ def check_tile(call: Call, tile: Json, transforms: bool = True) -> list[str]:
     validate_sources(tile, sources)
     if transforms:
         leaves(flatten(tile.get("transforms") or {"type": "list", "specList": []}, {}))
-    notes = []
-    for channel in channels_of(tile):
-        for level, source in channel.levels.items():
-            if source.mask_url is None:
-                continue
-            image = sources.info(source.url, source.loader, source.number)
-            mask = sources.info(source.mask_url, source.mask_loader, source.mask_number)
-            if (mask.width, mask.height) != (image.width, image.height):
-                notes.append(
-                    f"tile {name}: the mask of level {level} is {mask.width} x {mask.height}, its"
-                    f" image {image.width} x {image.height}; the mask will be ignored"
-                )
-    return notes
+    return ignored_masks(tile, sources)
 
 
 def routes() -> tuple[Route, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from renderapi.client.programs.box_drawings import LabelDrawing, LayerDrawing
 from renderapi.client.programs.box_pyramids import BoxGrid, BoxPyramid, Pixels
+from renderapi.client.programs.drawn_tiles import DrawnTiles
 from renderapi.client.programs.java_text import java_double
 from renderapi.client.programs.mipmaps import share_of
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional, z_values
@@ -159,6 +160,9 @@ class _Layer:
     def pyramid(self) -> BoxPyramid:
         """The pyramid, with what is drawn in it."""
         options, document = self.options, self.document()
+        drawn = DrawnTiles(self.sources)
+        drawn.add(document, f"z {self.z}")
+        drawn.report()
         drawing: Any
         if options.label:
             drawing = LabelDrawing(document, self.grid, self.sources)

@@ -16,7 +16,6 @@ from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path, atomic_write
 from renderapi.rendering import output, render_bands
 from renderapi.rendering.bands import write_image
-from renderapi.rendering.channels import parse_channels
 from renderapi.rendering.parameters import parse_parameters
 from renderapi.rendering.png import PngWriter
 from renderapi.rendering.sources import SourceCache
@@ -63,29 +62,6 @@ def picture_extension(options: Options, default: str) -> str:
     return str(said or older or default).lower()
 
 
-def check_channels(parameters: Json) -> None:
-    """Refuse channels that no tile of a picture has: it would be black.
-
-    Raises
-    ------
-    ClientScriptError
-        Naming the channels that there are.
-    """
-    tiles = parameters.get("tileSpecs") or []
-    if not parameters.get("channels") or not tiles:
-        return
-    there = dict.fromkeys(c.get("name") for t in tiles for c in t.get("channels") or ())
-    lacking = [name for name, _ in parse_channels(parameters["channels"]) if name not in there]
-    if lacking:
-        known = (
-            f"they have {', '.join(map(str, there))}" if there else "they have no named channels"
-        )
-        raise ClientScriptError(
-            f"no tile of the picture (first {tiles[0].get('tileId')}) has channel "
-            f"{', '.join(lacking)}; {known}"
-        )
-
-
 def write_picture(
     parameters: Json,
     path: Path,
@@ -107,14 +83,13 @@ def write_picture(
     gray : bool
         8-bit grey (luma over black) instead of colours.
     sources, threads
-        As for `rendering.render_bands`. A channel that no tile has is refused.
+        As for `rendering.render_bands`.
     calibration : Calibration, optional
         Written into a TIFF the way ImageJ reads it.
     labels : sequence of tile specs
         Tiles whose ids are written at their upper left corners.
     """
     format = image_format(path.suffix.lstrip("."))
-    check_channels(parameters)
     if not (gray or calibration or labels):
         write_image(parameters, path, format, sources=sources, threads=threads)
         return

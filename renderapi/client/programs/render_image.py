@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from renderapi.client.programs.drawn_tiles import DrawnTiles, require_channels
 from renderapi.client.programs.options import Option, Options, optional
-from renderapi.client.programs.pictures import check_channels, image_format, write_picture
+from renderapi.client.programs.pictures import image_format, write_picture
 from renderapi.errors import ClientScriptError
 from renderapi.files import atomic_path
 from renderapi.rendering import render
@@ -59,6 +60,11 @@ def run(options: Options) -> None:
     path = Path(options.out)
     image_format(path.suffix.lstrip("."))
     parameters = parameters_of(options)
+    tiles = parameters["tileSpecs"]
+    require_channels(parameters.get("channels"), [tiles], "the picture")
+    drawn = DrawnTiles(SourceCache())
+    drawn.add(parameters, str(path))
+    drawn.report()
     background = getattr(options, "in")
     if background is not None:
         _draw_over(background, parameters, path, options)
@@ -93,7 +99,6 @@ def _draw_over(background: str, parameters: dict[str, Any], path: Path, options:
     """Draw onto an image, whose size the picture has."""
     from PIL import Image
 
-    check_channels(parameters)
     below = Image.fromarray(_eight_bit(read_image(background))).convert("RGBA")
     above = Image.new("RGBA", below.size)
     above.paste(Image.fromarray(render(parameters, threads=options.threads)), (0, 0))

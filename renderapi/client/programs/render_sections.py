@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from renderapi.client.programs.derived_stacks import resolutions
+from renderapi.client.programs.drawn_tiles import DrawnTiles, require_stack_channels
 from renderapi.client.programs.java_text import java_double
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional, z_values
 from renderapi.client.programs.pictures import (
@@ -46,7 +47,9 @@ def run(options: Options) -> None:
     bounds = _bounds_of(options.bounds)
     calibration = _calibration(stack, options) if format == "tiff" else None
     whole = _window(stack.bounds()) if options.useStackBounds and bounds is None else bounds
+    require_stack_channels(stack, options.channels, zs)
     sources = SourceCache()
+    drawn = DrawnTiles(sources)
     for z in zs:
         window = _window(stack.layer_bounds(z)) if whole is None else whole
         parameters = stack.render_parameters(
@@ -70,7 +73,9 @@ def run(options: Options) -> None:
             calibration=calibration,
             labels=parameters["tileSpecs"] if options.renderTileLabels else (),
         )
+        drawn.add(parameters, f"z {z}")
         log.info("z %s: %s", z, path)
+    drawn.report()
 
 
 def section_folder(options: Options, z: float) -> Path:

@@ -8,6 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
+from renderapi.client.programs.drawn_tiles import (
+    DrawnTiles,
+    require_channels,
+    require_stack_channels,
+)
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
 from renderapi.client.programs.pictures import image_format, picture_extension, write_picture
 from renderapi.client.programs.rendered_stacks import RenderedStack
@@ -45,7 +50,12 @@ def run(options: Options) -> None:
         raise ClientScriptError("hackStack and renderMaskOnly exclude each other")
     stamp = options.runTimestamp or datetime.now().strftime("%Y%m%d_%H%M%S")
     run_folder = Path(options.rootDirectory) / options.project / options.stack / f"tiles_{stamp}"
+    if options.tileIds:
+        require_channels(options.channels, stack.tile_specs(options.tileIds), str(stack))
+    else:
+        require_stack_channels(stack, options.channels, options.z or stack.z_values())
     sources, number = SourceCache(), 0
+    drawn = DrawnTiles(sources)
     rendered = RenderedStack(stack, options.hackStack, sources) if options.hackStack else None
     for tile_id, z in _tiles(stack, options):
         folder = run_folder / f"{int(z) // 1000:03d}" / str(int(z) % 1000 // 100) / str(int(z))
@@ -54,7 +64,9 @@ def run(options: Options) -> None:
         write_picture(parameters, path, gray=options.convertToGray, sources=sources)
         if rendered is not None:
             rendered.add(parameters, path, z)
+        drawn.add(parameters, f"tile {tile_id}")
         number += 1
+    drawn.report()
     log.info("%d tiles below %s", number, run_folder)
 
 

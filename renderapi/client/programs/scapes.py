@@ -12,10 +12,10 @@ import numpy as np
 
 from renderapi.client.json_files import write_json
 from renderapi.client.programs.derived_stacks import resolutions
+from renderapi.client.programs.drawn_tiles import DrawnTiles, require_stack_channels
 from renderapi.client.programs.options import STACK, Option, Options, flag, optional
 from renderapi.client.programs.pictures import (
     Calibration,
-    check_channels,
     image_format,
     picture_extension,
     write_picture,
@@ -63,12 +63,14 @@ def run(options: Options) -> None:
     zs = stack.z_values(options.minZ, options.maxZ)
     if not zs:
         raise ClientScriptError(f"{stack} has no layers in the z range given")
+    require_stack_channels(stack, options.channels, zs)
     stamp = datetime.now().strftime("%Y%m%d_%H%M%S")
     base = Path(options.rootDirectory) / options.project / options.stack / f"scape_{stamp}"
     kept = {key: value for key, value in vars(options).items() if key not in ("session", "words")}
     write_json(base / "scape_parameters.json", kept)
     whole = None if options.useLayerBounds else _window(stack.bounds(), options)
     sources = SourceCache()
+    drawn = DrawnTiles(sources)
     calibration = _calibration(stack, options, extension)
     greatest = stack.z_values()[-1]
     for number, scape in enumerate(scapes(zs, options.zScale, options.scale, greatest)):
@@ -79,7 +81,10 @@ def run(options: Options) -> None:
             write_picture(documents[0], path, gray=True, sources=sources, calibration=calibration)
         else:
             _write_mean(documents, path, sources)
+        for document, z in zip(documents, scape.zs, strict=True):
+            drawn.add(document, f"z {z}")
         log.info("%s", path)
+    drawn.report()
 
 
 def scapes(zs: list[float], z_scale: float | None, scale: float, greatest: float) -> list[_Scape]:
@@ -134,7 +139,6 @@ def _write_mean(documents: list[Json], path: Path, sources: SourceCache) -> None
 
     total: Any = 0
     for document in documents:
-        check_channels(document)
         canvas = render_canvas({**document, "convertToGray": True}, sources=sources)
         levels = output.to_rgb_over_black(canvas).astype(np.float64)
         if np.ndim(total) and np.shape(total) != levels.shape:
