@@ -9,12 +9,11 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from renderapi.errors import SourceNotAllowed
-from renderapi.urls import url_scheme, url_to_path
+from renderapi.urls import url_scheme, url_to_path, web_address
 from renderws.routes.answers import HttpError
 from renderws.settings import Settings
 
@@ -135,24 +134,36 @@ def check_source(url: str, settings: Settings) -> None:
     path = url_to_path(url)
     if path is not None:
         check_path(path, settings)
-    elif scheme in ("http", "https", "n5", "s3", "gs"):
-        hosts = settings.allowed_hosts
-        if hosts is not None and urlsplit(url).hostname not in hosts:
-            raise SourceNotAllowed(
-                f"{url} is on a host that this service may not read; allow it with --allow-host"
-            )
+    elif scheme in ("http", "https", "s3", "gs"):
+        _check_address(url, settings.allowed_hosts)
     else:
         raise SourceNotAllowed(f"{url} is of a kind that this service does not read")
+
+
+def _check_address(url: str, hosts: tuple[str, ...] | None) -> None:
+    """Refuse a host that is not allowed; one that is allowed without a port is so on all ports."""
+    host, port = web_address(url)
+    shown = f"[{host}]" if ":" in host else host
+    if hosts is not None and not {shown, host, f"{shown}:{port}"} & {
+        each.lower() for each in hosts
+    }:
+        raise SourceNotAllowed(
+            f"{url} is on a host that this service may not read; allow it with --allow-host"
+        )
 
 
 def check_path(path: str | os.PathLike[str], settings: Settings) -> None:
     """Refuse a path outside the image roots, symbolic links resolved."""
     if settings.image_roots is None:
         return
-    real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(os.path.realpath(root)) for root in settings.image_roots):
+    real = os.path.realpath(path)
+    if not any(_is_below(real, os.path.realpath(root)) for root in settings.image_roots):
         roots = ", ".join(str(root) for root in settings.image_roots)
         raise SourceNotAllowed(
             f"{path} is not below an image root of this service ({roots});"
             " start it with --image-root for the folder that holds it"
         )
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")

@@ -7,10 +7,13 @@ come from its fields.
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, NamedTuple
+
+from renderapi.rendering.limits import OWN, DrawingLimits
 
 KILOBYTE, MEGABYTE, GIGABYTE = 1 << 10, 1 << 20, 1 << 30
 _UNITS = {"K": KILOBYTE, "M": MEGABYTE, "G": GIGABYTE}
@@ -50,6 +53,46 @@ class Limits:
     max_tiles: int = limit(50_000, 400, "tiles in one answer")
     max_answer_bytes: int = limit(512 * MEGABYTE, 400, "tile specifications in one answer", "bytes")
     max_pixels: int = limit(1 << 27, 400, "pixels of one answered picture")
+    max_image_bytes: int = limit(
+        GIGABYTE, 400, "decoded bytes of one source image, mask, slice or chunk", "bytes"
+    )
+    max_download_bytes: int = limit(512 * MEGABYTE, 400, "one file from another host", "bytes")
+    download_seconds: float = limit(
+        30.0, 400, "time for one file from another host, redirections included", "s"
+    )
+    max_filters: int = limit(100, 400, "filters of one picture")
+    max_filter_radius: float = limit(
+        1000.0, 400, "radius of a filter, in pixels of the full-scale image"
+    )
+    max_mesh_cells: int = limit(1 << 18, 400, "mesh cells over one tile")
+    picture_seconds: float = limit(60.0, 503, "time for one picture or match trial", "s")
+    stop_seconds: float = limit(
+        30.0, "ended", "time to stop after SIGTERM; requests may go on for two thirds of it", "s"
+    )
+
+    @property
+    def drawing(self) -> DrawingLimits:
+        """Bounds of pictures, as the renderer takes them."""
+        return DrawingLimits(
+            image_bytes=self.max_image_bytes,
+            download_bytes=self.max_download_bytes,
+            download_seconds=self.download_seconds,
+            filters=self.max_filters,
+            filter_radius=self.max_filter_radius,
+            mesh_cells=self.max_mesh_cells,
+        )
+
+
+#: of a service in the process of its only user: what no image can be, and no time limit
+OWN_USE: dict[str, Any] = {
+    "max_image_bytes": OWN.image_bytes,
+    "max_download_bytes": OWN.download_bytes,
+    "download_seconds": OWN.download_seconds,
+    "max_filters": OWN.filters,
+    "max_filter_radius": OWN.filter_radius,
+    "max_mesh_cells": OWN.mesh_cells,
+    "picture_seconds": math.inf,
+}
 
 
 class Row(NamedTuple):

@@ -27,6 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from renderapi.jsontext import collection_paused
+from renderws.limits import OWN_USE
 from renderws.request import Scope
 from renderws.service import DIRECT, Service
 from renderws.settings import Settings
@@ -147,7 +148,7 @@ def _opened(path: str) -> _Entry:
         raise NoConnection(str(error)) from error
     except OSError as error:
         raise NoConnection(f"the store {path} cannot be opened: {error}") from error
-    return _Entry(Service(store, Settings()), _identity(path))
+    return _Entry(Service(store, Settings(**OWN_USE)), _identity(path))
 
 
 def _identity(path: str) -> tuple[int, int]:

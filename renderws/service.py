@@ -69,7 +69,9 @@ class Service:
         from renderapi.rendering.sources import SourceCache
 
         return SourceCache(
-            max_bytes=self.settings.cache_bytes, allow=guard.source_check(self.settings)
+            max_bytes=self.settings.cache_bytes,
+            allow=guard.source_check(self.settings),
+            limits=self.settings.drawing,
         )
 
     @cached_property

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from renderapi.rendering.canvas import Canvas
+    from renderapi.rendering.limits import Stop
     from renderapi.rendering.sources import SourceCache
 
 __all__ = [
@@ -33,11 +34,14 @@ def render_canvas(
     sources: SourceCache | None = None,
     threads: int = 1,
     seed: int = 0,
+    stop: Stop | None = None,
 ) -> Canvas:
     """Draw a RenderParameters document: see `renderapi.rendering.pipeline.render_canvas`."""
     from renderapi.rendering import pipeline
 
-    return pipeline.render_canvas(parameters, sources=sources, threads=threads, seed=seed)
+    return pipeline.render_canvas(
+        parameters, sources=sources, threads=threads, seed=seed, stop=stop
+    )
 
 
 def encode(canvas: Canvas, format: str, quality: float | None = None) -> bytes:

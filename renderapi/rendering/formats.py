@@ -7,8 +7,8 @@ uint8 when grey.
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -18,15 +18,26 @@ from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
 from renderapi.rendering import mrc
+from renderapi.rendering.limits import OWN, DrawingLimits
+from renderapi.rendering.opening import open_file
 from renderapi.rendering.pixel_types import cmyk_to_rgb, kind_of_pixels
 from renderapi.rendering.pixel_types import to_pixels as as_pixels
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC = b"\x89PNG"
 ZIP_MAGIC = b"PK\x03\x04"
-# a small file can announce a huge image, which would take all memory: 23,000 pixels squared
-MOST_PIXELS = 1 << 29
-_LARGEST_MEMBER = 1 << 32
+# what Pillow may take a file for, with the name of its plugin
+PILLOW_FORMATS = {
+    "PNG": "Png",
+    "JPEG": "Jpeg",
+    "BMP": "Bmp",
+    "GIF": "Gif",
+    "PPM": "Ppm",
+    "WEBP": "WebP",
+    "JPEG2000": "Jpeg2K",
+}
+_PILLOW_BYTES = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # others: 4, padded to a word
+Source = Path | bytes | BinaryIO
 _LOOKED_AT = 64  # pages, for the first one that is no thumbnail
 _PALETTE = 3  # of PhotometricInterpretation
 _PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2}
@@ -42,56 +53,63 @@ class ImageInfo(NamedTuple):
     components: int = 1
 
 
-def decode(source: Path | bytes, plane: int | None = None) -> NDArray:
+def decode(source: Source, plane: int | None = None, limits: DrawingLimits = OWN) -> NDArray:
     """Decode an image.
 
     Parameters
     ----------
-    source : path or bytes
-        A TIFF, MRC, PNG, JPEG, BMP, GIF, PGM or PPM file, or a zip file that holds one.
+    source : path, bytes or open file
+        A TIFF, MRC, PNG, JPEG, JPEG 2000, WebP, BMP, GIF, PGM or PPM file, or a zip file that holds
+        one.
     plane : int, optional
         Page of a multi-page TIFF or section of an MRC file, counted from 0; the first when absent.
+    limits : DrawingLimits
+        An image that would take more bytes is refused before it is decoded.
 
     Returns
     -------
     (h, w) uint8, uint16 or float32, or (h, w, 3) uint8.
     """
-    head = _head(source)
-    magic = head[:4]
-    if magic == ZIP_MAGIC:
-        return decode(_unzipped(source), plane)
-    if magic in TIFF_MAGIC:
-        return _decode_tiff(source, plane)
-    if header := mrc_header(head):
-        with _opened(source) as stream:
-            return decode_mrc(stream, header, plane)
-    if plane:
-        raise ImageError(f"plane {plane} of a file that is neither TIFF nor MRC")
-    if magic == PNG_MAGIC:
-        return _decode_png(source)
-    return _decode_with_pillow(source)
+    with _opened(source) as stream:
+        head = _head(stream)
+        magic = head[:4]
+        if magic == ZIP_MAGIC:
+            return decode(_unzipped(stream, limits), plane, limits)
+        if magic in TIFF_MAGIC:
+            return _decode_tiff(stream, plane, limits)
+        if header := mrc_header(head):
+            return decode_mrc(stream, header, plane, limits)
+        if plane:
+            raise ImageError(f"plane {plane} of a file that is neither TIFF nor MRC")
+        if magic == PNG_MAGIC:
+            return _decode_png(stream.read(), limits)
+        return _decode_with_pillow(stream, limits)
 
 
-def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
+def read_info(source: Source, plane: int | None = None, limits: DrawingLimits = OWN) -> ImageInfo:
     """Size and pixel type of an image from its header, without decoding it."""
-    head = _head(source)
-    magic = head[:4]
-    if magic == ZIP_MAGIC:
-        return read_info(_unzipped(source), plane)
-    if magic in TIFF_MAGIC:
-        return _tiff_info(source, plane)
-    if header := mrc_header(head):
-        mrc.check_complete(header, plane or 0, _size(source))
-        return ImageInfo(header.width, header.height, header.dtype, header.components)
-    from PIL import Image
+    with _opened(source) as stream:
+        head = _head(stream)
+        magic = head[:4]
+        if magic == ZIP_MAGIC:
+            return read_info(_unzipped(stream, limits), plane, limits)
+        if magic in TIFF_MAGIC:
+            return _tiff_info(stream, plane)
+        if header := mrc_header(head):
+            mrc.check_complete(header, plane or 0, stream.seek(0, io.SEEK_END))
+            return ImageInfo(header.width, header.height, header.dtype, header.components)
+        return _pillow_info(stream, limits)
 
-    with Image.open(_openable(source)) as image:
+
+def _pillow_info(stream: BinaryIO, limits: DrawingLimits) -> ImageInfo:
+    with _pillow_image(stream) as image:
         if (image.mode == "I" and image.format not in _PIXEL_MAPS) or image.mode == "F":
             return ImageInfo(image.width, image.height, np.dtype(np.float32))
         if image.mode in _PIXEL_TYPES and image.mode != "P":
             dtype = np.dtype(f"u{_PIXEL_TYPES[image.mode]}")
             return ImageInfo(image.width, image.height, dtype)
         if image.mode == "P":
+            limits.check_image(*image.size, 4)
             components = as_pixels(_pillow_array(image)).ndim
             return ImageInfo(image.width, image.height, np.dtype("u1"), 2 * components - 3)
         return ImageInfo(image.width, image.height, np.dtype("u1"), 3)
@@ -99,12 +117,13 @@ def read_info(source: Path | bytes, plane: int | None = None) -> ImageInfo:
 
 def read_infos(path: Path, planes: Sequence[int | None]) -> list[ImageInfo | ImageError]:
     """`read_info` of several planes of a file, which is opened once; errors in their places."""
-    if _head(path)[:4] not in TIFF_MAGIC:
-        return [_info_or_error(partial(read_info, path, plane)) for plane in planes]
-    import tifffile
+    with _opened(path) as stream:
+        if _head(stream)[:4] not in TIFF_MAGIC:
+            return [_info_or_error(partial(read_info, stream, plane)) for plane in planes]
+        import tifffile
 
-    with tifffile.TiffFile(path) as tiff:
-        return [_info_or_error(partial(_info_of_page, tiff, plane)) for plane in planes]
+        with tifffile.TiffFile(stream) as tiff:
+            return [_info_or_error(partial(_info_of_page, tiff, plane)) for plane in planes]
 
 
 def _info_or_error(read: Callable[[], ImageInfo]) -> ImageInfo | ImageError:
@@ -127,20 +146,22 @@ def first_full_page(pages: Any) -> int:
 
 def count_planes(path: Path) -> int:
     """Pages of a TIFF file or sections of an MRC file; 1 for other files."""
-    head = _head(path)
-    if head[:4] in TIFF_MAGIC:
-        import tifffile
+    with _opened(path) as stream:
+        head = _head(stream)
+        if head[:4] in TIFF_MAGIC:
+            import tifffile
 
-        with tifffile.TiffFile(path) as tiff:
-            hidden = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
-            return max(len(tiff.pages), int(hidden))
-    header = mrc_header(head)
-    return header.sections if header else 1
+            with tifffile.TiffFile(stream) as tiff:
+                hidden = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
+                return max(len(tiff.pages), int(hidden))
+        header = mrc_header(head)
+        return header.sections if header else 1
 
 
 def is_mrc(path: Path) -> bool:
     """Whether a file is an MRC file, by its header."""
-    return mrc_header(_head(path)) is not None
+    with _opened(path) as stream:
+        return mrc_header(_head(stream)) is not None
 
 
 def mrc_header(head: bytes) -> mrc.Header | None:
@@ -149,47 +170,49 @@ def mrc_header(head: bytes) -> mrc.Header | None:
     return None if other else mrc.parse_header(head)
 
 
-def decode_mrc(stream: BinaryIO, header: mrc.Header, plane: int | None) -> NDArray:
+def decode_mrc(
+    stream: BinaryIO, header: mrc.Header, plane: int | None, limits: DrawingLimits = OWN
+) -> NDArray:
     """Decode a section of an open MRC file."""
-    check_size(header.width, header.height)
+    limits.check_image(header.width, header.height, header.components, header.dtype.itemsize)
     return mrc.read_section(stream, header, plane or 0)
 
 
-def check_size(*sides: int) -> None:
-    """Refuse an image of more pixels than fit in memory, before it is decoded."""
-    if math.prod(map(int, sides)) > MOST_PIXELS:
-        shown = " x ".join(map(str, sides))
-        raise ImageError(f"an image of {shown} pixels is too large (more than {MOST_PIXELS})")
+@contextmanager
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    """A stream of a source at its beginning; that of the caller stays open."""
+    if isinstance(source, Path):
+        source = open_file(source)
+    elif isinstance(source, bytes):
+        source = io.BytesIO(source)
+    else:
+        source.seek(0)
+        yield source
+        return
+    with source:
+        yield source
 
 
-def _head(source: Path | bytes) -> bytes:
-    with _opened(source) as stream:
-        return stream.read(mrc.HEADER_BYTES)
+def _head(stream: BinaryIO) -> bytes:
+    """First bytes of a file, which is at its beginning afterwards."""
+    head = stream.read(mrc.HEADER_BYTES)
+    stream.seek(0)
+    return head
 
 
-def _size(source: Path | bytes) -> int:
-    return len(source) if isinstance(source, bytes) else source.stat().st_size
-
-
-def _opened(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-
-
-def _openable(source: Path | bytes) -> Path | BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
-
-
-def _unzipped(source: Path | bytes) -> bytes:
+def _unzipped(stream: BinaryIO, limits: DrawingLimits) -> bytes:
+    """The first TIFF of a zip file, else its first file; never more bytes than announced."""
     import zipfile
 
-    with zipfile.ZipFile(_openable(source)) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        if sum(member.file_size for member in archive.infolist()) > _LARGEST_MEMBER:
-            raise ImageError(f"the zip file holds more than {_LARGEST_MEMBER} bytes")
-        tiffs = [name for name in names if name.lower().endswith((".tif", ".tiff"))]
-        if not names:
+    with zipfile.ZipFile(stream) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if not members:
             raise ImageError("the zip file is empty")
-        data = archive.read((tiffs or names)[0])
+        tiffs = [m for m in members if m.filename.lower().endswith((".tif", ".tiff"))]
+        chosen = (tiffs or members)[0]
+        limits.check_image(chosen.file_size)
+        with archive.open(chosen) as member:
+            data = member.read(chosen.file_size)
     if data[:4] == ZIP_MAGIC:
         raise ImageError("the zip file holds another zip file")
     return data
@@ -202,16 +225,32 @@ def _tiff_page(tiff: Any, plane: int | None) -> Any:
     return tiff.pages[number]
 
 
-def _decode_tiff(source: Path | bytes, plane: int | None) -> NDArray:
+def _check_tiff(page: Any, limits: DrawingLimits) -> None:
+    """Refuse a page before it is decoded: as it is stored, as it is decoded, tile by tile."""
+    stored = np.dtype(page.dtype or np.uint8)
+    size = max(1, stored.itemsize, 4 if stored.kind == "i" else 0)  # signed ones become float32
+    if page.photometric == 3:  # a palette: three colours come of each sample
+        size *= 4
+    samples, depth = page.samplesperpixel, max(1, page.imagedepth)
+    limits.check_image(page.imagewidth, page.imagelength, samples, depth, size)
+    limits.check_image(*page.chunks, size)
+    if depth > 1:
+        raise ImageError(f"a TIFF page of depth {depth} is not an image")
+
+
+def _decode_tiff(stream: BinaryIO, plane: int | None, limits: DrawingLimits) -> NDArray:
     import tifffile
 
-    with tifffile.TiffFile(_openable(source)) as tiff:
+    with tifffile.TiffFile(stream) as tiff:
         if tiff.is_imagej and len(tiff.pages) == 1 and plane:
-            check_size(*tiff.series[0].shape)
-            series = tiff.series[0].asarray()  # ImageJ keeps one directory for large stacks
-            return as_pixels(series.reshape(-1, *series.shape[-2:])[plane])
+            series = tiff.series[0]  # ImageJ keeps one directory for large stacks
+            limits.check_image(*series.shape, max(1, series.dtype.itemsize))
+            planes = series.asarray().reshape(-1, *series.shape[-2:])
+            if not 0 <= plane < len(planes):
+                raise ImageError(f"plane {plane} of {len(planes)} does not exist")
+            return as_pixels(planes[plane])
         page = _tiff_page(tiff, plane)
-        check_size(page.imagewidth, page.imagelength)
+        _check_tiff(page, limits)
         array = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
             array = np.moveaxis(array, 0, -1)
@@ -224,10 +263,10 @@ def _decode_tiff(source: Path | bytes, plane: int | None) -> NDArray:
         return as_pixels(array)
 
 
-def _tiff_info(source: Path | bytes, plane: int | None) -> ImageInfo:
+def _tiff_info(stream: BinaryIO, plane: int | None) -> ImageInfo:
     import tifffile
 
-    with tifffile.TiffFile(_openable(source)) as tiff:
+    with tifffile.TiffFile(stream) as tiff:
         return _info_of_page(tiff, plane)
 
 
@@ -252,7 +291,7 @@ def _check_complete(page: Any, size: int) -> None:
         raise ImageError(f"the file is cut short: {missing} bytes are missing; copy it again")
 
 
-def composite(source: Path | bytes) -> NDArray:
+def composite(source: Source, limits: DrawingLimits = OWN) -> NDArray:
     """Render a multi-channel ImageJ TIFF to RGB: each channel through its range and colours, added.
 
     Returns
@@ -261,10 +300,13 @@ def composite(source: Path | bytes) -> NDArray:
     """
     import tifffile
 
-    with tifffile.TiffFile(_openable(source)) as tiff:
+    with _opened(source) as stream, tifffile.TiffFile(stream) as tiff:
         metadata = tiff.imagej_metadata or {}
         pages: Any = tiff.pages[: int(metadata.get("channels", 0)) or None]
-        check_size(sum(page.imagewidth * page.imagelength for page in pages), 1)
+        for page in pages:
+            _check_tiff(page, limits)
+        first = pages[0]
+        limits.check_image(first.imagewidth, first.imagelength, 3 * 8 + 8 * len(pages))
         planes = [page.asarray() for page in pages]
         if len(planes) == 1:
             only = as_pixels(planes[0])
@@ -296,26 +338,44 @@ def _looked_up(indices: NDArray, table: NDArray[np.uint8]) -> NDArray:
     return colours[..., 0] if grey else colours
 
 
-def _decode_png(source: Path | bytes) -> NDArray:
+def _decode_png(data: bytes, limits: DrawingLimits) -> NDArray:
     import imagecodecs
 
-    data = source if isinstance(source, bytes) else source.read_bytes()
+    if len(data) < 33:
+        raise ImageError("the file is cut short; copy it again")
     depth, colour = data[24], data[25]
-    check_size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
+    samples = {2: 3, 3: 4, 4: 2, 6: 4}.get(colour, 1)
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    limits.check_image(width, height, samples, 2 if depth == 16 else 1)
     if colour == 3 or depth < 8:  # a palette, or packed bits
-        return _decode_with_pillow(data)
+        return _decode_with_pillow(io.BytesIO(data), limits)
     return as_pixels(imagecodecs.png_decode(data))
 
 
-def _decode_with_pillow(source: Path | bytes) -> NDArray:
-    from PIL import Image, UnidentifiedImageError
+def _pillow_image(stream: BinaryIO) -> Any:
+    """Image of a file, not decoded yet.
 
-    try:
-        with Image.open(_openable(source)) as image:
-            check_size(*image.size)
-            return as_pixels(_pillow_array(image))
-    except UnidentifiedImageError:
-        raise ImageError("the file is in no known image format") from None
+    `Image.open` is not asked: it has a bound of its own, in pixels, and tries every format there
+    is, of which some start other programs.
+    """
+    from importlib import import_module
+
+    from PIL import Image
+
+    prefix = stream.read(16)
+    for name, plugin in PILLOW_FORMATS.items():
+        import_module(f"PIL.{plugin}ImagePlugin")
+        factory, accept = Image.OPEN[name]
+        if accept is None or accept(prefix) is True:
+            stream.seek(0)
+            return factory(stream, "")
+    raise ImageError("the file is in no known image format")
+
+
+def _decode_with_pillow(stream: BinaryIO, limits: DrawingLimits) -> NDArray:
+    with _pillow_image(stream) as image:
+        limits.check_image(*image.size, _PILLOW_BYTES.get(image.mode, 4))
+        return as_pixels(_pillow_array(image))
 
 
 def _pillow_array(image: Any) -> NDArray:

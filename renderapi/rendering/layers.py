@@ -107,16 +107,24 @@ class TileLayer:
             (self.source.halvings, self.level, filters, self.seed if filters != "[]" else 0),
             (self.is_16_bit, self.canvas_kind, self.shown),
         )
-        return sources.get(key, lambda: self._converted(load_pixels(self.source, sources)))
+        return sources.get(key, lambda: self._converted(load_pixels(self.source, sources), sources))
 
-    def _converted(self, pixels: NDArray) -> NDArray:
+    def _converted(self, pixels: NDArray, sources: SourceView) -> NDArray:
         """Filtered, 8 bit raised to 16 where the channel says so, and as the canvas is."""
         if self.parameters.filters:
             from renderapi.rendering.filters import apply_filters
 
             shown = display_range(kind_of(pixels), *self.shown)
             scale = 1 / (1 << self.level)
-            pixels = apply_filters(pixels, self.parameters.filters, shown, scale, self.seed)
+            pixels = apply_filters(
+                pixels,
+                self.parameters.filters,
+                shown,
+                scale,
+                self.seed,
+                sources.limits,
+                sources.check_stop,
+            )
         if self.is_16_bit and kind_of(pixels) == "8":
             pixels = as_16_bit(pixels)
         shown = display_range(kind_of(pixels), *self.shown)

@@ -116,7 +116,7 @@ def paint_layers(
         touching = [tile for tile in tiles if _may_touch(tile.layer, band, width)]
         for tile in touching:
             tile.users += 1
-        jobs.append((touching, pixels, alpha, first_row, band))
+        jobs.append((touching, pixels, alpha, first_row, band, sources.check_stop))
     _run_jobs(jobs, pool, threads)
 
 
@@ -160,6 +160,7 @@ def _whole_outlines(
     covered = np.tile(np.array([0, -1], dtype=np.int32), (rows[1] - rows[0], 1))
     found: list[tuple[TileLayer, Outline | None]] = []
     for layer in reversed(layers):
+        sources.check_stop()
         if layer.placement.matrix is None or layer.may_be_masked:
             found.append((layer, None))
             continue
@@ -184,8 +185,10 @@ def _paint_band(
     alpha: NDArray[np.uint8] | None,
     first_row: int,
     band: Rows,
+    check_stop: Callable[[], None],
 ) -> None:
     for number, tile in enumerate(tiles):
+        check_stop()
         # rather than wait for a tile that another thread reads, read those that come next
         for coming in tiles[number : number + TILES_AHEAD]:
             if tile.is_read:

@@ -23,6 +23,7 @@ from renderapi.rendering.canvas import Canvas, blank_pixels
 from renderapi.rendering.channels import check_sizes, mix_channels, requested_channels
 from renderapi.rendering.intensity import WHOLE, DisplayRange, display_range
 from renderapi.rendering.layers import TileLayer
+from renderapi.rendering.limits import Stop
 from renderapi.rendering.painting import paint_layers
 from renderapi.rendering.parameters import Parameters, parse_parameters
 from renderapi.rendering.sources import (
@@ -73,6 +74,7 @@ def render_canvas(
     sources: SourceCache | None = None,
     threads: int = 1,
     seed: int = 0,
+    stop: Stop | None = None,
 ) -> Canvas:
     """Draw a RenderParameters document.
 
@@ -86,6 +88,8 @@ def render_canvas(
         Threads that read and paint. The result does not depend on it.
     seed : int
         Of noise (background, ValueToNoise); the same seed gives the same picture.
+    stop : Stop, optional
+        Asked between tiles, filters and bands whether the work is to go on.
 
     Returns
     -------
@@ -95,8 +99,10 @@ def render_canvas(
     ------
     SpecError, ImageError
         One line naming the tile and the file.
+    DrawingStopped
+        It took longer than `stop` allows, or was told to stop.
     """
-    view = (SourceCache() if sources is None else sources).view()
+    view = (SourceCache() if sources is None else sources).view(stop)
     plan = make_plan(complete(parameters, view), view, seed)
     return paint_rows(plan, view, 0, plan.height, threads)
 
@@ -112,12 +118,14 @@ def complete(document: Mapping[str, Any], sources: SourceView) -> Parameters:
 
 def make_plan(parameters: Parameters, sources: SourceView, seed: int = 0) -> Plan:
     """Validate every tile and decide levels, pixel types, masks and display ranges."""
+    sources.limits.check_filters(len(parameters.filters))
     channels_by_tile = []
     for tile in parameters.tiles:
+        sources.check_stop()
         channels = channels_of(tile)
         check_channels(tile, channels, sources)
         channels_by_tile.append(channels)
-    placements = [placement_of(tile) for tile in parameters.tiles]
+    placements = [placement_of(tile, sources) for tile in parameters.tiles]
     masked = not parameters.exclude_mask and any(
         channel.first.mask_url for channels in channels_by_tile for channel in channels
     )

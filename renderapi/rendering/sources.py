@@ -125,8 +125,8 @@ def _channel(spec: Mapping[str, Any], tile: Mapping[str, Any]) -> Channel:
 def load_tile_specs(url: str, sources: SourceCache | SourceView) -> list[dict[str, Any]]:
     """Tile specs of a `tileSpecUrl`: a JSON list, or one tile."""
     try:
-        specs = json.loads(read_bytes(url, sources.allow))
-    except ValueError as error:
+        specs = json.loads(read_bytes(url, sources.allow, sources.limits))
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"{url} is not JSON: {error}") from None
     specs = [specs] if isinstance(specs, dict) else specs
     if not isinstance(specs, list) or not all(isinstance(spec, dict) for spec in specs):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.rendering import levels, mesh
+from renderapi.rendering.limits import OWN, DrawingLimits, go_on
 from renderapi.rendering.mesh import Array, PixelMap
 from renderapi.rendering.parameters import Window, optional_number
+
+if TYPE_CHECKING:
+    from renderapi.rendering.cache import SourceView
 
 _CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
 _GRID = np.array([(x / 8, y / 8) for x in range(9) for y in range(9)])
@@ -51,12 +55,18 @@ class Placement:
         Full-scale size; None where the tile does not say (the image decides).
     transforms : list
         Objects with `tform`.
+    limits : DrawingLimits
+        Of the mesh.
+    check_stop : callable
+        Called between transforms; raises to have the work end.
     """
 
     tile_id: str | None
     width: float | None
     height: float | None
     transforms: list[Any]
+    limits: DrawingLimits = OWN
+    check_stop: Callable[[], None] = field(default=go_on, repr=False)
 
     @cached_property
     def matrix(self) -> Array | None:
@@ -68,6 +78,7 @@ class Placement:
         if self.matrix is not None:
             return points @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         for transform in self.transforms:
+            self.check_stop()
             points = np.asarray(transform.tform(points), dtype=np.float64)
         return points
 
@@ -77,6 +88,8 @@ class Placement:
             raise SpecError(f"tile {self.tile_id} has no width and height")
         size = self.width, self.height
         if self.matrix is None:
+            cells = (self.width / cell_size) * (self.height / cell_size)
+            self.limits.check_cells(cells, self.width, self.height)
             return levels.fitted_level(size, cell_size, self.to_world, window)
         matrices = [np.asarray(transform.M) for transform in self.transforms]
         return levels.affine_level(size, cell_size, matrices, self.matrix, window)
@@ -91,6 +104,9 @@ class Placement:
         if self.matrix is not None and whole:
             return mesh.quadrilateral_map(self.matrix, scale, level, *size)
         full_width = self.width if self.width is not None else size[0] << level
+        width, height = size
+        cells = full_width / cell_size
+        self.limits.check_cells(cells * max(1.0, cells * height / max(width, 1)), width, height)
         columns = mesh.columns_of_cells(full_width, cell_size)
         vertices, triangles = mesh.triangle_mesh(*size, columns)
         target = self.to_world(mesh.level_to_full(vertices, level)) * scale
@@ -123,7 +139,10 @@ class Placement:
         return left, top, right, bottom
 
 
-def placement_of(tile: Mapping[str, Any]) -> Placement:
-    """Placement of a tile spec."""
-    size = [optional_number(tile, key) for key in ("width", "height")]
-    return Placement(tile.get("tileId"), size[0], size[1], transform_leaves(tile))
+def placement_of(tile: Mapping[str, Any], sources: SourceView | None = None) -> Placement:
+    """Placement of a tile spec, under the bounds of the picture that it is for."""
+    width, height = (optional_number(tile, key) for key in ("width", "height"))
+    found = Placement(tile.get("tileId"), width, height, transform_leaves(tile))
+    if sources is not None:
+        found.limits, found.check_stop = sources.limits, sources.check_stop
+    return found

@@ -7,26 +7,24 @@ slice), w and h (size) are optional. N5 axes are x, y, z (, ...); Zarr and HDF5 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
 from renderapi.rendering.formats import as_pixels
-from renderapi.urls import url_to_path
+from renderapi.rendering.limits import OWN, DrawingLimits
+from renderapi.rendering.opening import SLICE_LOADERS, Address, Allow, address_of
 
-LOADERS = {"N5_SLICE", "ZARR_SLICE", "H5_SLICE"}
+LOADERS = SLICE_LOADERS
 _READABLE = ("uint8", "uint16", "int16", "float32")
+Index = tuple[int | slice, ...]
 
 
-class SliceAddress(NamedTuple):
-    """A rectangle of one z of one data set of a container."""
+class Rectangle(NamedTuple):
+    """A rectangle of one z; width and height are None where it reaches to the border."""
 
-    path: Path
-    data_set: str
     x: int
     y: int
     z: int
@@ -34,82 +32,85 @@ class SliceAddress(NamedTuple):
     height: int | None
 
 
-def slice_address(url: str, number: int | None = None) -> SliceAddress:
-    """Take a slice URL apart; `number` (imageSliceNumber) gives z where the URL does not."""
-    parts = urlsplit(url)
-    path = url_to_path(url.split("?", 1)[0])
-    if path is None:
-        raise ImageError(f"volume slices are read from local disk only: {url}")
-    query = dict(parse_qsl(parts.query))
+def rectangle_of(address: Address, number: int | None = None) -> Rectangle:
+    """What the URL of a slice asks for; `number` (imageSliceNumber) gives z where it does not."""
+    query = address.query
     try:
         x, y = (int(float(query.get(key, 0))) for key in ("x", "y"))
         z = int(float(query.get("z", number or 0)))
         width, height = (int(float(query[key])) if key in query else None for key in ("w", "h"))
-    except ValueError:
-        raise ImageError(f"x, y, z, w and h of a volume slice must be numbers: {url}") from None
-    return SliceAddress(path, query.get("dataSet", "").strip("/"), x, y, z, width, height)
+    except (ValueError, OverflowError):
+        raise ImageError(
+            f"x, y, z, w and h of a volume slice must be numbers: {address.url}"
+        ) from None
+    return Rectangle(x, y, z, width, height)
 
 
-def read_slice(url: str, loader: str, number: int | None = None) -> NDArray:
+def read_slice(
+    source: str | Address,
+    loader: str,
+    number: int | None = None,
+    allow: Allow | None = None,
+    limits: DrawingLimits = OWN,
+) -> NDArray:
     """Read a slice.
+
+    Parameters
+    ----------
+    source : str or Address
+        URL of the slice; permission for it was asked.
+    loader : str
+        N5_SLICE, ZARR_SLICE or H5_SLICE.
+    number : int, optional
+        z where the URL does not give it.
+    allow : callable, optional
+        Asked for every file that is opened on the way.
+    limits : DrawingLimits
+        The slice and a chunk of the volume may take so many bytes.
 
     Returns
     -------
     (h, w) uint8, uint16 or float32; int16 is read as its 16 bits.
     """
-    address = slice_address(url, number)
+    address = address_of(source, loader) if isinstance(source, str) else source
+    rectangle = rectangle_of(address, number)
     if loader == "H5_SLICE":
-        return _read_hdf5(address)
-    import tensorstore
-
-    spec = _store_spec(address)
-    store = tensorstore.open(spec, read=True).result()
-    columns_first = spec["driver"] == "n5"
-    # as (..., z, y, x), whatever the container's own order is
-    ordered = store.T if columns_first else store
-    region = _region(ordered.shape, address)
-    return _checked(np.asarray(ordered[region].read().result()))
+        from renderapi.rendering.hdf5_slices import read_hdf5 as read
+    else:
+        from renderapi.rendering.chunked_slices import read_chunked as read
+    return _checked(read(address, rectangle, allow, limits))
 
 
-def _store_spec(address: SliceAddress) -> dict[str, Any]:
-    folder = address.path / address.data_set if address.data_set else address.path
-    for marker, driver in (("zarr.json", "zarr3"), (".zarray", "zarr"), ("attributes.json", "n5")):
-        if (folder / marker).is_file():
-            return {"driver": driver, "kvstore": {"driver": "file", "path": f"{folder}/"}}
-    raise ImageError(f"no N5 or Zarr array in {folder}")
-
-
-def _region(shape: tuple[int, ...], address: SliceAddress) -> tuple[Any, ...]:
+def region_of(shape: tuple[int, ...], rectangle: Rectangle, address: Address) -> Index:
     """Index of the rectangle in an array of axes (..., z, y, x)."""
     if len(shape) < 2:
-        raise ImageError(f"data set {address.data_set!r} of {address.path} is not a volume")
+        raise ImageError(f"data set {address.inner!r} of {address.path} is not a volume")
     height, width = shape[-2:]
-    stop_x = width if address.width is None else address.x + address.width
-    stop_y = height if address.height is None else address.y + address.height
-    inside = 0 <= address.x < stop_x <= width and 0 <= address.y < stop_y <= height
-    if not inside or (len(shape) > 2 and not 0 <= address.z < shape[-3]):
-        raise ImageError(f"slice {address} lies outside of the volume of shape {shape}")
-    rectangle = (slice(address.y, stop_y), slice(address.x, stop_x))
-    if len(shape) == 2:
-        return rectangle
-    return (*[0] * (len(shape) - 3), address.z, *rectangle)
-
-
-def _read_hdf5(address: SliceAddress) -> NDArray:
-    try:
-        import h5py
-    except ImportError:
+    x, y, z = rectangle[:3]
+    stop_x = width if rectangle.width is None else x + rectangle.width
+    stop_y = height if rectangle.height is None else y + rectangle.height
+    inside = 0 <= x < stop_x <= width and 0 <= y < stop_y <= height
+    if not inside or (len(shape) > 2 and not 0 <= z < shape[-3]):
         raise ImageError(
-            f"reading {address.path} needs h5py: pip install render-python-apps[hdf5]"
-        ) from None
-    with h5py.File(address.path, "r") as container:
-        if address.data_set not in container:
-            raise ImageError(f"no data set {address.data_set!r} in {address.path}")
-        data = container[address.data_set]
-        return _checked(np.asarray(data[_region(data.shape, address)]))
+            f"slice {tuple(rectangle)} of {address.url} lies outside of the volume of shape {shape}"
+        )
+    plane = (slice(y, stop_y), slice(x, stop_x))
+    if len(shape) == 2:
+        return plane
+    return (*[0] * (len(shape) - 3), z, *plane)
+
+
+def check_region(
+    region: Index, chunk: tuple[int, ...] | None, dtype: np.dtype, limits: DrawingLimits
+) -> None:
+    """Refuse a slice, or the chunks it is stored in, of more bytes than may be decoded."""
+    if dtype.name not in _READABLE:
+        raise ImageError(f"volume pixels must be one of {', '.join(_READABLE)}, not {dtype}")
+    sides = [part.stop - part.start for part in region if isinstance(part, slice)]
+    limits.check_image(*sides, dtype.itemsize)
+    if chunk is not None:
+        limits.check_image(*chunk, dtype.itemsize)
 
 
 def _checked(array: NDArray) -> NDArray:
-    if array.dtype.name not in _READABLE:
-        raise ImageError(f"volume pixels must be one of {', '.join(_READABLE)}, not {array.dtype}")
     return as_pixels(array.view(np.uint16) if array.dtype == np.int16 else array)

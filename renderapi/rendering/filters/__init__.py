@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderapi.errors import SpecError
 from renderapi.rendering.filters.values import Values
+from renderapi.rendering.limits import OWN, DrawingLimits, go_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,8 @@ def apply_filters(
     shown: DisplayRange,
     scale: float = 1.0,
     seed: int = 0,
+    limits: DrawingLimits = OWN,
+    check_stop: Callable[[], None] = go_on,
 ) -> NDArray:
     """Apply filters one after the other.
 
@@ -78,6 +81,10 @@ def apply_filters(
         1 / 2^level.
     seed : int
         Of the noise filters; the same seed gives the same noise.
+    limits : DrawingLimits
+        Of the radii.
+    check_stop : callable
+        Called now and then; raises to have the work end.
 
     Returns
     -------
@@ -86,18 +93,23 @@ def apply_filters(
     Raises
     ------
     SpecError
-        An unknown class, or a parameter that is no number.
+        An unknown class, a parameter that is no number, a radius beyond its limit.
     """
     import numpy as np
 
     random = np.random.default_rng(seed)
     for spec in specs:
-        function, values = filter_of(spec)
+        check_stop()
+        function, values = filter_of(spec, limits, check_stop)
         pixels = np.ascontiguousarray(function(pixels, values, shown, scale, random))
     return pixels
 
 
-def filter_of(spec: Mapping[str, Any]) -> tuple[Callable[..., NDArray[np.generic]], Values]:
+def filter_of(
+    spec: Mapping[str, Any],
+    limits: DrawingLimits = OWN,
+    check_stop: Callable[[], None] = go_on,
+) -> tuple[Callable[..., NDArray[np.generic]], Values]:
     """Function and parameters of a filter spec."""
     name = str(spec.get("className") or "")
     short = name.removeprefix(PREFIX)
@@ -109,4 +121,4 @@ def filter_of(spec: Mapping[str, Any]) -> tuple[Callable[..., NDArray[np.generic
         raise SpecError(f"the parameters of filter {short} must be an object")
     module, function = FILTERS[short]
     loaded = import_module(f"renderapi.rendering.filters.{module}")
-    return getattr(loaded, function), Values(short, parameters)
+    return getattr(loaded, function), Values(short, parameters, limits, check_stop)

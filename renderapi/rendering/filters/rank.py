@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import SpecError
 from renderapi.rendering.filters.values import Values
 from renderapi.rendering.intensity import DisplayRange
 
@@ -22,9 +21,7 @@ def rank(
     random: np.random.Generator,
 ) -> NDArray:
     """Replace each pixel by the mean, minimum, maximum, variance or median of a disc around it."""
-    kind = int(values.number("filterType", MINIMUM))
-    if not MEAN <= kind <= MEDIAN:
-        raise SpecError(f"filterType of filter Rank must be 0 to 4, not {kind}")
+    kind = values.whole("filterType", MINIMUM, MEAN, MEDIAN)
     disc = disc_of(values.radius("radius", 4, scale))
     if pixels.ndim == 3:
         planes = [rank_in_disc(np.ascontiguousarray(pixels[:, :, k]), kind, disc) for k in range(3)]

@@ -9,11 +9,14 @@ ball, which may roll beyond the border of the image, has neither.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.rendering.filters.values import Values
 from renderapi.rendering.intensity import DisplayRange
+from renderapi.rendering.limits import go_on
 
 Array = NDArray[np.float32]
 
@@ -26,26 +29,26 @@ def subtract_rolling_ball(
     random: np.random.Generator,
 ) -> NDArray:
     """Subtract the background of an image whose background is dark."""
-    radius = values.radius("radius", 250, scale)
+    radius, check_stop = values.radius("radius", 250, scale), values.check_stop
     if pixels.ndim == 3:
-        planes = [_subtracted(np.ascontiguousarray(pixels[:, :, k]), radius) for k in range(3)]
-        return np.stack(planes, axis=2)
-    return _subtracted(pixels, radius)
+        planes = (np.ascontiguousarray(pixels[:, :, k]) for k in range(3))
+        return np.stack([_subtracted(plane, radius, check_stop) for plane in planes], axis=2)
+    return _subtracted(pixels, radius, check_stop)
 
 
-def _subtracted(pixels: NDArray, radius: float) -> NDArray:
+def _subtracted(pixels: NDArray, radius: float, check_stop: Callable[[], None]) -> NDArray:
     image = pixels.astype(np.float32)
-    result = image - ball_background(image, radius)
+    result = image - ball_background(image, radius, check_stop)
     if pixels.dtype.kind == "f":
         return result.astype(pixels.dtype)
     return np.clip(result + np.float32(0.5), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
-def ball_background(image: Array, radius: float) -> Array:
+def ball_background(image: Array, radius: float, check_stop: Callable[[], None] = go_on) -> Array:
     """Background under an image: (h, w) float32."""
     smooth = _mean_of_three(_mean_of_three(image, 1), 0)
     shrink, trim = _shrinkage(radius)
-    background = _opened(_shrunk(smooth, shrink), _ball(radius / shrink, trim))
+    background = _opened(_shrunk(smooth, shrink), _ball(radius / shrink, trim), check_stop)
     return _enlarged(background, image.shape, shrink)
 
 
@@ -83,7 +86,7 @@ def _shrunk(image: Array, factor: int) -> Array:
     return np.asarray(np.minimum.reduceat(by_row, columns, axis=1))
 
 
-def _opened(image: Array, ball: Array) -> Array:
+def _opened(image: Array, ball: Array, check_stop: Callable[[], None]) -> Array:
     """Highest surface that the patch of the ball reaches everywhere below the image."""
     height, width = image.shape
     half = ball.shape[0] // 2
@@ -92,9 +95,11 @@ def _opened(image: Array, ball: Array) -> Array:
     centres = np.full((height + 2 * half, width + 2 * half), np.inf, dtype=np.float32)
     rows, columns = centres.shape
     for (i, j), rise in np.ndenumerate(ball):
+        check_stop()
         np.minimum(centres, reach[i : i + rows, j : j + columns] - rise, out=centres)
     surface = np.full(image.shape, -np.inf, dtype=np.float32)
     for (i, j), rise in np.ndenumerate(ball[::-1, ::-1]):
+        check_stop()
         np.maximum(surface, centres[i : i + height, j : j + width] + rise, out=surface)
     return surface
 
