@@ -8,9 +8,11 @@ values and errors are not those of a framework.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
+from renderws.stopping import when_told_to_stop
 from renderws.store.protocol import Store
 
 _RECLAIM_SECONDS = 60.0
@@ -48,10 +51,13 @@ class _Application(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def create_app(store: Store, settings: Settings | None = None) -> Starlette:
+def create_app(
+    store: Store, settings: Settings | None = None, abandon: Callable[[], None] | None = None
+) -> Starlette:
     """Application over a store; nothing global, so there may be several.
 
-    The store is closed when the application is shut down.
+    The store is closed when the application is shut down. `abandon` ends a process of its own when
+    the time to stop is over, whatever is still being done.
     """
     service = Service(store, settings or Settings())
 
@@ -61,6 +67,8 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
         tasks = [
             asyncio.create_task(task) for task in (_reclaim(service), _watch(service, connections))
         ]
+        if abandon is not None:
+            when_told_to_stop(partial(_stop_in_time, service, abandon))
         yield {"connections": connections}
         for task in tasks:
             task.cancel()
@@ -71,6 +79,15 @@ def create_app(store: Store, settings: Settings | None = None) -> Starlette:
         pages = StaticFiles(directory=_PAGES, html=True)
         routes.append(Mount(_VIEW, pages, name="view"))
     return _Application(service, routes=routes, lifespan=lifespan)
+
+
+def _stop_in_time(service: Service, abandon: Callable[[], None]) -> None:
+    """Stop pictures when two thirds of the time to stop are over, and at its end leave."""
+    seconds = service.settings.stop_seconds
+    asyncio.get_running_loop().call_later(seconds * 2 / 3, service.drawings.stop_all)
+    patience = Timer(seconds, abandon)
+    patience.daemon = True
+    patience.start()
 
 
 async def _watch(service: Service, connections: Connections) -> None:

@@ -29,10 +29,10 @@ from renderapi.matching.derivation import (
     whole_number,
 )
 from renderapi.matching.geometric import QUADRATIC, GeometricParameters, find_spots, match_spots
-from renderapi.rendering.sources import SourceCache
 from renderapi.rendering.windows import apply_query
 from renderws.trial_canvases import (
     Clip,
+    Drawing,
     Side,
     draw,
     matches_of,
@@ -126,8 +126,7 @@ def add_geometric(
     options: GeometricOptions,
     documents: Sequence[Json],
     clips: tuple[Clip, Clip],
-    sources: SourceCache,
-    threads: int,
+    drawing: Drawing,
 ) -> Json:
     """Result of a trial with the matches of spots added to those of SIFT.
 
@@ -138,7 +137,7 @@ def add_geometric(
     options : GeometricOptions
     documents : two dicts
         Render parameters, see `GeometricOptions.documents`.
-    clips, sources, threads
+    clips, drawing
         As for the SIFT stage.
     """
     known = [
@@ -146,7 +145,7 @@ def add_geometric(
         for side in ("p", "q")
     ]
     p, q = (
-        _side(document, clip, options, points, sources, threads)
+        _side(document, clip, options, points, drawing)
         for document, clip, points in zip(documents, clips, known, strict=True)
     )
     started = time.perf_counter()
@@ -177,14 +176,13 @@ def _side(
     clip: Clip,
     options: GeometricOptions,
     known: Points,
-    sources: SourceCache,
-    threads: int,
+    drawing: Drawing,
 ) -> Side:
     """A canvas and its spots that are not near known matches (points at full scale)."""
     from scipy.spatial import cKDTree
 
     started = time.perf_counter()
-    view, scale = draw(document, clip, sources, threads)
+    view, scale = draw(document, clip, drawing)
     spots = find_spots(view.image, view.mask, options.spots(scale))
     if len(known) and len(spots):
         distance, _ = cKDTree(known * scale).query(spots)

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from renderapi.errors import SourceNotAllowed
-from renderapi.urls import url_scheme, url_to_path, web_address
+from renderapi.errors import ImageError, SourceNotAllowed
+from renderapi.urls import WebAddress, url_scheme, url_to_path, web_address
 from renderws.routes.answers import HttpError
 from renderws.settings import Settings
 
@@ -31,6 +31,7 @@ CORS_OF_PAGES = {
     "Access-Control-Allow-Methods": METHODS,
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match",
 }
+_NETWORK = ("http", "https", "s3", "gs")
 _OPEN_PATHS = frozenset({"/health"})
 
 
@@ -131,18 +132,22 @@ def check_source(url: str, settings: Settings) -> None:
     scheme = url_scheme(url)
     if scheme == "mask":
         return
-    path = url_to_path(url)
+    try:
+        path = url_to_path(url)
+        address = web_address(url) if scheme in _NETWORK else None
+    except ImageError as error:
+        raise SourceNotAllowed(str(error)) from error
     if path is not None:
         check_path(path, settings)
-    elif scheme in ("http", "https", "s3", "gs"):
-        _check_address(url, settings.allowed_hosts)
+    elif address is not None:
+        _check_address(url, address, settings.allowed_hosts)
     else:
         raise SourceNotAllowed(f"{url} is of a kind that this service does not read")
 
 
-def _check_address(url: str, hosts: tuple[str, ...] | None) -> None:
+def _check_address(url: str, address: WebAddress, hosts: tuple[str, ...] | None) -> None:
     """Refuse a host that is not allowed; one that is allowed without a port is so on all ports."""
-    host, port = web_address(url)
+    host, port = address
     shown = f"[{host}]" if ":" in host else host
     if hosts is not None and not {shown, host, f"{shown}:{port}"} & {
         each.lower() for each in hosts

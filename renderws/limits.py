@@ -66,6 +66,7 @@ class Limits:
     )
     max_mesh_cells: int = limit(1 << 18, 400, "mesh cells over one tile")
     picture_seconds: float = limit(60.0, 503, "time for one picture or match trial", "s")
+    max_trial_pixels: int = limit(1 << 24, 400, "pixels of a canvas of a match trial")
     stop_seconds: float = limit(
         30.0, "ended", "time to stop after SIGTERM; requests may go on for two thirds of it", "s"
     )
@@ -91,6 +92,7 @@ OWN_USE: dict[str, Any] = {
     "max_filters": OWN.filters,
     "max_filter_radius": OWN.filter_radius,
     "max_mesh_cells": OWN.mesh_cells,
+    "max_trial_pixels": 1 << 27,
     "picture_seconds": math.inf,
 }
 

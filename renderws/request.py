@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
+from renderapi.rendering.limits import Stop
 from renderws.bodies import Receive, too_large
 from renderws.routes.answers import HttpError
 
@@ -16,9 +17,13 @@ _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
 
 class Request:
-    """The parts of an ASGI scope that matter here, and the body once it was read."""
+    """The parts of an ASGI scope that matter here, and the body once it was read.
 
-    def __init__(self, scope: Scope) -> None:
+    `stop` tells whoever draws for the request when to give up.
+    """
+
+    def __init__(self, scope: Scope, stop: Stop | None = None) -> None:
+        self.stop = stop or Stop()
         self.method: str = scope["method"]
         raw = scope.get("raw_path") or scope["path"].encode()
         self.raw_path: str = raw.decode("latin-1")

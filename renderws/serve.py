@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from renderapi.errors import RenderError
-from renderapi.tokens import write_token
+from renderapi.tokens import token_file, write_token
 from renderws.app import create_app
 from renderws.connections import KEEP_ALIVE_SECONDS
 from renderws.freed_memory import keep_freed_memory
@@ -33,7 +34,6 @@ from renderws.wire import GatheringProtocol
 WORKER_VARIABLE = "RENDERWS_WORKER"
 FILTER_LISTS = Path("resources", "filter_lists.json")
 AUTO = "auto"
-GRACE_SECONDS = 30
 BACKLOG = 2048
 ACCEPTED_AT_ONCE = 20  # a turn of the loop; closing those beyond the limit takes a few turns
 
@@ -80,6 +80,7 @@ def serve(
     settings = served_settings(host, token=secret, **options)
     open_store(store_path).close()
     listener = _listen(host, port)
+    port = listener.getsockname()[1]
     if access_log:
         log_requests()
     with listener, _token_in_file(listener, settings) if own_token else nullcontext():
@@ -88,7 +89,9 @@ def serve(
         if workers > 1:
             _run_workers(store_path, settings, listener, workers)
         else:
-            _run_here(store_path, settings, listener)
+            _run_here(
+                store_path, settings, listener, partial(_abandon, port if own_token else None)
+            )
 
 
 def served_settings(
@@ -265,6 +268,13 @@ def _ending_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _abandon(port_of_token: int | None) -> None:
+    """Leave without waiting, and without the token that clients would find."""
+    if port_of_token is not None:
+        token_file(port_of_token).unlink(missing_ok=True)
+    _leave()
+
+
 @contextmanager
 def _token_in_file(listener: socket.socket, settings: Settings) -> Iterator[None]:
     """Leave the token for the clients of this user, as long as the service runs."""
@@ -276,14 +286,20 @@ def _token_in_file(listener: socket.socket, settings: Settings) -> Iterator[None
         path.unlink(missing_ok=True)
 
 
-def _config(app: Starlette | str, **options: Any) -> uvicorn.Config:
+def _leave() -> None:
+    """End this process at once, without waiting for its threads: the store is safe at any time."""
+    os._exit(0)
+
+
+def _config(app: Starlette | str, settings: Settings, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=GatheringProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        # pictures are stopped before, and what is still being done is left after
+        timeout_graceful_shutdown=settings.stop_seconds * 0.9,  # type: ignore[arg-type]
         timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         backlog=ACCEPTED_AT_ONCE,
         ws="none",
@@ -302,13 +318,16 @@ class _Server(uvicorn.Server):
 
 
 def _run_here(
-    store_path: str | os.PathLike[str], settings: Settings, listener: socket.socket
+    store_path: str | os.PathLike[str],
+    settings: Settings,
+    listener: socket.socket,
+    abandon: Callable[[], None],
 ) -> None:
-    app = create_app(open_store(store_path, settings.lock_seconds), settings)
+    app = create_app(open_store(store_path, settings.lock_seconds), settings, abandon)
     relax_collection()
     keep_freed_memory()
     with _ending_in_order():
-        _Server(_config(app)).run(sockets=[listener])
+        _Server(_config(app, settings)).run(sockets=[listener])
 
 
 def _run_workers(
@@ -331,7 +350,7 @@ def _run_workers(
     }
     os.environ[WORKER_VARIABLE] = orjson.dumps(task, default=str).decode()
     try:
-        config = _config("renderws.serve:worker_app", factory=True, workers=workers)
+        config = _config("renderws.serve:worker_app", settings, factory=True, workers=workers)
         Workers(config, sockets=[listener]).run()
     finally:
         del os.environ[WORKER_VARIABLE]
@@ -350,4 +369,4 @@ def worker_app() -> Starlette:
         log_requests()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
     settings = Settings(**fields)
-    return create_app(open_store(task["store"], settings.lock_seconds), settings)
+    return create_app(open_store(task["store"], settings.lock_seconds), settings, _leave)

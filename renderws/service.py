@@ -21,9 +21,11 @@ import msgspec
 import orjson
 
 from renderapi.errors import RenderError
+from renderapi.rendering.limits import DrawingStopped
 from renderws import guard
 from renderws.bodies import Bodies, gather, too_large
 from renderws.caching import cache_headers
+from renderws.drawings import Drawings, stopped_when_gone
 from renderws.freed_memory import give_freed_memory_back
 from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
@@ -58,6 +60,7 @@ class Service:
         self.router = Router(self.routes)
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
         self.bodies = Bodies(settings, give_freed_memory_back)
+        self.drawings = Drawings(settings.picture_seconds)
         self._waiting = 0
         self._painting = 0
         self._lock = threading.Lock()
@@ -116,7 +119,8 @@ class Service:
             self.store.check_place()
 
     def close(self) -> None:
-        """Wait for running requests and close the store."""
+        """Wait for running requests, of which pictures stop, and close the store."""
+        self.drawings.stop_all()
         for name in ("_data_pool", "_change_pool", "_pixel_pool"):
             pool = self.__dict__.pop(name, None)
             if pool is not None:
@@ -130,7 +134,7 @@ class Service:
     def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         """Run a handler, up to the first part of a streamed body: it may still fail until then."""
         try:
-            with self._parsing(request.body):
+            with self._parsing(request.body), self._drawing(route, request):
                 if route.is_change or not route.consistent:
                     return self._handled(route, Call(self, self.store, route.query, path, request))
                 with self.store.snapshot() as view:
@@ -150,6 +154,10 @@ class Service:
         weight = check_values(body, self.settings.max_values)
         return self._large_bodies if 4 * weight > self.settings.max_values else _AT_ONCE
 
+    def _drawing(self, route: Route, request: Request) -> AbstractContextManager[Any]:
+        """Entered while a picture is drawn: its time begins."""
+        return self.drawings.under_way(request.stop) if route.pixels else _AT_ONCE
+
     def inner(self, method: str, raw_path: str, query: str, headers: Mapping[str, str]) -> Answer:
         """Answer of this service to one of its own operations."""
         scope = {
@@ -158,7 +166,7 @@ class Service:
             "query_string": query.encode("latin-1", "replace"),
             "headers": [(b"host", headers.get("host", "localhost").encode("latin-1"))],
         }
-        request = Request(scope)
+        request = Request(scope, self.drawings.stop())
         route, path = self.find(method, raw_path)
         return self.answer(route, path, request)
 
@@ -177,7 +185,7 @@ class Service:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
             return
-        request = Request(scope)
+        request = Request(scope, self.drawings.stop())
         direct = DIRECT in scope
         started = time.perf_counter()
         try:
@@ -189,6 +197,9 @@ class Service:
                 guard.check_permission(route, request.headers, self.settings)
                 if has_body(request, self.settings.max_body_bytes):
                     answer = await self._with_body(direct, route, path, request, receive)
+                elif route.pixels and not direct:
+                    async with stopped_when_gone(request.stop, receive):
+                        answer = await self._run(direct, route, path, request)
                 else:
                     answer = await self._run(direct, route, path, request)
         except HttpError as error:
@@ -209,7 +220,10 @@ class Service:
         lease = self.bodies.begin()
         try:
             request.body = await gather(receive, limit, self.bodies, lease)
-            return await self._run(direct, route, path, request)
+            if not route.pixels:
+                return await self._run(direct, route, path, request)
+            async with stopped_when_gone(request.stop, receive):
+                return await self._run(direct, route, path, request)
         finally:
             self.bodies.end(lease)
 
@@ -343,6 +357,8 @@ def refusal(error: Exception, request: Request) -> Answer:
     if isinstance(error, StoreError):
         again = {"Retry-After": "5"} if error.status == 503 else {}
         return Answer(error.status, _line(error), TEXT, again)
+    if isinstance(error, DrawingStopped):
+        return Answer(503, _line(error), TEXT)
     if isinstance(error, RenderError):
         return Answer(400, _line(error), TEXT)
     if isinstance(error, RecursionError):

@@ -14,6 +14,8 @@ from renderapi.matching.canvas_matches import MatchSet, overlap_coverage
 from renderapi.matching.canvases import View
 from renderapi.matching.contrast import content_mask
 from renderapi.rendering import render_canvas
+from renderapi.rendering.limits import Stop
+from renderapi.rendering.parameters import parse_parameters
 from renderapi.rendering.sources import SourceCache
 
 Json = dict[str, Any]
@@ -21,6 +23,17 @@ Clip = tuple[str, int] | None
 
 _SIDES = ("TOP", "BOTTOM", "LEFT", "RIGHT")
 _OPPOSITE = {"TOP": "BOTTOM", "BOTTOM": "TOP", "LEFT": "RIGHT", "RIGHT": "LEFT"}
+
+
+class Drawing(NamedTuple):
+    """How the canvases of a trial are drawn: from what, by how many threads, for how long, and of
+    how many pixels at most.
+    """
+
+    sources: SourceCache
+    threads: int
+    stop: Stop
+    most_pixels: int
 
 
 class Side(NamedTuple):
@@ -47,9 +60,18 @@ def clips_of(options: Json) -> tuple[Clip, Clip]:
     return (position, pixels), (_OPPOSITE[position], pixels)
 
 
-def draw(document: Json, clip: Clip, sources: SourceCache, threads: int) -> tuple[View, float]:
+def draw(document: Json, clip: Clip, drawing: Drawing) -> tuple[View, float]:
     """The picture of render parameters, of which only the clipped strip counts; and its scale."""
-    canvas = render_canvas(document, sources=sources, threads=threads)
+    drawing.stop.check()
+    width, height = parse_parameters({**document, "tileSpecs": []}).window.image_size
+    if width * height > drawing.most_pixels:
+        raise SpecError(
+            f"a canvas of {width} x {height} pixels is more than the {drawing.most_pixels} of one"
+            " match trial; give a lower scale"
+        )
+    canvas = render_canvas(
+        document, sources=drawing.sources, threads=drawing.threads, stop=drawing.stop
+    )
     pixels = canvas.pixels[: canvas.height, : canvas.width]
     if pixels.ndim == 3:
         pixels = pixels.mean(axis=2, dtype=np.float32)

@@ -16,10 +16,10 @@ from renderapi.errors import SpecError
 from renderapi.matching.canvas_matches import match_canvases
 from renderapi.matching.derivation import derivation_parameters, sift_parameters
 from renderapi.matching.features import FeatureParameters, find_features
-from renderapi.rendering.sources import SourceCache
 from renderws.geometric_trials import add_geometric, geometric_options
 from renderws.trial_canvases import (
     Clip,
+    Drawing,
     Side,
     clips_of,
     draw,
@@ -53,8 +53,7 @@ def check_urls(parameters: Json) -> tuple[str, str]:
 def run_trial(
     parameters: Json,
     load: Load,
-    sources: SourceCache,
-    threads: int,
+    drawing: Drawing,
     filter_lists: Mapping[str, list[Json]] | None = None,
 ) -> Json:
     """`matches` and `stats` of a trial, and `gdStats` where spots were looked for.
@@ -65,8 +64,8 @@ def run_trial(
         MatchTrialParameters.
     load : callable
         Render parameters behind a URL.
-    sources, threads
-        For drawing the canvases.
+    drawing : Drawing
+        How canvases are drawn.
     filter_lists : mapping, optional
         Named filter lists of the server.
     """
@@ -78,7 +77,7 @@ def run_trial(
     geometric = geometric_options(parameters.get("geometricDescriptorAndMatchFilterParameters"))
     documents = [load(url) for url in urls]
     p, q = (
-        _side(document, clip, sift, sources, threads)
+        _side(document, clip, sift, drawing)
         for document, clip in zip(documents, clips, strict=True)
     )
     started = time.perf_counter()
@@ -95,13 +94,11 @@ def run_trial(
     if geometric is None or not (sets or geometric.regardless):
         return result
     drawn = geometric.documents(documents, filter_lists)
-    return add_geometric(result, geometric, drawn, clips, sources, threads)
+    return add_geometric(result, geometric, drawn, clips, drawing)
 
 
-def _side(
-    document: Json, clip: Clip, sift: FeatureParameters, sources: SourceCache, threads: int
-) -> Side:
+def _side(document: Json, clip: Clip, sift: FeatureParameters, drawing: Drawing) -> Side:
     started = time.perf_counter()
-    view, scale = draw(document, clip, sources, threads)
+    view, scale = draw(document, clip, drawing)
     features = find_features(view.image, view.mask, sift)
     return Side(view, scale, features, len(features.points), milliseconds(started))

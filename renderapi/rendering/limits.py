@@ -85,7 +85,7 @@ class Stop:
     Parameters
     ----------
     seconds : float
-        How long the work may take, from now.
+        How long the work may take, from now or from when it begins.
     """
 
     def __init__(self, seconds: float = math.inf) -> None:
@@ -93,6 +93,10 @@ class Stop:
         self._until = monotonic() + seconds
         self._told = Event()
         self._reason = ""
+
+    def begin(self) -> None:
+        """Count the time from now."""
+        self._until = monotonic() + self.seconds
 
     def tell(self, reason: str) -> None:
         """Have the work stop at its next check."""

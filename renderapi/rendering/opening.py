@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
 
 from renderapi.errors import ImageError
-from renderapi.urls import path_to_url, url_scheme, url_to_path, web_address
+from renderapi.urls import path_to_url, url_scheme, url_to_path
 
 Allow = Callable[[str], None]
 SLICE_LOADERS = frozenset({"N5_SLICE", "ZARR_SLICE", "H5_SLICE"})
@@ -88,8 +88,6 @@ def ask(address: Address, allow: Allow | None) -> None:
     if address.path is not None:
         allow(path_to_url(os.path.realpath(address.opened)))
     else:
-        if address.scheme in ("http", "https"):
-            web_address(address.url)
         allow(address.url)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from renderapi.rendering.limits import Stop
 from renderws.request import Request
 from renderws.routes.answers import Answer, HttpError
 from renderws.routes.values import Parameter, checked_name
@@ -93,6 +94,11 @@ class Call:
     def url(self) -> str:
         """The request's own URI."""
         return self._request.url
+
+    @property
+    def stop(self) -> Stop:
+        """Tells when to give up a picture."""
+        return self._request.stop
 
     @property
     def settings(self) -> Settings:

@@ -48,7 +48,10 @@ def picture(call: Call, document: Json, format: str) -> Answer:
     """The image of render parameters that hold their tiles."""
     check_size(call, document)
     with call.service.painters() as threads:
-        canvas = render_canvas(document, sources=call.service.sources, threads=threads)
+        canvas = render_canvas(
+            document, sources=call.service.sources, threads=threads, stop=call.stop
+        )
+    call.stop.check()
     return Answer(200, encode(canvas, format), media_type(format))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from renderapi.errors import RenderError
+from renderapi.errors import RenderError, SpecError
 from renderws.cleaning import without_nulls
 from renderws.guard import check_source
 from renderws.routes.answers import Answer, HttpError, done, dumps, json_bytes
@@ -45,16 +45,22 @@ def delete_trial(call: Call) -> Answer:
 
 def post_trial(call: Call) -> Answer:
     """Match two canvases with the parameters that are sent, and keep the result."""
+    from renderws.trial_canvases import Drawing
     from renderws.trials import run_trial
 
+    settings = call.settings
     parameters = without_nulls(call.json_object("match trial parameters"))
     with call.service.match_trials:
         result = run_trial(
             parameters,
             lambda url: load_parameters(call, url),
-            call.service.sources,
-            call.settings.render_threads,
-            call.settings.filter_lists,
+            Drawing(
+                call.service.sources,
+                settings.render_threads,
+                call.stop,
+                settings.max_trial_pixels,
+            ),
+            settings.filter_lists,
         )
     trial_id = unique_id()
     document = dumps({"id": trial_id, "parameters": parameters, **result})
@@ -64,9 +70,19 @@ def post_trial(call: Call) -> Answer:
 
 def load_parameters(call: Call, url: str) -> Json:
     """Render parameters behind a URL: of this service, or of a host that may be read from."""
-    parts = urlsplit(url)
-    own = urlsplit(call.url)
-    if parts.netloc in ("", own.netloc):
+    try:
+        parts, own = urlsplit(url), urlsplit(call.url)
+    except ValueError:
+        raise SpecError(f"{url!r} is no URL") from None
+    if (
+        "\\" not in url
+        and parts.scheme in ("", "http", "https")
+        and parts.netloc
+        in (
+            "",
+            own.netloc,
+        )
+    ):
         answer = call.service.inner("GET", parts.path, parts.query, call.headers)
         body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
         if answer.status != 200:
@@ -77,7 +93,7 @@ def load_parameters(call: Call, url: str) -> Json:
         def allow(source: str) -> None:
             check_source(source, call.settings)
 
-        body = read_bytes(url, allow)
+        body = read_bytes(url, allow, call.settings.drawing)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

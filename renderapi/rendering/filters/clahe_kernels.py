@@ -99,14 +99,13 @@ def mix(grey, cells, transfers, rows, columns):
 
 
 @njit(**OPTIONS)
-def exact(grey, cells, bins, radius, slope):
-    """Each pixel through the transfer function of the window around it."""
+def exact(grey, cells, bins, radius, slope, out, first, last):
+    """Each pixel of rows `first` to `last` - 1 through the transfer function of its window."""
     height, width = grey.shape
     count = bins + 1
-    out = np.empty_like(grey)
     histogram, clipped = np.zeros(count, np.int64), np.zeros(count, np.int64)
     transfer = np.zeros(count)
-    for y in range(height):
+    for y in range(first, last):
         top, bottom = max(y - radius, 0), min(y + radius + 1, height)
         histogram[:] = 0
         for x in range(min(radius, width)):
@@ -125,4 +124,3 @@ def exact(grey, cells, bins, radius, slope):
             clip_histogram(clipped, limit)
             _transfer(clipped, transfer)
             out[y, x] = np.uint8(transfer[cells[grey[y, x]]] * 255 + 0.5)
-    return out

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from renderapi.rendering.filters.values import Values
 from renderapi.rendering.intensity import DisplayRange, kind_of
 
+_FURTHEST = 1e15  # whole numbers are exact up to here
+
 
 def value_to_noise(
     pixels: NDArray,
@@ -22,7 +24,8 @@ def value_to_noise(
     [min, max) for float images, where a `value` of NaN matches NaN.
     """
     value = values.number("value", float("nan"))
-    low, high = values.number("min", 0.0), values.number("max", 255.0)
+    ends = (values.number("min", 0.0), values.number("max", 255.0))
+    low, high = np.clip(np.nan_to_num(ends), -_FURTHEST, _FURTHEST).tolist()
     kind = kind_of(pixels)
     chosen = _equal(pixels, value, kind)
     count = int(chosen.sum())
