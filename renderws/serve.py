@@ -291,7 +291,10 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _config(app: Starlette | str, settings: Settings, **options: Any) -> uvicorn.Config:
+def _config(
+    app: Starlette | str, settings: Settings | None = None, **options: Any
+) -> uvicorn.Config:
+    seconds = (settings or Settings()).stop_seconds
     return uvicorn.Config(
         app,
         http=GatheringProtocol,
@@ -299,7 +302,7 @@ def _config(app: Starlette | str, settings: Settings, **options: Any) -> uvicorn
         access_log=False,
         server_header=False,
         # pictures are stopped before, and what is still being done is left after
-        timeout_graceful_shutdown=settings.stop_seconds * 0.9,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=seconds * 0.9,  # type: ignore[arg-type]
         timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         backlog=ACCEPTED_AT_ONCE,
         ws="none",
