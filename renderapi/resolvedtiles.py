@@ -10,11 +10,12 @@ import requests
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.jsontext import collection_paused
+from renderapi.layers import layer_resolved_tiles
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.tilespec import TileSpec, tiles_of
 from renderapi.transform import load_transform_json
-from renderapi.utils import get_json, jbool, put_json
-from renderapi.web import join, number
+from renderapi.utils import jbool, put_json
+from renderapi.web import join
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +101,7 @@ def get_resolved_tiles_from_z(
 ) -> ResolvedTiles:
     """Tiles at z with the transforms they refer to."""
     base = format_preamble(host, port, owner, project, stack)
-    url = join(base, "z", number("%f", z), "resolvedTiles")
-    return ResolvedTiles(json=get_json(session, url))
+    return ResolvedTiles(json=layer_resolved_tiles(session, base, z))
 
 
 @renderaccess

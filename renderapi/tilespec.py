@@ -13,6 +13,7 @@ from renderapi.channel import Channel
 from renderapi.errors import RenderError, SpecError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.jsontext import collection_paused
+from renderapi.layers import layer_tile_specs
 from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.stack import get_z_values_for_stack
@@ -426,8 +427,7 @@ def get_tile_specs_from_z(
 ) -> list[TileSpec]:
     """Tiles at z, with references resolved, by tileId; an empty list if there are none."""
     base = format_preamble(host, port, owner, project, stack)
-    tiles = get_json(session, join(base, "z", number("%f", z), "tile-specs"))
-    return tiles_of(tiles)
+    return tiles_of(layer_tile_specs(session, base, z))
 
 
 @renderaccess
@@ -444,7 +444,6 @@ def get_tile_specs_from_stack(
     """All tiles of a stack, with references resolved, by z and tileId. Reads some z at a time."""
     base = format_preamble(host, port, owner, project, stack)
     zs = get_json(session, join(base, "zValues") + "/")
-    urls = [join(base, "z", number("%f", z), "tile-specs") for z in zs]
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-        sections = pool.map(lambda url: get_json(session, url), urls)
+        sections = pool.map(lambda z: layer_tile_specs(session, base, z), zs)
         return [tile for tiles in sections for tile in tiles_of(tiles)]

@@ -12,9 +12,10 @@ from typing import Any
 
 import renderapi
 from renderapi.errors import NotFoundError
+from renderapi.layers import layer_resolved_tiles
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.utils import get_json, jbool, put_json
-from renderapi.web import join, number
+from renderapi.web import join
 from renderapps.module.errors import RenderModuleException
 
 Json = dict[str, Any]
@@ -94,7 +95,7 @@ def _resolved_tiles(
     **kwargs: Any,
 ) -> Json:
     base = format_preamble(host, port, owner, project, stack)
-    return get_json(session, join(base, "z", number("%f", z), "resolvedTiles"))
+    return layer_resolved_tiles(session, base, z)
 
 
 @renderaccess

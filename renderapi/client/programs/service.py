@@ -10,6 +10,7 @@ from typing import Any
 
 from renderapi.client.programs.options import Options
 from renderapi.errors import ClientScriptError, NotFoundError
+from renderapi.layers import layer_resolved_tiles
 from renderapi.utils import get_json, json_of, put_json, rest_delete, send_json
 from renderapi.web import given, join, request
 
@@ -101,8 +102,7 @@ class StackService:
 
     def resolved_tiles(self, z: float) -> Json:
         """Tiles at z by id, and the transforms they share by id."""
-        found: Json = get_json(self.session, join(self.url, "z", z, "resolvedTiles"))
-        return found
+        return layer_resolved_tiles(self.session, self.url, z)
 
     def tile(self, tile_id: str) -> Json:
         """Tile spec as it is stored."""
