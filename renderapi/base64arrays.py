@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import zlib
 from typing import Any
 
@@ -13,21 +14,31 @@ from renderapi.errors import RenderError
 
 def encodeBase64(src: Any) -> str:
     """Text of an array of numbers: big-endian float64, zlib level 6, base 64."""
-    data = np.ascontiguousarray(src, dtype=">f8").tobytes()
+    return encoded(np.ascontiguousarray(src, dtype=">f8").tobytes())
+
+
+def encoded(data: bytes) -> str:
+    """Text of the big-endian bytes of an array."""
     return base64.b64encode(zlib.compress(data, 6)).decode("ascii")
 
 
 def decodeBase64(src: str | bytes) -> np.ndarray:
     """float64 array (N,) of a text by `encodeBase64`; a leading "@" says it is not compressed."""
+    return np.frombuffer(decoded(src), dtype=">f8").astype(np.float64)
+
+
+def decoded(src: str | bytes) -> bytes:
+    """The big-endian bytes of a text by `encodeBase64`."""
     src = src.decode("ascii", "replace") if isinstance(src, bytes) else src
     if not src:
         raise RenderError("an empty text holds no numbers")
     compressed = not src.startswith("@")
     try:
-        data = base64.b64decode(src if compressed else src[1:], validate=True)
+        # the check sum of zlib finds what is wrong with compressed ones, and is faster
+        data = binascii.a2b_base64(src if compressed else src[1:], strict_mode=not compressed)
         data = zlib.decompress(data) if compressed else data
     except (ValueError, zlib.error) as error:
         raise RenderError(f"{src[:40]!r}... is not a base 64 array: {error}") from error
     if len(data) % 8:
         raise RenderError(f"{len(data)} bytes are no whole number of float64 values")
-    return np.frombuffer(data, dtype=">f8").astype(np.float64)
+    return data

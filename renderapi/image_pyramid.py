@@ -44,6 +44,13 @@ class MipMap:
         self.maskUrl = maskUrl
         self.loaders: Mapping[str, Any] = loaders or _NO_LOADERS
 
+    def __setstate__(self, state: Any) -> None:
+        """Take the state of a pickle; one of release 2.4.2 has a dict of attributes."""
+        self.loaders = _NO_LOADERS
+        attributes = state[1] if isinstance(state, tuple) else state
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> MipMap:
         """Mipmap of a JSON object; unknown keys are left out."""

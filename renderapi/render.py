@@ -65,14 +65,15 @@ class Render:
         **kwargs: Any,
     ) -> dict[str, Any]:
         """Keywords with what is None taken from this connection; others pass unchanged."""
+        scripts = self.DEFAULT_CLIENT_SCRIPTS if client_scripts is None else client_scripts
         return {
             **kwargs,
-            "host": defaultifNone(host, self.DEFAULT_HOST),
-            "port": defaultifNone(port, self.DEFAULT_PORT),
-            "owner": defaultifNone(owner, self.DEFAULT_OWNER),
-            "project": defaultifNone(project, self.DEFAULT_PROJECT),
-            "client_scripts": defaultifNone(client_scripts, self.DEFAULT_CLIENT_SCRIPTS),
-            "session": defaultifNone(session, self.session),
+            "host": self.DEFAULT_HOST if host is None else host,
+            "port": self.DEFAULT_PORT if port is None else port,
+            "owner": self.DEFAULT_OWNER if owner is None else owner,
+            "project": self.DEFAULT_PROJECT if project is None else project,
+            "client_scripts": scripts,
+            "session": self.session if session is None else session,
         }
 
     def run(self, f: Callable[..., T], *args: Any, **kwargs: Any) -> T:

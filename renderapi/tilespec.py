@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.stack import get_z_values_for_stack
 from renderapi.transform import TransformList, estimate_dstpts, load_transform_json
+from renderapi.transform.transform import document_of
 from renderapi.utils import get_json
 from renderapi.web import box_text, join, number
 
@@ -51,6 +53,12 @@ _REQUIRED_KEYS = {
     "ref": ("refId",),
     "interpolated": ("a", "b", "lambda"),
 }
+# written with six numbers by release 2.4.2, which is what an affine has
+_SPECIAL_AFFINES = frozenset(
+    package + name
+    for package in ("mpicbg.trakem2.transform.", "mpicbg.models.")
+    for name in ("TranslationModel2D", "RigidModel2D", "SimilarityModel2D")
+)
 
 
 class TileSpec:
@@ -117,6 +125,16 @@ class TileSpec:
         self.ip = _pyramid(imagePyramid, mipMapLevels, kwargs)
         if imageUrl is not None:
             self.ip["0"] = MipMap(imageUrl, maskUrl)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a pickle; one of release 2.4.2 has properties as attributes."""
+        attributes = self.__dict__
+        attributes.update(state)
+        if "tforms" in state:
+            self.tforms = attributes.pop("tforms")
+        for name in ("imageUrl", "maskUrl"):  # said by the image pyramid
+            attributes.pop(name, None)
+        attributes.setdefault("inputfilters", [])
 
     @property
     def tforms(self) -> list[Any]:
@@ -243,7 +261,7 @@ class TileSpec:
     def _transform_specs(self) -> list[Any]:
         if self._specs is not None:
             return [_copied(spec) for spec in self._specs]
-        return [_transform_spec(transform) for transform in self._tforms]
+        return [document_of(transform) for transform in self._tforms]
 
 
 def tiles_of(specs: Iterable[Mapping[str, Any]]) -> list[TileSpec]:
@@ -252,26 +270,43 @@ def tiles_of(specs: Iterable[Mapping[str, Any]]) -> list[TileSpec]:
         return [TileSpec(json=spec) for spec in specs]
 
 
-def _transform_spec(transform: Any) -> dict[str, Any]:
-    if isinstance(transform, list):
-        return {"type": "list", "specList": [_transform_spec(t) for t in transform]}
-    return transform.to_dict()
-
-
 def _checked(spec: Mapping[str, Any], tile: Any) -> dict[str, Any]:
-    """Copy of a transform's JSON; SpecError naming the tile if no transform can be made of it."""
+    """Copy of a transform's JSON as the transform made of it will write it.
+
+    SpecError naming the tile if no transform can be made of it.
+    """
     kind = spec.get("type", "leaf")
     if kind not in _REQUIRED_KEYS:
         raise SpecError(f"tile {tile} has a transform of unknown type {kind!r}")
     for key in _REQUIRED_KEYS[kind]:
         if key not in spec:
             raise SpecError(f"tile {tile} has a transform ({kind}) without {key}")
-    copy = dict(spec)
-    if kind == "list":
+    copy = {"type": kind, **spec}
+    if len(copy) > 1 + len(_REQUIRED_KEYS[kind]):
+        _tidy(copy)
+    if kind == "leaf":
+        if copy["className"] in _SPECIAL_AFFINES and str(copy["dataString"]).count(" ") > 3:
+            with contextlib.suppress(RenderError):
+                copy["className"] = load_transform_json(copy).className
+    elif kind == "list":
         copy["specList"] = [_checked(inner, tile) for inner in spec["specList"]]
     elif kind == "interpolated":
         copy["a"], copy["b"] = _checked(spec["a"], tile), _checked(spec["b"], tile)
     return copy
+
+
+def _tidy(spec: dict[str, Any]) -> None:
+    """Take out an id of None, and labels and metaData that say nothing."""
+    if spec.get("id", "") is None:
+        del spec["id"]
+    if "metaData" in spec:
+        metadata = spec["metaData"] or {}
+        if metadata.get("labels", "") is None:
+            metadata = {key: value for key, value in metadata.items() if key != "labels"}
+        if metadata:
+            spec["metaData"] = metadata
+        else:
+            del spec["metaData"]
 
 
 def _copied(spec: dict[str, Any]) -> dict[str, Any]:
@@ -294,7 +329,7 @@ def _pyramid(
         pyramid = ImagePyramid()
         for level in levels or ():
             pyramid.append(level)
-    for scale in (1, 2, 3):
+    for scale in (1, 2, 3) if kwargs else ():
         url = kwargs.get(f"scale{scale}Url")
         if url is not None:
             pyramid[scale] = MipMap(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -32,10 +33,16 @@ def join(base: str, *parts: object) -> str:
 
 
 def _quoted(part: object) -> str:
-    text = "" if part is None else str(part)
+    return (
+        _quoted_text(part) if type(part) is str else _quoted_text("" if part is None else str(part))
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _quoted_text(text: str) -> str:
     if text in {"", ".", ".."}:
         raise RenderError(
-            f"{part!r} cannot name a stack, tile, section or collection: "
+            f"{text!r} cannot name a stack, tile, section or collection: "
             "give its name, or connect with owner and project"
         )
     return quote(text, safe=",")

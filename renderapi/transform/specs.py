@@ -257,6 +257,7 @@ def cached_leaf(className: str, dataString: str) -> CoordinateTransform:
     if cls is None:
         raise SpecError(f"unknown transform class {className}")
     transform = cls(json={"className": className, "dataString": dataString})
+    transform.complete()
     if isinstance(transform, _SINGLE_PRECISION):
         numbers = read_floats(dataString)
         if len(numbers) != _AFFINE_NUMBERS:

@@ -50,22 +50,45 @@ def _labels_of(d: Mapping[str, Any]) -> list[str] | None:
     return (d.get("metaData") or {}).get("labels")
 
 
-class _Compound:
-    """Id and labels, as every transform may have them."""
+def document_of(transform: Any) -> dict[str, Any]:
+    """`to_dict` of a transform, with data strings as they were read where they stand for the same.
 
-    transformId: str | None
-    labels: Sequence[str] | None
+    A Python list of transforms is the document of a list.
+    """
+    if isinstance(transform, list):
+        return {"type": "list", "specList": [document_of(part) for part in transform]}
+    write = getattr(transform, "document", None)
+    document: dict[str, Any] = transform.to_dict() if write is None else write()
+    return document
+
+
+class _Compound:
+    """Id, labels and whatever else every transform may have."""
+
+    _keys: frozenset[str] = frozenset()
+    transformId: str | None = None
+    labels: Sequence[str] | None = None
+    _extra: Mapping[str, Any] = {}
+    _metadata: Mapping[str, Any] = {}
 
     def _add_identity(self, document: dict[str, Any]) -> dict[str, Any]:
+        document.update(self._extra)
         if self.transformId is not None:
             document["id"] = self.transformId
+        metadata = dict(self._metadata)
         if self.labels is not None:
-            document["metaData"] = {"labels": list(self.labels)}
+            metadata["labels"] = list(self.labels)
+        if metadata:
+            document["metaData"] = metadata
         return document
 
     def _read_identity(self, d: Mapping[str, Any]) -> None:
         self.transformId = d.get("id")
         self.labels = _labels_of(d)
+        metadata = d.get("metaData") or {}
+        self._metadata = {key: value for key, value in metadata.items() if key != "labels"}
+        known = self._keys | {"type", "id", "metaData"}
+        self._extra = {key: value for key, value in d.items() if key not in known}
 
 
 class TransformList(_Compound):
@@ -97,10 +120,16 @@ class TransformList(_Compound):
         self.transformId = transformId
         self.labels = labels
 
+    _keys = frozenset({"specList"})
+
     def to_dict(self) -> dict[str, Any]:
         """Document: type, specList, and id and metaData if set."""
         document = {"type": "list", "specList": [tform.to_dict() for tform in self.tforms]}
         return self._add_identity(document)
+
+    def document(self) -> dict[str, Any]:
+        """`to_dict`, with data strings as they were read where they stand for the same."""
+        return self._add_identity(document_of(self.tforms))
 
     def to_json(self) -> str:
         """Document as JSON text."""
@@ -144,6 +173,8 @@ class ReferenceTransform(_Compound):
         self.refId = refId
         self.transformId = transformId
         self.labels = labels
+
+    _keys = frozenset({"refId"})
 
     def to_dict(self) -> dict[str, Any]:
         """Document: type and refId, and id and metaData if set."""
@@ -196,16 +227,19 @@ class InterpolatedTransform(_Compound):
         self.transformId = transformId
         self.labels = labels
 
+    _keys = frozenset({"a", "b", "lambda"})
+
     def to_dict(self) -> dict[str, Any]:
         """Document: type, a, b, lambda, and id and metaData if set."""
-        return self._add_identity(
-            {
-                "type": "interpolated",
-                "a": self.a.to_dict(),
-                "b": self.b.to_dict(),
-                "lambda": self.lambda_,
-            }
-        )
+        return self._interpolated(self.a.to_dict(), self.b.to_dict())
+
+    def document(self) -> dict[str, Any]:
+        """`to_dict`, with data strings as they were read where they stand for the same."""
+        return self._interpolated(document_of(self.a), document_of(self.b))
+
+    def _interpolated(self, a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+        document = {"type": "interpolated", "a": a, "b": b, "lambda": self.lambda_}
+        return self._add_identity(document)
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Read a document in place; a, b and lambda are required (KeyError)."""

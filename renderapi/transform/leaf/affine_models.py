@@ -48,6 +48,11 @@ logger = logging.getLogger(__name__)
 _PACKAGE = "mpicbg.trakem2.transform."
 _AFFINE = _PACKAGE + "AffineModel2D"
 _TEN_DECIMALS = " ".join(["%.10f"] * 6)
+_SIX_DECIMALS = 1.0000001e-6
+#: this many points are mapped one by one: arrays cost more than they save
+_FEW = 4
+#: attributes in pickles of release 2.4.2 that are properties here; M is what counts
+_PICKLED = ("M", "M00", "M01", "M10", "M11", "B0", "B1")
 
 
 def __getattr__(name: str) -> Any:
@@ -58,6 +63,10 @@ def __getattr__(name: str) -> Any:
 def map_affine(M: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """N x 2 points through the upper two rows of M; a point's result depends on that point only."""
     (m00, m01, m02), (m10, m11, m12) = M[:2].tolist()
+    if len(points) <= _FEW:
+        rows = points.tolist()
+        mapped = [(m00 * x + m01 * y + m02, m10 * x + m11 * y + m12) for x, y in rows]
+        return np.array(mapped, dtype=np.float64).reshape(-1, 2)
     result = np.empty((len(points), 2))
     for first in range(0, len(points), BLOCK):
         block = points[first : first + BLOCK]
@@ -116,7 +125,7 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     className: Any = _AFFINE
     _M: Any = None
-    _numbers: Sequence[float] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    _numbers: tuple[float, ...] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
     M00, M01, B0 = _coefficient(0, 0), _coefficient(0, 1), _coefficient(0, 2)
     M10, M11, B1 = _coefficient(1, 0), _coefficient(1, 1), _coefficient(1, 2)
@@ -142,6 +151,15 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         self.labels = labels
         self._numbers = (float(M00), float(M10), float(M01), float(M11), float(B0), float(B1))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a pickle, also of release 2.4.2."""
+        attributes = self.__dict__
+        attributes.update(state)
+        if "M" in state:
+            for name in _PICKLED:
+                attributes.pop(name, None)
+            self._M = state["M"]
+
     @property
     def M(self) -> Any:
         """Matrix, 3 x 3; made when it is first asked for."""
@@ -164,22 +182,39 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     def load_M(self) -> None:
         """Does nothing: M00 to B1 are views of M and cannot differ from it."""
 
-    def _parse(self, datastring: str) -> None:
-        self._set_numbers(read_floats(datastring))
+    @property
+    def dataString(self) -> str:
+        """Six numbers with ten decimals, or what was read while they are the same."""
+        numbers = self._numbers if self._M is None else self._state()
+        read = self._read
+        if read is not None and read[1] == numbers:
+            return str(read[0])
+        return _TEN_DECIMALS % numbers
 
-    def _set_numbers(self, numbers: Sequence[float]) -> None:
+    @dataString.setter
+    def dataString(self, datastring: str) -> None:
+        self._process_dataString(datastring)
+
+    def _parse(self, datastring: str) -> Any:
+        return self._set_numbers(read_floats(datastring))
+
+    def _set_numbers(self, numbers: Sequence[float]) -> tuple[float, ...]:
         if len(numbers) != 6:
             raise ValueError(f"6 numbers are needed, not {len(numbers)}")
         self._numbers, self._M = tuple(numbers), None
+        return self._numbers
 
     def _format(self) -> str:
         return _TEN_DECIMALS % self._state()
 
-    def _state(self) -> Any:
+    def _state(self) -> tuple[float, ...]:
         """M00, M10, M01, M11, B0, B1 as they are now."""
-        if self._M is None:
+        M = self._M
+        if M is None:
             return self._numbers
-        (m00, m01, b0), (m10, m11, b1) = np.asarray(self._M, dtype=np.float64)[:2].tolist()
+        if not isinstance(M, np.ndarray):
+            M = np.asarray(M, dtype=np.float64)
+        (m00, m01, b0), (m10, m11, b1), *_ = M.tolist()
         return (m00, m10, m01, m11, b0, b1)
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -283,7 +318,18 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     def __str__(self) -> str:
         m00, m10, m01, m11, b0, b1 = self._state()
-        return f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
+        text = f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
+        return text.replace("-0.000000", "0.000000")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, AffineModel):
+            pairs = zip(self._state(), other._state(), strict=True)
+            # numbers that agree in six decimals are no further apart than this
+            if any(abs(a - b) > _SIX_DECIMALS for a, b in pairs):
+                return False
+        return str(self) == str(other)
+
+    __hash__ = CoordinateTransform.__hash__
 
 
 def _affine_matrix(numbers: Sequence[float]) -> NDArray[np.float64]:
@@ -328,7 +374,7 @@ class _SpecialAffine(AffineModel):
     _model = ""
     _count = 0
 
-    def _parse(self, datastring: str) -> None:
+    def _parse(self, datastring: str) -> Any:
         numbers = read_floats(datastring)
         if len(numbers) not in (self._count, 6):
             raise ValueError(
@@ -336,7 +382,7 @@ class _SpecialAffine(AffineModel):
                 f"not {len(numbers)}"
             )
         self._numbers_read = len(numbers)
-        self._set_numbers(self._coefficients(*numbers) if len(numbers) != 6 else numbers)
+        return self._set_numbers(self._coefficients(*numbers) if len(numbers) != 6 else numbers)
 
     @staticmethod
     def _coefficients(*numbers: float) -> tuple[float, ...]:

@@ -110,6 +110,10 @@ class AffineWarpFieldTransform(CoordinateTransform):
             return " ".join((*head, "base64", encodeBase64(numbers)))
         return " ".join((*head, "none", *map(java_double, numbers.tolist())))
 
+    def _canonical(self) -> str:
+        positive = type(self)(self.offset, self.size, self.values + 0.0, self.factory)
+        return super(AffineWarpFieldTransform, positive)._canonical()
+
     def affines_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Interpolated m00, m10, m01, m11, m02, m12 (6 x N) at N x 2 points."""
         _, rows, columns = self.values.shape

@@ -19,7 +19,7 @@ from renderapi.transform.leaf.points import (
     as_pairs,
     as_points,
     as_weights,
-    java_double,
+    java_doubles,
     read_floats,
 )
 from renderapi.transform.leaf.transform import CoordinateTransform
@@ -71,7 +71,7 @@ class NonLinearCoordinateTransform(CoordinateTransform):
         self.transformId = transformId
         self.labels = labels
 
-    def _parse(self, datastring: str) -> None:
+    def _parse(self, datastring: str) -> Any:
         numbers = read_floats(datastring)
         dimension, length = int(numbers[0]), int(numbers[1])
         if length != polynomials.term_count(dimension):
@@ -79,19 +79,28 @@ class NonLinearCoordinateTransform(CoordinateTransform):
             raise ValueError(f"dimension {dimension} needs length {needed}, not {length}")
         if len(numbers) != 4 + 4 * length:
             raise ValueError(f"{4 + 4 * length} numbers are needed, not {len(numbers)}")
-        beta, mean, deviation = np.split(np.array(numbers[2:-2]), [2 * length, 3 * length])
-        if not deviation[:-1].all():
+        if 0.0 in numbers[2 + 3 * length : 1 + 4 * length]:
             raise ValueError("a kernel term has a variance of 0")
+        array = np.array(numbers)
         self.dimension, self.length = dimension, length
-        self.beta, self.normMean, self.normVar = beta.reshape(length, 2), mean, deviation
+        self.beta = array[2 : 2 + 2 * length].reshape(length, 2)
+        self.normMean, self.normVar = array[2 + 2 * length : -2].reshape(2, length)
         self.width, self.height = int(numbers[-2]), int(numbers[-1])
+        return [dimension, length, *numbers[2:-2], self.width, self.height]
+
+    def _state(self) -> list[float] | None:
+        """The numbers of the data string as they are now."""
+        if "beta" not in self.__dict__:
+            return None
+        arrays = (self.beta, self.normMean, self.normVar)
+        numbers = [number for array in arrays for number in np.ravel(array).tolist()]
+        return [self.dimension, self.length, *numbers, self.width, self.height]
 
     def _format(self) -> str:
         self._require_parameters()
         arrays = (self.beta, self.normMean, self.normVar)
-        numbers = [java_double(v) for array in arrays for v in np.ravel(array).tolist()]
-        head = (str(self.dimension), str(self.length))
-        return " ".join((*head, *numbers, str(int(self.width)), str(int(self.height)), ""))
+        numbers = java_doubles(v for array in arrays for v in np.ravel(array).tolist())
+        return f"{self.dimension} {self.length} {numbers} {int(self.width)} {int(self.height)} "
 
     def _require_parameters(self) -> None:
         if "beta" not in self.__dict__:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,3 +88,10 @@ def java_double(value: float) -> str:
         return text
     mantissa, exponent = text.split("e")
     return f"{mantissa}E{exponent[0]}{int(exponent[1:])}"
+
+
+def java_doubles(values: Iterable[float]) -> str:
+    """`java_double` of Python numbers, one blank apart."""
+    numbers = list(values)
+    text = " ".join(map(repr, numbers))
+    return text if "e" not in text else " ".join(map(java_double, numbers))

@@ -27,7 +27,7 @@ from renderapi.transform.leaf.points import (
     as_pairs,
     as_points,
     as_weights,
-    java_double,
+    java_doubles,
     read_floats,
 )
 from renderapi.transform.leaf.transform import CoordinateTransform
@@ -56,7 +56,7 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         Order of the fit.
     force_polynomial : bool
         Changes nothing: this class is a polynomial in any case, never an affine.
-    params : array_like, 2 x K, optional
+    params : array_like, 2 x K or K x 2, optional
     identity : bool
         Make the identity.
     labels, transformId, json, force_shear
@@ -65,7 +65,12 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
     Attributes
     ----------
     params : ndarray, 2 x K
-        Coefficients in the order 1, x, y, x^2, xy, y^2, x^3, ...
+        Coefficients in the order 1, x, y, x^2, xy, y^2, x^3, ... May be assigned, also as K x 2.
+
+    Notes
+    -----
+    The data string is written in one form, whatever was read: the shortest text of each number,
+    with an exponent as Java writes it.
     """
 
     className: Any = "mpicbg.trakem2.transform.PolynomialTransform2D"
@@ -108,14 +113,21 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         """Always false."""
         return False
 
-    def _order(self) -> int:
-        params = self.__dict__.get("params")
-        if params is None:
+    def _rows(self) -> NDArray[Any]:
+        """Coefficients 2 x K, however they were given; SpecError where they are none."""
+        given = self.__dict__.get("params")
+        if given is None:
             raise SpecError(f"{self.className} has no parameters yet")
+        params = np.asarray(given)
+        if params.ndim == 2 and params.shape[0] != 2 and params.shape[1] == 2:
+            params = params.T
         if params.ndim != 2 or params.shape[0] != 2:
             raise SpecError(f"{self.className}: params must be 2 x K, not {params.shape}")
+        return params
+
+    def _order(self) -> int:
         try:
-            return polynomials.order_of(params.shape[1])
+            return polynomials.order_of(self._rows().shape[1])
         except ValueError as error:
             raise SpecError(f"{self.className}: {error}") from error
 
@@ -129,23 +141,42 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         order = self.order if order is None else order
         return (order + 1) * (order + 2)
 
-    def _parse(self, datastring: str) -> None:
+    def _parse(self, datastring: str) -> Any:
         numbers = read_floats(datastring)
         if len(numbers) % 2:
             raise ValueError(f"an even count of numbers is needed, not {len(numbers)}")
         polynomials.order_of(len(numbers) // 2)
         self.params = np.array(numbers).reshape(2, -1)
+        return numbers
+
+    def _state(self) -> list[float] | None:
+        """The coefficients as they are now, in the order of the data string."""
+        return self._rows().ravel().tolist() if "params" in self.__dict__ else None
+
+    @property
+    def dataString(self) -> str:
+        """The x row of coefficients, then the y row."""
+        return self._format()
+
+    @dataString.setter
+    def dataString(self, datastring: str) -> None:
+        self._process_dataString(datastring)
 
     def _format(self) -> str:
         self._order()
-        return " ".join(java_double(value) for value in self.params.ravel().tolist())
+        return java_doubles(self._rows().ravel().tolist())
+
+    def _canonical(self) -> str:
+        self._order()
+        numbers = np.asarray(self._rows(), dtype=np.float64) + 0.0
+        return java_doubles(numbers.ravel().tolist())
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         self._order()
-        return polynomials.evaluate(self.params, points)
+        return polynomials.evaluate(self._rows(), points)
 
     def _jacobian(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return polynomials.jacobian(self.params, points)
+        return polynomials.jacobian(self._rows(), points)
 
     def inverse_tform(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points through the inverse: exact for order 1, by Newton's method above.
@@ -157,7 +188,7 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         if order == 0:
             raise EstimationError(f"{self.className} of order 0 maps all points to one: no inverse")
         matrix = np.eye(3)
-        matrix[:2] = self.params[:, [1, 2, 0]]
+        matrix[:2] = self._rows()[:, [1, 2, 0]]
         targets = as_points(points)
         if order == 1:
             return map_affine(invert_matrix(matrix), targets)
@@ -241,8 +272,9 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         """Same map as a polynomial of a higher or equal order; ConversionError for a lower one."""
         if order < self.order:
             raise ConversionError(f"a polynomial of order {self.order} is none of order {order}")
+        rows = self._rows()
         params = np.zeros((2, polynomials.term_count(order)))
-        params[:, : self.params.shape[1]] = self.params
+        params[:, : rows.shape[1]] = rows
         return Polynomial2DTransform(params=params)
 
     @staticmethod
@@ -256,13 +288,13 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         """Scale x, scale y, shear x, shear y, rotation of the linear part (at the origin)."""
         if self.order == 0:
             return (1.0, 1.0, 0.0, 0.0, 0.0)
-        return calc_first_order_properties(self.params[:, 1:3], self.force_shear)
+        return calc_first_order_properties(self._rows()[:, 1:3], self.force_shear)
 
     @property
     def translation(self) -> tuple[float, float]:
         """Constant terms."""
-        self._order()
-        return (float(self.params[0, 0]), float(self.params[1, 0]))
+        x, y = self._rows()[:, 0].tolist()
+        return (float(x), float(y))
 
 
 def _check_fit(

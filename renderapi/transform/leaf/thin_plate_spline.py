@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from renderapi.base64arrays import decodeBase64, encodeBase64
-from renderapi.errors import ConversionError, EstimationError
+from renderapi.base64arrays import decoded, encoded
+from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform.leaf import spline_kernel
 from renderapi.transform.leaf.inverse import invert
-from renderapi.transform.leaf.points import as_pairs, as_points
+from renderapi.transform.leaf.points import all_finite, as_pairs, as_points
 from renderapi.transform.leaf.transform import CoordinateTransform
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 #: a fixed-point inverse whose steps have grown this much does not converge any more
 DIVERGED = 10.0
+
+_ARRAYS = frozenset({"srcPts", "dMtxDat", "aMtx", "bVec"})
 
 
 class ThinPlateSplineTransform(CoordinateTransform):
@@ -55,9 +57,15 @@ class ThinPlateSplineTransform(CoordinateTransform):
     """
 
     className: Any = "mpicbg.trakem2.transform.ThinPlateSplineTransform"
-    _parameters = ("srcPts", "dMtxDat", "aMtx", "bVec")
-    aMtx: Any = None
-    bVec: Any = None
+    ndims = 2
+    nLm = 0
+    srcPts: Any
+    dMtxDat: Any
+    aMtx: Any
+    bVec: Any
+    #: big-endian bytes of the affine part (empty without one) and of the landmarks that were read,
+    #: until somebody asks for the arrays
+    _packed: tuple[bytes, bytes] | None = None
 
     def __init__(
         self,
@@ -66,44 +74,86 @@ class ThinPlateSplineTransform(CoordinateTransform):
         transformId: str | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        self.ndims = 2
-        self.nLm = 0
-        self.srcPts: Any = np.empty((2, 0))
-        self.dMtxDat: Any = np.empty((2, 0))
         if json is not None:
             self.from_dict(json)
             return
         if dataString is not None:
             self._process_dataString(dataString)
+        else:
+            self.srcPts, self.dMtxDat = np.empty((2, 0)), np.empty((2, 0))
+            self.aMtx = self.bVec = None
         self.transformId = transformId
         self.labels = labels
 
-    def _parse(self, datastring: str) -> None:
+    def __getattr__(self, name: str) -> Any:
+        """The arrays, made when one of them is first asked for."""
+        if name in _ARRAYS and self._packed is not None:
+            self.complete()
+            return self.__dict__[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if name in _ARRAYS:
+            self.complete()
+        super().__delattr__(name)
+
+    def complete(self) -> None:
+        """Make the arrays of a data string that was read; SpecError for NaN in it."""
+        if self._packed is None:
+            return
+        affine, data = (np.frombuffer(part, ">f8").astype(np.float64) for part in self._packed)
+        if not (all_finite(affine) and all_finite(data)):
+            raise SpecError(
+                f"{self.className}: cannot read the dataString: it holds NaN or infinite values"
+            )
+        count = len(data) // 4
+        made: dict[str, Any] = {
+            "aMtx": affine[:4].reshape(2, 2) if len(affine) else None,
+            "bVec": affine[4:] if len(affine) else None,
+            "srcPts": data[: 2 * count].reshape(count, 2).T,
+            "dMtxDat": data[2 * count :].reshape(2, count),
+        }
+        # what was assigned since then stays
+        self.__dict__.update({**made, **{k: v for k, v in self.__dict__.items() if k in made}})
+        self._packed = None
+
+    def _state(self) -> tuple[bytes, bytes]:
+        """The bytes of `_packed` for the arrays as they are now."""
+        if self._packed is not None and not _ARRAYS & self.__dict__.keys():
+            return self._packed
+        affine = [] if self.aMtx is None else [np.ravel(self.aMtx), _vector(self.bVec)]
+        landmarks = np.asarray(self.srcPts).T.ravel()
+        data = [landmarks, np.ravel(getattr(self, "dMtxDat", ()))]
+        return _big_endian(affine), _big_endian(data)
+
+    def _parse(self, datastring: str) -> Any:
         words = datastring.split()
         if len(words) != 5:
             raise ValueError(f"5 words are needed, not {len(words)}")
         ndims, landmarks = int(words[1]), int(words[2])
         if ndims != 2:
             raise ValueError(f"only 2 dimensions are supported, not {ndims}")
-        affine = None if words[3] == "null" else _numbers(words[3], 6, "the affine part")
+        affine = b"" if words[3] == "null" else _numbers(words[3], 6, "the affine part")
         data = _numbers(words[4], 4 * landmarks, f"{landmarks} landmarks")
+        for name in _ARRAYS & self.__dict__.keys():
+            del self.__dict__[name]
         self.ndims, self.nLm = ndims, landmarks
-        self.aMtx = None if affine is None else affine[:4].reshape(2, 2)
-        self.bVec = None if affine is None else affine[4:]
-        self.srcPts = data[: 2 * landmarks].reshape(landmarks, 2).T
-        self.dMtxDat = data[2 * landmarks :].reshape(2, landmarks)
+        self._packed = (affine, data)
+        return self._packed
 
     def _format(self) -> str:
-        landmarks = np.asarray(self.srcPts)
-        block = "null"
-        if self.aMtx is not None:
-            b = np.zeros(2) if self.bVec is None else self.bVec
-            block = encodeBase64(np.concatenate((np.ravel(self.aMtx), np.ravel(b))))
-        data = np.concatenate((landmarks.T.ravel(), np.ravel(self.dMtxDat)))
-        return (
-            f"ThinPlateSplineR2LogR {landmarks.shape[0]} {landmarks.shape[1]} "
-            f"{block} {encodeBase64(data)}"
-        )
+        dimensions, count = np.asarray(self.srcPts).shape
+        affine, data = map(encoded, self._state())
+        block = "null" if self.aMtx is None else affine
+        return f"ThinPlateSplineR2LogR {dimensions} {count} {block} {data}"
+
+    def _canonical(self) -> str:
+        self.complete()
+        positive = type(self).__new__(type(self))
+        for name in _ARRAYS:
+            value = self.__dict__.get(name)
+            setattr(positive, name, None if value is None else np.asarray(value) + 0.0)
+        return positive._format()
 
     def _map(self, points: Array) -> Array:
         if getattr(self, "dMtxDat", None) is None:
@@ -394,10 +444,16 @@ class ThinPlateSplineTransform(CoordinateTransform):
         )
 
 
-def _numbers(word: str, count: int, what: str) -> Array:
-    numbers = decodeBase64(word) if count or len(word) > 1 else np.empty(0)
-    if len(numbers) != count:
-        raise ValueError(f"{what} need {count} numbers, not {len(numbers)}")
-    if not np.isfinite(numbers).all():
-        raise ValueError("it holds NaN or infinite values")
-    return numbers
+def _numbers(word: str, count: int, what: str) -> bytes:
+    data = decoded(word) if count or len(word) > 1 else b""
+    if len(data) != 8 * count:
+        raise ValueError(f"{what} need {count} numbers, not {len(data) / 8:g}")
+    return data
+
+
+def _vector(vector: Any) -> Array:
+    return np.zeros(2) if vector is None else np.ravel(vector)
+
+
+def _big_endian(parts: Sequence[Any]) -> bytes:
+    return np.concatenate([*parts, ()]).astype(">f8").tobytes()

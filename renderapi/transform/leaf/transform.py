@@ -8,6 +8,7 @@ string that was read is written back as it was until the numbers it stands for h
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from renderapi.errors import EstimationError, RenderError, SpecError
 from renderapi.transform.leaf.points import as_points
 
 logger = logging.getLogger(__name__)
+
+_KNOWN_KEYS = frozenset({"type", "className", "dataString", "id", "metaData"})
+_MINUS_ZERO = re.compile(r"(?<![0-9.E])-(?=0\.0(?![0-9]))")
 
 
 class Transform:
@@ -39,10 +43,16 @@ class Transform:
     Notes
     -----
     Equality compares class name and data string only, and is also true for the string form itself.
+    What a data string stands for is compared, not how its numbers are spelt, where the class is
+    known.
     """
 
     className: Any = None
     dataString: Any = None
+    transformId: Any = None
+    labels: Any = None
+    _extra: Any = None
+    _metadata: Any = None
 
     def __init__(
         self,
@@ -64,27 +74,36 @@ class Transform:
     def to_dict(self) -> dict[str, Any]:
         """Document of this transform: type, className, dataString, and id and metaData if set."""
         document = {"type": "leaf", "className": self.className, "dataString": self.dataString}
-        transform_id = getattr(self, "transformId", None)
-        if transform_id is not None:
-            document["id"] = transform_id
-        metadata = dict(self.__dict__.get("_metadata") or {})
-        labels = getattr(self, "labels", None)
-        if labels is not None:
-            metadata["labels"] = list(labels)
-        if metadata:
+        if self._extra is not None:
+            document.update(self._extra)
+        if self.transformId is not None:
+            document["id"] = self.transformId
+        if self.labels is not None or self._metadata is not None:
+            metadata = {} if self._metadata is None else dict(self._metadata)
+            if self.labels is not None:
+                metadata["labels"] = list(self.labels)
             document["metaData"] = metadata
         return document
+
+    def document(self) -> dict[str, Any]:
+        """`to_dict`, with the data string as it was read while it stands for the same."""
+        return self.to_dict()
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Read a document in place; className and dataString are required (KeyError)."""
         self.className = d["className"]
         self._process_dataString(d["dataString"])
+        if len(d) == 3 and "type" in d:  # nothing else, as most are
+            self.transformId = self.labels = None
+            return
         self.transformId = d.get("id")
         metadata = d.get("metaData") or {}
         self.labels = metadata.get("labels")
         others = {key: value for key, value in metadata.items() if key != "labels"}
         if others:
             self._metadata = others
+        if not d.keys() <= _KNOWN_KEYS:
+            self._extra = {key: value for key, value in d.items() if key not in _KNOWN_KEYS}
 
     def _process_dataString(self, datastring: str) -> None:
         self.dataString = datastring
@@ -111,14 +130,12 @@ class CoordinateTransform(Transform):
     """
 
     _parameters: tuple[str, ...] = ()
+    _read: Any = None
 
     @property
     def dataString(self) -> str:
         """Data string: as it was read while the parameters are unchanged, else the written form."""
-        read = self.__dict__.get("_read")
-        if read is not None and read[1] == self._state():
-            return read[0]
-        return self._format()
+        return self._as_read() or self._format()
 
     @dataString.setter
     def dataString(self, datastring: str) -> None:
@@ -126,13 +143,38 @@ class CoordinateTransform(Transform):
 
     def _process_dataString(self, datastring: str) -> None:
         try:
-            self._parse(datastring)
+            state = self._parse(datastring)
         except (RenderError, ValueError, AttributeError, TypeError, IndexError) as error:
             shown = datastring if len(str(datastring)) <= 80 else f"{datastring[:77]}..."
             raise SpecError(
                 f"{self.className}: cannot read the dataString {shown!r}: {error}"
             ) from error
-        self._read = (datastring, self._state())
+        self._read = (datastring, self._state() if state is None else state)
+
+    def _as_read(self) -> str | None:
+        """The data string that was read, while the parameters are those that it stands for."""
+        read = self._read
+        return read[0] if read is not None and read[1] == self._state() else None
+
+    def document(self) -> dict[str, Any]:
+        """`to_dict`, with the data string as it was read while it stands for the same."""
+        text = self._as_read()
+        document = self.to_dict()
+        return document if text is None else {**document, "dataString": text}
+
+    def complete(self) -> None:
+        """Read what is read when it is first needed; SpecError where it cannot be read."""
+
+    def _canonical(self) -> str:
+        """One data string for all spellings of the same parameters."""
+        return _MINUS_ZERO.sub("", self._format())
+
+    def __str__(self) -> str:
+        try:
+            text = self._canonical()
+        except SpecError:  # no parameters yet
+            text = "None"
+        return f"className:{self.className}\ndataString:{text}"
 
     def _state(self) -> Any:
         """Comparable picture of the parameters: have they changed since they were read?"""
@@ -142,7 +184,8 @@ class CoordinateTransform(Transform):
             for value in values
         )
 
-    def _parse(self, datastring: str) -> None:
+    def _parse(self, datastring: str) -> Any:
+        """Take the parameters of a data string; may return what `_state` gives then."""
         raise NotImplementedError(f"{type(self).__name__} does not read data strings")
 
     def _format(self) -> str:

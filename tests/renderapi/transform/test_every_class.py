@@ -1,6 +1,8 @@
 """What holds for every class of transforms, for whatever parameters hypothesis thinks of."""
 
+import base64
 import pickle
+import zlib
 
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderapi.errors import ConversionError, SpecError
-from renderapi.transform import load_leaf_json
-from renderapi.transform.leaf.affine_warp_field import LINEAR
+from renderapi.tilespec import TileSpec
+from renderapi.transform import AffineModel, HomographyModel, Polynomial2DTransform, load_leaf_json
+from renderapi.transform.leaf.affine_warp_field import LINEAR, AffineWarpFieldTransform
 from renderapi.transform.leaf.registry import LEAF_CLASSES
-from renderapi.utils import encodeBase64
+from renderapi.utils import decodeBase64, encodeBase64
 
 SIZE = 2000.0
 POINTS = np.random.default_rng(0).random((40, 2)) * SIZE
@@ -114,11 +117,111 @@ def documents(draw):
 @settings(deadline=None, max_examples=150)
 def test_documents_and_data_strings_come_back(document):
     transform = load_leaf_json(document)
-    assert transform.to_dict() == document
-    assert transform.dataString == document["dataString"]
+    assert transform.document() == document
+    if not isinstance(transform, Polynomial2DTransform):  # which has one form of its own
+        assert transform.to_dict() == document
+        assert transform.dataString == document["dataString"]
     assert load_leaf_json(transform.to_dict()) == transform
     again = pickle.loads(pickle.dumps(transform))
-    assert again.to_dict() == document and hash(again) == hash(transform)
+    assert again.document() == document and hash(again) == hash(transform)
+
+
+def respelt(document):
+    """The same transform with other digits: exponents, signs, uncompressed arrays, more blanks."""
+    separator = "," if "," in document["dataString"] else " "
+    words = [other_word(word) for word in document["dataString"].split(separator)]
+    if document["className"].endswith("NonLinearTransform"):
+        words[:2] = document["dataString"].split()[:2]
+    return {**document, "dataString": f" {separator} ".join(words)}
+
+
+def other_word(word):
+    if word.isdigit() or word == "":
+        return word
+    try:
+        return f"{float(word):+.20e}"
+    except ValueError:
+        pass
+    try:
+        raw = zlib.decompress(base64.b64decode(word, validate=True))
+    except (ValueError, zlib.error):
+        return word
+    return "@" + base64.b64encode(raw).decode()
+
+
+@given(documents())
+@settings(deadline=None, max_examples=150)
+def test_equality_and_hash_are_those_of_the_values(document):
+    transform, same = load_leaf_json(document), load_leaf_json(respelt(document))
+    assert same.document()["dataString"] != document["dataString"]
+    assert same == transform and hash(same) == hash(transform)
+    assert len({transform, same, load_leaf_json(transform.to_dict())}) == 1
+    assert str(same) == str(transform) == transform
+    shifted = load_leaf_json({**document, "dataString": other_value(document)})
+    assert shifted != transform
+
+
+def other_value(document):
+    """A data string whose last number that is a fraction, or whose last array, is another one."""
+    words = document["dataString"].replace(",", " , ").split()
+    for place in reversed(range(len(words))):
+        if "." in words[place] and words[place][0] in "-0123456789":
+            words[place] = repr(float(words[place]) + 0.5)
+            break
+        if len(words[place]) > 40 and not words[place].startswith("net."):
+            words[place] = encodeBase64(decodeBase64(words[place]) + 0.5)
+            break
+    return " ".join(words).replace(" , ", ",")
+
+
+def test_minus_zero_is_zero():
+    for one, other in (
+        (AffineModel(B0=0.0), AffineModel(B0=-0.0)),
+        (AffineModel(B0=-1e-9), AffineModel(B0=1e-9)),
+        (Polynomial2DTransform(identity=True),
+         Polynomial2DTransform(params=[[-0.0, 1, 0], [0, -0.0, 1]])),
+        (HomographyModel(np.eye(3)), HomographyModel(np.where(np.eye(3), 1.0, -0.0))),
+        (AffineWarpFieldTransform(values=np.zeros((6, 1, 1))),
+         AffineWarpFieldTransform(values=-np.zeros((6, 1, 1)))),
+    ):  # fmt: skip
+        assert one == other and hash(one) == hash(other)
+
+
+@given(documents(), st.booleans(), st.sampled_from(["plain", "list", "interpolated"]))
+@settings(deadline=None, max_examples=150)
+def test_a_tile_writes_its_transforms_the_same_before_and_after_they_are_made(leaf, typed, kind):
+    if not typed:
+        del leaf["type"]
+    specs = [
+        leaf,
+        {"type": "ref", "refId": "r", "further": 1},
+        {"className": "?", "dataString": ""},
+    ]
+    if kind == "list":
+        specs = [{"type": "list", "specList": specs, "id": None, "metaData": {"a": 1}}]
+    elif kind == "interpolated":
+        specs = [{"type": "interpolated", "a": leaf, "b": leaf, "lambda": 0.5, "metaData": {}}]
+    tile = TileSpec(json={"tileId": "t", "z": 1, "width": 2, "height": 2,
+                          "transforms": {"type": "list", "specList": specs}})  # fmt: skip
+    before = tile.to_dict()
+    assert tile.tforms
+    assert tile.to_dict() == before
+    first = before["transforms"]["specList"][0]
+    first = {"list": lambda: first["specList"][0], "interpolated": lambda: first["a"]}.get(
+        kind, lambda: first
+    )()
+    assert first == {**leaf, "type": "leaf"}
+
+
+@pytest.mark.parametrize("package", ["mpicbg.trakem2.transform.", "mpicbg.models."])
+def test_six_numbers_under_the_name_of_a_special_case_are_an_affine_in_a_tile(package):
+    leaf = {"type": "leaf", "className": package + "RigidModel2D", "dataString": "1 0 0 1 2.50 3"}
+    tile = TileSpec(json={"tileId": "t", "z": 1, "width": 2, "height": 2,
+                          "transforms": {"type": "list", "specList": [leaf]}})  # fmt: skip
+    before = tile.to_dict()
+    assert before["transforms"]["specList"] == [{**leaf, "className": AffineModel.className}]
+    assert tile.tforms[0].tform([[1.0, 1.0]]).tolist() == [[3.5, 4.0]]
+    assert tile.to_dict() == before
 
 
 @given(documents())

@@ -60,11 +60,13 @@ def test_numbers_are_written_as_java_does():
     assert Polynomial2DTransform(identity=True).dataString == "0 1 0 0 0 1"
 
 
-def test_a_read_string_is_kept_with_any_white_space():
+def test_a_read_string_is_written_in_the_normal_form():
     text = " 0  1 0\n0 0 1 "
     transform = Polynomial2DTransform(json={"className": NAME, "dataString": text})
-    assert transform.to_dict()["dataString"] == text
+    assert transform.to_dict()["dataString"] == "0.0 1.0 0.0 0.0 0.0 1.0"
+    assert transform.document()["dataString"] == text
     transform.params = transform.params * 2
+    assert transform.document() == transform.to_dict()
     assert transform.dataString == "0.0 2.0 0.0 0.0 0.0 2.0"
 
 
