@@ -10,7 +10,7 @@ from typing import Any
 
 from argschema import ArgSchema
 from argschema.fields import Boolean, Float, InputFile, Int, List, OutputDir, Str
-from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
 from renderapi.urls import path_to_url
@@ -21,9 +21,10 @@ from renderapps.dataimport.reduced_images import (
     level_name,
     write_levels,
 )
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module import RenderModuleException
 from renderapps.module.derived_images import Source
 from renderapps.module.display_range import DisplayRangeParameters
+from renderapps.module.file_module import FileModule
 
 
 class CreateMipMapsParameters(DisplayRangeParameters, ArgSchema):
@@ -137,14 +138,10 @@ def create_mipmaps(
     return {spec.level: path_to_url(path) for spec, path in paths.items()}
 
 
-class CreateMipMaps(RenderModule):
+class CreateMipMaps(FileModule):
     """The images of a whole stack are reduced by generate_mipmaps."""
 
     default_schema = CreateMipMapsParameters
-    parameters_base: type[Schema] = CreateMipMapsParameters
-
-    def open_connections(self) -> None:
-        """There is no service to connect to."""
 
     def run(self) -> None:
         """Write the files and report their URLs by level."""
