@@ -180,6 +180,8 @@ class Scene:
             document["minMeshCellSize"] = float(rng.choice([8, 40]))
         if len(self.names) == 2 and rng.random() < 0.7:
             document["channels"] = str(rng.choice(["B", "A", "A__0.6__B__0.4", "B__0.2__A__0.5"]))
+        if self.kind != "f32" and rng.random() < 0.15:  # upside down
+            document["minIntensity"], document["maxIntensity"] = 150.4, float(rng.uniform(0, 150))
 
     def save(self, name, array):
         path = str(self.folder / f"{self.seed}_{name}.tif")

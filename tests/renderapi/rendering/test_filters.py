@@ -9,6 +9,7 @@ from renderapi.errors import SpecError
 from renderapi.rendering import render_canvas
 from renderapi.rendering.filters import DEFAULT_FILTERS, NAMED_FILTERS, PREFIX, apply_filters
 from renderapi.rendering.intensity import DisplayRange
+from renderapi.rendering.pyramid import downsample
 
 FULL = DisplayRange(0.0, 255.0)
 IMAGE = np.random.default_rng(0).integers(0, 256, (31, 37)).astype(np.uint8)
@@ -332,6 +333,39 @@ def test_pictures_filter_the_tile_before_it_is_drawn(tmp_path, scenes):
     assert np.array_equal(canvas.pixels, run(IMAGE, "Rank", radius=2, filterType=2))
     none = render_canvas(scenes.window([tile], 0, 0, 37, 31, filterSpecs=[], doFilter=True))
     assert np.array_equal(none.pixels, IMAGE)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "options", "rounded"),
+    [
+        ("Rank", {"radius": 5, "filterType": 2}, {"radius": (3, 1)}),
+        ("Rank", {"radius": 3, "filterType": 4}, {"radius": (2, 1)}),
+        ("RollingBallSubtraction", {"radius": 21}, {"radius": (11, 5)}),
+        ("CLAHE", {"blockRadius": 9, "fast": "false"}, {"blockRadius": (5, 2)}),
+        (
+            "NormalizeLocalContrast",
+            {"blockRadiusX": 9, "blockRadiusY": 6},
+            {"blockRadiusX": (5, 2), "blockRadiusY": (3, 2)},
+        ),
+    ],
+)
+def test_pictures_of_a_level_filter_it_with_its_own_radii(
+    tmp_path, scenes, level, name, options, rounded
+):
+    image = np.random.default_rng(2).integers(0, 256, (140, 152)).astype(np.uint8)
+    shown = downsample(image, level)
+    own = {**options, **{key: radii[level - 1] for key, radii in rounded.items()}}
+    filtered = scenes.save(tmp_path / "filtered.tif", run(shown, name, **own))
+    tile = scenes.tile(scenes.save(tmp_path / "full.tif", image), 152, 140)
+    made = {**tile, "mipmapLevels": {str(level): {"imageUrl": filtered}}}
+    texts = {key: str(value) for key, value in options.items()}
+    specs = [{"className": PREFIX + name, "parameters": texts}]
+    where = (3, 5, 140, 130, 0.49 * 2 / 2**level)
+    canvas = render_canvas(scenes.window([tile], *where, filterSpecs=specs, doFilter=True))
+    expected = render_canvas(scenes.window([made], *where))
+    assert canvas.pixels.any()
+    assert np.array_equal(canvas.pixels, expected.pixels)
 
 
 def test_an_unknown_filter_and_a_wrong_number_are_refused():
