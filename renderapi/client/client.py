@@ -244,6 +244,7 @@ def import_jsonfiles_and_transforms_parallel_by_z(
     **kwargs: Any,
 ) -> None:
     """Import files of tile specs, each with its own file of shared transforms, in a pool."""
+    jsonfiles, transformfiles = list(jsonfiles), list(transformfiles)
     if len(jsonfiles) != len(transformfiles):
         raise RenderError(
             f"{len(jsonfiles)} files of tiles need as many files of transforms, "
@@ -283,6 +284,8 @@ def import_tilespecs(
     import client does.
     """
     connection = _connection(host, port, owner, project, kwargs)
+    tilespecs = list(tilespecs)
+    sharedTransforms = None if sharedTransforms is None else list(sharedTransforms)
     if use_rest:
         put_tilespecs(
             stack,
@@ -332,9 +335,13 @@ def import_tilespecs_parallel(
 ) -> None:
     """Import tile specs in a pool of processes, in `poolsize` groups or more smaller ones.
 
-    After a failure the stack is LOADING.
+    Of several tiles of one id the last counts, as for `import_tilespecs`. After a failure the stack
+    is LOADING.
     """
     connection = _connection(host, port, owner, project, kwargs)
+    by_id = {tile.tileId or position: tile for position, tile in enumerate(tilespecs)}
+    tilespecs = list(by_id.values())
+    sharedTransforms = None if sharedTransforms is None else list(sharedTransforms)
     number = poolsize
     if max_tilespecs_per_group is not None:
         number = max(len(tilespecs) // max_tilespecs_per_group + 1, poolsize)

@@ -64,7 +64,7 @@ class DeleteSection(RenderModule):
         state = stack_metadata(self.render, stack)["state"]
         if state in ("READ_ONLY", "OFFLINE"):
             raise RenderModuleException(f"stack {stack} is {state}: set it to COMPLETE first")
-        available = stack_zs(self.render, stack)
+        available = stack_zs(self.render, stack, every_tile=False)
         doomed, absent = self.choose(available)
         empty = len(doomed) == len(available)
         self.refuse(stack, available, doomed, absent)

@@ -60,7 +60,9 @@ class Diffz(RenderModule):
         """Compare and report; stacks that differ are no failure."""
         renders = self.connection("1"), self.connection("2")
         stacks = self.args["input_stack1"], self.args["input_stack2"]
-        one, other = (set(stack_zs(r, s)) for r, s in zip(renders, stacks, strict=True))
+        one, other = (
+            set(stack_zs(r, s, every_tile=False)) for r, s in zip(renders, stacks, strict=True)
+        )
         common = sorted(one & other)
         report: dict[str, Any] = {
             "only_in_stack1": sorted(one - other),

@@ -12,7 +12,7 @@ import renderapi
 from renderapi.urls import url_scheme, url_to_path
 from renderapps.module import ParameterError, RenderModule, RenderModuleException
 from renderapps.module.fields import check_new_file
-from renderapps.module.section_module import missing_stack
+from renderapps.module.section_module import missing_stack, stack_zs
 from renderapps.module.stack_target import stack_metadata
 from renderapps.module.tile_documents import Section, read_section
 from renderapps.transfer.archive import ArchiveWriter, member_name, written_archive
@@ -126,7 +126,7 @@ class ExportProject(RenderModule):
         metadata = stack_metadata(self.render, stack)
         archive.add(member_name("stacks", stack, "stack.json"), metadata)
         sections = []
-        for z in renderapi.stack.get_z_values_for_stack(stack, render=self.render):
+        for z in stack_zs(self.render, stack):
             section = read_section(self.render, stack, z)
             if self.args["include_images"]:
                 self.images.note(section)

@@ -108,7 +108,7 @@ def z_values(
 
 
 def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Json:
-    """StackStats of the contract."""
+    """StackStats of the contract, and how many tiles are in no layer, where there are such."""
     row = connection.execute(STATS, (stack_key,)).fetchone()
     names = ("minX", "minY", "minZ", "maxX", "maxY", "maxZ")
     bounds = {name: value for name, value in zip(names, row[1:7], strict=True) if value is not None}
@@ -116,7 +116,11 @@ def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Js
     (transforms,) = connection.execute(
         "SELECT count(*) FROM transform WHERE stack = ?", (stack_key,)
     ).fetchone()
-    return {
+    (without_z,) = connection.execute(
+        "SELECT count(*) FROM tile INDEXED BY tile_layer WHERE stack = ? AND z IS NULL",
+        (stack_key,),
+    ).fetchone()
+    return ({"tilesWithoutZ": without_z} if without_z else {}) | {
         "stackBounds": bounds,
         "sectionCount": len(zs),
         "nonIntegralSectionCount": sum(z > int(z) for z in zs),

@@ -10,6 +10,7 @@ from example_stacks import lens, make_example, tiles
 import renderapi
 from renderapi.errors import ClientScriptError, RenderError
 from renderapi.external.processpools.stdlib_pool import WithDummyMapPool, WithThreadPool
+from renderapi.tilespec import TileSpec
 from renderapi.utils import renderdumps
 
 BOUNDS = {"minX": 149, "minY": 130, "minZ": 3407, "maxX": 5103, "maxY": 5386, "maxZ": 3408}
@@ -91,6 +92,33 @@ def test_tile_specs_are_imported_in_groups(render, stack, use_rest):
         max_tilespecs_per_group=1, render=render,
     )  # fmt: skip
     assert bounds(render, stack) == BOUNDS
+
+
+@pytest.mark.parametrize("use_rest", [False, True])
+@pytest.mark.parametrize("poolsize", [1, 2, 7])
+def test_of_tiles_of_one_id_the_last_counts_and_generators_are_taken(
+    render, stack, use_rest, poolsize
+):
+    """The same as `import_tilespecs`, however the tiles fall into groups."""
+    shared = lens()
+    first, *others = tiles(shared)
+    again = [TileSpec(json=first.to_dict()) for _ in range(3)]
+    for number, tile in enumerate(again):
+        tile.maxint = 100 + number
+    every = [*again[:2], first, *others, again[2]]
+    renderapi.client.import_tilespecs_parallel(
+        stack, (tile for tile in every), (t for t in [shared]), poolsize=poolsize,
+        mpPool=WithDummyMapPool, use_rest=use_rest, render=render,
+    )  # fmt: skip
+    found = renderapi.tilespec.get_tile_spec_raw(stack, first.tileId, render=render)
+    assert found.maxint == 102
+    renderapi.stack.set_stack_state(stack, "LOADING", render=render)
+    renderapi.client.import_tilespecs(
+        stack, (tile for tile in [*again[:0:-1]]), (t for t in [shared]), use_rest=use_rest,
+        render=render,
+    )  # fmt: skip
+    found = renderapi.tilespec.get_tile_spec_raw(stack, first.tileId, render=render)
+    assert found.maxint == 101
 
 
 def test_scripts_that_are_not_there_matter_only_to_java(render, stack):

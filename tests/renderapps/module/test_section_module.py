@@ -10,7 +10,9 @@ from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters
-from renderapps.module.section_module import chosen_zs
+from renderapps.module.section_module import chosen_zs, stack_zs
+from renderapps.stack.merge_stacks import MergeStacks
+from renderapps.stack.remap_zs import RemapZs
 
 
 class CountParameters(SectionParameters):
@@ -110,3 +112,30 @@ def test_sections_that_are_not_there_are_named():
     assert str(caught.value) == (
         "stack s has no section at z=2.5, 5; it has 2 sections from z=0 to 1"
     )
+
+
+def test_tiles_without_z_are_not_left_out_in_silence(render):
+    """A tile in no section: modules that walk over sections refuse the stack, and name it."""
+    tile = {"width": 9, "height": 9, "transforms": {"type": "list", "specList": []}}
+    tile["mipmapLevels"] = {"0": {"imageUrl": "file:///nowhere/a.png"}}
+    body = {"a": tile | {"z": 1}, "b": tile, "c": tile | {"z": 2}}
+    renderapi.stack.create_stack("s", render=render)
+    where = (render.DEFAULT_HOST, None, render.DEFAULT_OWNER, render.DEFAULT_PROJECT, "s")
+    url = renderapi.render.format_preamble(*where) + "/resolvedTiles"
+    with renderapi.session.new_session() as session:
+        renderapi.utils.put_json(
+            session, url, {"tileIdToSpecMap": body}, params={"deriveData": "true"}
+        )
+    renderapi.stack.set_stack_state("s", "COMPLETE", render=render)
+    message = r"stack s has 1 tiles without z \(b\), which are in no section"
+    with pytest.raises(RenderModuleException, match=message):
+        stack_zs(render, "s")
+    assert stack_zs(render, "s", every_tile=False) == [1.0, 2.0]
+    connection = {"host": render.DEFAULT_HOST, "owner": "test", "project": "project"}
+    for module, parameters in (
+        (RemapZs, {"input_stack": "s", "output_stack": "t", "zs": [1], "new_zs": [7]}),
+        (MergeStacks, {"stacks": ["s", "s2"], "output_stack": "t"}),
+    ):
+        renderapi.stack.clone_stack("s", "s2", render=render) if module is MergeStacks else None
+        with pytest.raises(RenderModuleException, match="has 1 tiles without z"):
+            module(input_data={"render": connection} | parameters, args=[]).run()
