@@ -31,10 +31,17 @@ def sift_parameters(document: Json | None) -> SiftParameters:
     document : mapping or None
         `siftFeatureParameters`: fdSize (8), minScale (0.5), maxScale (0.85), steps (3).
     """
-    document = document or {}
+    document = _object(document, "siftFeatureParameters")
     least, most = plain_number(document, "minScale", 0.5), plain_number(document, "maxScale", 0.85)
     steps, size = whole_number(document, "steps", 3), whole_number(document, "fdSize", 8)
     return SiftParameters(least, most, steps, size)
+
+
+def _object(document: Any, name: str) -> Json:
+    """The parameters, none where they are absent; SpecError for what is no object."""
+    if document is not None and not isinstance(document, Mapping):
+        raise SpecError(f"{name} must be an object, not {str(document)[:60]!r}")
+    return document or {}
 
 
 def derivation_parameters(document: Json | None) -> DerivationParameters:
@@ -50,7 +57,7 @@ def derivation_parameters(document: Json | None) -> DerivationParameters:
     SpecError
         Naming the key that is wrong.
     """
-    document = document or {}
+    document = _object(document, "matchDerivationParameters")
     most = optional_number(document, "matchMaxNumInliers")
     regularizer = document.get("matchRegularizerModelType")
     return DerivationParameters(

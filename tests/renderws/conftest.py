@@ -159,9 +159,15 @@ def serve_process():
 
 
 @pytest.fixture
-def filled_server(tmp_path, serve_process):
+def server_options():
+    """How the process of `filled_server` is started."""
+    return {}
+
+
+@pytest.fixture
+def filled_server(tmp_path, serve_process, server_options):
     """A server process with the stacks and collections that the contract speaks of."""
     write_images(tmp_path)
-    server = serve_process(tmp_path)
+    server = serve_process(tmp_path, **server_options)
     fill(Service(server.base, tmp_path))
     return server
