@@ -71,6 +71,8 @@ def run_trial(
     """
     urls = check_urls(parameters)
     options = parameters.get("featureAndMatchParameters") or {}
+    if not isinstance(options, dict):
+        raise SpecError("featureAndMatchParameters must be an object")
     clips = clips_of(options)
     sift = sift_parameters(options.get("siftFeatureParameters")).features()
     derivation = derivation_parameters(options.get("matchDerivationParameters"))

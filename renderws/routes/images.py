@@ -12,6 +12,7 @@ from renderws.documents import Tile
 from renderws.routes.answers import Answer, HttpError
 from renderws.routes.call import Call
 from renderws.routes.flattening import flat_tiles, limited
+from renderws.routes.gate import client_values
 from renderws.routes.layers import box_query
 from renderws.routes.router import Route
 from renderws.routes.values import MAX_TILES_TO_RENDER, RENDER_QUERY, Parameter, boolean
@@ -47,7 +48,7 @@ def media_type(format: str) -> str:
 def picture(call: Call, document: Json, format: str) -> Answer:
     """The image of render parameters that hold their tiles."""
     check_size(call, document)
-    with call.service.painters() as threads:
+    with call.service.painters() as threads, client_values("what the picture shows"):
         canvas = render_canvas(
             document, sources=call.service.sources, threads=threads, stop=call.stop
         )

@@ -13,6 +13,7 @@ from renderws.cleaning import without_nulls
 from renderws.guard import check_source
 from renderws.routes.answers import Answer, HttpError, done, dumps, json_bytes
 from renderws.routes.call import Call
+from renderws.routes.gate import client_values
 from renderws.routes.router import Route
 from renderws.routes.stacks import unique_id
 from renderws.store.protocol import NotFound
@@ -50,7 +51,7 @@ def post_trial(call: Call) -> Answer:
 
     settings = call.settings
     parameters = without_nulls(call.json_object("match trial parameters"))
-    with call.service.match_trials:
+    with call.service.match_trials, client_values("what the match trial asks for"):
         result = run_trial(
             parameters,
             lambda url: load_parameters(call, url),

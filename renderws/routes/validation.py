@@ -12,6 +12,7 @@ from renderws.cleaning import convert
 from renderws.documents import Tile, Transform
 from renderws.routes.answers import Answer, HttpError, text_answer
 from renderws.routes.call import Call, check_nesting
+from renderws.routes.gate import client_values
 from renderws.routes.images import checked_parameters
 from renderws.routes.router import Route
 from renderws.routes.windows import check_tile
@@ -32,7 +33,8 @@ def checking(what: str, check: Check) -> Callable[[Call], Answer]:
         try:
             value = call.json()
             check_nesting(value)
-            notes = check(call, value)
+            with client_values("it"):
+                notes = check(call, value)
         except (HttpError, RenderError, StoreError) as error:
             shown = call.body[:_SHOWN].decode("utf-8", "replace")
             raise HttpError(400, f"{what} cannot be used: {error}\n{shown}") from error
