@@ -8,6 +8,7 @@ RenderError                     root: what was wrong, with which stack, tile or 
  |   +- UnresolvedReference     a reference names a shared transform that is not there
  +- ImageError                  an image or mask cannot be found, read or drawn
  |   +- SourceNotAllowed        the image lies outside the folders or hosts the service may open
+ |   +- NotAnImage              what a service answered is no image (also an OSError, as Pillow's)
  +- RequestError                a render web service answered with an error, or not at all
      +- NotFoundError           the service has no such stack, tile, section or collection (404)
      +- ConflictError           the state of the stack forbids the operation (409)
@@ -46,6 +47,10 @@ class ImageError(RenderError):
 
 class SourceNotAllowed(ImageError):
     """The image lies outside the folders or hosts that the service may open."""
+
+
+class NotAnImage(ImageError, OSError):
+    """What a service answered is no image; an OSError too, as what Pillow raises is."""
 
 
 class RequestError(RenderError):

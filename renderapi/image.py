@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from renderapi.errors import ImageError
+from renderapi.errors import NotAnImage
 from renderapi.errors import RenderError as RenderError
 from renderapi.render import Render, format_baseurl, format_preamble, renderaccess
 from renderapi.utils import get_json, jbool, put_json
@@ -302,7 +302,7 @@ def image_path(img_format: str | None) -> str:
 
 
 def decode_image(data: bytes, source: str) -> np.ndarray:
-    """Array of an encoded image; ImageError naming `source` if it cannot be read."""
+    """Array of an encoded image; NotAnImage naming `source` if it cannot be read."""
     try:
         if data.startswith(_TIFF_STARTS):
             import tifffile
@@ -314,7 +314,7 @@ def decode_image(data: bytes, source: str) -> np.ndarray:
             return np.array(image)
     except Exception as error:
         start = data[:200].decode("utf-8", "replace")
-        raise ImageError(f"{source} did not answer with an image ({error}): {start}") from error
+        raise NotAnImage(f"{source} did not answer with an image ({error}): {start}") from error
 
 
 def _get_image(session: Any, url: str, img_format: str | None, query: dict[str, Any]) -> np.ndarray:

@@ -3,6 +3,9 @@
 A match is a dict with pGroupId, pId, qGroupId, qId and `matches`: p and q are [[x...], [y...]] and
 w is one weight per point; arrays are accepted when matches are stored. The service stores each pair
 in string order of its ids, so p and q may come back exchanged.
+
+Points sent one by one, [[x, y], ...], are stored and come back like that, and what uses matches
+refuses them: `with_rows` makes rows before they are sent, or of what was stored.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import requests
+from numpy.typing import NDArray
 
-from renderapi.errors import NotFoundError
+from renderapi.errors import NotFoundError, SpecError
 from renderapi.render import Render, format_baseurl, renderaccess
 from renderapi.utils import get_json, put_json, rest_delete
 from renderapi.web import join, with_query
@@ -22,6 +27,69 @@ logger = logging.getLogger(__name__)
 
 Match = dict[str, Any]
 Names = Sequence[str] | None
+Points = NDArray[np.float64]
+
+
+def point_rows(points: Any) -> list[list[float]]:
+    """Row of x and row of y of points (N, 2), as matches have them.
+
+    Raises SpecError for anything but N x 2 numbers.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.size == 0:
+        return [[], []]
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise SpecError(f"points must be N x 2 numbers, not an array of shape {array.shape}")
+    rows: list[list[float]] = array.T.tolist()
+    return rows
+
+
+def is_point_by_point(match: Mapping[str, Any]) -> bool:
+    """Whether the points of a match are pairs [x, y], one after the other, and not two rows.
+
+    Two points are taken as rows: nothing tells one form from the other.
+    """
+    points = match["matches"]
+    count = np.size(points["w"])
+    return count not in (0, 2) and any(np.shape(points[side]) == (count, 2) for side in ("p", "q"))
+
+
+def with_rows(match: Mapping[str, Any]) -> Match:
+    """Copy of a match whose points are rows, where they were point by point; see `point_rows`.
+
+    Two points have one form: give `point_rows` of them when the match is made.
+    """
+    if not is_point_by_point(match):
+        return copy_match_explicit(match)
+    points = match["matches"]
+    rows = {side: point_rows(points[side]) for side in ("p", "q")}
+    return {**match, "matches": {**points, **rows, "w": list(points["w"])}}
+
+
+def match_points(match: Mapping[str, Any]) -> tuple[Points, Points, Points]:
+    """Points on p (N, 2), points on q (N, 2) and weights (N,) of a match, float64.
+
+    Raises SpecError naming the tiles of a match whose points are stored one by one, or are not two
+    rows of the same length.
+    """
+    points = match["matches"]
+    names = f"the match of tiles {match.get('pId')} and {match.get('qId')}"
+    if is_point_by_point(match):
+        raise SpecError(
+            f"{names} is stored point by point, [[x, y], ...], not as a row of x and a row of y: "
+            "store it again after renderapi.pointmatch.with_rows"
+        )
+    try:
+        p, q = (np.asarray(points[side], dtype=np.float64) for side in ("p", "q"))
+        weights = np.asarray(points["w"], dtype=np.float64)
+        p, q = (a.reshape(2, 0) if a.size == 0 else a for a in (p, q))
+        if not p.shape == q.shape == (2, weights.size) or weights.ndim != 1:
+            raise ValueError(f"p is {p.shape}, q is {q.shape}, w is {weights.shape}")
+    except (TypeError, ValueError) as error:
+        raise SpecError(
+            f"{names} needs two rows in p and in q, a value per weight: {error}"
+        ) from error
+    return p.T, q.T, weights
 
 
 def copy_match_explicit(match: Mapping[str, Any]) -> Match:

@@ -7,12 +7,14 @@ through the entry point group `renderapi.services` when it is first needed.
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
+import re
 from collections import OrderedDict
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -32,6 +34,10 @@ The second is long because completing or cloning a large stack answers only when
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _POOL_SIZE = 16
+
+
+_ONCE = re.compile(r"/render-ws/v1/owner/.*/(stackId|cloneTo/[^/]+|collectionId)$")
+"""Paths of changes that fail, or do something else, when they are done again: rename and clone."""
 
 
 class ServiceUnreachable(RequestError, requests.ConnectionError):
@@ -59,12 +65,13 @@ class _Retry(Retry):
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
-def _retries() -> Retry:
+def _retries(methods: frozenset[str] = IDEMPOTENT) -> Retry:
+    """Retries of requests by these methods; of others only while nothing was sent."""
     return _Retry(
         total=4,
         backoff_factor=0.3,
         status_forcelist=(502, 503, 504),
-        allowed_methods=IDEMPOTENT,
+        allowed_methods=methods,
         raise_on_status=False,
     )
 
@@ -111,7 +118,8 @@ class RenderSession(requests.Session):
             self._mount_pools()
         if is_local(url) and LOCAL_SCHEME not in self.adapters:
             self.mount(LOCAL_SCHEME, local_service())
-        return super().get_adapter(url)
+        adapter = super().get_adapter(url)
+        return _careful(adapter) if _ONCE.search(urlsplit(url).path) else adapter
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """A request ready to be sent, with the token of the service where there is one."""
@@ -128,6 +136,16 @@ class RenderSession(requests.Session):
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout
         return super().send(request, **kwargs)
+
+
+def _careful(adapter: BaseAdapter) -> BaseAdapter:
+    """An adapter with the connections of this one that repeats only what was never sent."""
+    if not isinstance(adapter, HTTPAdapter):
+        return adapter
+    careful = copy.copy(adapter)
+    careful.poolmanager, careful.proxy_manager = adapter.poolmanager, adapter.proxy_manager
+    careful.max_retries = _retries(frozenset({"GET", "HEAD"}))
+    return careful
 
 
 def new_session(with_token: bool = True) -> RenderSession:

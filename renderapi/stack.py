@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from renderapi.utils import (
     defaultifNone,
     get_json,
     jbool,
+    json_of,
     post_json,
     put_json,
     rest_delete,
@@ -440,8 +443,23 @@ def get_stack_tileIds(
     render: Render | None = None,
     **kwargs: Any,
 ) -> list[str]:
-    """Ids of all tiles of a stack."""
-    return get_json(session, join(format_preamble(host, port, owner, project, stack), "tileIds"))
+    """Ids of all tiles of a stack. Older servers put them in single quotes."""
+    url = join(format_preamble(host, port, owner, project, stack), "tileIds")
+    response = request(session, "GET", url)
+    ids = _single_quoted(response.text)
+    return json_of(response) if ids is None else ids
+
+
+def _single_quoted(text: str) -> list[str] | None:
+    """Texts of a list in single quotes; None for anything else."""
+    if not text.lstrip().startswith("['"):
+        return None
+    try:
+        ids = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):  # an apostrophe in an id, written as it is
+        inner = text.strip().removeprefix("['").removesuffix("']")
+        return re.split(r"'\s*,\s*'", inner)
+    return [str(tile_id) for tile_id in ids]
 
 
 def make_stack_params(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.channel import Channel
-from renderapi.errors import RenderError, SpecError
+from renderapi.errors import NotFoundError, RenderError, SpecError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.jsontext import collection_paused
 from renderapi.layers import layer_tile_specs
@@ -364,10 +364,14 @@ def get_tile_spec(
     session: Any = None,
     render: Render | None = None,
     **kwargs: Any,
-) -> TileSpec:
-    """A tile, with references replaced by the transforms they point to."""
+) -> TileSpec | None:
+    """A tile, with references replaced by the transforms they point to; None if there is none."""
     base = format_preamble(host, port, owner, project, stack)
-    parameters = get_json(session, join(base, "tile", tile, "render-parameters"))
+    try:
+        parameters = get_json(session, join(base, "tile", tile, "render-parameters"))
+    except NotFoundError as error:
+        logger.warning("no tile %s in stack %s: %s", tile, stack, error)
+        return None
     if not parameters.get("tileSpecs"):
         raise RenderError(f"the render parameters of tile {tile} of stack {stack} have no tile")
     return TileSpec(json=parameters["tileSpecs"][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from renderapi.client.arguments import CLIENTS, flags, options
@@ -53,7 +54,8 @@ def tilePairClient(
 ) -> Any:
     """List the pairs of tiles that may show the same place.
 
-    Without `outjson` the pairs pass through a temporary file. With more than `maxPairsPerFile`
+    Without `outjson` the pairs pass through a temporary file; a relative one lies in the folder
+    `cwd` where that keyword is given. With more than `maxPairsPerFile`
     pairs they are in numbered files beside it.
 
     Returns
@@ -95,6 +97,8 @@ def tilePairClient(
             **kwargs,
         )
 
+    if outjson is not None and kwargs.get("cwd") is not None:
+        outjson = os.path.abspath(os.path.join(kwargs["cwd"], outjson))
     data, files = read_tilepair_files(run, outjson, delete_json)
     if return_jsondata:
         return (data, files) if return_jsonfiles else data

@@ -9,6 +9,7 @@ import numpy as np
 
 from renderapi.matching.models import Points
 from renderapi.matching.neighbours import Pair
+from renderapi.pointmatch import match_points
 
 DECIMALS = 6
 
@@ -48,11 +49,10 @@ def oriented_points(
 ) -> tuple[Points, Points, np.ndarray]:
     """Points on the tile `first_id`, points on the other tile, and weights.
 
-    A service returns p and q in string order, whichever way round they were written.
+    A service returns p and q in string order, whichever way round they were written. SpecError for
+    points that are not rows.
     """
-    matches = document["matches"]
-    p, q = (np.asarray(matches[side], float).reshape(2, -1).T for side in ("p", "q"))
-    weights = np.asarray(matches["w"], float)
+    p, q, weights = match_points(document)
     if document["pId"] == first_id:
         return p, q, weights
     if document["qId"] == first_id:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from renderapi.pointmatch import match_points
 from renderapps.module.errors import RenderModuleException
 
 Json = dict[str, Any]
@@ -66,15 +67,15 @@ class PairMatches:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> PairMatches:
-        """Matches of a document (CanvasMatches)."""
-        points = document["matches"]
+        """Matches of a document (CanvasMatches); SpecError for points that are not rows."""
+        p, q, weights = match_points(document)
         known = {"pGroupId", "pId", "qGroupId", "qId", "matches", "matchCount"}
         return cls.of(
             (document["pGroupId"], document["pId"]),
             (document["qGroupId"], document["qId"]),
-            np.asarray(points["p"], float).reshape(2, -1).T,
-            np.asarray(points["q"], float).reshape(2, -1).T,
-            points["w"],
+            p,
+            q,
+            weights,
             {key: value for key, value in document.items() if key not in known},
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.errors import RenderError
+from renderapi.pointmatch import match_points
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Transform, estimate_dstpts
@@ -70,14 +71,13 @@ def links_from_matches(
         if match["pId"] not in index or match["qId"] not in index:
             continue
         first, second = index[match["pId"]], index[match["qId"]]
-        points = match["matches"]
-        weights = np.asarray(points["w"], float)
+        p, q, weights = match_points(match)
         counted = weights > 0
         if first == second or not counted.any():
             continue
         ends = [
-            _to_world(tiles[tile], references, local_transforms, np.asarray(rows, float).T[counted])
-            for tile, rows in ((first, points["p"]), (second, points["q"]))
+            _to_world(tiles[tile], references, local_transforms, points[counted])
+            for tile, points in ((first, p), (second, q))
         ]
         links.append(Link(first, second, *ends, weights[counted]))
     return links

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from renderapi import pointmatch
-from renderapi.errors import NotFoundError, RequestError
+from renderapi.errors import NotFoundError, RequestError, SpecError
 
 MATCHES = {"p": [[0.5, 1], [2, 3]], "q": [[4, 5], [6, 7.25]], "w": [1, 0.5]}
 
@@ -131,3 +131,53 @@ def test_a_service_that_records_nothing(wire):
     wire.answers = [(400, b"bad name")]
     with pytest.raises(RequestError):
         pointmatch.get_collection_metadata("C", render=wire.render)
+
+
+def by_point(count):
+    p = np.arange(2.0 * count).reshape(count, 2)
+    ids = {"pGroupId": "1", "pId": "a", "qGroupId": "2", "qId": "b", "further": [1]}
+    points = {"p": p.tolist(), "q": (p + 0.5).tolist(), "w": [1.0] * count, "v": 7}
+    return {**ids, "matches": points}, p
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7])
+def test_rows_are_made_of_points(count):
+    match, p = by_point(count)
+    before = copy.deepcopy(match)
+    rows = pointmatch.with_rows(match)
+    assert match == before
+    assert (rows["further"], rows["matches"]["v"]) == ([1], 7)
+    for document in (rows, pointmatch.with_rows(rows)):  # twice is once
+        first, second, weights = pointmatch.match_points(document)
+        np.testing.assert_array_equal(first, p)
+        np.testing.assert_array_equal(second, p + 0.5)
+        assert weights.tolist() == [1.0] * count
+    if count:
+        assert pointmatch.is_point_by_point(match) and not pointmatch.is_point_by_point(rows)
+        assert rows["matches"]["p"] == p.T.tolist()
+        with pytest.raises(SpecError, match="tiles a and b is stored point by point"):
+            pointmatch.match_points(match)
+
+
+def test_two_points_are_rows_whatever_was_meant():
+    match, p = by_point(2)
+    assert not pointmatch.is_point_by_point(match)
+    assert pointmatch.with_rows(match) == match
+    np.testing.assert_array_equal(pointmatch.match_points(match)[0], p.T)
+    assert pointmatch.point_rows(p) == p.T.tolist()
+
+
+@pytest.mark.parametrize("points", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [[1.0], [2.0]]])
+def test_what_is_no_list_of_points_makes_no_rows(points):
+    with pytest.raises(SpecError, match="N x 2"):
+        pointmatch.point_rows(points)
+
+
+@pytest.mark.parametrize(
+    "change", [{"w": [1.0]}, {"p": [[1.0, 2.0]]}, {"q": [[1.0], [2.0, 3.0]]}, {"w": None}]
+)
+def test_matches_that_do_not_fit_are_named(change):
+    match, _ = by_point(2)
+    match["matches"].update(change)
+    with pytest.raises(SpecError, match="tiles a and b"):
+        pointmatch.match_points(match)

@@ -33,6 +33,42 @@ def test_idempotent_calls_are_tried_again(wire, quick, method, status):
     assert [asked.method for asked in wire.asked] == [method] * 3
 
 
+@pytest.mark.parametrize("answer", [(503, b"busy"), (502, b""), (None, b"")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda render: renderapi.stack.rename_stack("a", "b", render=render),
+        lambda render: renderapi.stack.clone_stack("a", "b", close_stack=False, render=render),
+    ],
+)
+def test_renaming_and_cloning_are_not_done_twice(wire, change, answer):
+    wire.answers = [answer, (200, b"")]
+    with pytest.raises(errors.RequestError):
+        change(wire.render)
+    assert len(wire.asked) == 1
+
+
+def test_what_was_never_sent_is_sent_again(wire, monkeypatch):
+    once = new_session().get_adapter(f"http://h/render-ws/v1/owner/o/{'x/' * 4}stackId")
+    assert once.max_retries.total == 4
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(errors.RenderError, match="no connection"):
+            tried = []
+            monkeypatch.setattr("time.sleep", tried.append)
+            render = renderapi.Render("http://127.0.0.1", unused.getsockname()[1], "o", "p")
+            renderapi.stack.rename_stack("a", "b", render=render)
+    assert len(tried) >= 3  # between four attempts
+
+
+def test_other_changes_share_the_connection_with_those(wire):
+    wire.answers = [(200, b""), (200, b""), (201, b"")]
+    render = wire.render
+    renderapi.stack.rename_stack("a", "b", render=render)
+    renderapi.stack.delete_stack("b", render=render)
+    assert len(wire.asked) == 2 and len(wire.connections) == 1
+
+
 def test_a_post_is_sent_once(wire, quick):
     wire.answers = [(503, b"busy"), (200, b"")]
     with pytest.raises(errors.RequestError, match="busy"):

@@ -301,9 +301,13 @@ def test_tiles_of_sections_boxes_and_stacks(render, stored):
     assert ids(box) == ["a/1", "b"]
 
 
-def test_errors_of_the_service_are_raised(render, stored):
-    with pytest.raises(NotFoundError, match="nothing"):
-        tilespec.get_tile_spec("s", "nothing", render=render)
+def test_errors_of_the_service_are_raised(render, stored, wire, caplog):
+    with caplog.at_level("WARNING", logger="renderapi.tilespec"):
+        assert tilespec.get_tile_spec("s", "nothing", render=render) is None
+    assert "no tile nothing in stack s" in caplog.text
+    wire.answers = [(500, b"broken")]
+    with pytest.raises(RequestError, match="broken"):
+        tilespec.get_tile_spec("s", "a/1", host=wire.host, port=wire.port, render=render)
     with pytest.raises(NotFoundError):
         tilespec.get_tile_spec_raw("s", "nothing", render=render)
     with pytest.raises(RequestError):

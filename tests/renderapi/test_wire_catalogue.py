@@ -62,6 +62,8 @@ GETS = [
     (stack.get_stack_sectionData, ("S",), {}, f"{S}/sectionData", {}, [], []),
     (stack.get_section_z_value, ("S", "a b"), {}, f"{S}/section/a%20b/z", {}, 3.5, 3.5),
     (stack.get_stack_tileIds, ("S",), {}, f"{S}/tileIds", {}, ["it's"], ["it's"]),
+    (stack.get_stack_tileIds, ("S",), {}, f"{S}/tileIds", {}, b"['a', 'b\"c']", ["a", 'b"c']),
+    (stack.get_stack_tileIds, ("S",), {}, f"{S}/tileIds", {}, b"['it's','b']", ["it's", "b"]),
     (stack.likelyUniqueId, (), {}, "/likelyUniqueId", {}, b"5f00", "5f00"),
     (
         tilespec.get_tile_spec_renderparameters,

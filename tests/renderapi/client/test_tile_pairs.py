@@ -63,6 +63,18 @@ def test_many_pairs_are_in_numbered_files(render, example, tmp_path, given):
     assert document == whole
 
 
+@pytest.mark.parametrize("most", [None, 2])
+def test_a_relative_file_lies_in_the_folder_to_work_in(render, example, tmp_path, most):
+    (tmp_path / "in").mkdir()
+    document, files = tilePairClient(
+        "example", 3407, 3408, outjson="in/rel.json", cwd=str(tmp_path), maxPairsPerFile=most,
+        return_jsonfiles=True, render=render,
+    )  # fmt: skip
+    assert len(document["neighborPairs"]) == 20
+    assert sorted(files) == sorted(map(str, (tmp_path / "in").iterdir()))
+    assert len(files) == (1 if most is None else 10)
+
+
 def test_exactly_as_many_pairs_as_fit_are_one_file(render, example, tmp_path):
     files = tilePairClient(
         "example", 3407, 3408, str(tmp_path / "out.json"), maxPairsPerFile=20,

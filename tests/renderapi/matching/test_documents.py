@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from renderapi.errors import SpecError
 from renderapi.matching.documents import empty_document, match_document, oriented_points
 from renderapi.matching.neighbours import Pair
 
@@ -27,3 +28,13 @@ def test_points_become_rows_and_come_back():
 def test_an_empty_document_has_no_points():
     assert empty_document(PAIR)["matches"] == {"p": [[], []], "q": [[], []], "w": []}
     assert oriented_points(empty_document(PAIR), "a")[0].shape == (0, 2)
+
+
+def test_points_that_were_stored_one_by_one_are_refused_by_name():
+    document = {
+        "pId": "a",
+        "qId": "b",
+        "matches": {"p": [[1, 2]] * 3, "q": [[3, 4]] * 3, "w": [1] * 3},
+    }
+    with pytest.raises(SpecError, match="tiles a and b is stored point by point"):
+        oriented_points(document, "a")

@@ -9,12 +9,14 @@ import pytest
 from match_collections import match, stored
 
 import renderapi
-from renderapi.errors import RenderError
+from renderapi.errors import RenderError, SpecError
 from renderapi.pointmatch import get_collection_metadata, import_matches
+from renderapi.tilespec import TileSpec
 from renderapps.module import RenderModuleException
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, MatchEditParameters
 from renderapps.pointmatch.match_target import MatchTarget, rename_collection
 from renderapps.pointmatch.pair_matches import PairMatches
+from renderapps.stitching.montage import links_from_matches
 
 A, B, C = ("1.0", "a"), ("1.0", "b"), ("2.0", "c")
 MATCHES = [
@@ -33,6 +35,18 @@ class Heavy(MatchEditModule):
         kept = [pair.only(pair.w > 0) for pair in pairs]
         lost = [p.ids | {"reason": "light"} for p in kept if p.w.max(initial=0) < 0.6]
         return Edited([p for p in kept if p.w.max(initial=0) >= 0.6], lost)
+
+
+def test_matches_stored_point_by_point_are_refused_by_name():
+    ids = {"pGroupId": "1.0", "pId": "a", "qGroupId": "1.0", "qId": "b"}
+    points = {"p": [[1, 2]] * 3, "q": [[3, 4]] * 3, "w": [1] * 3}
+    tiles = [TileSpec(tile_id, 1.0, 9, 9) for tile_id in "ab"]
+    for use in (
+        lambda document: PairMatches.from_document(document),
+        lambda document: links_from_matches([document], tiles, [], 0),
+    ):
+        with pytest.raises(SpecError, match="tiles a and b is stored point by point"):
+            use({**ids, "matches": points})
 
 
 class Renaming(MatchEditModule):
