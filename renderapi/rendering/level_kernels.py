@@ -16,12 +16,12 @@ OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @njit(**OPTIONS)
-def _on_canvas(x, y, chain, scale, shift_x, shift_y):
-    """Canvas position of a full-scale pixel: each affine in its turn, the window last."""
-    for k in range(chain.shape[0]):
-        m = chain[k]
-        x, y = x * m[0, 0] + y * m[0, 1] + m[0, 2], x * m[1, 0] + y * m[1, 1] + m[1, 2]
-    return x * scale + shift_x, y * scale + shift_y
+def _map(u, v, a, b, c, d, e, f):
+    """Positions (N,), (N,) through one affine, in place."""
+    for k in range(len(u)):
+        x, y = u[k], v[k]
+        u[k] = x * a + y * b + c
+        v[k] = x * d + y * e + f
 
 
 @njit(**OPTIONS)
@@ -42,29 +42,32 @@ def _longest_step(a00, a01, a11, b00, b01, b10, b11):
 @njit(**OPTIONS)
 def affine_scale(columns, rows, chain, scale, shift_x, shift_y):
     """Average scale of a tile under a chain of affines (K, 3, 3) and a window."""
-    target = np.empty((len(rows) * len(columns), 2))
-    k = 0
-    for y in rows:
-        for x in columns:
-            target[k, 0], target[k, 1] = _on_canvas(x, y, chain, scale, shift_x, shift_y)
-            k += 1
-    return fitted_scale(columns, rows, target)
+    count, width = len(rows) * len(columns), len(columns)
+    u, v = np.empty(count), np.empty(count)
+    for j in range(len(rows)):
+        u[j * width : (j + 1) * width] = columns
+        v[j * width : (j + 1) * width] = rows[j]
+    for k in range(len(chain)):
+        a, b, c = chain[k, 0, 0], chain[k, 0, 1], chain[k, 0, 2]
+        _map(u, v, a, b, c, chain[k, 1, 0], chain[k, 1, 1], chain[k, 1, 2])
+    _map(u, v, scale, 0.0, shift_x, 0.0, scale, shift_y)
+    return fitted_scale(columns, rows, u, v)
 
 
 @njit(**OPTIONS)
-def fitted_scale(columns, rows, target):
-    """Average scale by the places (N, 2) of samples on the canvas, row by row."""
-    count = len(target)
+def fitted_scale(columns, rows, u, v):
+    """Average scale by the places (N,), (N,) of samples on the canvas, row by row."""
+    count = len(u)
     if count < 3:
         return 1.0
     pcx, pcy, qcx, qcy = 0.0, 0.0, 0.0, 0.0
     k = 0
-    for y in rows:
-        for x in columns:
-            pcx += x
-            pcy += y
-            qcx += target[k, 0]
-            qcy += target[k, 1]
+    for j in range(len(rows)):
+        for i in range(len(columns)):
+            pcx += columns[i]
+            pcy += rows[j]
+            qcx += u[k]
+            qcy += v[k]
             k += 1
     pcx /= count
     pcy /= count
@@ -72,10 +75,11 @@ def fitted_scale(columns, rows, target):
     qcy /= count
     a00, a01, a11, b00, b01, b10, b11 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     k = 0
-    for y in rows:
-        for x in columns:
-            px, py = x - pcx, y - pcy
-            qx, qy = target[k, 0] - qcx, target[k, 1] - qcy
+    for j in range(len(rows)):
+        py = rows[j] - pcy
+        for i in range(len(columns)):
+            px = columns[i] - pcx
+            qx, qy = u[k] - qcx, v[k] - qcy
             a00 += px * px
             a01 += px * py
             a11 += py * py

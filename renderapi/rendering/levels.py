@@ -112,8 +112,8 @@ def fitted_level(
     scale, *shift = _to_canvas(window)
     with np.errstate(all="ignore"):  # what is not finite gives level 0
         world = transform(np.stack([x, y], axis=-1).reshape(-1, 2))
-        target = np.ascontiguousarray(world * scale + shift)
-    return level_for_scale(level_kernels.fitted_scale(columns, rows, target))
+        u, v = np.ascontiguousarray((world * scale + shift).T)
+    return level_for_scale(level_kernels.fitted_scale(columns, rows, u, v))
 
 
 @lru_cache(maxsize=64)

@@ -102,8 +102,8 @@ def test_the_scale_is_that_of_sums_one_after_the_other_to_the_last_bit(cell):
             np.array(columns), np.array(rows), chain, shot.scale, *shift
         )
         assert found == sequential_scale(points, moved)
-        target = np.array(moved)
-        assert level_kernels.fitted_scale(np.array(columns), np.array(rows), target) == found
+        u, v = np.array(moved).T.copy()
+        assert level_kernels.fitted_scale(np.array(columns), np.array(rows), u, v) == found
 
 
 def test_a_curved_tile_takes_the_level_of_its_samples():
