@@ -39,6 +39,9 @@ _BATCH = 2000
 _PAIRS = 1 << 18
 _BANDS = 10_000
 _FAR = 1e12
+#: boxes are cut to whole numbers: a tile may reach so far out of its own, in world pixels
+_REACH = 1.0
+_SLACK = 1e-6
 
 
 def to_world(tile: Json, points: Points) -> Points:
@@ -91,27 +94,43 @@ class Candidates(NamedTuple):
     ----------
     tile_ids : list of str
     tile, row : (P,) int64 arrays
-        Pairs of a place in `tile_ids` and the row of a point in that tile's box, ordered by both.
+        Pairs of a place in `tile_ids` and the row of a point in or close to that tile's box,
+        ordered by both.
+    inside : (P,) bool array
+        Whether the point is in the box, borders included; else it is up to a pixel away.
     """
 
     tile_ids: list[str]
     tile: Index
     row: Index
+    inside: NDArray[np.bool_]
 
 
 def candidates(store: Store, stack: StackId, z: float, points: Points) -> Candidates:
-    """Tiles at z whose stored boxes contain the points, borders included."""
+    """Tiles at z whose stored boxes contain the points, or almost."""
     none = np.empty(0, np.int64)
     if len(points) == 0:
-        return Candidates([], none, none)
+        return Candidates([], none, none, none.astype(bool))
     (min_x, min_y), (max_x, max_y) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    bounds = store.tile_bounds(stack, TileQuery(z=z, box=(min_x, min_y, max_x, max_y)))
+    box = (min_x - _REACH, min_y - _REACH, max_x + _REACH, max_y + _REACH)
+    bounds = store.tile_bounds(stack, TileQuery(z=z, box=box))
     bounds.sort(key=lambda tile: tile.tile_id.encode())
     sides = [(tile.min_x, tile.min_y, tile.max_x, tile.max_y) for tile in bounds]
     boxes = np.array(sides, np.float64).reshape(-1, 4)
-    tile, row = _pairs(boxes, points)
+    tile, row = _pairs(boxes + _REACH * np.array([-1, -1, 1, 1]), points)
+    at, around = points[row], boxes[tile]
+    inside = np.logical_and.reduce((at >= around[:, :2]) & (at <= around[:, 2:]), axis=1)
     held, tile = np.unique(tile, return_inverse=True)
-    return Candidates([bounds[i].tile_id for i in held.tolist()], tile, row)
+    return Candidates([bounds[i].tile_id for i in held.tolist()], tile, row, inside)
+
+
+def tiles_at(store: Store, stack: StackId, z: float, points: Points) -> Candidates:
+    """Tiles at z whose boxes contain the points, and those that reach out of them to the points."""
+    near = candidates(store, stack, z, points)
+    if near.inside.all():
+        return near
+    kept = near.inside | ~np.isnan(_places(store, stack, near, points, ~near.inside)[:, 0])
+    return Candidates(near.tile_ids, near.tile[kept], near.row[kept], near.inside[kept])
 
 
 def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
@@ -195,21 +214,40 @@ class Located(NamedTuple):
 def to_local(store: Store, stack: StackId, z: float, points: Points) -> Located:
     """Places of the world points (N x 2) at z in the tiles they lie in."""
     near = candidates(store, stack, z, points)
-    local = np.full((len(near.tile), 3), np.nan)
-    begin = 0
-    for tiles in tiles_by_id(store, stack, near.tile_ids):
-        end = begin + len(tiles)
-        part = slice(*np.searchsorted(near.tile, (begin, end)).tolist())
-        owner = near.tile[part] - begin
-        many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
-        local[part, :2] = many.to_local(owner, points[near.row[part]])
-        local[part, 2] = np.array([tile["z"] for tile in tiles], np.float64)[owner]
-        begin = end
+    local = _places(store, stack, near, points, np.ones(len(near.tile), bool))
     missed = np.isnan(local[:, 0])
     found = np.flatnonzero(~missed)
     found = found[np.argsort(near.row[found], kind="stable")]
     tried: dict[int, list[str]] = {}
-    alone = np.flatnonzero(missed & ~np.isin(near.row, near.row[found]))
+    alone = np.flatnonzero(missed & near.inside & ~np.isin(near.row, near.row[found]))
     for row, tile in zip(near.row[alone].tolist(), near.tile[alone].tolist(), strict=True):
         tried.setdefault(row, []).append(near.tile_ids[tile])
     return Located(near.tile_ids, near.row[found], near.tile[found], local[found], tried)
+
+
+def _places(
+    store: Store, stack: StackId, near: Candidates, points: Points, asked: NDArray[np.bool_]
+) -> Points:
+    """Raw local x, y, and z of the pairs that are asked for; NaN where the tile is not there."""
+    local = np.full((len(near.tile), 3), np.nan)
+    begin = 0
+    for tiles in tiles_by_id(store, stack, near.tile_ids):
+        end = begin + len(tiles)
+        part = np.arange(*np.searchsorted(near.tile, (begin, end)).tolist())
+        part = part[asked[part]]
+        owner = near.tile[part] - begin
+        many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
+        local[part, :2] = many.to_local(owner, points[near.row[part]])
+        local[part, 2] = np.array([tile["z"] for tile in tiles], np.float64)[owner]
+        out = part[~near.inside[part]]
+        local[out[_is_beyond(tiles, near.tile[out] - begin, local[out, :2])]] = np.nan
+        begin = end
+    return local
+
+
+def _is_beyond(tiles: Sequence[Json], owner: Index, local: Points) -> NDArray[np.bool_]:
+    """Whether raw local points are not on a pixel of their tile, or it has no size."""
+    sizes = [[tile.get("width", np.nan), tile.get("height", np.nan)] for tile in tiles]
+    last = np.array(sizes, np.float64).reshape(-1, 2)[owner] - 1
+    within = (local >= -_SLACK) & (local <= last + _SLACK)
+    return ~np.logical_and.reduce(within, axis=1)

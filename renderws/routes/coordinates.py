@@ -63,9 +63,9 @@ def _name_tiles(
     elements: list[Json],
     answers: list[list[Json]],
 ) -> None:
-    from renderws.mapping import candidates
+    from renderws.mapping import tiles_at
 
-    near = candidates(call.store, stack, z, _points(elements, rows, "world"))
+    near = tiles_at(call.store, stack, z, _points(elements, rows, "world"))
     for tile, index in zip(near.tile.tolist(), near.row.tolist(), strict=True):
         row = rows[index]
         answers[row].append({**_echo(elements[row]), "tileId": near.tile_ids[tile]})

@@ -87,3 +87,61 @@ def test_points_go_forth_exactly(curved):
     answer = curved.must("PUT S/z/9/local-to-world-coordinates", sent).json()
     found = np.array([entry["world"] for entry in answer])
     assert np.allclose(found, np.column_stack([to_world(raw), np.full(50, 9.0)]), atol=1e-9)
+
+
+AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
+POLYNOMIAL = "mpicbg.trakem2.transform.PolynomialTransform2D"
+CORNERS = [(0, 0), (299, 0), (0, 199), (299, 199), (150, 0), (299, 100)]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        (AFFINE, "1 0 0 1 -100.5 -7.25"),
+        (AFFINE, "1 0 0 1 100.5 7.25"),
+        (AFFINE, "0.5 0 0 0.5 9.9 9.9"),
+        (AFFINE, "0.5 0 0 0.5 -9.9 -300.01"),
+        (AFFINE, "0.01 0 0 0.01 -0.999 0.999"),
+        (AFFINE, "-1 0 0 1 -0.5 -0.5"),
+        (AFFINE, "0 2 2 0 -0.5 17.999"),
+        (AFFINE, "0.7 0.7 -0.7 0.7 -50.3 -0.9"),
+        (POLYNOMIAL, "-3.7 1.1 0 -9.2 0 0.9"),
+    ],
+)
+def test_border_pixels_of_fractional_places_are_found(bare_service, name, numbers):
+    spec = {"className": name, "dataString": numbers}
+    one = {"tileId": "t", "z": 1, "width": 300, "height": 200, "transforms": spec}
+    for stack in ("s", "other"):
+        bare_service.must(f"POST S:{stack}", {})
+        body = {"tileIdToSpecMap": {"t": one}}
+        bare_service.must(f"PUT S:{stack}/resolvedTiles?deriveData=true", body)
+    local = [{"tileId": "t", "local": list(point)} for point in CORNERS]
+    world = bare_service.must("PUT S:s/local-to-world-coordinates", local).json()
+    back = bare_service.must("PUT S:s/world-to-local-coordinates", world).json()
+    found = np.array([entries[0].get("local", [np.nan] * 2)[:2] for entries in back])
+    assert np.allclose(found, CORNERS, atol=1e-4)
+    named = bare_service.must("PUT S:s/tileIdsForCoordinates", world).json()
+    assert [[entry["tileId"] for entry in entries] for entries in named] == [["t"]] * len(CORNERS)
+    for entry, corner in zip(world, CORNERS, strict=True):
+        x, y = map(repr, entry["world"][:2])
+        (place,) = bare_service.must(f"GET S:s/z/1/world-to-local-coordinates/{x},{y}").json()
+        assert np.allclose(place["local"][:2], corner, atol=1e-4)
+        path = f"GET S:s/z/1/world-coordinates/{x},{y}/mapped-to-stack/other"
+        assert np.allclose(bare_service.must(path).json()["world"], entry["world"], atol=1e-4)
+
+
+def test_what_is_close_to_a_tile_is_not_in_it(bare_service):
+    bare_service.must("POST S", {})
+    spec = {"className": AFFINE, "dataString": "1 0 0 1 -100.5 -7.25"}
+    tiles = {
+        "t": {"z": 1, "width": 300, "height": 200, "transforms": spec},
+        "plain": {"z": 1, "width": 9, "height": 9, "minX": 500, "minY": 0, "maxX": 509, "maxY": 9},
+    }
+    bare_service.must("PUT S/resolvedTiles?deriveData=true", {"tileIdToSpecMap": tiles})
+    outside = [(-100.6, 0), (0, -7.3), (-101.4, 0), (198.6, 192.6), (-0.5, 5), (9.5, -0.6)]
+    sent = [{"world": list(point)} for point in outside]
+    answers = bare_service.must("PUT S/z/1/world-to-local-coordinates", sent).json()
+    tiles_of = [[entry.get("tileId") for entry in entries] for entries in answers]
+    assert tiles_of[:4] == [[None]] * 4
+    named = bare_service.must("PUT S/z/1/tileIdsForCoordinates", sent[:3]).json()
+    assert all("tileId" not in entry for entries in named for entry in entries)
