@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from renderapps.commands.catalogue import UnknownModule
+from renderapps.commands.completion import COMPLETE, add_completion, print_candidates
 
 PASS_ON = ("run", "demo")  # verbs whose words are read elsewhere
 
@@ -22,6 +23,8 @@ def status(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] in PASS_ON:
             return pass_on(arguments[0], arguments[1:])
+        if arguments and arguments[0] == COMPLETE:
+            return print_candidates(arguments[1:])
         options = parser().parse_args(arguments)
         return options.run(options)
     except UnknownModule as error:
@@ -60,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     from renderapps.commands.doctor import add_doctor
     from renderapps.commands.modules import add_describe, add_list
     from renderapps.commands.serve import add_serve
+    from renderapps.commands.stacks import add_stacks
     from renderapps.commands.store import add_store
 
     result = argparse.ArgumentParser(
@@ -67,15 +71,32 @@ def parser() -> argparse.ArgumentParser:
         description="From raw microscope tiles to aligned image volumes.",
         allow_abbrev=False,
     )
+    result.add_argument("--version", action=_Version, help="print the version and end")
     verbs = result.add_subparsers(title="verbs", metavar="VERB", required=True)
     add_list(verbs)
     add_describe(verbs)
     verbs.add_parser("run", help="run a module: renderapps run MODULE --help")
     add_serve(verbs)
     verbs.add_parser("demo", help="simulate an acquisition and stitch it")
+    add_stacks(verbs)
     add_store(verbs)
     add_doctor(verbs)
+    add_completion(verbs)
     return result
+
+
+class _Version(argparse.Action):
+    """Prints the version; it is looked up only when it is asked for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "nargs": 0, "default": argparse.SUPPRESS})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it and end."""
+        from importlib.metadata import version
+
+        print(f"renderapps {version('render-python-apps')}")
+        parser.exit()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import shutil
+import tempfile
 import threading
 import types
 from collections.abc import Awaitable, Generator, Mapping
@@ -34,6 +36,7 @@ from renderws.settings import Settings
 from renderws.store.protocol import StoreError
 
 _KEEP_OPEN = 16
+_READING = ("GET", "HEAD")
 
 
 class LocalService(BaseAdapter):
@@ -58,7 +61,7 @@ class LocalService(BaseAdapter):
     ) -> Response:
         """Answer a request; time-outs, certificates and proxies have no part in it."""
         scope = _scope(request)
-        entry = _OPEN.acquire(_store_path(scope["renderws.host"]))
+        entry = _OPEN.acquire(_store_path(scope["renderws.host"]), request.method in _READING)
         with collection_paused():  # what a request makes holds no garbage that it could find
             body = _Body(entry, scope, _body(request))
         try:
@@ -88,10 +91,18 @@ class _OpenServices:
     entries: dict[tuple[int, str], _Entry] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def acquire(self, path: str) -> _Entry:
-        """The application for a store file; opened again when the file was replaced."""
+    empty: dict[int, str] = field(default_factory=dict)
+
+    def acquire(self, path: str, reading: bool = False) -> _Entry:
+        """The application for a store file; opened again when the file was replaced.
+
+        Reading makes no file where there is none: an empty store, gone with the process, answers.
+        """
         key = (os.getpid(), path)
         with self.lock:
+            if reading and key not in self.entries and self._could_be_made(path):
+                path = self._empty_store()
+                key = (os.getpid(), path)
             entry = self.entries.pop(key, None)
             if entry is not None and entry.file != _identity(path):
                 self._retire(entry)
@@ -102,6 +113,16 @@ class _OpenServices:
             self.entries[key] = entry
             entry.users += 1
             return entry
+
+    @staticmethod
+    def _could_be_made(path: str) -> bool:
+        return not os.path.lexists(path) and os.access(os.path.dirname(path), os.W_OK)
+
+    def _empty_store(self) -> str:
+        pid = os.getpid()
+        if pid not in self.empty:
+            self.empty[pid] = tempfile.mkdtemp(prefix="renderws_empty_")
+        return os.path.join(self.empty[pid], "render.db")
 
     def release(self, entry: _Entry) -> None:
         """The caller is done with an application."""
@@ -132,6 +153,8 @@ class _OpenServices:
                 del self.entries[key]
                 if key[0] == os.getpid():
                     self._retire(entry)
+            if folder := self.empty.pop(os.getpid(), None):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def close_local_services() -> None:

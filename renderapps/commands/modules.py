@@ -38,7 +38,7 @@ def list_modules(options: argparse.Namespace) -> int:
     table.add_column("what it is for", overflow="fold")
     for entry in entries:
         table.add_row(escape(entry.name), escape(entry.purpose))
-    _console().print(table)
+    console().print(table)
     return 0
 
 
@@ -70,16 +70,16 @@ def describe(options: argparse.Namespace) -> int:
 
 
 def _print_description(entry: Entry, groups: list[Group]) -> None:
-    console = _console()
-    console.print(f"[bold]{escape(entry.name)}[/bold]  {escape(entry.purpose)}")
+    out = console()
+    out.print(f"[bold]{escape(entry.name)}[/bold]  {escape(entry.purpose)}")
     text = inspect.getdoc(entry.load())
     if text:
-        console.print(f"\n{escape(text)}")
+        out.print(f"\n{escape(text)}")
     for group in groups:
         if group.name:
-            console.print(f"\n[bold]{escape(group.name)}[/bold]  {escape(group.description)}")
+            out.print(f"\n[bold]{escape(group.name)}[/bold]  {escape(group.description)}")
         else:
-            console.print()
+            out.print()
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
@@ -87,7 +87,7 @@ def _print_description(entry: Entry, groups: list[Group]) -> None:
         for row in group.parameters:
             notes = f" [dim]({escape(row.notes)})[/dim]" if row.notes else ""
             table.add_row(escape(row.name), escape(row.type), escape(row.description) + notes)
-        console.print(table)
+        out.print(table)
 
 
 def run_module(arguments: Sequence[str]) -> int:
@@ -102,9 +102,7 @@ def run_module(arguments: Sequence[str]) -> int:
     return find(arguments[0]).load().exit_status(arguments[1:])
 
 
-def _console() -> Console:
+def console() -> Console:
     """Console that does not cut lines where the output is no terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    return console
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=200)

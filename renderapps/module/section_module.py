@@ -19,6 +19,7 @@ from renderapps.module.render_module import (
     RenderParameters,
     ZParameters,
 )
+from renderapps.module.stack_listing import missing_stack as missing_stack
 
 _FEW_TILES = 10_000  # of which all are read to name some
 
@@ -163,14 +164,6 @@ def _every_tile(
     base = format_preamble(host, port, owner, project, stack)
     tiles: dict[str, Any] = get_json(session, join(base, "resolvedTiles"))["tileIdToSpecMap"]
     return tiles
-
-
-def missing_stack(render: renderapi.Render, stack: str) -> str:
-    """Line that says that there is no such stack, and where."""
-    return (
-        f"no stack {stack} in project {render.DEFAULT_PROJECT} of owner {render.DEFAULT_OWNER}; "
-        "check the name, or import it first"
-    )
 
 
 def chosen_zs(

@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+import renderapi
 from renderws import local
 from renderws.local import LocalService, close_local_services
 
@@ -166,3 +167,16 @@ def test_a_call_takes_less_than_a_millisecond_or_two(tmp_path):
             http.get(url(path, "/owners"))
             times.append(time.perf_counter() - start)
     assert min(times) < 0.002
+
+
+def test_reading_makes_no_store_file(tmp_path):
+    """A store that is not there answers as an empty one; the first change makes it."""
+    path = tmp_path / "render.db"
+    render = renderapi.connect(host="local", store=path, owner="o", project="p")
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == []
+    with pytest.raises(renderapi.errors.NotFoundError, match="stack s"):
+        renderapi.stack.get_z_values_for_stack("s", render=render)
+    assert list(tmp_path.iterdir()) == []
+    renderapi.stack.create_stack("s", render=render)
+    assert path.is_file()
+    assert renderapi.render.get_stacks_by_owner_project(render=render) == ["s"]
