@@ -118,6 +118,13 @@ class ExportVolumeParameters(
         validate=Length(min=1),
         metadata={"description": "channels to write", "default_text": "all"},
     )
+    channel_axis = Boolean(
+        load_default=True,
+        metadata={
+            "description": "keep an axis c for a single named channel; false writes z, y, x alone, "
+            "as programs need that read three axes only (cloud-volume)"
+        },
+    )
     dtype = Str(
         allow_none=True,
         load_default=None,
@@ -229,6 +236,11 @@ class ExportVolume(RenderModule):
         sections = self.survey(zs)
         channels = common_channels(sections, self.args["channels"], stack)
         drawn: tuple[str | None, ...] = tuple(channels) or (None,)
+        if len(drawn) > 1 and not self.args["channel_axis"]:
+            raise RenderModuleException(
+                f"{len(drawn)} channels ({', '.join(channels)}) need the axis c: leave out "
+                "channel_axis, or choose one of the channels"
+            )
         ranges = [self.display_range(sections, channel) for channel in drawn]
         dtype = self.args["dtype"] or self.pixel_type(sections, drawn)
         window = self.window()
@@ -237,7 +249,7 @@ class ExportVolume(RenderModule):
         layout = VolumeLayout(
             shape=(len(planes), rows, columns),
             dtype=dtype,
-            channels=tuple(channels),
+            channels=tuple(channels) if self.args["channel_axis"] else (),
             windows=tuple(ranges) if dtype == "uint16" else ((0.0, 255.0),) * len(ranges),
             chunk=_triple(self.args["chunk"]),
             shard=_triple(self.args["shard"]),
@@ -351,7 +363,7 @@ class ExportVolume(RenderModule):
         return {
             "output_volume": target,
             "shape_zyx": job.layout.shape,
-            "channels": job.layout.channels,
+            "channels": [name for name in job.channels if name is not None],
             "dtype": job.layout.dtype,
             "warnings": self.warnings,
             "ignored_masks": self.ignored_masks,

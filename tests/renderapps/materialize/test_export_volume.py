@@ -71,6 +71,23 @@ def test_a_level_is_the_mean_of_four_pixels(export, section_pixels):
     np.testing.assert_array_equal(read(path, 1)[1, 2], np.floor(full.mean(axis=(1, 3)) + 0.5))
 
 
+def test_one_channel_keeps_its_axis_unless_it_is_not_wanted(export, tmp_path):
+    whole, _ = export(channels=["GFP"])
+    alone = tmp_path / "alone"
+    _, result = export(channels=["GFP"], channel_axis=False, output_volume=str(alone))
+    assert result["channels"] == ["GFP"]
+    for level in (0, 1):
+        assert read(whole, level).ndim == 4 and read(whole, level).shape[0] == 1
+        np.testing.assert_array_equal(read(alone, level), read(whole, level)[0])
+    for path, names in ((whole, "czyx"), (alone, "zyx")):
+        metadata = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]
+        (multiscale,) = metadata["multiscales"]
+        assert "".join(axis["name"] for axis in multiscale["axes"]) == names
+        scales = multiscale["datasets"][1]["coordinateTransformations"]
+        assert {len(t[t["type"]]) for t in scales} == {len(names)}
+        assert len(metadata["omero"]["channels"]) == 1
+
+
 def test_sections_are_what_the_service_draws(export, render, stack):
     path, _ = export(channels=["GFP"])
     for plane, z in ((0, 0.0), (2, 2.0)):
@@ -250,6 +267,7 @@ def test_a_failure_leaves_nothing_behind(export, render, tmp_path, stack):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"channel_axis": False}, r"2 channels \(DAPI, GFP\) need the axis c"),
         ({"channels": ["Cy5"]}, "stack acquired has no channel Cy5 at z=0, 2; it has DAPI, GFP"),
         ({"z_step": 1.5}, "z=2 lies between two planes"),
         ({"zs": [1.0]}, "stack acquired has no section at z=1"),
