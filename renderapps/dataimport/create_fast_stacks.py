@@ -8,10 +8,10 @@ from renderapps.dataimport.statetable_import import (
     StatetableParameters,
 )
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_channel
-from renderapps.dataimport.tile_upload import ReplaceableStacks
+from renderapps.module.output_parameters import ReplaceableStackParameters
 
 
-class CreateFastStacksParameters(ReplaceableStacks, StatetableParameters):
+class CreateFastStacksParameters(ReplaceableStackParameters, StatetableParameters):
     """Parameters of create_fast_stacks."""
 
 

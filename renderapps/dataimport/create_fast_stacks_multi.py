@@ -11,10 +11,10 @@ from renderapps.dataimport.statetable_import import (
     StatetableParameters,
 )
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_session
-from renderapps.dataimport.tile_upload import ReplaceableStacks
+from renderapps.module.output_parameters import ReplaceableStackParameters
 
 
-class CreateFastStacksParameters(ReplaceableStacks, StatetableParameters):
+class CreateFastStacksParameters(ReplaceableStackParameters, StatetableParameters):
     """Parameters of create_fast_stacks_multi."""
 
     reference_channel = Str(

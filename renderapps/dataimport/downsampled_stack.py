@@ -26,8 +26,8 @@ from renderapps.dataimport.reduced_images import (
 from renderapps.module import RenderModuleException
 from renderapps.module.derived_images import Source
 from renderapps.module.image_edit import ImageEditModule, holders
+from renderapps.module.stack_edit import TileEditParameters
 from renderapps.module.tile_documents import Json, Section, image_entries
-from renderapps.module.tile_edit import TileEditParameters
 
 
 class DownSampleParameters(TileEditParameters):
@@ -126,9 +126,9 @@ class DownSampleModule(ImageEditModule):
         """Make the levels of a tile and put them into it."""
         return {"files": sum(map(self.plan.add_levels, holders(tile)))}
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the levels of its tiles; a warning where few grey levels are left."""
-        section, report = super().edit_documents(sections)
+        section, report = super().edit(sections)
         if any(spec.to_8_bit for spec in self.plan.specs):
             entries = [pair for tile in section.tiles for pair in image_entries(tile)]
             originals = [Source.image(entry) for level, entry in entries if level == "0"]

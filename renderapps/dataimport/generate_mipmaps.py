@@ -13,8 +13,8 @@ from renderapps.dataimport.reduced_images import LevelSpec, fitting, mask_levels
 from renderapps.module import RenderModuleException
 from renderapps.module.derived_images import Source
 from renderapps.module.image_edit import ImageEditModule, holders
+from renderapps.module.stack_edit import TileEditParameters
 from renderapps.module.tile_documents import Json, first_level
-from renderapps.module.tile_edit import TileEditParameters
 
 FORMATS = ("tif", "png", "jpg")
 

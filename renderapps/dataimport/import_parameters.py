@@ -16,7 +16,7 @@ from renderapps.dataimport.position_table import FIELDS
 from renderapps.dataimport.serialem import PIECE_COORDINATES
 from renderapps.module import RenderParameters
 from renderapps.module.display_range import DisplayRangeParameters
-from renderapps.module.stack_target import EXISTING
+from renderapps.module.output_parameters import WrittenStackParameters
 
 SOURCES = (
     "positions_file",
@@ -78,7 +78,7 @@ class GridParameters(DefaultSchema):
     first_column = Int(load_default=0, metadata={"description": "number of the left column"})
 
 
-class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
+class ImportTilesParameters(DisplayRangeParameters, WrittenStackParameters, RenderParameters):
     """Parameters of import_tiles."""
 
     output_stack = Str(
@@ -306,18 +306,6 @@ class ImportTilesParameters(DisplayRangeParameters, RenderParameters):
             "description": "leave out files that are missing or unreadable, and list them in the "
             "output, instead of failing"
         },
-    )
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with an output stack that has tiles: overwrite_z replaces "
-            "the sections that are written and keeps the others, replace empties it first, "
-            "fail refuses"
-        },
-    )
-    close_stack = Boolean(
-        load_default=True, metadata={"description": "set the stack to COMPLETE at the end"}
     )
 
     @validates("section_pattern")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import renderapi
-from renderapi.resolvedtiles import ResolvedTiles
-from renderapi.tilespec import TileSpec
 from renderapps.dataimport.acquired_image import (
     AcquiredImage,
     fill_from_path,
@@ -55,10 +52,9 @@ from renderapps.dataimport.temca_metadata import CameraArray, read_camera_array
 from renderapps.dataimport.text_list import read_text_list
 from renderapps.dataimport.tile_configuration import read_tile_configuration
 from renderapps.dataimport.tile_grid import TileGrid, grid_images
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.dataimport.tile_upload import Upload, sections_of
+from renderapps.module import RenderModule, RenderModuleException, Section
 from renderapps.module.display_range import checked_range
-from renderapps.module.kept_sections import KeptSections
-from renderapps.module.stack_target import open_output, write_section
 
 BY_SECTION = ("metadata_file", "mdoc_file", "piece_list", "ome_files")
 
@@ -90,13 +86,15 @@ class ImportTiles(RenderModule):
         warnings = self.warnings(placed, headers, partly_used)
         positions = group_positions(placed, channels)
         incomplete = self.incomplete(positions, channels)
-        stacks = [
-            self.write_stack(name, some, headers, names)
-            for name, some, names in self.outputs(positions, channels)
-        ]
+        outputs = self.outputs(positions, channels)
+        entries = [self.entry(name, some, headers, names) for name, some, names in outputs]
+        stacks = {entry["stack"]: (sections, self.version()) for entry, sections in entries}
+        upload = Upload(self.render, stacks, self.args)
+        for (entry, _), written in zip(entries, upload.write(self.module_name()), strict=True):
+            entry["kept_zs"] = written["kept_zs"]
         self.output(
             {
-                "output_stacks": stacks,
+                "output_stacks": [entry for entry, _ in entries],
                 "pixel_size_nm": self.pixel_size,
                 "skipped_files": [_skipped(*entry) for entry in unreadable.items()],
                 "incomplete_tiles": incomplete,
@@ -241,38 +239,34 @@ class ImportTiles(RenderModule):
             (name.replace(CHANNEL_FIELD, str(c)), only_channel(positions, c), [c]) for c in channels
         ]
 
-    def write_stack(
+    def entry(
         self,
         stack: str,
         positions: list[TilePosition],
         headers: Mapping[Plane, ImageHeader],
         channels: list[str | None],
-    ) -> dict[str, Any]:
-        """Write one stack section by section; its entry in the report."""
+    ) -> tuple[dict[str, Any], list[Section]]:
+        """What the report says of one stack, and its sections."""
         ranges = {channel: self.display_range(positions, headers, channel) for channel in channels}
         tiles = tile_specs(positions, headers, self.tile_settings(ranges))
-        self.open_stack(stack)
-        kept = KeptSections.beside(self.render, stack, {tile.z for tile in tiles})
-        kept.check_ids(tile.tileId for tile in tiles)
-        sections = []
-        for z, group in groupby(tiles, key=lambda tile: tile.z):
-            section: list[TileSpec] = list(group)
-            write_section(self.render, stack, z, ResolvedTiles(tilespecs=section))
-            sections.append(
-                {"z": z, "sectionId": section[0].layout.sectionId, "tiles": len(section)}
-            )
-            self.logger.info("stack %s: z=%s, %d tiles", stack, z, len(section))
-        if self.args["close_stack"]:
-            renderapi.stack.set_stack_state(stack, "COMPLETE", render=self.render)
-        return {
+        sections = sections_of(tile.to_dict() for tile in tiles)
+        entry = {
             "stack": stack,
             "channels": [
                 {"name": name, "minIntensity": low, "maxIntensity": high}
                 for name, (low, high) in ranges.items()
             ],
             "tiles": len(tiles),
-            "sections": sections,
+            "sections": [
+                {
+                    "z": section.z,
+                    "sectionId": section.tiles[0]["layout"]["sectionId"],
+                    "tiles": len(section.tiles),
+                }
+                for section in sections
+            ],
         }
+        return entry, sections
 
     def tile_settings(self, ranges: dict[str | None, tuple[float, float]]) -> TileSettings:
         """What all tiles have in common."""
@@ -319,16 +313,15 @@ class ImportTiles(RenderModule):
         by_type = how in ("type", "dtype") or (how == "auto" and dtype.itemsize == 1)
         return dtype_range(dtype) if by_type else None
 
-    def open_stack(self, stack: str) -> None:
-        """Make the stack, or open the one there is, as `existing` says."""
+    def version(self) -> renderapi.stack.StackVersion:
+        """Resolution and notes of the stacks."""
         x, y, z = self.pixel_size or (None, None, None)
-        version = renderapi.stack.StackVersion(
+        return renderapi.stack.StackVersion(
             stackResolutionX=x,
             stackResolutionY=y,
             stackResolutionZ=z,
             versionNotes=f"imported from {self.args['image_directory']}",
         )
-        open_output(self.render, stack, version, self.args["existing"])
 
 
 def tile_grid(grid: dict[str, Any]) -> TileGrid:

@@ -26,13 +26,9 @@ from renderapps.dataimport.reduced_images import (
 )
 from renderapps.dataimport.statetable import StateRow, read_statetable
 from renderapps.dataimport.statetable_tiles import Levels, PlannedTile, ProjectFolders, TileMaker
-from renderapps.dataimport.tile_upload import (
-    UploadParameters,
-    chosen_policy,
-    sections_of,
-    upload,
-)
+from renderapps.dataimport.tile_upload import Upload, sections_of
 from renderapps.module import (
+    OutputStack,
     ParallelParameters,
     RenderModule,
     RenderModuleException,
@@ -41,14 +37,14 @@ from renderapps.module import (
 )
 from renderapps.module.derived_images import Source
 from renderapps.module.display_range import ImportedRangeParameters, checked_range
-from renderapps.module.stack_target import check_output
+from renderapps.module.output_parameters import AppendedStackParameters
 from renderapps.module.tile_documents import Json
 
 LARGEST_8_BIT = 255.0
 
 
 class StatetableParameters(
-    ImportedRangeParameters, UploadParameters, ParallelParameters, RenderParameters
+    ImportedRangeParameters, AppendedStackParameters, ParallelParameters, RenderParameters
 ):
     """Parameters of an import of a statetable."""
 
@@ -125,28 +121,28 @@ class StatetableImport(RenderModule):
         """Read the table, make the mipmaps, then write the stacks."""
         rows = read_statetable(Path(self.args["statetableFile"]), self.args["zstack"])
         planned = self.planned_tiles(rows)
-        for stack in dict.fromkeys(tile.stack for tile in planned):
-            check_output(self.render, stack, chosen_policy(self.args))
         headers = check_images(rows)
+        for stack in dict.fromkeys(tile.stack for tile in planned):
+            OutputStack(self.render, stack, [], {}, existing=self.args["existing"]).check()
         mipmaps, written = self.make_mipmaps(rows)
         tiles = self.tile_maker(rows, headers, mipmaps)
-        by_stack: dict[str, list[PlannedTile]] = {}
+        made: dict[str, list[tuple[PlannedTile, Json]]] = {}
         for tile in planned:
-            by_stack.setdefault(tile.stack, []).append(tile)
-        made = {name: [(p, tiles.tile(p)) for p in some] for name, some in by_stack.items()}
-        sections = {name: sections_of(t for _, t in some) for name, some in made.items()}
-        stacks = []
-        for name, some in made.items():
-            files = self.write_json(some)
-            version = self.version(some[0][0].rows[0])
-            existing = chosen_policy(self.args)
-            close = self.args["close_stack"]
-            zs = upload(self.render, name, sections[name], version, existing, close)
-            stacks.append({"stack": name, "tiles": len(some), "sections": zs, "files": files})
+            made.setdefault(tile.stack, []).append((tile, tiles.tile(tile)))
+        stacks = {
+            name: (sections_of(tile for _, tile in some), self.version(some[0][0].rows[0]))
+            for name, some in made.items()
+        }
+        upload = Upload(self.render, stacks, self.args)
+        files = {name: self.write_json(some) for name, some in made.items()}
+        reports = [
+            {"stack": name, "tiles": len(made[name]), **report, "files": files[name]}
+            for name, report in zip(stacks, upload.write(self.module_name()), strict=True)
+        ]
         warnings = self.warnings(rows)
         for warning in warnings:
             self.logger.warning(warning)
-        self.output({"output_stacks": stacks, "mipmaps_written": written, "warnings": warnings})
+        self.output({"output_stacks": reports, "mipmaps_written": written, "warnings": warnings})
 
     @property
     def folders(self) -> ProjectFolders:

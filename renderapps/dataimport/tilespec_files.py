@@ -19,14 +19,16 @@ from marshmallow.validate import Length, Range
 from renderapi.stack import StackVersion
 from renderapi.transform.specs import references
 from renderapps.dataimport.acquired_image import listed, natural_key
-from renderapps.dataimport.tile_upload import UploadParameters, sections_of, upload
+from renderapps.dataimport.tile_upload import Upload, sections_of
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module.output_parameters import AppendedStackParameters
+from renderapps.module.report import StackReport
 from renderapps.module.tile_documents import Json, same_transform
 
 TILE_KEYS = ("tileId", "z", "width", "height", "transforms")
 
 
-class TileSpecFileParameters(UploadParameters, RenderParameters):
+class TileSpecFileParameters(AppendedStackParameters, RenderParameters):
     """Parameters of modules that upload tile JSON files."""
 
     inputDir = InputDir(
@@ -75,6 +77,7 @@ class TileSpecUpload(RenderModule):
     """Upload tile JSON files: write `files()`."""
 
     default_schema: type[Schema] = TileSpecFileParameters
+    default_output_schema: type[Schema] = StackReport
 
     def files(self) -> list[Path]:
         """The files to upload."""
@@ -102,15 +105,13 @@ class TileSpecUpload(RenderModule):
         for section in sections:  # a section takes only what its tiles need
             used = needed(section.tiles, transforms)
             section.transforms = {key: transforms[key] for key in used}
-        existing, close = self.args["existing"], self.args["close_stack"]
-        stack = self.args["outputStack"]
-        written = upload(self.render, stack, sections, version, existing, close)
+        stacks = {self.args["outputStack"]: (sections, version)}
+        (report,) = Upload(self.render, stacks, self.args).write(self.module_name())
         self.output(
             {
-                "output_stack": stack,
+                **report,
                 "files": paths,
                 "tiles": len(tiles),
-                "sections": written,
                 "shared_transforms": sorted(transforms),
             }
         )

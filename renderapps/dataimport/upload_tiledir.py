@@ -24,20 +24,19 @@ from renderapps.dataimport.acquired_tiles import plane_entry
 from renderapps.dataimport.image_headers import ImageHeader, page_count, read_plane_headers
 from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.statetable_tiles import z_text
-from renderapps.dataimport.tile_upload import (
-    ReplaceableStacks,
-    chosen_policy,
-    sections_of,
-    upload,
-)
+from renderapps.dataimport.tile_upload import Upload, sections_of
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
 from renderapps.module.display_range import ImportedRangeParameters, checked_range
+from renderapps.module.output_parameters import ReplaceableStackParameters
+from renderapps.module.report import StackReport
 from renderapps.module.tile_documents import Json
 
 LARGEST_16_BIT = 50000.0
 
 
-class UploadTileDirParameters(ImportedRangeParameters, ReplaceableStacks, RenderParameters):
+class UploadTileDirParameters(
+    ImportedRangeParameters, ReplaceableStackParameters, RenderParameters
+):
     """Parameters of upload_tiledir."""
 
     inputTileDirectory = InputDir(
@@ -98,6 +97,7 @@ class UploadTileDir(RenderModule):
     """Tiles are as large as their images, which are not moved: every transform is the identity."""
 
     default_schema = UploadTileDirParameters
+    default_output_schema = StackReport
 
     def run(self) -> None:
         """Read the headers, then write the stack."""
@@ -117,17 +117,9 @@ class UploadTileDir(RenderModule):
         tiles = [self.tile(k, *plane, headers[plane]) for k, plane in enumerate(planes)]
         copies = self.write_copies(tiles)
         stack = self.args["outputStack"]
-        existing = chosen_policy(self.args)
-        close = self.args["close_stack"]
-        written = upload(self.render, stack, sections_of(tiles), self.version(), existing, close)
-        self.output(
-            {
-                "output_stack": stack,
-                "sections": written,
-                "files": copies,
-                "partly_used_files": partly_used,
-            }
-        )
+        stacks = {stack: (sections_of(tiles), self.version())}
+        (report,) = Upload(self.render, stacks, self.args).write(self.module_name())
+        self.output({**report, "files": copies, "partly_used_files": partly_used})
 
     def tile(self, number: int, path: Path, plane: int | None, header: ImageHeader) -> Json:
         """The tile of an image, or of a section of an MRC file."""

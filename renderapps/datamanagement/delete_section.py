@@ -11,9 +11,8 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters, ZParameters
 from renderapps.module.lists import Numbers
-from renderapps.module.section_module import stack_zs
-from renderapps.module.stack_target import stack_metadata
-from renderapps.module.tile_edit import ZSpellings
+from renderapps.module.stack_edit import ZSpellings
+from renderapps.module.stacks import stack_metadata, stack_zs
 
 
 class DeleteSectionParameters(ZSpellings, ZParameters, RenderParameters):

@@ -17,7 +17,7 @@ from renderapps.module import (
     TaskFailure,
 )
 from renderapps.module.render_module import connect
-from renderapps.module.section_module import stack_zs
+from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import tile_ids_at
 
 

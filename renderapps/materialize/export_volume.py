@@ -49,8 +49,8 @@ from renderapps.module import (
     ZParameters,
 )
 from renderapps.module.display_range import DisplayRangeParameters
-from renderapps.module.section_module import chosen_zs, stack_zs
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stacks import stack_metadata, stack_zs
 
 Size3 = tuple[int, int, int]
 

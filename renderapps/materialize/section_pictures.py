@@ -12,7 +12,7 @@ from typing import Any
 import renderapi
 from renderapi.rendering.windows import box_parameters
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.stacks import stack_metadata
 
 Json = dict[str, Any]
 

@@ -1,7 +1,9 @@
-"""What modules are made of: parameters, base classes, a parallel map."""
+"""What modules are made of: parameters, base classes, a parallel map, the life of an output."""
 
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.examples import example_path
+from renderapps.module.output_parameters import OutputStackParameters
+from renderapps.module.output_stack import OutputStack, written
 from renderapps.module.parallel import TaskFailure, map_tasks
 from renderapps.module.render_module import (
     ParallelParameters,
@@ -12,13 +14,18 @@ from renderapps.module.render_module import (
 )
 from renderapps.module.section_module import SectionModule, SectionParameters
 from renderapps.module.stack_edit import (
-    OutputStackParameters,
+    InPlaceEditParameters,
+    ManyStacksModule,
     StackEditModule,
     StackEditParameters,
+    TileEditParameters,
 )
-from renderapps.module.stack_target import StackTarget
+from renderapps.module.tile_documents import Section
 
 __all__ = [
+    "InPlaceEditParameters",
+    "ManyStacksModule",
+    "OutputStack",
     "OutputStackParameters",
     "ParallelParameters",
     "ParameterError",
@@ -26,13 +33,15 @@ __all__ = [
     "RenderModule",
     "RenderModuleException",
     "RenderParameters",
+    "Section",
     "SectionModule",
     "SectionParameters",
     "StackEditModule",
     "StackEditParameters",
-    "StackTarget",
     "TaskFailure",
+    "TileEditParameters",
     "ZParameters",
     "example_path",
     "map_tasks",
+    "written",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from renderapi.render import Render
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.stacks import stack_metadata
 
 DOCUMENTS_WORTH_WORKERS = 50_000  # so many tile specs one process edits as fast as two
 IMAGES_WORTH_WORKERS = 16  # so many images are read and written in that time

@@ -10,13 +10,13 @@ from renderapi.errors import RenderError
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.parallel import one_line
+from renderapps.module.stack_edit import StackEditModule
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule
 
 LISTED = 5
 
 
-class ImageEditModule(TileEditModule):
+class ImageEditModule(StackEditModule):
     """Sections in processes, the tiles of each in threads: `pool_size` images at a time.
 
     The images are made before the section that shows them is written. A section fails as a whole,
@@ -24,6 +24,7 @@ class ImageEditModule(TileEditModule):
     """
 
     few_tiles = IMAGES_WORTH_WORKERS
+    moves_tiles = False
 
     def edit_tile(self, tile: Json) -> dict[str, Any]:
         """Make the images of a tile and let it show them, in place.
@@ -34,11 +35,10 @@ class ImageEditModule(TileEditModule):
 
     def prepare(self) -> None:
         """Share the threads of the machine among the sections that are worked on at once."""
-        super().prepare()
         zs = self.select_zs()
         self.threads = max(1, self.args["pool_size"] // min(len(zs), self.processes_for(zs)))
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its new images."""
         (section,) = sections
         with ThreadPoolExecutor(self.threads) as pool:

@@ -23,6 +23,7 @@ from renderapps.module.errors import ParameterError
 from renderapps.module.fields import prepare
 from renderapps.module.flags import asks_for_help, flag_parameters, merge
 from renderapps.module.parameters import help_parser, purpose
+from renderapps.module.report import ReportSchema
 from renderapps.module.result import to_json
 from renderapps.module.validation import load_parameters, primary_spellings
 
@@ -38,7 +39,9 @@ class ModuleParser(argschema.ArgSchemaParser):
     args : dict
         The parameters, checked and complete.
     result : dict or None
-        What the module wrote as its output, as JSON gives it back.
+        What the module said of its work with `output`, as JSON gives it back.
+    report : dict or None
+        The whole report, with status, error, duration, versions and parameters.
 
     Raises
     ------
@@ -64,6 +67,8 @@ class ModuleParser(argschema.ArgSchemaParser):
         self.logger = logging.getLogger(logger_name or self.module_name())
         self.logger.setLevel(self.args["log_level"])
         self.result: dict[str, Any] | None = None
+        self.report: dict[str, Any] | None = None
+        self.is_reporting = False
 
     @classmethod
     def module_name(cls) -> str:
@@ -81,8 +86,8 @@ class ModuleParser(argschema.ArgSchemaParser):
         print(help_parser(self.schema, prog, purpose(module)).format_help())
 
     def get_output_json(self, d: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`d` checked and dumped by the output schema, where the module has one."""
-        if self.output_schema_type is None:
+        """`d` checked and dumped by the output schema, where the module has one of its own."""
+        if self.output_schema_type is None or issubclass(self.output_schema_type, ReportSchema):
             return d
         schema = self.output_schema_type()
         if errors := schema.validate(d):
@@ -90,10 +95,14 @@ class ModuleParser(argschema.ArgSchemaParser):
         return schema.dump(d)
 
     def output(self, d: Mapping[str, Any], output_path: str | None = None) -> None:
-        """Keep `d` as `self.result`; write it to `output_path` or `output_json`, where given."""
+        """Let `d` be what the report says of the work; written to `output_path` at once, if given.
+
+        Within `run()` the report (`output_json`) is written at the end, with status, error and the
+        like beside it; elsewhere `d` is written to it at once.
+        """
         data = to_json(self.get_output_json(d))
         self.result = json.loads(data)
-        path = output_path or self.args.get("output_json")
+        path = output_path or (None if self.is_reporting else self.args.get("output_json"))
         if path:
             atomic_write(path, data)
 

@@ -20,6 +20,7 @@ import renderapi
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.parallel import cpu_count, map_tasks, one_line
 from renderapps.module.parser import ModuleParser
+from renderapps.module.report import ReportSchema, report_failure, reported
 
 ENVIRONMENT = {
     "host": "RENDER_HOST",
@@ -86,6 +87,8 @@ class RenderClientParameters(DefaultSchema):
     @pre_load
     def take_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Fill in what is absent from RENDER_*; the port only where the host is not local."""
+        if not isinstance(data, Mapping):
+            return data  # which is what the problem will be
         filled = dict(data)
         for name, variable in ENVIRONMENT.items():
             if filled.get(name) is None and os.environ.get(variable):
@@ -119,7 +122,9 @@ class RenderParameters(ArgSchema):
     @pre_load
     def render_from_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Without a `render` group the environment says it all."""
-        return data if data.get("render") is not None else {**data, "render": {}}
+        if not isinstance(data, Mapping) or data.get("render") is not None:
+            return data
+        return {**data, "render": {}}
 
 
 class ParallelParameters(DefaultSchema):
@@ -194,10 +199,19 @@ class RenderModule(ModuleParser):
     logger : logging.Logger
     result : dict or None
         What `output()` was given.
+    report : dict or None
+        The output JSON: `result` with status, error, duration, versions and parameters.
     """
 
     default_schema: type[Schema] = RenderParameters
+    default_output_schema: type[Schema] = ReportSchema
     parameters_base: type[Schema] = RenderParameters
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the `run()` of a module report, whoever calls it."""
+        super().__init_subclass__(**kwargs)
+        if "run" in cls.__dict__:
+            cls.run = reported(cls.__dict__["run"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -214,7 +228,11 @@ class RenderModule(ModuleParser):
                 f"{self.parameters_base.__name__}"
             )
         super().__init__(input_data, schema_type, output_schema_type, args, logger_name)
-        self.open_connections()
+        try:
+            self.open_connections()
+        except Exception as error:
+            report_failure(self, error)
+            raise
 
     def open_connections(self) -> None:
         """Connect to what the parameters name; `parameters_base` is the schema that has it."""
@@ -269,6 +287,8 @@ class RenderModule(ModuleParser):
         try:
             with _root_log_level(module.args["log_level"]):
                 module.run()
+        except ParameterError as error:
+            return _tell(name, error.problems, 2)
         except KeyboardInterrupt:
             return _tell(name, ["stopped by the keyboard"], 130)
         except Exception as error:

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import renderapi
-from renderapi.errors import NotFoundError
-from renderapi.render import format_preamble, renderaccess
-from renderapi.utils import get_json
-from renderapi.web import join
+from marshmallow import Schema
+
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.parallel import TaskFailure
 from renderapps.module.render_module import (
@@ -19,9 +16,8 @@ from renderapps.module.render_module import (
     RenderParameters,
     ZParameters,
 )
-from renderapps.module.stack_listing import missing_stack as missing_stack
-
-_FEW_TILES = 10_000  # of which all are read to name some
+from renderapps.module.report import SectionReport
+from renderapps.module.stacks import stack_zs
 
 
 class SectionParameters(ZParameters, ParallelParameters, RenderParameters):
@@ -35,6 +31,9 @@ class SectionModule(RenderModule):
     and whatever `prepare()` has set on `self` are there; what it sets on `self` is lost. It must be
     safe to run again. Its result, a dict of JSON values, is the section's entry in the report.
 
+    Sections that are cheaper together, or depend on each other, are worked on as one unit: let
+    `units(zs)` say which (see `chunks`), and write `process_unit(zs)`.
+
     Attributes
     ----------
     stack : str
@@ -42,14 +41,23 @@ class SectionModule(RenderModule):
     """
 
     default_schema = SectionParameters
+    default_output_schema: type[Schema] = SectionReport
     stack = "input_stack"
 
     def prepare(self) -> None:
-        """Called once before the sections: check, create stacks, set what they share on `self`."""
+        """Called once before the sections: check, set what they share on `self`."""
 
     def process_section(self, z: float) -> dict[str, Any] | None:
         """Do the work of one section."""
         raise NotImplementedError(f"{type(self).__name__} has no process_section()")
+
+    def units(self, zs: Sequence[float]) -> list[Sequence[float]]:
+        """The sections that are worked on together; each by itself."""
+        return [[z] for z in zs]
+
+    def process_unit(self, zs: Sequence[float]) -> list[dict[str, Any]]:
+        """Do the work of one unit; an entry with its z for each section."""
+        return [{"z": z} | (self.process_section(z) or {}) for z in zs]
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """Called once after the sections, with the entries of those that succeeded: more report."""
@@ -60,9 +68,14 @@ class SectionModule(RenderModule):
         zs = self.select_zs()
         self.prepare()
         sections, failed = self.map_sections(zs)
-        report = {"sections": sections, "failed_sections": failed}
-        self.output(report | self.finish(sections))
+        self.output(self.report_of(sections, failed) | self.finish(sections))
         self.raise_failures(failed, len(zs))
+
+    def report_of(
+        self, sections: list[dict[str, Any]], failed: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What the report says of the sections."""
+        return {"sections": sections, "failed_sections": failed}
 
     @property
     def z_stack(self) -> str:
@@ -91,12 +104,17 @@ class SectionModule(RenderModule):
         self, zs: Sequence[float]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Reports of the sections that succeeded, and z and reason of those that did not."""
-        results = self.map_tasks(partial(_process, self), zs, processes=self.processes_for(zs))
-        sections = [r for r in results if not isinstance(r, TaskFailure)]
-        failures = [r for r in results if isinstance(r, TaskFailure)]
-        for failure in failures:
-            self.logger.debug("z=%s\n%s", failure.item, failure.details)
-        return sections, [{"z": f.item, "reason": f.reason} for f in failures]
+        units = self.units(zs)
+        results = self.map_tasks(partial(_process, self), units, processes=self.processes_for(zs))
+        sections: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for result in results:
+            if isinstance(result, TaskFailure):
+                self.logger.debug("z=%s\n%s", result.item, result.details)
+                failed += [{"z": z, "reason": result.reason} for z in result.item]
+            else:
+                sections += result
+        return sections, failed
 
     def raise_failures(self, failed: list[dict[str, Any]], total: int) -> None:
         """RenderModuleException when sections failed."""
@@ -110,60 +128,28 @@ class SectionModule(RenderModule):
             )
 
 
-def _process(module: SectionModule, z: float) -> dict[str, Any]:
-    return {"z": z} | (module.process_section(z) or {})
+def _process(module: SectionModule, zs: Sequence[float]) -> list[dict[str, Any]]:
+    return module.process_unit(zs)
 
 
-def stack_zs(render: renderapi.Render, stack: str, every_tile: bool = True) -> list[float]:
-    """The z values of a stack, ascending.
+def chunks(zs: Sequence[float], size: int) -> list[Sequence[float]]:
+    """Consecutive sections, so many at a time.
 
-    Raises
-    ------
-    RenderModuleException
-        There is no such stack; or, unless `every_tile` is false, some of its tiles have no z, so
-        that work by sections would leave them out without a word.
+    >>> chunks([1, 2, 3, 4, 5], 2)
+    [[1, 2], [3, 4], [5]]
     """
-    try:
-        zs = renderapi.stack.get_z_values_for_stack(stack, render=render)
-        if every_tile:
-            refuse_tiles_without_z(render, stack)
-    except NotFoundError as error:
-        raise RenderModuleException(missing_stack(render, stack)) from error
-    return sorted(float(z) for z in zs)
+    return [zs[start : start + size] for start in range(0, len(zs), size)]
 
 
-def refuse_tiles_without_z(render: renderapi.Render, stack: str) -> None:
-    """Refuse a stack that says that it has tiles without z, naming some of them."""
-    metadata = renderapi.stack.get_full_stack_metadata(stack, render=render)
-    stats = metadata.get("stats") or {}
-    number = stats.get("tilesWithoutZ") or 0
-    if not number:
-        return
-    names = ""
-    if stats.get("tileCount", 0) <= _FEW_TILES:
-        tiles = render.run(_every_tile, stack)
-        lacking = sorted(key for key, tile in tiles.items() if tile.get("z") is None)
-        names = f" ({', '.join(lacking[:5])}{', ...' if len(lacking) > 5 else ''})"
-    raise RenderModuleException(
-        f"stack {stack} has {number} tiles without z{names}, which are in no section: import them "
-        "again with a z, or delete them"
-    )
+def neighbours(zs: Sequence[float], z: float, before: int = 1, after: int = 1) -> list[float]:
+    """The so many sections before and after one, ascending, without itself.
 
-
-@renderaccess
-def _every_tile(
-    stack: str,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: renderapi.Render | None = None,
-    **kwargs: Any,
-) -> dict[str, Any]:
-    base = format_preamble(host, port, owner, project, stack)
-    tiles: dict[str, Any] = get_json(session, join(base, "resolvedTiles"))["tileIdToSpecMap"]
-    return tiles
+    >>> neighbours([1, 2, 4, 8], 4), neighbours([1, 2, 4, 8], 1, before=3, after=2)
+    ([2, 8], [2, 4])
+    """
+    low = [other for other in sorted(zs) if other < z]
+    high = [other for other in sorted(zs) if other > z]
+    return low[max(0, len(low) - before) :] + high[:after]
 
 
 def chosen_zs(

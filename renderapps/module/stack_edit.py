@@ -1,99 +1,110 @@
-"""Modules that make a stack from one or more others, tile by tile."""
+"""Modules that make stacks from others, section by section."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from argschema.fields import Boolean, Str
+from argschema.fields import Boolean, Float, Str
 from argschema.schemas import DefaultSchema
-from marshmallow import Schema, post_load
-from marshmallow.validate import OneOf
+from marshmallow import Schema
 
-import renderapi
-from renderapi.errors import NotFoundError
-from renderapps.module.effort import about_tiles, worth_workers
+from renderapi.jsontext import collection_paused
+from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.output_parameters import EXISTING, OutputStackParameters
+from renderapps.module.output_stack import OutputStack, written
+from renderapps.module.render_module import RenderModule
+from renderapps.module.report import ReportSchema, StackReport
 from renderapps.module.section_module import SectionModule, SectionParameters
-from renderapps.module.stack_target import EXISTING, StackTarget, write_section
+from renderapps.module.stacks import version_of
+from renderapps.module.tile_documents import Section, read_section
 
-if TYPE_CHECKING:
-    from renderapi.resolvedtiles import ResolvedTiles
-
-
-_EXISTING_TEXT = (
-    "what to do with an output stack that has tiles: overwrite_z replaces the sections that are "
-    "written and keeps the others, replace lets the new stack take its place when that is "
-    "complete, fail refuses"
-)
+Entry = dict[str, Any]
+Edited = Section | Mapping[str, Section]
+WRITTEN = "written by role"  # how entries of sections travel home with what was written
 
 
-class WrittenStackParameters(DefaultSchema):
-    """What becomes of an output stack that is there, and of the one that is written."""
+class ZSpellings(DefaultSchema):
+    """The range of z values under every name that it has had."""
 
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={"description": _EXISTING_TEXT},
-    )
-    close_stack = Boolean(
-        load_default=True,
-        metadata={"description": "set the output stack to COMPLETE at the end"},
-    )
-
-
-class OutputStackParameters(WrittenStackParameters):
-    """How an output stack is treated that may be an input."""
-
-    in_place = Boolean(
-        load_default=False,
-        metadata={
-            "description": "let the output take the place of the input of the same name, "
-            "when it is complete"
-        },
-    )
-
-
-class ReplacingParameters(DefaultSchema):
-    """An output that is made of all sections takes the place of one that is there."""
-
-    existing = Str(
+    minZ = Float(
         allow_none=True,
         load_default=None,
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": _EXISTING_TEXT,
-            "default_text": "replace, or overwrite_z where sections are chosen",
-        },
+        metadata={"description": "lowest z to work on", "aliases": ["zmin", "minz"]},
     )
-
-    @post_load
-    def all_or_some(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Without a choice of sections the output is of this run alone."""
-        chosen = any(data[key] is not None for key in ("zs", "minZ", "maxZ"))
-        default = "overwrite_z" if chosen or data["in_place"] else "replace"
-        return {**data, "existing": data["existing"] or default}
+    maxZ = Float(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "highest z to work on", "aliases": ["zmax", "maxz"]},
+    )
 
 
 class StackEditParameters(OutputStackParameters, SectionParameters):
     """Parameters of a module that makes a stack from others."""
 
 
+class TileEditParameters(ZSpellings, StackEditParameters):
+    """Parameters of a module that makes one stack from one other."""
+
+    input_stack = Str(
+        required=True,
+        metadata={"description": "stack to read", "aliases": ["stack", "inputStack"]},
+    )
+    output_stack = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "stack to make; to edit the input itself give in_place instead",
+            "aliases": ["outputStack"],
+        },
+    )
+
+
+class InPlaceEditParameters(TileEditParameters):
+    """Parameters of a module that edits its input where no other output is named."""
+
+    output_stack = Str(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "stack to make instead of editing the input itself",
+            "default_text": "input_stack, edited in place",
+            "aliases": ["outputStack"],
+        },
+    )
+
+
+class DryRunParameters(DefaultSchema):
+    """For modules whose `edit` writes nothing itself: it can be tried without an output."""
+
+    dry_run = Boolean(
+        load_default=False, metadata={"description": "only report what would change; write nothing"}
+    )
+
+
 class StackEditModule(SectionModule):
     """Make a stack from others: write `edit(sections)`.
 
-    Shared transforms stay shared, resolution and other metadata are those of the first input. The
-    output is LOADING while it is written and COMPLETE only when every section has succeeded.
-    Running again gives the same. Where output and input are one stack (`output` names an input
-    parameter, or `in_place`), the result is built beside it and takes its place when complete.
+    Shared transforms stay shared, resolution and other metadata are those of the first input.
+    Nobody sees an output half done: it is built beside, and takes its place when every section has
+    succeeded; else everything is as it was. Running again gives the same.
 
     Attributes
     ----------
     inputs : tuple of str
         Names of the parameters that hold the input stacks (a list of stacks counts as that many).
-    output : str
-        Name of the parameter that holds the output stack. It is kept as `output_role`, since
-        `self.output(...)` writes the report.
+    outputs : tuple of str
+        Names of the parameters that hold the output stacks; the first is the one that may be edited
+        in place. With several, `edit` gives sections by these names.
+    moves_tiles : bool
+        Whether edits change where tiles are (transforms, sizes): their boxes are then derived anew.
+        To say False where they do not saves time.
+    missing_ok : bool
+        Whether inputs may lack sections that others have; they are then empty.
+    tile_inputs : int or None
+        Of how many of the inputs, in order, tiles that are not in the outputs are reported as
+        dropped; None: all.
     in_place_by_default : bool
         Whether an output that is not named is the input, edited in place.
     may_be_input : bool
@@ -102,19 +113,16 @@ class StackEditModule(SectionModule):
         Up to how many tiles are edited in this process: to start workers would take longer.
     """
 
-    default_schema = StackEditParameters
+    default_schema: type[Schema] = StackEditParameters
+    default_output_schema: type[Schema] = StackReport
     inputs: tuple[str, ...] = ("input_stack",)
-    output_role = "output_stack"
+    outputs: tuple[str, ...] = ("output_stack",)
+    moves_tiles = True
+    missing_ok = False
+    tile_inputs: int | None = None
     in_place_by_default = False
     may_be_input = False
-    few_tiles = 0
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Take a subclass's `output = "parameter"` as the role it names."""
-        super().__init_subclass__(**kwargs)
-        if isinstance(role := cls.__dict__.get("output"), str):
-            cls.output_role = role
-            del cls.output
+    few_tiles = DOCUMENTS_WORTH_WORKERS
 
     def __init__(
         self,
@@ -127,24 +135,19 @@ class StackEditModule(SectionModule):
         super().__init__(input_data, schema_type, output_schema_type, args, logger_name)
         if problems := self.role_problems():
             raise ParameterError(problems)
-        self.target = StackTarget(
-            self.render,
-            stack=self.output_stack,
-            like=self.input_stacks[0],
-            in_place=self.in_place,
-            existing=self.args["existing"],
-            notes=f"{self.module_name()} from {', '.join(self.input_stacks)}",
-        )
+        self.targets: dict[str, OutputStack] = {}
 
-    def edit(
-        self, sections: tuple[ResolvedTiles, ...]
-    ) -> ResolvedTiles | tuple[ResolvedTiles, dict[str, Any]]:
-        """The section to write, made from the same section of each input.
+    def edit(self, sections: tuple[Section, ...]) -> Edited | tuple[Edited, Entry]:
+        """The section to write, made from the same section of each input, which may be changed.
 
         Runs in a worker, as `process_section` does. A dict given beside the section is added to its
-        entry in the report: say there which tiles were dropped and why.
+        entry in the report: say there why tiles were dropped.
         """
         raise NotImplementedError(f"{type(self).__name__} has no edit()")
+
+    def input_z(self, stack: str, z: float) -> float | None:
+        """Where an input is read for the section z; None: it takes no part there."""
+        return z
 
     def output_z(self, z: float) -> float:
         """Where the section made from the inputs at `z` is placed."""
@@ -158,77 +161,121 @@ class StackEditModule(SectionModule):
 
     @property
     def output_stack(self) -> str:
-        """Name of the output stack; with in_place the first input when none is given."""
-        return self.args.get(self.output_role) or self.input_stacks[0]
+        """Name of the first output; the first input where none is given."""
+        return self.args.get(self.outputs[0]) or self.input_stacks[0]
+
+    @property
+    def target(self) -> OutputStack:
+        """The first output, once the module is planned."""
+        return self.targets[self.outputs[0]]
 
     @property
     def in_place(self) -> bool:
-        """Whether the output takes the place of an input."""
-        if self.output_role in self.inputs or self.args["in_place"]:
+        """Whether the first output takes the place of an input."""
+        if self.outputs[0] in self.inputs or self.args["in_place"]:
             return True
-        given = self.args.get(self.output_role)
+        given = self.args.get(self.outputs[0])
         if given:
             return self.may_be_input and given in self.input_stacks
         return self.in_place_by_default
 
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is written, and the report says what would be."""
+        return bool(self.args.get("dry_run"))
+
     def role_problems(self) -> list[str]:
         """Lines for input and output stacks that do not go together."""
-        given = self.args.get(self.output_role)
+        role, given = self.outputs[0], self.args.get(self.outputs[0])
+        if self.dry_run:
+            return []
         if self.in_place:
             if given and given not in self.input_stacks:
-                return [
-                    f"in_place: {self.output_role} {given} is none of the inputs; "
-                    "name one, or neither"
-                ]
+                return [f"in_place: {role} {given} is none of the inputs; name one, or neither"]
             if self.args["existing"] != EXISTING[0]:
                 return ["existing: is for an output that is not an input"]
         elif not given:
-            return [f"{self.output_role}: missing; name a stack, or give in_place"]
+            return [f"{role}: missing; name a stack, or give in_place"]
         elif given in self.input_stacks:
             meant = (
                 f"leave it out to edit {given} itself"
                 if self.in_place_by_default
                 else ("give in_place")
             )
-            return [f"{self.output_role}: {given} is also an input; name another one, or {meant}"]
-        return []
+            return [f"{role}: {given} is also an input; name another one, or {meant}"]
+        others = [self.args.get(role) for role in self.outputs[1:]]
+        return [f"{stack} is also an input" for stack in others if stack in self.input_stacks]
 
     @property
     def z_stack(self) -> str:
         """The first input."""
         return self.input_stacks[0]
 
-    def run(self) -> None:
-        """Edit the sections into the output stack, report, and fail if a section failed."""
-        self.target.recover()
-        zs = self.select_zs()
+    def planned(self) -> list[OutputStack]:
+        """Check everything that can be, and say what will be written."""
+        self.zs = self.select_zs()
         self.prepare()
-        self.target.open(zs, whole_stack=len(zs) == len(self.available_zs()))
-        try:
-            sections, failed = self.map_sections(zs)
-        except BaseException:
-            self.target.abandon()
-            raise
-        report = {
-            "output_stack": self.output_stack,
-            "sections": sections,
-            "failed_sections": failed,
+        names = {role: self.args.get(role) for role in self.outputs[1:] if self.args.get(role)}
+        self.targets = {
+            role: self.output_of(role, stack)
+            for role, stack in {self.outputs[0]: self.output_stack, **names}.items()
         }
+        for target in self.targets.values():
+            target.check()
+        return list(self.targets.values())
+
+    def output_of(self, role: str, stack: str) -> OutputStack:
+        """An output as the parameters say."""
+        first = role == self.outputs[0]
+        like = stack if first and self.in_place else self.input_stacks[0]
+        notes = f"{self.module_name()} from {', '.join(self.input_stacks)}"
+        return OutputStack(
+            self.render,
+            stack,
+            [self.output_z(z) for z in self.zs],
+            version_of(self.render, like, notes),
+            existing=self.args["existing"],
+            edits=self.zs if first and self.in_place else None,
+            state="COMPLETE" if self.args["close_stack"] else "LOADING",
+        )
+
+    def run(self) -> None:
+        """Edit the sections into the outputs, and report; or only say what would change."""
+        if self.dry_run:
+            super().run()
+            return
+        with written(self.planned(), self.module_name()):
+            sections = self.fill()
+        self.output(self.report_of(sections, []) | self.finish(sections))
+
+    def fill(self) -> list[Entry]:
+        """Write all sections within `written`; an error, once it is reported, where one failed."""
+        sections, failed = self.map_sections(self.zs)
         if failed:
-            self.target.abandon()
-        else:
-            self.target.close(self.args["close_stack"])
-        self.output(report | self.finish(sections))
-        self.raise_failures(failed, len(zs))
+            self.output(self.report_of(sections, failed))
+            self.raise_failures(failed, len(self.zs))
+        written = [entry.pop(WRITTEN) for entry in sections]
+        for role, target in self.targets.items():
+            target.tiles = sum(counts.get(role, 0) for counts in written)
+        self.output(self.report_of(sections, []))
+        return sections
+
+    def report_of(self, sections: list[Entry], failed: list[Entry]) -> dict[str, Any]:
+        """What the report says of the outputs and their sections."""
+        first, *others = [(role, target.report()) for role, target in self.targets.items()] or [
+            ("", {"output_stack": None, "kept_zs": []})
+        ]
+        more = {"other_outputs": dict(others)} if others else {}
+        return first[1] | more | super().report_of(sections, failed)
 
     def raise_failures(self, failed: list[dict[str, Any]], total: int) -> None:
-        """RenderModuleException when sections failed; it says what has become of the output."""
+        """RenderModuleException when sections failed; it says that nothing has changed."""
         try:
             super().raise_failures(failed, total)
         except RenderModuleException as error:
-            raise RenderModuleException(
-                f"{error}; stack {self.output_stack} is left {self.target.left}"
-            ) from None
+            if self.dry_run:
+                raise
+            raise RenderModuleException(f"{error}; all is left as it was") from None
 
     def processes_for(self, zs: Sequence[float]) -> int:
         """As many as asked for, or this one where there is little to do."""
@@ -238,23 +285,91 @@ class StackEditModule(SectionModule):
                 return 1
         return super().processes_for(zs)
 
-    def read_sections(self, z: float) -> tuple[ResolvedTiles, ...]:
-        """The section at `z` of every input."""
-        return tuple(self._read(stack, z) for stack in self.input_stacks)
+    def read(self, stack: str, z: float, missing_ok: bool = False) -> Section:
+        """A section of a stack, such as a neighbour of the one that is edited."""
+        return read_section(self.render, stack, z, missing_ok)
 
-    def process_section(self, z: float) -> dict[str, Any]:
-        """Read, edit and write one section; how many tiles there were, and which were dropped."""
-        sections = self.read_sections(z)
-        before = [tile.tileId for tile in sections[0].tilespecs]
-        edited = self.edit(sections)
-        tiles, more = edited if isinstance(edited, tuple) else (edited, {})
-        write_section(self.render, self.target.name, self.output_z(z), tiles)
-        after = {tile.tileId for tile in tiles.tilespecs}
-        dropped = [tile for tile in before if tile not in after]
-        return {"tiles": len(after), "dropped_tiles": dropped} | more
+    def read_inputs(self, z: float) -> tuple[Section, ...]:
+        """The section of every input that belongs to z."""
+        found = []
+        for stack in self.input_stacks:
+            at = self.input_z(stack, z)
+            found.append(Section(z) if at is None else self.read(stack, at, self.missing_ok))
+        return tuple(found)
 
-    def _read(self, stack: str, z: float) -> ResolvedTiles:
+    def process_section(self, z: float) -> Entry:
+        """Read, edit and write one section; how many tiles there are, and which were dropped."""
+        with collection_paused():
+            sections = self.read_inputs(z)
+            before = {s: part.tile_ids for s, part in zip(self.input_stacks, sections, strict=True)}
+            edited, more = _with_entry(self.edit(sections))
+            if isinstance(edited, Section):
+                edited.z = self.output_z(z)
+                edited = {self.outputs[0]: edited}
+            entry = self.entry(edited, before) | more
+            if not self.dry_run:
+                entry[WRITTEN] = {
+                    role: self.targets[role].write(section, self.moves_tiles)
+                    for role, section in edited.items()
+                    if role in self.targets
+                }
+        return entry
+
+    def entry(self, edited: Mapping[str, Section], before: Mapping[str, Sequence[str]]) -> Entry:
+        """What the report says of a section: tiles, and those of the inputs that are in none."""
+        after = {tile for section in edited.values() for tile in section.tile_ids}
+        counts = {role: len(section.tiles) for role, section in edited.items()}
+        dropped = {
+            stack: [tile for tile in ids if tile not in after]
+            for stack, ids in list(before.items())[: self.tile_inputs]
+        }
+        entry: Entry = {"tiles": counts.get(self.outputs[0], 0)}
+        if len(self.outputs) > 1:
+            entry["tiles_of"] = counts
+        entry["dropped_tiles"] = list(dict.fromkeys(t for ids in dropped.values() for t in ids))
+        if len(before) > 1 and entry["dropped_tiles"]:
+            entry["dropped_from"] = {stack: ids for stack, ids in dropped.items() if ids}
+        return entry
+
+
+def _with_entry(edited: Edited | tuple[Edited, Entry]) -> tuple[Edited, Entry]:
+    return edited if isinstance(edited, tuple) else (edited, {})
+
+
+class ManyStacksModule(RenderModule):
+    """Do to each of many stacks what another module does to one: all are changed, or none.
+
+    All are checked, locked and built before the first is changed. Give `of`, `stacks()` and
+    `parameters_of(stack)`.
+
+    Attributes
+    ----------
+    of : type of StackEditModule
+        The module that edits one stack.
+    """
+
+    default_output_schema: type[Schema] = ReportSchema
+    of: ClassVar[type[StackEditModule]]
+
+    def stacks(self) -> list[str]:
+        """The stacks to work on, once each."""
+        return list(dict.fromkeys(self.args["input_stacks"]))
+
+    def parameters_of(self, stack: str) -> dict[str, Any]:
+        """Parameters of the other module for one stack."""
+        raise NotImplementedError(f"{type(self).__name__} has no parameters_of()")
+
+    def run(self) -> None:
+        """Check all, edit all, then let all outputs change at once."""
+        modules = [self.of(self.parameters_of(stack), args=[]) for stack in self.stacks()]
+        targets = [target for module in modules for target in module.planned()]
         try:
-            return renderapi.resolvedtiles.get_resolved_tiles_from_z(stack, z, render=self.render)
-        except NotFoundError as error:
-            raise RenderModuleException(f"stack {stack} has no section at z={z:g}") from error
+            with written(targets, self.module_name()):
+                sections = [module.fill() for module in modules]
+        finally:
+            self.output({"stacks": [module.result or {} for module in modules]})
+        reports = [
+            module.report_of(entries, []) | module.finish(entries)
+            for module, entries in zip(modules, sections, strict=True)
+        ]
+        self.output({"stacks": reports})

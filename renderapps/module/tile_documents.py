@@ -1,22 +1,27 @@
-"""Sections as the service holds them: JSON objects of tiles, and of the transforms they share.
+"""Sections as modules edit them: JSON objects of tiles, and of the transforms they share.
 
-Editing these objects changes what is edited and nothing else, and costs a third of making
-`TileSpec` objects of them and back.
+They are what the service holds. Editing them changes what is edited and nothing else, and costs a
+third of making `TileSpec` objects of them and back. Where objects are more convenient, `resolved`
+gives them and `with_tilespecs` takes them back, again without losing what they do not know.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.layers import layer_resolved_tiles
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.utils import get_json, jbool, put_json
-from renderapi.web import join
+from renderapi.web import join, number
 from renderapps.module.errors import RenderModuleException
+
+if TYPE_CHECKING:
+    from renderapi.resolvedtiles import ResolvedTiles
+    from renderapi.tilespec import TileSpec
 
 Json = dict[str, Any]
 _BOX = ("minX", "minY", "maxX", "maxY")
@@ -35,6 +40,35 @@ class Section:
         """Ids of the tiles, in their order."""
         return [tile["tileId"] for tile in self.tiles]
 
+    def resolved(self) -> ResolvedTiles:
+        """The tiles and shared transforms as objects; to change them changes nothing here."""
+        from renderapi.resolvedtiles import ResolvedTiles
+
+        tiles = {tile["tileId"]: tile for tile in self.tiles}
+        return ResolvedTiles(
+            json={"transformIdToSpecMap": self.transforms, "tileIdToSpecMap": tiles}
+        )
+
+    def with_tilespecs(self, tilespecs: Iterable[TileSpec]) -> Section:
+        """The section with these tiles in place of its own.
+
+        Entries of the JSON objects that a `TileSpec` does not know are kept, by tileId.
+        """
+        known = {tile["tileId"]: tile for tile in self.tiles}
+        tiles = [_document(tile, known.get(tile.tileId, {})) for tile in tilespecs]
+        return replace(self, tiles=tiles)
+
+
+_OF_TILESPECS = {*_BOX, "tileId", "z", "width", "height", "minIntensity", "maxIntensity", "layout"}
+_OF_TILESPECS |= {"meshCellSize", "mipmapPathBuilder", "transforms", "labels", "groupId", "frameId"}
+_OF_TILESPECS |= {"channels", "mipmapLevels"}
+
+
+def _document(tile: TileSpec, known: Json) -> Json:
+    strange = {key: value for key, value in known.items() if key not in _OF_TILESPECS}
+    frame = {} if tile.frameId is None else {"frameId": tile.frameId}
+    return {**strange, **frame, **tile.document(bounds=True)}
+
 
 def read_section(render: Render, stack: str, z: float, missing_ok: bool = False) -> Section:
     """The section at `z`; where there is none no tiles if `missing_ok`, else an error."""
@@ -48,28 +82,34 @@ def read_section(render: Render, stack: str, z: float, missing_ok: bool = False)
     return Section(z, tiles, dict(document.get("transformIdToSpecMap") or {}))
 
 
-def write_section(
-    render: Render, stack: str, section: Section, moved: bool = True, clear: bool = True
+def put_section(
+    render: Render,
+    stack: str,
+    section: Section,
+    moved: bool = True,
+    in_one: bool | None = False,
+    output: str | None = None,
 ) -> None:
-    """Let `section` be what is at its z in a LOADING stack, whatever was there before.
+    """Write a section to a LOADING stack; `output` is what errors call it, if not by its name.
 
-    `moved` says that transforms, sizes or tiles are new, so that the boxes of the tiles have to be
-    derived from them; else the boxes that the tiles carry are kept. `clear` may be false where the
-    stack is known to have no other tiles at that z.
+    `in_one` says that the service can let it be what is at its z in one step; else what is there is
+    deleted before, or, with None, only the tiles of the same ids are replaced. `moved`: the boxes
+    of the tiles have to be derived; else those that they carry are kept.
     """
+    output = output or stack
     strangers = {tile["tileId"]: tile["z"] for tile in section.tiles if tile["z"] != section.z}
     if strangers:
         tile, z = next(iter(strangers.items()))
         raise RenderModuleException(
             f"tile {tile} with z={z:g} cannot be written as section z={section.z:g} "
-            f"of stack {stack}"
+            f"of stack {output}"
         )
-    refuse_doubles(section, stack)
-    if clear:
+    refuse_doubles(section, output)
+    if in_one is False or (in_one and not section.tiles):
         renderapi.stack.delete_section(stack, section.z, render=render)
     if section.tiles:
         derive = moved or any(tile.get(key) is None for tile in section.tiles for key in _BOX)
-        render.run(_put_resolved_tiles, stack, section, derive)
+        render.run(_put_resolved_tiles, stack, section, derive, bool(in_one))
 
 
 def refuse_doubles(section: Section, stack: str) -> None:
@@ -103,6 +143,7 @@ def _put_resolved_tiles(
     stack: str,
     section: Section,
     derive: bool,
+    replace: bool,
     host: str | None = None,
     port: int | str | None = None,
     owner: str | None = None,
@@ -115,8 +156,10 @@ def _put_resolved_tiles(
         "transformIdToSpecMap": section.transforms,
         "tileIdToSpecMap": {tile["tileId"]: tile for tile in section.tiles},
     }
-    url = join(format_preamble(host, port, owner, project, stack), "resolvedTiles")
-    put_json(session, url, body, params={"deriveData": jbool(derive)})
+    base = format_preamble(host, port, owner, project, stack)
+    url = join(base, "z", number("%f", section.z), "resolvedTiles")
+    params = {"deriveData": jbool(derive)} | ({"replace": "true"} if replace else {})
+    put_json(session, url, body, params=params)
 
 
 @renderaccess

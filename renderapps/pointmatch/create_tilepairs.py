@@ -16,7 +16,8 @@ from marshmallow.validate import Range
 import renderapi
 from renderapps.module import RenderModule, RenderParameters, ZParameters
 from renderapps.module.fields import NewFile
-from renderapps.module.section_module import chosen_zs, stack_zs
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stacks import stack_zs
 
 if TYPE_CHECKING:
     from renderapi.matching.neighbours import Layer

@@ -25,7 +25,7 @@ from renderapps.module import (
     TaskFailure,
 )
 from renderapps.module.fields import NewFile
-from renderapps.module.section_module import stack_zs
+from renderapps.module.stacks import stack_zs
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
 if TYPE_CHECKING:

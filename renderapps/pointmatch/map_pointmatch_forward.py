@@ -12,7 +12,7 @@ import renderapi
 from renderapi.errors import NotFoundError, RenderError
 from renderapi.transform.slices import TileTransforms
 from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters
-from renderapps.module.section_module import missing_stack
+from renderapps.module.stacks import missing_stack
 from renderapps.module.tile_documents import read_section
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
 from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import renderapi
 from renderapi.render import Render
 from renderapps.module import RenderModuleException
-from renderapps.module.stack_target import KeptVersion, stack_metadata
+from renderapps.module.stacks import KeptVersion, stack_metadata
 from renderapps.module.tile_documents import Json
 
 
@@ -27,7 +27,9 @@ def change_version(render: Render, stack: str, changes: Json) -> bool:
     require_changeable(stack, state)
     if all(version.get(key) == value for key, value in changes.items()):
         return False
-    renderapi.stack.set_stack_metadata(stack, KeptVersion(**version | changes), render=render)
+    renderapi.stack.set_stack_metadata(
+        stack, KeptVersion(**version | {"createTimestamp": None} | changes), render=render
+    )
     if state != "LOADING":
         renderapi.stack.set_stack_state(stack, state, render=render)
     return True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderapps.module.stack_edit import InPlaceEditParameters, StackEditModule
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 from renderapps.stack.affine import (
     AffineNumbers,
     affine_document,
@@ -19,7 +19,7 @@ class ApplyAffineParameters(AffineNumbers, InPlaceEditParameters):
     """Parameters of apply_global_affine_to_stack."""
 
 
-class ApplyAffine(TileEditModule):
+class ApplyAffine(StackEditModule):
     """The affine x' = M00 x + M01 y + B0, y' = M10 x + M11 y + B1 becomes a shared transform.
 
     Applied twice it counts twice, under two ids.
@@ -27,14 +27,12 @@ class ApplyAffine(TileEditModule):
 
     default_schema = ApplyAffineParameters
     in_place_by_default = True
-    moves_tiles = True
 
     def prepare(self) -> None:
         """The id must be new in the stack: another transform of that id is in use."""
         require_free_id(self.render, self.args["input_stack"], self.args["transformId"])
         for line in self.warnings():
             self.logger.warning(line)
-        super().prepare()
 
     def warnings(self) -> list[str]:
         """What users should know about the affine."""
@@ -45,7 +43,7 @@ class ApplyAffine(TileEditModule):
         """The transform, and what there is to say about it."""
         return {"transform": affine_document(self.args), "warnings": self.warnings()}
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> Section:
+    def edit(self, sections: tuple[Section, ...]) -> Section:
         """The section with a reference to the affine at the end of every tile."""
         (section,) = sections
         transform = self.args["transformId"]

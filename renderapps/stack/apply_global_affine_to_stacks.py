@@ -7,11 +7,11 @@ from typing import Any
 from argschema.fields import Str
 from marshmallow.validate import Length
 
-from renderapps.module import RenderModule, RenderModuleException, SectionParameters
+from renderapps.module import ManyStacksModule, SectionParameters
 from renderapps.module.lists import Names
-from renderapps.module.stack_edit import OutputStackParameters
-from renderapps.module.tile_edit import ZSpellings
-from renderapps.stack.affine import AffineNumbers, require_free_id
+from renderapps.module.output_parameters import OutputStackParameters
+from renderapps.module.stack_edit import ZSpellings
+from renderapps.stack.affine import AffineNumbers
 from renderapps.stack.apply_global_affine_to_stack import ApplyAffine
 
 
@@ -36,33 +36,11 @@ class ApplyAffineMultipleParameters(
     )
 
 
-class ApplyAffineMultiple(RenderModule):
-    """`apply_global_affine_to_stack` on each stack in turn; all are checked before the first."""
+class ApplyAffineMultiple(ManyStacksModule):
+    """`apply_global_affine_to_stack` on each stack: all of them change, or none does."""
 
     default_schema = ApplyAffineMultipleParameters
-
-    def run(self) -> None:
-        """Edit the stacks one after the other, and report all that were done."""
-        modules = [ApplyAffine(self.parameters_of(stack), args=[]) for stack in self.stacks()]
-        for module in modules:
-            module.select_zs()
-            require_free_id(self.render, module.args["input_stack"], self.args["transformId"])
-        done: list[dict[str, Any]] = []
-        try:
-            for module in modules:
-                module.run()
-                done.append(module.result or {})
-        except Exception as error:
-            self.output({"stacks": done})
-            raise RenderModuleException(
-                f"stack {module.args['input_stack']}: {error}; "
-                f"{len(done)} of {len(modules)} stacks were done"
-            ) from error
-        self.output({"stacks": done})
-
-    def stacks(self) -> list[str]:
-        """The input stacks, once each."""
-        return list(dict.fromkeys(self.args["input_stacks"]))
+    of = ApplyAffine
 
     def parameters_of(self, stack: str) -> dict[str, Any]:
         """Parameters of `apply_global_affine_to_stack` for one stack."""

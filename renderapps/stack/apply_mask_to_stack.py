@@ -11,8 +11,8 @@ from marshmallow import ValidationError, post_load, validates_schema
 from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_scheme, url_to_path
 from renderapps.module import RenderModuleException
+from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import Json, Section, image_entries
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
 
 MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
 
@@ -55,7 +55,7 @@ class ApplyMaskParameters(TileEditParameters):
             raise ValidationError("give mask_file, or remove_masks", "mask_file")
 
 
-class ApplyMask(TileEditModule):
+class ApplyMask(StackEditModule):
     """The mask is set at every mipmap level of the tiles and of their channels.
 
     The sections from minZ to maxZ, both included, are written (-1 and -1: all); in place the others
@@ -64,10 +64,10 @@ class ApplyMask(TileEditModule):
 
     default_schema = ApplyMaskParameters
     may_be_input = True
+    moves_tiles = False
 
     def prepare(self) -> None:
         """Read the mask, and write reduced ones for the levels above 0."""
-        super().prepare()
         self.masks: dict[str, str] = {}
         if self.args["mask_file"]:
             self.mask_size, self.masks = self.make_masks(self.args["mask_file"])
@@ -79,7 +79,7 @@ class ApplyMask(TileEditModule):
         url = path_to_url(url_to_path(mask) or mask) if url_scheme(mask) == "file" else mask
         pixels = read_image(url)
         height, width = pixels.shape[:2]
-        tiles = [t for z in self.select_zs() for t in self.read_documents(z)[0].tiles]
+        tiles = [t for z in self.select_zs() for t in self.read_inputs(z)[0].tiles]
         self.mask_level = level_of_size((width, height), tiles[0])
         levels = sorted({int(level) for tile in tiles for level, _ in image_entries(tile)})
         if levels and levels[0] < self.mask_level:
@@ -115,7 +115,7 @@ class ApplyMask(TileEditModule):
             )
         return path_to_url(target)
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the mask on every tile, or without masks."""
         (section,) = sections
         entries = 0

@@ -12,12 +12,9 @@ from marshmallow.validate import Length, Range
 
 from renderapps.module.display_range import range_holders, set_range
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
-from renderapps.module.stack_edit import ReplacingParameters
+from renderapps.module.output_parameters import ReplacingParameters
+from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import Json, Section, first_level
-from renderapps.module.tile_edit import (
-    TileEditModule,
-    TileEditParameters,
-)
 from renderapps.stack.levels import (
     PowerLaw,
     histogram,
@@ -84,7 +81,7 @@ class AutoSetStackLevelsParameters(ReplacingParameters, TileEditParameters):
             raise ValidationError("the first is not below the second", "percentiles")
 
 
-class AutoSetStackLevels(TileEditModule):
+class AutoSetStackLevels(StackEditModule):
     """The bright side of a histogram falls like a power of the grey value; the maximum is where
     that law comes down to exp(log_cut) pixels, the minimum `margin` below the fullest bin.
 
@@ -93,8 +90,9 @@ class AutoSetStackLevels(TileEditModule):
 
     default_schema = AutoSetStackLevelsParameters
     few_tiles = IMAGES_WORTH_WORKERS
+    moves_tiles = False
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the estimated range on its tiles and channels."""
         (section,) = sections
         ranges = self.estimate(section)

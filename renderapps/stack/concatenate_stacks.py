@@ -11,20 +11,21 @@ from marshmallow.validate import Length
 
 from renderapi.render import Render
 from renderapps.module import (
+    OutputStack,
     ParallelParameters,
     RenderModule,
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    written,
 )
 from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
-from renderapps.module.kept_sections import KeptSections
 from renderapps.module.lists import Names
+from renderapps.module.output_parameters import ReplacingParameters, WrittenStackParameters
 from renderapps.module.render_module import connect
-from renderapps.module.section_module import stack_zs
-from renderapps.module.stack_edit import WrittenStackParameters
-from renderapps.module.stack_target import EXISTING, StackTarget
-from renderapps.module.tile_documents import read_section, write_section
+from renderapps.module.report import StackReport
+from renderapps.module.stacks import stack_zs, version_of
+from renderapps.module.tile_documents import read_section
 from renderapps.stack.joining import (
     CollisionParameters,
     JoinPlan,
@@ -38,6 +39,7 @@ from renderapps.stack.remapping import SectionIdParameters, exact_z, move_sectio
 
 
 class ConcatenateStacksParameters(
+    ReplacingParameters,
     WrittenStackParameters,
     CollisionParameters,
     SectionIdParameters,
@@ -102,40 +104,29 @@ class ConcatenateStacks(RenderModule):
     """
 
     default_schema = ConcatenateStacksParameters
+    default_output_schema = StackReport
 
     def run(self) -> None:
         """Check everything, write the sections, report."""
-        target_render = self.connection(self.args["output_project"])
         sources = self.sources()
         self.refuse_own_input(sources)
         zs = self.new_zs(sources)
         plan = plan_join(sources, self.args["on_collision"])
         for line in resolution_warnings(sources):
             self.logger.warning(line)
-        kept = self.kept(target_render, [new_z for _, _, new_z in zs])
-        if kept.tile_ids:
-            kept.check_ids(joined_ids(sources, plan))
-        target = self.target(target_render, sources)
-        target.recover()
-        target.open([], whole_stack=True)
+        target = self.target(sources, [new_z for _, _, new_z in zs])
         settings = {
             "folder": self.args["output_directory"],
             "section_ids": self.args["remap_sectionId"],
         }
-        work = partial(_copy_section, target_render, target.name, sources, plan, kept, settings)
-        try:
+        with written([target], self.module_name()):
+            target.refuse_kept_ids(joined_ids(sources, plan) if target.kept_zs else ())
+            work = partial(_copy_section, target, sources, plan, settings)
             results = self.map_tasks(work, zs, "concatenating", self.processes_for(sources))
-        except BaseException:
-            target.abandon()
-            raise
-        failed = [r for r in results if isinstance(r, TaskFailure)]
-        if failed:
-            target.abandon()
-        else:
-            target.close(self.args["close_stack"])
-        self.report(target, sources, results)
+            self.report_of(target, sources, results)
+            target.tiles = sum(entry["tiles"] for entry in results)
 
-    def report(self, target: StackTarget, sources: list[Source], results: list[Any]) -> None:
+    def report_of(self, target: OutputStack, sources: list[Source], results: list[Any]) -> None:
         """Say what was written; an error where a section failed."""
         failures = [
             {"stack": sources[r.item[0]].stack, "z": r.item[1], "reason": r.reason}
@@ -143,22 +134,14 @@ class ConcatenateStacks(RenderModule):
             if isinstance(r, TaskFailure)
         ]
         done = [r for r in results if not isinstance(r, TaskFailure)]
-        report = {"output_stack": target.stack, "sections": done, "failed_sections": failures}
+        report = {**target.report(), "sections": done, "failed_sections": failures}
         self.output(report | {"warnings": resolution_warnings(sources)})
         if failures:
             first = failures[0]
-            left = "as it was" if target.beside else "LOADING"
             raise RenderModuleException(
                 f"{len(failures)} of {len(results)} sections failed; stack {first['stack']} "
-                f"z={first['z']:g}: {first['reason']}; stack {target.stack} is left {left}"
+                f"z={first['z']:g}: {first['reason']}; all is left as it was"
             )
-
-    def kept(self, render: Render, zs: list[float]) -> KeptSections:
-        """What the output keeps beside the sections that are written."""
-        output = self.args["output_stack"]
-        if self.args["existing"] != EXISTING[0]:
-            return KeptSections(render, output)
-        return KeptSections.beside(render, output, zs)
 
     def processes_for(self, sources: list[Source]) -> int:
         """As many as asked for, or this one where there is little to do."""
@@ -212,17 +195,17 @@ class ConcatenateStacks(RenderModule):
             seen[z] = index
         return items
 
-    def target(self, render: Render, sources: list[Source]) -> StackTarget:
+    def target(self, sources: list[Source], zs: list[float]) -> OutputStack:
         """The output stack, which gets the metadata of the first input."""
         first = sources[0]
-        return StackTarget(
-            render,
-            stack=self.args["output_stack"],
-            like=first.stack,
-            in_place=False,
+        notes = f"{self.module_name()} from {', '.join(s.stack for s in sources)}"
+        return OutputStack(
+            self.connection(self.args["output_project"]),
+            self.args["output_stack"],
+            zs,
+            version_of(first.render, first.stack, notes),
             existing=self.args["existing"],
-            notes=f"{self.module_name()} from {', '.join(s.stack for s in sources)}",
-            like_render=first.render,
+            state="COMPLETE" if self.args["close_stack"] else "LOADING",
         )
 
 
@@ -245,18 +228,15 @@ def numbered(
 
 
 def _copy_section(
-    render: Render,
-    output: str,
+    target: OutputStack,
     sources: list[Source],
     plan: JoinPlan,
-    kept: KeptSections,
     settings: dict[str, Any],
     item: tuple[int, float, float],
 ) -> dict[str, Any]:
     index, z, new_z = item
     source = sources[index]
     section, changes = joinable(sources, index, read_section(source.render, source.stack, z), plan)
-    kept.check(section)
     move_section(section, new_z, settings["section_ids"])
     report = {
         "stack": source.stack,
@@ -268,7 +248,7 @@ def _copy_section(
     if settings["folder"]:
         name = f"tilespec_{exact_z(new_z)}.json"
         report["file"] = write_tile_specs(settings["folder"], name, section)
-    write_section(render, output, section, moved=False)
+    target.write(section, moved=False)
     return report | changes
 
 

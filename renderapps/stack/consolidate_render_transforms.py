@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from renderapi.transform import AffineModel, Polynomial2DTransform
 from renderapi.transform.specs import affine_spec, cached_leaf, flatten, references
-from renderapps.module.stack_edit import ReplacingParameters, StackEditParameters
+from renderapps.module.output_parameters import ReplacingParameters
+from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule, ZSpellings
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
@@ -60,7 +60,7 @@ class ConsolidateTransformsParameters(ReplacingParameters, ZSpellings, StackEdit
     )
 
 
-class ConsolidateTransforms(TileEditModule):
+class ConsolidateTransforms(StackEditModule):
     """[lens, A1, A2] becomes [lens, A2 A1]; [A1, A2, lens, A3] becomes [A2 A1, lens, A3].
 
     Rigid, similarity and translation transforms count as affine. Shared transforms that are not
@@ -69,7 +69,6 @@ class ConsolidateTransforms(TileEditModule):
 
     default_schema = ConsolidateTransformsParameters
     inputs = ("stack",)
-    moves_tiles = True
 
     @property
     def output_stack(self) -> str:
@@ -84,7 +83,7 @@ class ConsolidateTransforms(TileEditModule):
             return super().role_problems()
         return []
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with shorter lists of transforms."""
         (section,) = sections
         before = after = 0

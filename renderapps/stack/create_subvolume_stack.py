@@ -9,8 +9,8 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
+from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
@@ -50,12 +50,13 @@ class CreateSubvolumeStackParameters(DisplayRangeParameters, TileEditParameters)
                 raise ValidationError(f"is above max{axis}", f"min{axis}")
 
 
-class CreateSubvolumeStack(TileEditModule):
+class CreateSubvolumeStack(StackEditModule):
     """Tiles are taken whole; the sections between minZ and maxZ, both included, are looked at."""
 
     default_schema = CreateSubvolumeStackParameters
+    moves_tiles = False
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The tiles of the section that lie in the box."""
         (section,) = sections
         all_tiles = len(section.tiles)

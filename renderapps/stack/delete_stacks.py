@@ -11,7 +11,7 @@ from marshmallow.validate import Length
 import renderapi
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters
 from renderapps.module.lists import Names
-from renderapps.module.stack_target import stack_state
+from renderapps.module.stacks import stack_state
 
 
 class DeleteStacksParameters(RenderParameters):

@@ -12,6 +12,7 @@ from renderapi.urls import url_to_path
 from renderapps.module import RenderModuleException
 from renderapps.module.derived_images import show_alone
 from renderapps.module.image_edit import ImageEditModule, holders, summed
+from renderapps.module.stack_edit import InPlaceEditParameters
 from renderapps.module.tile_documents import (
     Json,
     Section,
@@ -19,7 +20,6 @@ from renderapps.module.tile_documents import (
     image_entries,
     read_section,
 )
-from renderapps.module.tile_edit import InPlaceEditParameters
 from renderapps.stack.flipping import flipped_file, flipped_transforms
 
 
@@ -75,9 +75,9 @@ class FlipStack(ImageEditModule):
     in_place_by_default = True
     moves_tiles = True
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section mirrored, with its flipped images."""
-        section, report = super().edit_documents(sections)
+        section, report = super().edit(sections)
         for tile in section.tiles:
             tile["transforms"] = flipped_transforms(tile, section.transforms)
         return section, {
@@ -124,7 +124,7 @@ class FlipStack(ImageEditModule):
         """The images and masks that the sections which were not flipped show."""
         return {
             str(path)
-            for z in self.kept_zs
+            for z in self.target.kept_zs
             for tile in read_section(self.render, self.output_stack, z).tiles
             for _, entry in image_entries(tile)
             for key in ("imageUrl", "maskUrl")

@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf
 
 from renderapi.render import Render
 from renderapps.module import RenderModuleException
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.stacks import stack_metadata
 from renderapps.module.tile_documents import (
     Json,
     Section,

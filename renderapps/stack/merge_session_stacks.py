@@ -14,9 +14,8 @@ from marshmallow.validate import OneOf
 
 from renderapps.module import RenderModuleException
 from renderapps.module.display_range import check_holder
-from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Json, Section, first_level
-from renderapps.module.tile_edit import TileEditModule, ZSpellings
 
 RANGE = {"min": "minIntensity", "max": "maxIntensity"}
 CHANNEL_KEYS = {"name", "stack", *RANGE, *RANGE.values()}
@@ -137,7 +136,7 @@ class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
             raise ValidationError("needs one group, for the number", "frame_pattern")
 
 
-class MergeSessionStacks(TileEditModule):
+class MergeSessionStacks(StackEditModule):
     """Tiles are matched by their frameId, or the frame number in the names of their images.
 
     Channels that tiles of the base stack have already stay, unless a new one has their name.
@@ -146,6 +145,8 @@ class MergeSessionStacks(TileEditModule):
     default_schema = MergeSessionStacksParameters
     inputs = ("base_stack",)
     missing_ok = True
+    moves_tiles = False
+    tile_inputs = 1
 
     @property
     def input_stacks(self) -> list[str]:
@@ -162,11 +163,7 @@ class MergeSessionStacks(TileEditModule):
 
         return sorted(named, key=later)
 
-    def keeps_ids(self) -> bool:
-        """Ids are those of the base stack only."""
-        return self.in_place and self.output_stack == self.args["base_stack"]
-
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section of the base stack with a channel from each of the others."""
         base, *others = sections
         pattern = re.compile(self.args["frame_pattern"])

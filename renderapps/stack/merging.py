@@ -6,10 +6,11 @@ from typing import Any
 
 from argschema.fields import Boolean, Str
 
-from renderapps.module.section_module import chosen_zs, stack_zs
-from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.output_parameters import ReplacingParameters
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
+from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import TileEditModule, ZSpellings
 from renderapps.stack.joining import (
     CollisionParameters,
     Source,
@@ -20,7 +21,7 @@ from renderapps.stack.joining import (
 )
 
 
-class MergeParameters(CollisionParameters, ZSpellings, StackEditParameters):
+class MergeParameters(ReplacingParameters, CollisionParameters, ZSpellings, StackEditParameters):
     """Parameters of every module that merges stacks."""
 
     output_stack = Str(
@@ -36,10 +37,11 @@ class MergeParameters(CollisionParameters, ZSpellings, StackEditParameters):
     )
 
 
-class MergeModule(TileEditModule):
+class MergeModule(StackEditModule):
     """Tiles of several stacks in one, section by section; metadata are those of the first."""
 
     missing_ok = True
+    moves_tiles = False
 
     def role_problems(self) -> list[str]:
         """In place an intersection would lose the sections outside it."""
@@ -59,10 +61,6 @@ class MergeModule(TileEditModule):
         stacks = " and ".join(self.input_stacks)
         return chosen_zs(self.available_zs(), *chosen, f"the merge of {stacks}")
 
-    def keeps_ids(self) -> bool:
-        """Tiles of one stack come into another."""
-        return False
-
     def prepare(self) -> None:
         """Look for tiles that several stacks have, before anything is written."""
         wanted = set(self.select_zs())
@@ -73,9 +71,8 @@ class MergeModule(TileEditModule):
         self.plan = plan_join(self.sources, self.args["on_collision"])
         for line in resolution_warnings(self.sources):
             self.logger.warning(line)
-        super().prepare()
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The tiles of all stacks at one z."""
         parts, changes = [], {}
         for index, section in enumerate(sections):

@@ -11,13 +11,13 @@ from marshmallow import ValidationError, validates_schema
 
 from renderapi.urls import url_to_path
 from renderapps.module import RenderModuleException
+from renderapps.module.stack_edit import DryRunParameters, InPlaceEditParameters, StackEditModule
 from renderapps.module.tile_documents import Json, Section, image_entries
-from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 
 EXAMPLES = 5
 
 
-class ReplaceFileNameParameters(InPlaceEditParameters):
+class ReplaceFileNameParameters(DryRunParameters, InPlaceEditParameters):
     """Parameters of regex_replace_filenames."""
 
     regex_find = Str(
@@ -36,9 +36,6 @@ class ReplaceFileNameParameters(InPlaceEditParameters):
     masks = Boolean(load_default=True, metadata={"description": "edit the URLs of masks too"})
     channels = Boolean(
         load_default=True, metadata={"description": "edit the images of channels too"}
-    )
-    dry_run = Boolean(
-        load_default=False, metadata={"description": "only report what would change; write nothing"}
     )
     check_files = Boolean(
         load_default=False,
@@ -61,7 +58,7 @@ class ReplaceFileNameParameters(InPlaceEditParameters):
             raise ValidationError(f"not a replacement: {error}", "regex_replace") from error
 
 
-class ReplaceFileNames(TileEditModule):
+class ReplaceFileNames(StackEditModule):
     """URLs of all levels, masks and channels are edited; the report counts them and has examples.
 
     Every occurrence in a URL is replaced. Files are not touched.
@@ -69,28 +66,9 @@ class ReplaceFileNames(TileEditModule):
 
     default_schema = ReplaceFileNameParameters
     in_place_by_default = True
+    moves_tiles = False
 
-    def role_problems(self) -> list[str]:
-        """A dry run needs no output."""
-        return [] if self.args["dry_run"] else super().role_problems()
-
-    def run(self) -> None:
-        """Edit the stack, or only say what would change."""
-        if not self.args["dry_run"]:
-            super().run()
-            return
-        zs = self.select_zs()
-        sections, failed = self.map_sections(zs)
-        self.output({"sections": sections, "failed_sections": failed} | self.finish(sections))
-        self.raise_failures(failed, len(zs))
-
-    def process_section(self, z: float) -> dict[str, Any]:
-        """Edit one section, or only count what would change."""
-        if not self.args["dry_run"]:
-            return super().process_section(z)
-        return self.edit_documents(self.read_documents(z))[1]
-
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its URLs rewritten."""
         (section,) = sections
         pattern, replacement = re.compile(self.args["regex_find"]), self.args["regex_replace"]

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
 from renderapps.module.lists import Numbers
-from renderapps.module.tile_edit import TileEditParameters
+from renderapps.module.stack_edit import TileEditParameters
 from renderapps.stack.remapping import RemapModule, SectionIdParameters
 
 

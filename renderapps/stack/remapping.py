@@ -12,8 +12,8 @@ from argschema.schemas import DefaultSchema
 from renderapi.files import atomic_write
 from renderapi.utils import renderdumps
 from renderapps.module import RenderModuleException
+from renderapps.module.stack_edit import StackEditModule
 from renderapps.module.tile_documents import Json, Section
-from renderapps.module.tile_edit import TileEditModule
 
 
 class SectionIdParameters(DefaultSchema):
@@ -72,11 +72,13 @@ def write_tile_specs(folder: str, name: str, section: Section) -> str:
     return str(path)
 
 
-class RemapModule(TileEditModule):
+class RemapModule(StackEditModule):
     """Give sections another z: write `new_zs(zs)`.
 
     The report holds `mapping`, pairs of old and new z, and every section its `new_z`.
     """
+
+    moves_tiles = False
 
     def new_zs(self, zs: Sequence[float]) -> list[float]:
         """New z of each of the sections that are worked on."""
@@ -90,17 +92,12 @@ class RemapModule(TileEditModule):
         if doubles:
             raise RenderModuleException(f"two sections would both become z={doubles[0]:g}")
         self.mapping = dict(zip(zs, new, strict=True))
-        super().prepare()
-
-    def keeps_ids(self) -> bool:
-        """Tiles change section: they may meet others only where the output has others."""
-        return self.in_place
 
     def output_z(self, z: float) -> float:
         """The new z of a section."""
         return self.mapping[z]
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section at its new z."""
         (section,) = sections
         new_z = self.output_z(section.z)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderapps.module.stack_edit import InPlaceEditParameters, StackEditModule
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import InPlaceEditParameters, TileEditModule
 from renderapps.stack.remapping import section_id_of, set_section_id
 
 
@@ -13,13 +13,14 @@ class RenameSectionIdsParameters(InPlaceEditParameters):
     """Parameters of rename_sectionIds."""
 
 
-class RenameSectionIds(TileEditModule):
+class RenameSectionIds(StackEditModule):
     """The sectionId becomes the text of z, such as 3484.0 or 1.25; a missing layout is made."""
 
     default_schema = RenameSectionIdsParameters
     in_place_by_default = True
+    moves_tiles = False
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its tiles renamed, and how many there were."""
         (section,) = sections
         name = section_id_of(section.z)

@@ -10,9 +10,8 @@ from marshmallow import ValidationError, validates_schema
 from renderapps.module import RenderModuleException
 from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.lists import Names
-from renderapps.module.stack_edit import StackEditParameters
+from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Section
-from renderapps.module.tile_edit import TileEditModule, ZSpellings
 
 
 class SetStackLevelsParameters(DisplayRangeParameters, ZSpellings, StackEditParameters):
@@ -47,14 +46,15 @@ class SetStackLevelsParameters(DisplayRangeParameters, ZSpellings, StackEditPara
             raise ValidationError("give minIntensity, maxIntensity, or both")
 
 
-class SetStackLevels(TileEditModule):
+class SetStackLevels(StackEditModule):
     """Without `output_stack` the stack is edited in place; nobody sees it half done."""
 
     default_schema = SetStackLevelsParameters
     inputs = ("stack",)
     in_place_by_default = True
+    moves_tiles = False
 
-    def edit_documents(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with the given range on its tiles and channels."""
         (section,) = sections
         changed = 0

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from argschema.fields import Float, OutputDir
 
-from renderapps.module.tile_edit import TileEditParameters
+from renderapps.module.output_parameters import ReplacingParameters
+from renderapps.module.stack_edit import TileEditParameters
 from renderapps.stack.remapping import RemapModule, SectionIdParameters
 
 
-class SqueezeStackParameters(SectionIdParameters, TileEditParameters):
+class SqueezeStackParameters(ReplacingParameters, SectionIdParameters, TileEditParameters):
     """Parameters of squeeze_stack."""
 
     first_z = Float(load_default=0.0, metadata={"description": "z of the first section"})

@@ -8,29 +8,25 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
-import renderapi
-from renderapi.errors import RenderError
-from renderapi.render import Render
 from renderapps.module import (
+    OutputStack,
     ParallelParameters,
     RenderModule,
     RenderModuleException,
     RenderParameters,
-    StackTarget,
     TaskFailure,
+    written,
 )
 from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
 from renderapps.module.lists import Names, Numbers
-from renderapps.module.section_module import chosen_zs, stack_zs
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stacks import stack_metadata, stack_zs, version_of
 from renderapps.module.tile_documents import (
     read_section,
     same_transform,
     shared_transform,
     tile_ids_at,
-    write_section,
 )
-from renderapps.stack.exchange import exchange, settle
 
 
 class SwapZsParameters(ParallelParameters, RenderParameters):
@@ -72,51 +68,44 @@ class SwapZsParameters(ParallelParameters, RenderParameters):
 
 
 class SwapZs(RenderModule):
-    """Both stacks of a pair are built anew beside the old ones, and change when both are complete.
+    """All pairs are checked before anything changes; then all stacks change at once, or none does.
 
-    Tiles whose ids the other stack has in a section that stays are refused, and so are shared
-    transforms whose ids mean something else there. What an interruption has left is put in order
-    by the next run on one of the stacks: either both are as they were, or both are exchanged.
+    Stacks keep their state. Swapping twice restores what was.
     """
 
     default_schema = SwapZsParameters
 
     def run(self) -> None:
-        """Check all pairs, then exchange pair by pair."""
+        """Check all pairs, build the sections that each stack gets, let all stacks change."""
         pairs = list(zip(self.args["source_stack"], self.args["target_stack"], strict=True))
-        settled = settle(self.render, (stack for pair in pairs for stack in pair))
-        found = [{"stacks": sorted(pair), "was": how} for pair, how in settled.items()]
-        ended = [pair for pair in pairs if settled.get(frozenset(pair)) == "ended"]
-        before = [pair for pair in ended if self.is_exchanged(pair)]
-        done = [self.entry(pair, "by the run before") for pair in before]
-        try:
-            waiting = [pair for pair in pairs if pair not in before]
-            for pair in waiting:
-                self.check(pair)
-            done += [self.swap(pair) for pair in waiting]
-        finally:
-            zs = sorted(set(self.args["zs"]))
-            self.output({"zs": zs, "pairs": done, "interrupted_before": found})
+        outputs = {pair: (self.output_of(pair), self.output_of(pair[::-1])) for pair in pairs}
+        for pair in pairs:
+            self.check(pair)
+        with written([o for two in outputs.values() for o in two], self.module_name()):
+            for pair, two in outputs.items():
+                for output, other in zip(two, pair[::-1], strict=True):
+                    self.build(output, other)
+        done = [
+            {"source_stack": one, "target_stack": other, "tiles": [o.tiles for o in two]}
+            for (one, other), two in outputs.items()
+        ]
+        self.output({"zs": self.zs, "pairs": done})
 
-    def notes(self, pair: tuple[str, str]) -> str:
-        """What the version record says of an exchange."""
-        zs = ", ".join(f"{z:g}" for z in sorted(set(self.args["zs"])))
-        return f"swap_zs of {' and '.join(pair)} at z={zs}"
+    @property
+    def zs(self) -> list[float]:
+        """The sections to exchange."""
+        return sorted(set(self.args["zs"]))
 
-    def is_exchanged(self, pair: tuple[str, str]) -> bool:
-        """Whether the last thing that was done to a pair is what this run is to do."""
-        version = stack_metadata(self.render, pair[0]).get("currentVersion") or {}
-        return version.get("versionNotes") in (self.notes(pair), self.notes(pair[::-1]))
-
-    def entry(self, pair: tuple[str, str], when: str) -> dict[str, Any]:
-        """Report of a pair: the tiles that each stack was brought."""
-        tiles = [len(tile_ids_at(self.render, stack, set(self.args["zs"]))) for stack in pair]
-        return {"source_stack": pair[0], "target_stack": pair[1], "tiles": tiles, "done": when}
+    def output_of(self, pair: tuple[str, str]) -> OutputStack:
+        """The first stack of a pair, to be given sections of the other."""
+        zs = ", ".join(f"{z:g}" for z in self.zs)
+        notes = f"swap_zs of {' and '.join(pair)} at z={zs}"
+        state = stack_metadata(self.render, pair[0])["state"]
+        version = version_of(self.render, pair[0], notes)
+        return OutputStack(self.render, pair[0], self.zs, version, edits=self.zs, state=state)
 
     def check(self, pair: tuple[str, str]) -> None:
         """Refuse what would lose a tile or change a transform."""
-        for stack in pair:
-            StackTarget(self.render, stack, stack, in_place=True).recover()
         held = {stack: stack_zs(self.render, stack) for stack in pair}
         for one, other in (pair, pair[::-1]):
             available = held[one]
@@ -140,55 +129,22 @@ class SwapZs(RenderModule):
                         f"stacks {one} and {other} have different shared transforms {key}"
                     )
 
-    def swap(self, pair: tuple[str, str]) -> dict[str, Any]:
-        """Build both stacks with each other's sections, then let them take their names."""
-        zs = sorted(set(self.args["zs"]))
-        states = [
-            renderapi.stack.get_full_stack_metadata(stack, render=self.render)["state"]
-            for stack in pair
-        ]
-        targets = [
-            StackTarget(self.render, stack, stack, in_place=True, notes=self.notes(pair))
-            for stack in pair
-        ]
-        try:
-            for target, other in zip(targets, pair[::-1], strict=True):
-                self.build(target, other, zs)
-        except BaseException:
-            for target in targets:
-                target.abandon()
-            raise
-        try:
-            exchange(self.render, pair, (targets[0].name, targets[1].name))
-        except RenderModuleException:
-            raise  # the new stacks may have taken the names already
-        except RenderError:
-            for target in targets:
-                target.abandon()
-            raise
-        for stack, state in zip(pair, states, strict=True):
-            if state == "LOADING":
-                renderapi.stack.set_stack_state(stack, state, render=self.render)
-        return self.entry(pair, "now")
-
-    def build(self, target: StackTarget, other: str, zs: list[float]) -> None:
-        """A complete copy of the stack with the sections of the other."""
-        target.open(zs, whole_stack=len(zs) == len(stack_zs(self.render, target.stack)))
-        copy = partial(copy_section, self.render, other, target.name)
-        tiles = about_tiles(self.render, {other: len(zs)})
+    def build(self, output: OutputStack, other: str) -> None:
+        """Write the sections of the other stack."""
+        copy = partial(copy_section, output, other)
+        tiles = about_tiles(self.render, {other: len(self.zs)})
         alone = not worth_workers(tiles, DOCUMENTS_WORTH_WORKERS)
         processes = 1 if alone else self.args["pool_size"]
-        results = self.map_tasks(copy, zs, f"{other} to {target.stack}", processes)
+        results = self.map_tasks(copy, self.zs, f"{other} to {output.stack}", processes)
         for result in results:
             if isinstance(result, TaskFailure):
                 raise RenderModuleException(f"section z={result.item:g}: {result.reason}")
-        renderapi.stack.set_stack_state(target.name, "COMPLETE", render=self.render)
+        output.tiles = sum(results)
 
 
-def copy_section(render: Render, stack: str, output: str, z: float) -> None:
-    """Write a section of one stack to another that is LOADING."""
-    section = read_section(render, stack, z)
-    write_section(render, output, section, moved=False)
+def copy_section(output: OutputStack, stack: str, z: float) -> int:
+    """Write a section of another stack; how many tiles it has."""
+    return output.write(read_section(output.render, stack, z), moved=False)
 
 
 if __name__ == "__main__":

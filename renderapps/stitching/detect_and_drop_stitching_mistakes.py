@@ -16,10 +16,9 @@ from argschema.fields import Boolean, Float, Int, List, OutputDir, Str
 from marshmallow.validate import Range
 
 from renderapi.files import atomic_write
-from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.utils import renderdumps
-from renderapps.module import StackEditModule, StackEditParameters
-from renderapps.module.section_module import stack_zs
+from renderapps.module import Section, StackEditModule, StackEditParameters
+from renderapps.module.stacks import stack_zs
 
 
 class DetectAndDropStitchingMistakesParameters(StackEditParameters):
@@ -105,11 +104,9 @@ class DetectAndDropStitchingMistakes(StackEditModule):
 
     default_schema = DetectAndDropStitchingMistakesParameters
     inputs = ("poststitchedStack", "prestitchedStack")
-    output = "outputStack"
-
-    def role_problems(self) -> list[str]:
-        """An output is needed only when something is to be written."""
-        return [] if self.args["report_only"] else super().role_problems()
+    outputs = ("outputStack",)
+    moves_tiles = False
+    tile_inputs = 1
 
     @property
     def z_stack(self) -> str:
@@ -117,38 +114,25 @@ class DetectAndDropStitchingMistakes(StackEditModule):
         return self.args["prestitchedStack"]
 
     def prepare(self) -> None:
-        """A section that the stitcher lost as a whole is empty, not an error."""
+        """Find out which sections the stitcher has lost as a whole."""
         self.stitched_zs = set(stack_zs(self.render, self.args["poststitchedStack"]))
 
-    def run(self) -> None:
-        """Find the mistakes; without `report_only` also write the stack without them."""
-        if not self.args["report_only"]:
-            super().run()
-            return
-        zs = self.select_zs()
-        self.prepare()
-        sections, failed = self.map_sections(zs)
-        self.output({"sections": sections, "failed_sections": failed})
-        self.raise_failures(failed, len(zs))
+    @property
+    def dry_run(self) -> bool:
+        """Whether only a report is wanted."""
+        return self.args["report_only"]
 
-    def process_section(self, z: float) -> dict[str, Any]:
-        """Judge one section, and write it unless only a report is wanted."""
-        if not self.args["report_only"]:
-            return super().process_section(z)
-        return self.edit(self.read_sections(z))[1]
+    def input_z(self, stack: str, z: float) -> float | None:
+        """A section that the stitcher lost as a whole is empty, not an error."""
+        lost = stack == self.args["poststitchedStack"] and z not in self.stitched_zs
+        return None if lost else z
 
-    def read_sections(self, z: float) -> tuple[ResolvedTiles, ...]:
-        """The section after and before stitching."""
-        after, before = self.input_stacks
-        stitched = self._read(after, z) if z in self.stitched_zs else ResolvedTiles()
-        return stitched, self._read(before, z)
-
-    def edit(self, sections: tuple[ResolvedTiles, ...]) -> tuple[ResolvedTiles, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The stitched section without its mistakes, and why each of them is one."""
         from renderapps.stitching.displacements import find_mistakes
         from renderapps.stitching.montage import placements
 
-        after, before = sections
+        after, before = (section.resolved() for section in sections)
         verdict = find_mistakes(
             placements(before),
             placements(after),
@@ -170,7 +154,7 @@ class DetectAndDropStitchingMistakes(StackEditModule):
         }
         if self.args["jsonDirectory"] and not self.args["report_only"]:
             report["file"] = self.write_tiles(before.tilespecs[0].z, kept)
-        return ResolvedTiles(tilespecs=kept, transformList=after.transforms), report
+        return sections[0].with_tilespecs(kept), report
 
     def write_tiles(self, z: float, tiles: list[Any]) -> str:
         """Write the kept tile specs of a section; the z in the file name is exact."""

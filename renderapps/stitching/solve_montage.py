@@ -20,7 +20,12 @@ import renderapi
 from renderapi.matching.neighbours import group_of
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
-from renderapps.module import RenderModuleException, StackEditModule, StackEditParameters
+from renderapps.module import (
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    StackEditParameters,
+)
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
 if TYPE_CHECKING:
@@ -106,8 +111,7 @@ class SolveMontage(StackEditModule):
     """Place the tiles of each section by their point matches."""
 
     default_schema = SolveMontageParameters
-    inputs = ("input_stack",)
-    output = "output_stack"
+    few_tiles = 0
 
     def prepare(self) -> None:
         """Find out which coordinates the matches are in; the collection must exist."""
@@ -145,14 +149,15 @@ class SolveMontage(StackEditModule):
             )
         return recorded if given is None else given
 
-    def edit(self, sections: tuple[ResolvedTiles, ...]) -> tuple[ResolvedTiles, dict[str, Any]]:
+    def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """Solve one section."""
         from renderapps.stitching import montage, montage_report
         from renderapps.stitching.placing import place
 
         (section,) = sections
-        tiles, references = section.tilespecs, section.transforms
-        corners, links, solution = self.solved(section)
+        resolved = section.resolved()
+        tiles = resolved.tilespecs
+        corners, links, solution = self.solved(resolved)
         placed = place(
             solution, corners, self.args["model"], self.stage_for(), self.args["whole_pixels"]
         )
@@ -166,7 +171,7 @@ class SolveMontage(StackEditModule):
             report["tiles"][name]["moved"] = move.round(4).tolist()
         for warning in report["warnings"]:
             self.logger.warning("z = %g: %s", tiles[0].z, warning)
-        return ResolvedTiles(tilespecs=result, transformList=references), report
+        return section.with_tilespecs(result), report
 
     def solved(self, section: ResolvedTiles) -> tuple[np.ndarray, list[Link], Solution]:
         """Corners of the tiles of a section in the world, their links, and what these say."""

@@ -20,8 +20,8 @@ from renderapps.module.derived_images import (
     show_alone,
 )
 from renderapps.module.image_edit import ImageEditModule, holders
+from renderapps.module.stack_edit import TileEditParameters
 from renderapps.module.tile_documents import Json, first_level
-from renderapps.module.tile_edit import TileEditParameters
 from renderapps.tile.em_contrast import ContrastSettings, even_contrast
 
 

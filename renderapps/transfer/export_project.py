@@ -12,8 +12,7 @@ import renderapi
 from renderapi.urls import url_scheme, url_to_path
 from renderapps.module import ParameterError, RenderModule, RenderModuleException
 from renderapps.module.fields import check_new_file
-from renderapps.module.section_module import missing_stack, stack_zs
-from renderapps.module.stack_target import stack_metadata
+from renderapps.module.stacks import missing_stack, stack_metadata, stack_zs
 from renderapps.module.tile_documents import Section, read_section
 from renderapps.transfer.archive import ArchiveWriter, member_name, written_archive
 from renderapps.transfer.archive_parameters import ArchiveParameters
@@ -104,6 +103,11 @@ class ExportProject(RenderModule):
         """Stacks to write; all of them exist."""
         there = renderapi.render.get_stacks_by_owner_project(render=self.render)
         chosen = self.args["stacks"]
+        if not there and not chosen and not self.args["match_collections"]:
+            raise RenderModuleException(
+                f"owner {self.render.DEFAULT_OWNER} has no stacks in project "
+                f"{self.render.DEFAULT_PROJECT}: check the name"
+            )
         for name in chosen or ():
             if name not in there:
                 raise RenderModuleException(missing_stack(self.render, name))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from argschema.fields import Boolean, OutputDir, Str
 from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import OneOf
 
 import renderapi
 from renderapi.urls import path_to_url
-from renderapps.module import RenderModule, RenderModuleException
-from renderapps.module.kept_sections import KeptSections
-from renderapps.module.stack_target import EXISTING, open_output, stack_state
-from renderapps.module.tile_documents import Section, read_section, write_section
+from renderapps.module import OutputStack, RenderModule, RenderModuleException, Section, written
+from renderapps.module.output_parameters import ExistingStackParameters
+from renderapps.module.stacks import stack_state
+from renderapps.module.tile_documents import read_section
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
 from renderapps.transfer.archive_parameters import ArchiveParameters
 from renderapps.transfer.archived_images import UnpackedImages
@@ -25,17 +25,9 @@ from renderapps.transfer.url_rewriting import UrlRules, split_url
 NOT_OPEN = ("LOADING", "OFFLINE")
 
 
-class ImportProjectParameters(ArchiveParameters):
+class ImportProjectParameters(ExistingStackParameters, ArchiveParameters):
     """Parameters of import_project."""
 
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with a stack that has tiles: overwrite_z replaces the "
-            "sections that are read and keeps the others, replace empties it first, fail refuses"
-        },
-    )
     check_only = Boolean(
         load_default=False,
         metadata={"description": "compare all checksums and write nothing"},
@@ -86,10 +78,12 @@ class ImportProject(RenderModule):
             files = archive.verify()
             self.images = self.unpacked_images(archive)
             if not self.args["check_only"]:
+                outputs = self.outputs(archive, stacks)
+                for output, _ in outputs:
+                    output.check()
                 for stack in stacks:
                     self.unpack(archive, stack)
-                for stack in stacks:
-                    self.write_stack(archive, stack)
+                self.write_stacks(archive, outputs)
                 for collection in collections:
                     self.write_collection(archive, collection)
         self.output(
@@ -141,26 +135,41 @@ class ImportProject(RenderModule):
                 )
         return [entries[name] for name in (entries if wanted is None else dict.fromkeys(wanted))]
 
-    def write_stack(self, archive: ArchiveReader, entry: dict[str, Any]) -> None:
-        """Write a stack section by section and give it the state it had."""
-        name = entry["name"]
-        if stack_state(self.render, name) == "READ_ONLY" and self.holds(archive, entry):
-            self.logger.info("stack %s is READ_ONLY and as in the archive", name)
+    def outputs(
+        self, archive: ArchiveReader, entries: Sequence[dict[str, Any]]
+    ) -> list[tuple[OutputStack, dict[str, Any]]]:
+        """The stacks to write, with their entries; not those that are as in the archive already."""
+        outputs = []
+        for entry in entries:
+            name = entry["name"]
+            if stack_state(self.render, name) == "READ_ONLY" and self.holds(archive, entry):
+                self.logger.info("stack %s is READ_ONLY and as in the archive", name)
+                continue
+            metadata = archive.read(member_name("stacks", name, "stack.json"))
+            is_open = entry["state"] in NOT_OPEN or not entry["sections"]
+            output = OutputStack(
+                self.render,
+                name,
+                [float(section["z"]) for section in entry["sections"]],
+                metadata.get("currentVersion") or {},
+                existing=self.args["existing"],
+                state="LOADING" if is_open else entry["state"],
+                may_be_empty=True,
+            )
+            outputs.append((output, entry))
+        return outputs
+
+    def write_stacks(
+        self, archive: ArchiveReader, outputs: Sequence[tuple[OutputStack, dict[str, Any]]]
+    ) -> None:
+        """Write all stacks section by section; they change at once, to the state they had."""
+        if not outputs:
             return
-        metadata = archive.read(member_name("stacks", name, "stack.json"))
-        version = renderapi.stack.StackVersion(**metadata.get("currentVersion") or {})
-        open_output(self.render, name, version, self.args["existing"])
-        kept = KeptSections.beside(
-            self.render, name, [float(section["z"]) for section in entry["sections"]]
-        )
-        for section in entry["sections"]:
-            read = self.read(archive, section)
-            kept.check(read)
-            write_section(self.render, name, read, moved=False)
-            self.logger.info("stack %s: z=%s, %d tiles", name, section["z"], len(read.tiles))
-        if entry["state"] not in NOT_OPEN and entry["sections"]:
-            renderapi.stack.set_stack_state(name, "COMPLETE", render=self.render)
-            renderapi.stack.set_stack_state(name, entry["state"], render=self.render)
+        with written([output for output, _ in outputs], self.module_name()):
+            for output, entry in outputs:
+                for section in entry["sections"]:
+                    tiles = output.write(self.read(archive, section), moved=False)
+                    self.logger.info("stack %s: z=%s, %d tiles", output.stack, section["z"], tiles)
 
     def holds(self, archive: ArchiveReader, entry: dict[str, Any]) -> bool:
         """Whether a stack has exactly the sections of the archive."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argschema.fields import Str
 
-from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase
+from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase, write_copies
 from renderapps.transfer.transfer_module import RenderTransfer
 
 
@@ -45,7 +45,7 @@ class StackTransfer(RenderTransfer):
         copy = StackCopy.chosen(connections, (name, out), self.args)
         report = {"stack_in": name, "stack_out": None}
         if self.args["upload_json"]:
-            report = copy.write(self.args["existing"], self.args["close_stack"])
+            (report,) = write_copies([copy], self.args, self.module_name())
         else:
             copy.scan()
         pairs = copy.moves.pairs

@@ -12,9 +12,8 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
 from renderapps.module import RenderModuleException
-from renderapps.module.section_module import missing_stack
-from renderapps.module.stack_target import check_output, stack_state
-from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase
+from renderapps.module.stacks import missing_stack, stack_state
+from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase, write_copies
 from renderapps.transfer.storage import Copied, Storage, copy_verified, look_for_copy
 from renderapps.transfer.transfer_module import RenderTransfer
 
@@ -132,9 +131,7 @@ class MoveStacksAndDataToS3(RenderTransfer):
         failed = [file for file in files if file.status in ("missing", "failed")]
         stacks: list[dict[str, Any]] = []
         if self.args["upload_json"] and not failed and not self.args["check_only"]:
-            stacks = [
-                copy.write(self.args["existing"], self.args["close_stack"]) for copy in copies
-            ]
+            stacks = write_copies(copies, self.args, self.module_name())
         self.output({"stacks": stacks} | file_report(files) | url_report(copies))
         if failed:
             raise RenderModuleException(
@@ -151,13 +148,15 @@ class MoveStacksAndDataToS3(RenderTransfer):
             self.refuse_same(same, "stack", name, "output_stacks")
             if stack_state(self.render_source, name) is None:
                 raise RenderModuleException(missing_stack(self.render_source, name))
-            if self.args["upload_json"] and not self.args["check_only"]:
-                check_output(self.render_target, out, self.args["existing"])
         connections = (self.render_source, self.render_target)
-        return [
+        copies = [
             StackCopy.chosen(connections, pair, self.args)
             for pair in zip(stacks, names, strict=True)
         ]
+        if self.args["upload_json"] and not self.args["check_only"]:
+            for copy in copies:
+                copy.output(self.args).check()
+        return copies
 
     def move_files(self, copies: list[StackCopy]) -> list[Copied]:
         """Copy every file once, several at a time."""

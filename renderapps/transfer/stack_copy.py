@@ -13,14 +13,13 @@ from typing import Any
 
 from argschema.fields import Boolean, Str
 from marshmallow import ValidationError, validates
-from marshmallow.validate import OneOf
 
 import renderapi
-from renderapps.module import RenderModuleException, ZParameters
-from renderapps.module.kept_sections import KeptSections
-from renderapps.module.section_module import chosen_zs, stack_zs
-from renderapps.module.stack_target import EXISTING, open_output, stack_metadata
-from renderapps.module.tile_documents import Section, read_section, write_section
+from renderapps.module import OutputStack, RenderModuleException, Section, ZParameters, written
+from renderapps.module.output_parameters import WrittenStackParameters
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stacks import stack_zs, version_of
+from renderapps.module.tile_documents import read_section
 from renderapps.transfer.transfer_module import RenderTransferParameters
 from renderapps.transfer.url_rewriting import (
     Moves,
@@ -31,7 +30,7 @@ from renderapps.transfer.url_rewriting import (
 )
 
 
-class StackTransferParametersBase(ZParameters, RenderTransferParameters):
+class StackTransferParametersBase(WrittenStackParameters, ZParameters, RenderTransferParameters):
     """Parameters of modules that copy stacks."""
 
     data_destination = Str(
@@ -61,18 +60,6 @@ class StackTransferParametersBase(ZParameters, RenderTransferParameters):
     rewrite_urls = Boolean(
         load_default=True,
         metadata={"description": "change the URLs; false leaves all of them as they are"},
-    )
-    existing = Str(
-        load_default=EXISTING[0],
-        validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with a target stack that has tiles: overwrite_z replaces "
-            "the sections that are copied and keeps the others, replace empties it first, "
-            "fail refuses"
-        },
-    )
-    close_stack = Boolean(
-        load_default=True, metadata={"description": "set the target stack to COMPLETE at the end"}
     )
 
     @validates("data_destination")
@@ -145,34 +132,33 @@ class StackCopy:
         for _ in self.sections():
             pass
 
-    def write(self, existing: str, close: bool) -> dict[str, Any]:
+    def output(self, args: dict[str, Any]) -> OutputStack:
+        """The stack to write, as `existing` and `close_stack` say."""
+        return OutputStack(
+            self.target,
+            self.stack_out,
+            self.zs,
+            version_of(self.source, self.stack_in),
+            existing=args["existing"],
+            state="COMPLETE" if args["close_stack"] else "LOADING",
+        )
+
+    def write(self, output: OutputStack) -> dict[str, Any]:
         """Write the sections to the target; what was written."""
-        version = dict(stack_metadata(self.source, self.stack_in).get("currentVersion") or {})
-        open_output(self.target, self.stack_out, renderapi.stack.StackVersion(**version), existing)
-        kept = KeptSections.beside(self.target, self.stack_out, self.zs)
-        counts = []
-        for section in self.sections():
-            kept.check(section)
-            write_section(self.target, self.stack_out, section, moved=False)
-            counts.append({"z": section.z, "tiles": len(section.tiles)})
-        self._verify(counts)
-        if close:
-            renderapi.stack.set_stack_state(self.stack_out, "COMPLETE", render=self.target)
+        counts = [{"z": s.z, "tiles": output.write(s, moved=False)} for s in self.sections()]
         return {
             "stack_in": self.stack_in,
             "stack_out": self.stack_out,
-            "tiles": sum(entry["tiles"] for entry in counts),
+            "kept_zs": output.kept_zs,
+            "tiles": output.tiles,
             "sections": counts,
         }
 
-    def _verify(self, counts: list[dict[str, Any]]) -> None:
-        """A tile id that two sections share would have been moved by the later one."""
-        for entry in counts:
-            there = renderapi.stack.get_tilebounds_for_z(
-                self.stack_out, entry["z"], render=self.target
-            )
-            if len(there) != entry["tiles"]:
-                raise RenderModuleException(
-                    f"stack {self.stack_out} has {len(there)} tiles at z={entry['z']:g} where "
-                    f"{entry['tiles']} were written; it is left LOADING"
-                )
+
+def write_copies(
+    copies: Sequence[StackCopy], args: dict[str, Any], module: str
+) -> list[dict[str, Any]]:
+    """Write several copies, all of them or none; what was written."""
+    outputs = [copy.output(args) for copy in copies]
+    with written(outputs, module):
+        return [copy.write(output) for copy, output in zip(copies, outputs, strict=True)]

@@ -15,11 +15,11 @@ from renderws.routes.answers import Answer, HttpError, created, done, dumps, jso
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 from renderws.store.protocol import StackChange, StackId
-from renderws.store.states import COMPLETE, LOADING
+from renderws.store.states import COMPLETE, LOADING, READ_ONLY
 
 LONGEST = 86_400.0  # seconds that a lock may last without being renewed
 MOST = 1000  # changes and locks in one request, characters of the name of a lock
-_STATES = (LOADING, COMPLETE)
+_STATES = (LOADING, COMPLETE, READ_ONLY)
 
 
 def get_locks(call: Call) -> Answer:
@@ -62,7 +62,7 @@ def post_changes(call: Call) -> Answer:
 def _change(call: Call, value: Mapping[str, Any]) -> StackChange:
     version, state = value.get("version"), value.get("state", COMPLETE)
     if state not in _STATES:
-        raise HttpError(400, f"state must be {' or '.join(_STATES)}")
+        raise HttpError(400, f"state must be {', '.join(_STATES)}")
     if version is not None:
         version = cleaning.stack_version(dumps(version))
     return StackChange(
@@ -72,6 +72,7 @@ def _change(call: Call, value: Mapping[str, Any]) -> StackChange:
         _truth(value.get("keep")),
         state,
         version,
+        cleaning.convert(value.get("tiles"), int, "tiles"),
     )
 
 

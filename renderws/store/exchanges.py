@@ -24,11 +24,16 @@ from renderws.store.stackrows import (
     touch_data,
 )
 from renderws.store.stacks import change_state
-from renderws.store.states import LOADING, OFFLINE, stack_text
+from renderws.store.states import COMPLETE, LOADING, OFFLINE, READ_ONLY, stack_text
 from renderws.store.transforms import store_transforms, users_of
 from renderws.store.tree import BLOCK, BLOCK_BITS, next_free_key, refresh
 
 _BATCH = 20_000
+_WAYS = {
+    LOADING: (LOADING,),
+    COMPLETE: (LOADING, COMPLETE),
+    READ_ONLY: (LOADING, COMPLETE, READ_ONLY),
+}
 _AT_ZS = "stack = ? AND z IN (SELECT value FROM json_each(?))"
 _OF_SOURCE = " AND tile_id IN (SELECT tile_id FROM tile WHERE stack = ?)"
 
@@ -52,21 +57,28 @@ def _apply(connection: sqlite3.Connection, change: StackChange) -> None:
     source, target = need_stack(connection, change.source), find_stack(connection, change.to)
     if change.source == change.to:
         raise Conflict(f"{stack_text(change.to)} cannot take its own place")
+    if change.tiles not in (None, source.tile_count):
+        raise Conflict(
+            f"{change.tiles} tiles were written for {stack_text(change.to)}, {source.tile_count} "
+            "arrived: a tileId is in two sections"
+        )
     if target is not None:
         refuse_read_only(target)
         if target.state == OFFLINE:
             raise Conflict(f"{stack_text(change.to)} is OFFLINE: delete it first")
-    if target is None or change.zs is None:
+    old = None if target is None else _going(connection, source, target, change)
+    if target is None or old is None or len(old) == target.tile_count:
         _take_place(connection, source, target, change.to)
-        key = source.key
+        key, version = source.key, None if target is None or old is None else target.version
     else:
-        _take_sections(connection, source, target, change)
-        key = target.key
+        _take_sections(connection, source, target, old)
+        key, version = target.key, None
     connection.execute("UPDATE stack SET hierarchical = NULL WHERE key = ?", (key,))
     if change.version is not None:
-        version = (json_object(change.version), key)
-        connection.execute("UPDATE stack SET version = ? WHERE key = ?", version)
-    for state in dict.fromkeys((LOADING, change.state)):
+        version = json_object(change.version)
+    if version is not None:
+        connection.execute("UPDATE stack SET version = ? WHERE key = ?", (version, key))
+    for state in _WAYS[change.state]:
         change_state(connection, need_stack(connection, change.to), state)
 
 
@@ -74,14 +86,15 @@ def _take_place(
     connection: sqlite3.Connection, source: StackRow, target: StackRow | None, to: StackId
 ) -> None:
     """The whole stack gets the name of the target, which is dropped."""
-    number = source.version_number
-    if target is not None:
-        number = target.version_number + 1
+    number, data, modified = source.version_number, source.data_version, source.modified
+    if target is not None:  # whoever knows the old one sees that this is another
+        number, modified = target.version_number + 1, target.modified
+        data = max(data, target.data_version) + 1
         _drop(connection, target.key)
     connection.execute(
-        "UPDATE stack SET owner = ?, project = ?, name = ?, version_number = ?, modified = ?"
-        " WHERE key = ?",
-        (*to, number, now_after(target.modified if target else source.modified), source.key),
+        "UPDATE stack SET owner = ?, project = ?, name = ?, version_number = ?, data_version = ?,"
+        " modified = ? WHERE key = ?",
+        (*to, number, data, now_after(modified), source.key),
     )
 
 
@@ -89,15 +102,23 @@ def _drop(connection: sqlite3.Connection, key: int) -> None:
     connection.execute("UPDATE stack SET dropped = ? WHERE key = ?", (now_after(), key))
 
 
-def _take_sections(
+def _going(
     connection: sqlite3.Connection, source: StackRow, target: StackRow, change: StackChange
-) -> None:
-    """The sections of the source come into the target, in place of those at the z of the change."""
+) -> list[int] | None:
+    """Keys of the tiles of the target that go; None: the whole stack."""
+    if change.zs is None:
+        return None
     wanted = _AT_ZS
-    parameters: list[object] = [target.key, json_list([float(z) for z in change.zs or ()])]
+    parameters: list[object] = [target.key, json_list([float(z) for z in change.zs])]
     if change.keep:
         wanted, parameters = wanted + _OF_SOURCE, [*parameters, source.key]
-    old = _keys(connection, wanted, parameters)
+    return _keys(connection, wanted, parameters)
+
+
+def _take_sections(
+    connection: sqlite3.Connection, source: StackRow, target: StackRow, old: Sequence[int]
+) -> None:
+    """The sections of the source come into the target, in place of some of its tiles."""
     new = _keys(connection, "stack = ?", [source.key])
     if old:
         _move(connection, old, _bin(connection, source, len(old)))

@@ -259,9 +259,11 @@ class StackChange(NamedTuple):
     keep : bool
         Only those tiles of these sections go whose ids tiles of `source` have.
     state : str
-        State of `to` afterwards, LOADING or COMPLETE.
+        State of `to` afterwards: LOADING, COMPLETE or READ_ONLY.
     version : dict or None
         Its `currentVersion` afterwards; None: that of `to`, or of `source` where all is replaced.
+    tiles : int or None
+        How many tiles `source` must have, where that is known.
     """
 
     source: StackId
@@ -270,6 +272,7 @@ class StackChange(NamedTuple):
     keep: bool = False
     state: str = "COMPLETE"
     version: Json | None = None
+    tiles: int | None = None
 
 
 class DroppedStack(NamedTuple):
@@ -387,10 +390,12 @@ class Store(Protocol):
     def change_stacks(
         self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
     ) -> None:
-        """All changes, one after the other, or none; the locks are given back with them. NotFound
-        where a lock was lost or a source is missing; Conflict where a target is READ_ONLY or
-        OFFLINE, a tile has the id of one that is kept, or a shared transform would become another
-        for one that is kept."""
+        """All changes, one after the other, or none; the locks are given back with them.
+
+        NotFound where a lock was lost or a source is missing. Conflict where a target is READ_ONLY
+        or OFFLINE, a source has not the number of tiles that is said, a tile has the id of one that
+        is kept, or a shared transform would become another for one that is kept.
+        """
         ...
 
     def data_version(self, stack: StackId) -> int:

@@ -1,7 +1,7 @@
 """Stacks whose tiles have every field that there is, and the parameters of connections."""
 
 import renderapi
-from renderapps.module.tile_documents import Section, write_section
+from renderapps.module.tile_documents import Section, put_section
 
 LENS = {
     "type": "leaf",
@@ -53,7 +53,7 @@ def put_stack(render, stack, sections, state="COMPLETE"):
     )
     renderapi.stack.set_stack_metadata(stack, version, render=render)
     for tiles in sections:
-        write_section(render, stack, Section(tiles[0]["z"], tiles, {"lens": LENS}))
+        put_section(render, stack, Section(tiles[0]["z"], tiles, {"lens": LENS}))
     renderapi.stack.set_stack_state(stack, state, render=render)
 
 

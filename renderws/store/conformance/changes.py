@@ -179,6 +179,16 @@ class ChangeTests:
         with pytest.raises(NotFound):
             store.change_stacks([StackChange(StackId(*STACK[:2], "nothing"), BUILT)])
 
+    def test_tiles_that_are_missing_undo_everything(self, store: Store) -> None:
+        loading(store, tile("a"))
+        other(store, BUILT, tile("b"))
+        with pytest.raises(Conflict, match=r"2 tiles were written .* 1 arrived"):
+            store.change_stacks([StackChange(BUILT, STACK, tiles=2)])
+        store.change_stacks([StackChange(BUILT, STACK, [1.0], state="READ_ONLY", tiles=1)])
+        assert (ids(store, ALL), store.stack(STACK)["state"]) == (["b"], "READ_ONLY")
+        assert store.stack_version(STACK)["versionNotes"] == "test"
+        assert not store.check()
+
     def test_a_lost_lock_undoes_everything(self, store: Store) -> None:
         loading(store, tile("a"))
         other(store, BUILT, tile("b"))

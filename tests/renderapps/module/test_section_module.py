@@ -10,7 +10,8 @@ from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters
-from renderapps.module.section_module import chosen_zs, stack_zs
+from renderapps.module.section_module import chosen_zs
+from renderapps.module.stacks import stack_zs
 from renderapps.stack.merge_stacks import MergeStacks
 from renderapps.stack.remap_zs import RemapZs
 

@@ -8,25 +8,25 @@ from layered_stacks import documents, layers, lens, put, read, run, state, tile,
 
 import renderapi
 from renderapps.module import RenderModuleException
+from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import (
     Section,
     image_entries,
+    put_section,
     read_section,
     refuse_doubles,
     replace_references,
     same_transform,
     shared_transform,
     tile_ids_at,
-    write_section,
 )
-from renderapps.module.tile_edit import TileEditModule, TileEditParameters
 
 
 class RaiseParameters(TileEditParameters):
     by = Float(load_default=0.0)
 
 
-class Raise(TileEditModule):
+class Raise(StackEditModule):
     """Move every section up by a number, and touch nothing else."""
 
     default_schema = RaiseParameters
@@ -34,7 +34,7 @@ class Raise(TileEditModule):
     def output_z(self, z):
         return z + self.args["by"]
 
-    def edit_documents(self, sections):
+    def edit(self, sections):
         for document in sections[0].tiles:
             document["z"] += self.args["by"]
         return sections[0]
@@ -53,12 +53,12 @@ def test_running_again_gives_the_same(render):
         assert zs_of(render, "out") == [1.0, 2.0, 3.5]
 
 
-class TellProcess(TileEditModule):
+class TellProcess(StackEditModule):
     """Report the process that each section is edited in."""
 
     default_schema = TileEditParameters
 
-    def edit_documents(self, sections):
+    def edit(self, sections):
         return sections[0], {"process": os.getpid()}
 
 
@@ -128,7 +128,7 @@ def test_sections_with_doubles_or_strangers_are_refused():
     with pytest.raises(RenderModuleException, match="tileId a"):
         refuse_doubles(Section(1.0, [{"tileId": "a"}, {"tileId": "a"}]), "out")
     with pytest.raises(RenderModuleException, match="tile a with z=2"):
-        write_section(None, "out", Section(1.0, [{"tileId": "a", "z": 2.0}]))
+        put_section(None, "out", Section(1.0, [{"tileId": "a", "z": 2.0}]))
 
 
 def test_boxes_are_kept_or_derived(render):
@@ -136,9 +136,9 @@ def test_boxes_are_kept_or_derived(render):
     section = read_section(render, "raw", 1.0)
     section.tiles[0]["transforms"]["specList"] = []
     put(render, "out", [], state="LOADING")
-    write_section(render, "out", section, moved=False)
+    put_section(render, "out", section, moved=False)
     assert read(render, "out")["a_1"].minY == 100.0
-    write_section(render, "out", section, moved=True)
+    put_section(render, "out", section, moved=True)
     assert read(render, "out")["a_1"].bbox == (0, 0, 40, 30)
 
 

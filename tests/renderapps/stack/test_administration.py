@@ -166,7 +166,7 @@ def test_a_clone_replaces_a_stack_only_if_told_to(render, stacks, capsys):
 
 
 def test_entries_that_the_client_does_not_know_are_kept(render):
-    from renderapps.module.stack_target import KeptVersion
+    from renderapps.module.stacks import KeptVersion
     from renderapps.stack.rename_sectionIds import RenameSectionIds
 
     layers(render, "raw")

@@ -110,6 +110,6 @@ def test_into_one_of_the_stacks(render, two):
 
 def test_a_section_that_stays_in_the_output_keeps_its_tiles(render, two, capsys):
     put(render, "out", [[tile("two_a_1", 7.0)]])
-    assert run(MergeStacks, render, **BOTH)[0] == 1
+    assert run(MergeStacks, render, **BOTH, existing="overwrite_z")[0] == 1
     assert "already in section z=7" in capsys.readouterr().err
     assert read(render, "out")["two_a_1"].z == 7

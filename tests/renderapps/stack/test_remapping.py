@@ -1,15 +1,12 @@
 """Sections at other z values: squeezed, remapped, renamed, swapped, concatenated."""
 
-import contextlib
 import json
 
 import pytest
 from layered_stacks import documents, layers, lens, put, read, run, state, tile, version
 
 import renderapi
-from renderapi.errors import RenderError
 from renderapps.stack.concatenate_stacks import ConcatenateStacks, numbered
-from renderapps.stack.exchange import exchange, settle
 from renderapps.stack.remap_zs import RemapZs
 from renderapps.stack.remapping import exact_z, section_id_of
 from renderapps.stack.rename_sectionIds import RenameSectionIds
@@ -114,83 +111,6 @@ def test_sections_are_swapped_between_stacks(render):
     assert sorted(stacks) == ["one", "two"]
 
 
-class Cut(Exception):
-    """The process dies here, without a chance to mend anything."""
-
-
-def cut_after(monkeypatch, steps):
-    """Let the process die after so many changes of names, and of deleted old stacks."""
-    left = [steps]
-
-    def counted(name):
-        real = getattr(renderapi.stack, name)
-
-        def change(stack, *args, **kwargs):
-            if name == "rename_stack" or "_old_of_swap_" in stack:
-                if not left[0]:
-                    raise Cut
-                left[0] -= 1
-            return real(stack, *args, **kwargs)
-
-        return change
-
-    for name in ("rename_stack", "delete_stack"):
-        monkeypatch.setattr(renderapi.stack, name, counted(name))
-
-
-@pytest.mark.parametrize("step", range(6))
-def test_a_swap_that_was_cut_off_is_put_in_order_by_the_next(render, step, monkeypatch):
-    layers(render, "one", prefix="one_", names="a")
-    layers(render, "two", prefix="two_", names="a")
-    given = {"input_data": {
-        "render": {"host": render.DEFAULT_HOST, "owner": "test", "project": "project"},
-        "source_stack": "one", "target_stack": "two", "zs": [1], "pool_size": 1,
-    }, "args": []}  # fmt: skip
-    with monkeypatch.context() as patch:
-        cut_after(patch, step)
-        with pytest.raises(Cut):
-            SwapZs(**given).run()
-    again = SwapZs(**given)
-    again.run()
-    assert sorted(places(render, "one")) == ["one_a_0", "one_a_2.5", "two_a_1"]
-    assert sorted(places(render, "two")) == ["one_a_1", "two_a_0", "two_a_2.5"]
-    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
-    assert sorted(stacks) == ["one", "two"]
-    how = ["undone"] * 4 + ["ended"]
-    found = [entry["was"] for entry in again.result["interrupted_before"]]
-    assert found == ([how[step - 1]] if step else [])
-    assert again.result["pairs"][0]["done"] == ("by the run before" if step == 5 else "now")
-    assert again.result["pairs"][0]["tiles"] == [1, 1]
-
-
-@pytest.mark.parametrize("step", range(1, 5))
-@pytest.mark.parametrize("way_back", range(5))
-def test_putting_in_order_can_be_cut_off_too(render, step, way_back, monkeypatch):
-    for stack in ("one", "two", "new_one", "new_two"):
-        layers(render, stack, prefix=f"{stack}_", names="a", zs=(1.0,))
-    with monkeypatch.context() as patch:
-        cut_after(patch, step)
-        with pytest.raises(Cut):
-            exchange(render, ("one", "two"), ("new_one", "new_two"))
-    with monkeypatch.context() as patch:
-        cut_after(patch, way_back)
-        with contextlib.suppress(Cut):
-            settle(render, ["two"])
-    settle(render, ["one", "other"])
-    assert list(places(render, "one")) == ["one_a_1"] and list(places(render, "two")) == ["two_a_1"]
-    assert settle(render, ["one", "two"]) == {}
-
-
-def test_a_request_that_fails_is_undone_at_once(render, monkeypatch):
-    for stack in ("one", "two", "new_one"):
-        layers(render, stack, prefix=f"{stack}_", names="a", zs=(1.0,))
-    with pytest.raises(RenderError):  # there is no new_two
-        exchange(render, ("one", "two"), ("new_one", "new_two"))
-    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
-    assert sorted(stacks) == ["new_one", "one", "two"]
-    assert list(places(render, "one")) == ["one_a_1"]
-
-
 def test_a_swap_that_would_lose_something_is_refused(render, capsys):
     layers(render, "one", names="a")
     put(render, "two", [[tile("a_0", 1.0)]])
@@ -238,14 +158,16 @@ def test_joining_again_gives_the_same_and_keeps_what_is_beside(render, capsys):
     layers(render, "one", zs=(3.0,), names="a", prefix="one_")
     put(render, "joined", [[tile("old", 3.0)], [tile("kept", 9.0)]])
     given = {"input_stacks": "one", "input_projects": "project", "output_stack": "joined"}
+    keep = {"existing": "overwrite_z"}
     for _ in range(2):
-        assert run(ConcatenateStacks, render, **given, output_project="project")[0] == 0
+        status, report = run(ConcatenateStacks, render, **given, **keep, output_project="project")
+        assert (status, report["kept_zs"]) == (0, [9.0])
         assert places(render, "joined") == {"one_a_3": 3, "kept": 9}
     put(render, "joined", [[tile("one_a_3", 7.0)]])
-    assert run(ConcatenateStacks, render, **given)[0] == 1
-    assert "tile one_a_3 is already in another section" in capsys.readouterr().err
+    assert run(ConcatenateStacks, render, **given, **keep)[0] == 1
+    assert "tile one_a_3 is already in section z=7 of stack joined" in capsys.readouterr().err
     assert places(render, "joined")["one_a_3"] == 7 and state(render, "joined") == "COMPLETE"
-    assert run(ConcatenateStacks, render, **given, existing="replace")[0] == 0
+    assert run(ConcatenateStacks, render, **given)[0] == 0
     assert places(render, "joined") == {"one_a_3": 3}
 
 

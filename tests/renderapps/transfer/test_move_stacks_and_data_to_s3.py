@@ -13,7 +13,7 @@ import renderapi
 from renderapi.rendering import sources
 from renderapi.urls import path_to_url, url_to_path
 from renderapps.module import ParameterError, RenderModuleException
-from renderapps.module.stack_target import stack_state
+from renderapps.module.stacks import stack_state
 from renderapps.module.tile_documents import read_section
 from renderapps.transfer.move_stacks_and_data_to_s3 import MoveStacksAndDataToS3
 from renderapps.transfer.storage import Storage

@@ -8,7 +8,7 @@ from transfer_stacks import full_tile, group, put_stack
 
 import renderapi
 from renderapps.module import ParameterError, RenderModuleException
-from renderapps.module.stack_target import stack_state
+from renderapps.module.stacks import stack_state
 from renderapps.module.tile_documents import read_section
 from renderapps.transfer.export_project import ExportProject
 from renderapps.transfer.import_project import ImportProject
