@@ -40,7 +40,7 @@ class ModuleParser(argschema.ArgSchemaParser):
         The parameters, checked and complete.
     result : dict or None
         What the module said of its work with `output`, as JSON gives it back.
-    report : dict or None
+    full_report : dict or None
         The whole report, with status, error, duration, versions and parameters.
 
     Raises
@@ -67,7 +67,7 @@ class ModuleParser(argschema.ArgSchemaParser):
         self.logger = logging.getLogger(logger_name or self.module_name())
         self.logger.setLevel(self.args["log_level"])
         self.result: dict[str, Any] | None = None
-        self.report: dict[str, Any] | None = None
+        self.full_report: dict[str, Any] | None = None
         self.is_reporting = False
 
     @classmethod

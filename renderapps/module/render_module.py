@@ -199,7 +199,7 @@ class RenderModule(ModuleParser):
     logger : logging.Logger
     result : dict or None
         What `output()` was given.
-    report : dict or None
+    full_report : dict or None
         The output JSON: `result` with status, error, duration, versions and parameters.
     """
 

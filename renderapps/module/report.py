@@ -141,7 +141,7 @@ class Report:
             head["error"] = _text(error)
         document = json.loads(to_json({**head, **(self.module.result or {}), **head}))
         schema = self.module.output_schema_type
-        self.module.report = document
+        self.module.full_report = document
         if path := self.module.args.get("output_json"):
             atomic_write(path, to_json(document))
         if error is None and schema is not None and issubclass(schema, ReportSchema):

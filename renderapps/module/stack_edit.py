@@ -135,7 +135,7 @@ class StackEditModule(SectionModule):
         super().__init__(input_data, schema_type, output_schema_type, args, logger_name)
         if problems := self.role_problems():
             raise ParameterError(problems)
-        self.targets: dict[str, OutputStack] = {}
+        self.outputs_by_role: dict[str, OutputStack] = {}
 
     def edit(self, sections: tuple[Section, ...]) -> Edited | tuple[Edited, Entry]:
         """The section to write, made from the same section of each input, which may be changed.
@@ -167,7 +167,7 @@ class StackEditModule(SectionModule):
     @property
     def target(self) -> OutputStack:
         """The first output, once the module is planned."""
-        return self.targets[self.outputs[0]]
+        return self.outputs_by_role[self.outputs[0]]
 
     @property
     def in_place(self) -> bool:
@@ -216,13 +216,13 @@ class StackEditModule(SectionModule):
         self.zs = self.select_zs()
         self.prepare()
         names = {role: self.args.get(role) for role in self.outputs[1:] if self.args.get(role)}
-        self.targets = {
+        self.outputs_by_role = {
             role: self.output_of(role, stack)
             for role, stack in {self.outputs[0]: self.output_stack, **names}.items()
         }
-        for target in self.targets.values():
+        for target in self.outputs_by_role.values():
             target.check()
-        return list(self.targets.values())
+        return list(self.outputs_by_role.values())
 
     def output_of(self, role: str, stack: str) -> OutputStack:
         """An output as the parameters say."""
@@ -255,14 +255,14 @@ class StackEditModule(SectionModule):
             self.output(self.report_of(sections, failed))
             self.raise_failures(failed, len(self.zs))
         written = [entry.pop(WRITTEN) for entry in sections]
-        for role, target in self.targets.items():
+        for role, target in self.outputs_by_role.items():
             target.tiles = sum(counts.get(role, 0) for counts in written)
         self.output(self.report_of(sections, []))
         return sections
 
     def report_of(self, sections: list[Entry], failed: list[Entry]) -> dict[str, Any]:
         """What the report says of the outputs and their sections."""
-        first, *others = [(role, target.report()) for role, target in self.targets.items()] or [
+        first, *others = [(role, target.report()) for role, target in self.outputs_by_role.items()] or [
             ("", {"output_stack": None, "kept_zs": []})
         ]
         more = {"other_outputs": dict(others)} if others else {}
@@ -309,9 +309,9 @@ class StackEditModule(SectionModule):
             entry = self.entry(edited, before) | more
             if not self.dry_run:
                 entry[WRITTEN] = {
-                    role: self.targets[role].write(section, self.moves_tiles)
+                    role: self.outputs_by_role[role].write(section, self.moves_tiles)
                     for role, section in edited.items()
-                    if role in self.targets
+                    if role in self.outputs_by_role
                 }
         return entry
 
