@@ -262,9 +262,9 @@ class StackEditModule(SectionModule):
 
     def report_of(self, sections: list[Entry], failed: list[Entry]) -> dict[str, Any]:
         """What the report says of the outputs and their sections."""
-        first, *others = [(role, target.report()) for role, target in self.outputs_by_role.items()] or [
-            ("", {"output_stack": None, "kept_zs": []})
-        ]
+        of_none = ("", {"output_stack": None, "kept_zs": []})
+        reports = [(role, target.report()) for role, target in self.outputs_by_role.items()]
+        first, *others = reports or [of_none]
         more = {"other_outputs": dict(others)} if others else {}
         return first[1] | more | super().report_of(sections, failed)
 
