@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from picture_stacks import make_picture_stack, texture
+from picture_stacks import HEIGHT, WIDTH, make_picture_stack, texture
 from PIL import Image
 
 import renderapi
@@ -28,7 +28,8 @@ def test_a_section_is_shown_whole(render, stack):
     bounds = renderapi.stack.get_bounds_from_z(stack, 5, render=render)
     width, height = (int(bounds[f"max{a}"] - bounds[f"min{a}"]) for a in "XY")
     assert shown.size == (width, height)
-    np.testing.assert_array_equal(np.asarray(shown)[..., 0], WORLD[:height, :width])
+    tile = np.asarray(shown)[:HEIGHT, :WIDTH, 0]
+    np.testing.assert_array_equal(tile, WORLD[:HEIGHT, :WIDTH])
 
 
 def test_a_box_and_a_scale_may_be_given(render, stack):
