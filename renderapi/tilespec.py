@@ -128,7 +128,7 @@ class TileSpec:
 
     def __repr__(self) -> str:
         number = len(self._specs if self._specs is not None else self._tforms)
-        images = ", ".join(channel.name for channel in self.channels or ()) or self.imageUrl
+        images = ", ".join(str(channel.name) for channel in self.channels or ()) or self.imageUrl
         return (
             f"<TileSpec {self.tileId!r} z={self.z}, {self.width} x {self.height} pixels, "
             f"{number} transform{'' if number == 1 else 's'}, {images or 'no image'}>"
