@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,6 @@ IMAGE_FORMATS = {
     "tiff": "tiff-image",
     "tiff16": "tiff16-image",
 }
-_LONGEST_SHOWN = 1024
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -73,64 +71,6 @@ def get_bb_image(
         channels=channel,
     )
     return _get_image(session, url, img_format, query)
-
-
-@renderaccess
-def show(
-    stack: str,
-    z: float,
-    x: float | None = None,
-    y: float | None = None,
-    width: float | None = None,
-    height: float | None = None,
-    scale: float | None = None,
-    channel: str | None = None,
-    minIntensity: float | None = None,
-    maxIntensity: float | None = None,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> Any:
-    """Picture of a section, or of a box of it, that a notebook displays.
-
-    What is not given of the box is that of all tiles at z; without `scale` the longer side of the
-    picture has at most 1024 pixels.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGBA.
-    """
-    from PIL import Image
-
-    from renderapi.stack import get_bounds_from_z
-
-    place = {"host": host, "port": port, "owner": owner, "project": project, "session": session}
-    box = {} if None not in (x, y, width, height) else get_bounds_from_z(stack, z, **place)
-    left = float(box["minX"] if x is None else x)
-    upper = float(box["minY"] if y is None else y)
-    across = float(box["maxX"] - left if width is None else width)
-    down = float(box["maxY"] - upper if height is None else height)
-    if scale is None:
-        scale = min(1.0, _LONGEST_SHOWN / max(across, down, 1.0))
-    pixels = get_bb_image(
-        stack,
-        z,
-        math.floor(left),
-        math.floor(upper),
-        math.ceil(across),
-        math.ceil(down),
-        scale,
-        channel=channel,
-        minIntensity=minIntensity,
-        maxIntensity=maxIntensity,
-        **place,
-    )
-    return Image.fromarray(pixels)
 
 
 @renderaccess

@@ -41,10 +41,6 @@ class Layout:
         self.pixelsize = DEFAULT_PIXELSIZE if pixelsize is None and force_pixelsize else pixelsize
         self.distanceZ = distanceZ
 
-    def __repr__(self) -> str:
-        said = ((key, value) for key, value in vars(self).items() if value is not None)
-        return f"Layout({', '.join(f'{key}={value!r}' for key, value in said)})"
-
     def to_dict(self) -> dict[str, Any]:
         """JSON object of the fields that are set."""
         d = {

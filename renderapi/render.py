@@ -9,10 +9,9 @@ import os
 import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import unquote
 
 from renderapi.errors import ClientScriptError
-from renderapi.session import LOCAL_SCHEME, is_local, local_host, new_session
+from renderapi.session import is_local, local_host, new_session
 from renderapi.utils import defaultifNone, fit_arguments, get_json, positional_names
 from renderapi.utils import fitargspec as fitargspec
 from renderapi.web import join
@@ -76,15 +75,6 @@ class Render:
             "client_scripts": scripts,
             "session": self.session if session is None else session,
         }
-
-    def __repr__(self) -> str:
-        where = str(self.DEFAULT_HOST)
-        if where.startswith(LOCAL_SCHEME):
-            where = f"store {unquote(where.removeprefix(LOCAL_SCHEME))}"
-        elif self.DEFAULT_PORT is not None:
-            where += f":{self.DEFAULT_PORT}"
-        names = f"owner {self.DEFAULT_OWNER}, project {self.DEFAULT_PROJECT}"
-        return f"<{type(self).__name__} {where}, {names}>"
 
     def run(self, f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function with this connection."""

@@ -126,14 +126,6 @@ class TileSpec:
         if imageUrl is not None:
             self.ip["0"] = MipMap(imageUrl, maskUrl)
 
-    def __repr__(self) -> str:
-        number = len(self._specs if self._specs is not None else self._tforms)
-        images = ", ".join(str(channel.name) for channel in self.channels or ()) or self.imageUrl
-        return (
-            f"<TileSpec {self.tileId!r} z={self.z}, {self.width} x {self.height} pixels, "
-            f"{number} transform{'' if number == 1 else 's'}, {images or 'no image'}>"
-        )
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state of a pickle; one of release 2.4.2 has properties as attributes."""
         attributes = self.__dict__

@@ -167,8 +167,6 @@ def _check_output_folder(path: str, field: fields.OutputDir) -> None:
     if field.mode is not None and not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
         os.chmod(path, field.mode)
-    if field.mode is not None and (mode := os.stat(path).st_mode & 0o777) != field.mode:
-        raise ValidationError(f"has the permissions {mode:03o}, and needs {field.mode:03o}")
 
 
 def _check_makeable(folder: str) -> None:

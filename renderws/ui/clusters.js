@@ -5,8 +5,8 @@ import { collectionPath, element, getJson, stackPath } from "./api.js";
 const SMALL = 4; // sets of fewer tiles are grey
 const GREYS = ["#bbb", "#888", "#ddd"];
 
-export async function loadClusters(stack, z, owner, collection) {
-  const found = await getJson(`${stackPath(stack)}/z/${z}/clusteredTileBoundsForCollection/${collection}?matchOwner=${encodeURIComponent(owner)}`);
+export async function loadClusters(stack, z, collection) {
+  const found = await getJson(`${stackPath(stack)}/z/${z}/clusteredTileBoundsForCollection/${collection}?matchOwner=${stack.owner}`);
   return found.map((tiles, n) => ({
     tiles,
     colour: tiles.length < SMALL ? GREYS[n % GREYS.length] : `hsl(${(n * 137.5 + 210) % 360} 85% 60%)`,
@@ -24,21 +24,21 @@ export function drawClusters(pen, clusters, view) {
   }
 }
 
-function pairLink(stack, owner, collection, pId, qId, count) {
+function pairLink(stack, collection, pId, qId, count) {
   const address = new URLSearchParams({
     renderStackOwner: stack.owner, renderStackProject: stack.project, renderStack: stack.stack,
-    matchOwner: owner, matchCollection: collection, pId, qId,
+    matchOwner: stack.owner, matchCollection: collection, pId, qId,
   });
   return element("a", { href: `tile-pair.html?${address}` }, `${qId}: ${count}`);
 }
 
 // links to the pairs of a tile with tiles of its own section, with the number of matches of each
-export async function pairLinks(stack, owner, collection, clusters, tileId) {
+export async function pairLinks(stack, collection, clusters, tileId) {
   const tile = clusters.flatMap(({ tiles }) => tiles).find((one) => one.tileId === tileId);
   if (!tile) return ["no matches"];
   const group = encodeURIComponent(tile.sectionId);
-  const path = `${collectionPath(owner, collection)}/group/${group}/id/${encodeURIComponent(tileId)}`;
+  const path = `${collectionPath(stack.owner, collection)}/group/${group}/id/${encodeURIComponent(tileId)}`;
   const pairs = await getJson(`${path}/matchesWith/${group}?excludeMatchDetails=true`);
   const others = pairs.map(({ pId, qId, matchCount }) => [pId === tileId ? qId : pId, matchCount]);
-  return ["matches with ", ...others.flatMap(([other, count]) => [pairLink(stack, owner, collection, tileId, other, count), "  "])];
+  return ["matches with ", ...others.flatMap(([other, count]) => [pairLink(stack, collection, tileId, other, count), "  "])];
 }

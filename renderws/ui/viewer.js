@@ -4,23 +4,16 @@
 
 import { BASE, element, getJson, putJson, queryStack, stackPath } from "./api.js";
 import { drawClusters, loadClusters, pairLinks } from "./clusters.js";
-import { watchFailures } from "./failures.js";
 
 const SIDE = 512;
 const KEPT = 300;
-const FAILED = "#5a1e1e";
 const at = (id) => document.getElementById(id);
 const canvas = at("view");
 const pen = canvas.getContext("2d");
 const query = new URLSearchParams(location.search);
 const stack = queryStack(query);
 const path = stackPath(stack);
-const matchOwner = query.get("matchOwner") || query.get("matchCollectionOwner") || stack.owner;
 const pictures = new Map();
-const failures = watchFailures((text) => {
-  at("failure").textContent = text;
-  at("failure").hidden = !text;
-});
 let view = { x: 0, y: 0, zoom: 1 };
 let clusters = []; // sets of tiles that the chosen matches connect
 let moved = false; // until then the whole section is kept in view
@@ -61,8 +54,6 @@ function picture(level, column, row) {
   if (!image) {
     image = new Image();
     image.onload = draw;
-    image.onerror = () => failures.note(source).then(draw);
-    image.address = source;
     image.src = source;
   }
   pictures.delete(source); // the map keeps insertion order: the oldest goes first
@@ -82,33 +73,24 @@ function draw() {
   for (let row = first(view.y, bounds.minY); row <= last(view.y + canvas.height / view.zoom, bounds.maxY); row++) {
     for (let column = first(view.x, bounds.minX); column <= last(view.x + canvas.width / view.zoom, bounds.maxX); column++) {
       const image = picture(level, column, row);
+      if (!image.complete || !image.naturalWidth) continue;
       const left = Math.round((column * side - view.x) * view.zoom);
       const top = Math.round((row * side - view.y) * view.zoom);
       const right = Math.round(((column + 1) * side - view.x) * view.zoom);
       const bottom = Math.round(((row + 1) * side - view.y) * view.zoom);
-      if (image.complete && image.naturalWidth) {
-        pen.drawImage(image, left, top, right - left, bottom - top);
-      } else if (failures.has(image.address)) {
-        pen.fillStyle = FAILED;
-        pen.fillRect(left, top, right - left - 1, bottom - top - 1);
-      }
+      pen.drawImage(image, left, top, right - left, bottom - top);
     }
   }
   drawClusters(pen, clusters, view);
 }
 
-function redraw() {
-  for (const source of failures.clear()) pictures.delete(source);
-  draw();
-}
-
 async function showSection() {
   clusters = [];
-  redraw();
+  draw();
   const [z, collection] = [at("z").value, at("collection").value];
   if (!collection) return;
   try {
-    const found = await loadClusters(stack, z, matchOwner, collection);
+    const found = await loadClusters(stack, z, collection);
     if (z !== at("z").value || collection !== at("collection").value) return;
     clusters = found;
     const count = clusters.reduce((sum, { tiles }) => sum + tiles.length, 0);
@@ -135,7 +117,7 @@ async function nameTiles(x, y) {
     : ["no tile here"]));
   const top = found.find((hit) => hit.visible);
   const collection = at("collection").value;
-  if (top && collection) at("tiles").append(...(await pairLinks(stack, matchOwner, collection, clusters, top.tileId)));
+  if (top && collection) at("tiles").append(...(await pairLinks(stack, collection, clusters, top.tileId)));
 }
 
 function follow(event) {
@@ -177,7 +159,7 @@ function listen() {
   new ResizeObserver(resize).observe(canvas);
   at("z").addEventListener("change", showSection);
   at("collection").addEventListener("change", showSection);
-  for (const id of ["channel", "min", "max", "outlines"]) at(id).addEventListener("change", redraw);
+  for (const id of ["channel", "min", "max", "outlines"]) at(id).addEventListener("change", draw);
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
   at("fit").addEventListener("click", () => { moved = false; fit(); });
@@ -200,7 +182,7 @@ function offerChannels(names) {
 }
 
 async function offerCollections() {
-  const names = (await getJson(`/owner/${matchOwner}/matchCollections`)).map(({ collectionId }) => collectionId.name);
+  const names = (await getJson(`/owner/${stack.owner}/matchCollections`)).map(({ collectionId }) => collectionId.name);
   at("collections").hidden = !names.length;
   at("collection").replaceChildren(element("option", { value: "" }, "none"),
     ...names.map((name) => element("option", { value: name }, name)));

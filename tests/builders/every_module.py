@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,21 @@ def make_laboratory(root: Path, connection: dict[str, Any], target: dict[str, An
     _stacks(lab)
     _matches(lab)
     _files(lab)
+    for theme in themes():
+        if hasattr(theme, "files"):
+            theme.files(lab)
     return lab
+
+
+def themes() -> list[Any]:
+    """Builders of themes, `laboratory_*.py` beside this file.
+
+    Each has `parameters(lab, at)` as `parameters` here, `at` giving a path to write to, and may
+    have `files(lab)`, which adds what its modules read, and `UNCONNECTED`, the names of those that
+    take no `render`.
+    """
+    names = sorted(path.stem for path in Path(__file__).parent.glob("laboratory_*.py"))
+    return [importlib.import_module(name) for name in names]
 
 
 def scene(seed: int) -> np.ndarray:
@@ -304,6 +319,9 @@ def parameters(lab: Laboratory, out: Path) -> dict[str, dict[str, Any]]:
     }
     unconnected = {name for name, given in found.items() if "render_source" in given}
     unconnected.add("dataimport.create_mipmaps")
+    for theme in themes():
+        found |= theme.parameters(lab, at)
+        unconnected |= getattr(theme, "UNCONNECTED", set())
     return {n: given if n in unconnected else render | given for n, given in found.items()}
 
 

@@ -46,16 +46,6 @@ def test_paths_that_are_there_are_accepted(tmp_path):
     assert not (tmp_path / "b.txt").exists()
 
 
-def test_the_permissions_of_a_folder_that_is_there_are_checked_too(tmp_path):
-    folder = tmp_path / "shared"
-    folder.mkdir(mode=0o700)
-    assert messages(shared_folder=str(folder)) == {
-        "shared_folder": ["has the permissions 700, and needs 750"]
-    }
-    folder.chmod(0o750)
-    assert prepare(Paths()).load({"shared_folder": str(folder)})["shared_folder"] == str(folder)
-
-
 def test_paths_that_are_wrong_are_told(tmp_path):
     (tmp_path / "file").write_text("")
     told = messages(
