@@ -102,7 +102,7 @@ def _flags(module: str) -> list[str]:
     except UnknownModule:
         return []
     rows = (row for group in parameter_groups(schema) for row in group.parameters)
-    return [f"--{row.name}" for row in rows if "[" not in row.name]
+    return ["--quiet", *(f"--{row.name}" for row in rows if "[" not in row.name)]
 
 
 def _options(parser: argparse.ArgumentParser, rest: Sequence[str]) -> list[str]:

@@ -116,7 +116,7 @@ class Pipeline:
         atomic_write(input_json, to_json(document))
         self.tell(f"[{number}/{len(self.steps())}] {module}")
         start = time.monotonic()
-        status = find(module).load().exit_status(["--input_json", str(input_json)])
+        status = find(module).load().exit_status(["--quiet", "--input_json", str(input_json)])
         if status:
             raise RenderModuleException(
                 f"{module} failed (its parameters are in {input_json}); the reason is told above"

@@ -90,7 +90,8 @@ def help_parser(schema: Schema, prog: str, description: str) -> argparse.Argumen
         prog=prog,
         usage=f"{prog} [--input_json FILE] [--PARAMETER VALUE ...]".replace("%", "%%"),
         description=description.replace("%", "%%"),
-        epilog="Flags win over the JSON file. Lists: --zs 1 2 3; groups: --render.owner me.",
+        epilog="Flags win over the JSON file. Lists: --zs 1 2 3; groups: --render.owner me. "
+        "--quiet: no line that says what was made.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

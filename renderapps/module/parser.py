@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from renderapps.module.fields import prepare
 from renderapps.module.flags import asks_for_help, flag_parameters, merge
 from renderapps.module.parameters import help_parser, purpose
 from renderapps.module.report import ReportSchema
-from renderapps.module.result import to_json
+from renderapps.module.result import to_json_with
 from renderapps.module.validation import load_parameters, primary_spellings
 
 
@@ -57,7 +58,7 @@ class ModuleParser(argschema.ArgSchemaParser):
         args: Sequence[str] | None = None,
         logger_name: str | None = None,
     ) -> None:
-        argv = sys.argv[1:] if args is None else list(args)
+        argv = self.words(input_data is not None) if args is None else list(args)
         self.schema = prepare((schema_type or self.default_schema)())
         if asks_for_help(argv):
             self.print_help()
@@ -69,6 +70,32 @@ class ModuleParser(argschema.ArgSchemaParser):
         self.result: dict[str, Any] | None = None
         self.full_report: dict[str, Any] | None = None
         self.is_reporting = False
+
+    @classmethod
+    def words(cls, has_input: bool) -> list[str]:
+        """The command line, where it is meant for the module.
+
+        Where parameters are given in Python and the program is another one (a notebook, a script
+        that uses the module), its words are not those of the module.
+        """
+        return [] if has_input and not cls.is_program() else sys.argv[1:]
+
+    @classmethod
+    def is_program(cls) -> bool:
+        """Whether the program that runs is the file of this module."""
+        program = sys.modules.get("__main__")
+        if cls.__module__ == "__main__":  # of a notebook or a prompt there is no file
+            return getattr(program, "__file__", None) is not None
+        spec = getattr(program, "__spec__", None)
+        return spec is not None and spec.name == cls.__module__
+
+    def __repr__(self) -> str:
+        names = (
+            f"{key} {value}"
+            for key, value in self.args.items()
+            if isinstance(value, str) and re.search("stack|collection|volume", key)
+        )
+        return f"<{type(self).__name__} {', '.join([self.module_name(), *names])}>"
 
     @classmethod
     def module_name(cls) -> str:
@@ -94,13 +121,16 @@ class ModuleParser(argschema.ArgSchemaParser):
             raise ValidationError(errors)
         return schema.dump(d)
 
-    def output(self, d: Mapping[str, Any], output_path: str | None = None) -> None:
+    def output(
+        self, d: Mapping[str, Any], output_path: str | None = None, **json_dump_options: Any
+    ) -> None:
         """Let `d` be what the report says of the work; written to `output_path` at once, if given.
 
         Within `run()` the report (`output_json`) is written at the end, with status, error and the
-        like beside it; elsewhere `d` is written to it at once.
+        like beside it; elsewhere `d` is written to it at once. `json_dump_options` are those of
+        `json.dumps`, as argschema takes them: `cls`, `default`, `indent`, ...
         """
-        data = to_json(self.get_output_json(d))
+        data = to_json_with(self.get_output_json(d), json_dump_options)
         self.result = json.loads(data)
         path = output_path or (None if self.is_reporting else self.args.get("output_json"))
         if path:

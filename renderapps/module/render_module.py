@@ -21,7 +21,9 @@ from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.parallel import cpu_count, map_tasks, one_line
 from renderapps.module.parser import ModuleParser
 from renderapps.module.report import ReportSchema, report_failure, reported
+from renderapps.module.summary import summary
 
+QUIET = "--quiet"
 ENVIRONMENT = {
     "host": "RENDER_HOST",
     "port": "RENDER_PORT",
@@ -273,11 +275,16 @@ class RenderModule(ModuleParser):
 
     @classmethod
     def exit_status(cls, args: Sequence[str] | None = None) -> int:
-        """Run from the command line; failures are told on stderr, one line each."""
+        """Run from the command line; failures are told on stderr, one line each.
+
+        So is what a successful run has made, in one line, unless `--quiet` is given.
+        """
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
         name = cls.module_name().removeprefix("renderapps.")
+        words = sys.argv[1:] if args is None else list(args)
+        quiet = QUIET in words
         try:
-            module = cls(args=args)
+            module = cls(args=[word for word in words if word != QUIET])
         except ParameterError as error:
             return _tell(name, error.problems, 2)
         except KeyboardInterrupt:
@@ -295,19 +302,27 @@ class RenderModule(ModuleParser):
             if module.logger.isEnabledFor(logging.DEBUG):
                 traceback.print_exc()
             return _tell(name, [one_line(error)], 1)
+        if not quiet:
+            print(f"{name}: {summary(module.result or {}, module.args)}", file=sys.stderr)
         return 0
 
 
 @contextmanager
 def _root_log_level(level: str) -> Iterator[None]:
-    """Let all loggers follow a module's `log_level` while it runs; a process may run several."""
-    root = logging.getLogger()
-    before = root.level
+    """Let all loggers follow a module's `log_level` while it runs; a process may run several.
+
+    The requests to the embedded service, a line each, are told at DEBUG only.
+    """
+    root, access = logging.getLogger(), logging.getLogger("renderws.access")
+    before = root.level, access.level
     root.setLevel(level)
+    if logging.getLevelName(level) == logging.INFO:
+        access.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        root.setLevel(before)
+        root.setLevel(before[0])
+        access.setLevel(before[1])
 
 
 def _tell(name: str, lines: list[str], status: int) -> int:

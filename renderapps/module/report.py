@@ -190,12 +190,16 @@ def _finish_failed(report: Report, error: BaseException) -> None:
 
 
 def reported(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A `run()` that reports, however it is called."""
+    """A `run()` that reports, however it is called, and gives what the module said with `output`.
+
+    What the module's own `run` returns goes first.
+    """
 
     @functools.wraps(run)
     def run_and_report(self: ModuleParser, *args: Any, **kwargs: Any) -> Any:
         with reporting(self):
-            return run(self, *args, **kwargs)
+            value = run(self, *args, **kwargs)
+        return self.result if value is None else value
 
     return run_and_report
 

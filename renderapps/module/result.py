@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -13,6 +15,28 @@ OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_INDE
 def to_json(value: Any) -> bytes:
     """Indented JSON, UTF-8, with a newline at the end."""
     return orjson.dumps(value, default=_plain, option=OPTIONS) + b"\n"
+
+
+def to_json_with(value: Any, options: Mapping[str, Any]) -> bytes:
+    """JSON as `json.dumps` writes it with these options; `to_json` without any.
+
+    An encoder of the caller's own (`cls`, `default`) gets the values first, and what it does not
+    know is written as `to_json` does.
+    """
+    if not options:
+        return to_json(value)
+    encoder = options.get("cls") or json.JSONEncoder
+    own = options.get("default")
+
+    class Encoder(encoder):  # type: ignore[misc, valid-type]
+        def default(self, o: Any) -> Any:
+            try:
+                return own(o) if own else super().default(o)
+            except TypeError:
+                return _plain(o)
+
+    rest = {key: option for key, option in options.items() if key not in ("cls", "default")}
+    return json.dumps(value, cls=Encoder, **rest).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:
