@@ -10,6 +10,8 @@ import numpy as np
 
 from renderapi.errors import RenderError
 from renderapi.matching.canvases import CanvasSpec, View, draw
+from renderapi.matching.chance import unrelated_significances
+from renderapi.matching.correlation import Band, Chance
 from renderapi.matching.models import Matrix
 from renderapi.matching.neighbours import Pair
 from renderapi.matching.pairs import (
@@ -18,7 +20,7 @@ from renderapi.matching.pairs import (
     match_layers_pair,
     match_montage_pair,
 )
-from renderapi.matching.stage import StageRule, narrowed, shifted_map
+from renderapi.matching.stage import StageRule, shifted_map
 
 DEFAULT_RADIUS = 0.1
 """Search radius where none is given, as a share of the shorter side of the tiles."""
@@ -108,19 +110,8 @@ def match_pairs(
     """
     for task in tasks:
         p_spec, q_spec = canvases[task.pair.p_id], canvases[task.pair.q_id]
-        scale = p_spec.scale
-        radius = task.rule.radius if task.rule else search_radius
-        radius = _default_radius(p_spec, q_spec) if radius is None else radius
-        settings = replace(parameters, search_radius=radius * scale)
-        expected = expected_map(p_spec, q_spec)
-        if task.rule:
-            in_picture = replace(
-                task.rule,
-                offset=(task.rule.offset[0] * scale, task.rule.offset[1] * scale),
-                radius=radius * scale,
-            )
-            settings = narrowed(settings, in_picture)
-            expected = shifted_map(expected, in_picture.offset)
+        radius, expected = _search_of(task, p_spec, q_spec, search_radius)
+        settings = replace(parameters, search_radius=radius * p_spec.scale)
         try:
             p, q = cache.get(task.pair.p_id, p_spec), cache.get(task.pair.q_id, q_spec)
         except RenderError as error:
@@ -130,6 +121,43 @@ def match_pairs(
         found = way(p, q, expected, settings)
         known = task.rule.offset if task.rule else (0.0, 0.0)
         yield PairOutcome(task.pair, _at_full_scale(found, p_spec, q_spec, known), radius)
+
+
+def chance_samples(
+    tasks: Iterable[PairTask],
+    canvases: Mapping[str, CanvasSpec],
+    parameters: PairParameters,
+    cache: ViewCache,
+    search_radius: float | None = None,
+) -> list[dict[Band, Chance]]:
+    """What unrelated pairs reach that are made out of these (see `chance.py`).
+
+    Parameters are those of `match_pairs`. Pairs whose images cannot be read give none.
+    """
+    found: list[dict[Band, Chance]] = []
+    for task in tasks:
+        p_spec, q_spec = canvases[task.pair.p_id], canvases[task.pair.q_id]
+        radius, expected = _search_of(task, p_spec, q_spec, search_radius)
+        try:
+            p, q = cache.get(task.pair.p_id, p_spec), cache.get(task.pair.q_id, q_spec)
+        except RenderError:
+            continue
+        pixels = parameters.translation.pixels
+        found += unrelated_significances(
+            p.image, p.mask, q.image, q.mask, expected, radius * p_spec.scale, pixels
+        )
+    return found
+
+
+def _search_of(
+    task: PairTask, p: CanvasSpec, q: CanvasSpec, search_radius: float | None
+) -> tuple[float, Matrix]:
+    """Search radius (full-scale pixels) of a task, and the expected map of the pictures."""
+    expected = expected_map(p, q)
+    if task.rule:
+        offset = (task.rule.offset[0] * p.scale, task.rule.offset[1] * p.scale)
+        return task.rule.radius, shifted_map(expected, offset)
+    return _default_radius(p, q) if search_radius is None else search_radius, expected
 
 
 def expected_map(p: CanvasSpec, q: CanvasSpec) -> Matrix:
@@ -151,7 +179,7 @@ def _at_full_scale(
     match: PairMatch, p: CanvasSpec, q: CanvasSpec, known: tuple[float, float]
 ) -> PairMatch:
     """The match in post-local pixels; `known` is the offset that the search started from."""
-    scale, offset = p.scale, match.offset
+    scale, offset, prior = p.scale, match.offset, match.prior
     if offset is not None:
         offset = (offset[0] / scale + known[0], offset[1] / scale + known[1])
     return replace(
@@ -160,6 +188,7 @@ def _at_full_scale(
         q=q.to_post_local(match.q),
         residual=match.residual / scale,
         offset=offset,
+        prior=(prior[0] / scale - known[0], prior[1] / scale - known[1]),
         candidates=[
             replace(c, shift=(c.shift[0] / scale, c.shift[1] / scale), error=c.error / scale)
             for c in match.candidates

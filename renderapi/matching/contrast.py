@@ -90,10 +90,11 @@ def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0
     (H, W) float32, 0 where masked.
     """
     weight = mask.astype(np.float32)
-    values = np.where(mask, image, 0).astype(np.float32)
+    everywhere = bool(mask.all())
+    values = (image if everywhere else np.where(mask, image, 0)).astype(np.float32)
     if mask.any():
         values -= np.float32(values.sum(dtype=np.float64) / weight.sum(dtype=np.float64)) * weight
-    inside = np.maximum(_blur(weight, sigma), 1e-6)
+    inside = weight if everywhere else np.maximum(_blur(weight, sigma), 1e-6)
     detail = (values - _blur(values, sigma) / inside) * weight
     local = np.sqrt(np.maximum(_blur(detail * detail, sigma) / inside, 0))
     overall = float(np.sqrt((detail.astype(np.float64) ** 2).sum() / max(weight.sum(), 1.0)))
@@ -101,6 +102,26 @@ def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0
         return detail
     detail /= np.sqrt((local + 0.05 * overall) * overall)
     return np.clip(detail, -clip, clip)
+
+
+def band_passed(
+    image: NDArray, mask: Mask, sigma: float = 3.0, smoothing: float = 0.0
+) -> FloatImage:
+    """`normalised` of the image, and low-passed: what noise of single pixels leaves visible.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the high-pass, pixels; it is widened where the low-pass is wide.
+    smoothing : float
+        Standard deviation of the low-pass, pixels; 0: none.
+    """
+    if not smoothing:
+        return normalised(image, mask, sigma)
+    weight = mask.astype(np.float32)
+    inside = np.maximum(_blur(weight, smoothing), 1e-6)
+    values = np.where(mask, image, 0).astype(np.float32)
+    return normalised(_blur(values, smoothing) / inside, mask, sigma * (1 + smoothing))
 
 
 def _blur(image: FloatImage, sigma: float) -> FloatImage:

@@ -11,16 +11,18 @@ A *shift* (dx, dy) is where the pixel (0, 0) of q lies in the pixel coordinates 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.matching.contrast import Mask, content_mask, halved, normalised
+from renderapi.matching.contrast import Mask, band_passed, content_mask, halved
 from renderapi.matching.correlation_map import correlation_map
-from renderapi.matching.peaks import Peak, find_peaks
+from renderapi.matching.peaks import PEAK_RADIUS, Peak, find_peaks
 from renderapi.matching.shifts import ShiftRange, common_windows, overlap
-from renderapi.matching.subpixel import refine
+from renderapi.matching.subpixel import SMOOTHING, refine
 
 MAX_PIXELS = 1 << 18
 """Overlaps with more pixels than this are searched at a reduced scale first."""
@@ -30,6 +32,25 @@ MIN_THICKNESS = 48
 """An overlap is not reduced to fewer pixels than this across for the first search."""
 NULL_RADIUS = 10
 """Shifts are examined at least this far around the prior, to know what chance gives."""
+SMOOTHINGS = (1.0, 2.0, 4.0)
+"""Low-passes (standard deviation, pixels) tried where noise hides the detail and the overlap is too
+thin to be reduced."""
+ATTEMPTS = 3
+"""A fit is made anew from where it has led, when that is another whole pixel, so many times."""
+WIDER = 2.0
+"""Low-pass of the fit that helps where the usual one does not converge."""
+FEWEST_PIXELS = 100
+"""Overlaps of fewer common pixels than this are not judged, at whatever scale."""
+
+Band = tuple[int, float]
+"""What a search looks at: the scale 1 / 2**level, and the low-pass at that scale (0: none)."""
+
+
+class Chance(NamedTuple):
+    """What the best shift of unrelated pictures reaches: significance and correlation."""
+
+    significance: float
+    correlation: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,8 @@ class Candidate:
     searched : float
         The correlation at the scale of the search: more than `correlation` where noise, or the
         change from one section to the next, hides the detail.
+    smoothing : float
+        Low-pass of the search, pixels of its scale.
     """
 
     shift: tuple[float, float]
@@ -64,6 +87,11 @@ class Candidate:
     level: int
     error: float
     searched: float
+    smoothing: float = 0.0
+
+    @property
+    def band(self) -> Band:
+        return self.level, self.smoothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +101,38 @@ class TranslationLimits:
     Attributes
     ----------
     significance : float
-        Least significance of the best candidate.
+        Least significance of the best candidate, where `chance` does not tell.
     correlation : float
         Least correlation of the two overlaps, at the scale of the search or at a finer one.
     second : float
-        The next best candidate may have at most this fraction of the significance of the best;
-        more means that the texture repeats itself.
+        The next best candidate may be at most this fraction as far above chance as the best; more
+        means that the texture repeats itself.
+    error : float
+        Most standard error of a shift, pixels.
     pixels : int
-        Overlaps of fewer common pixels are not judged.
+        Overlaps of fewer common pixels (at full scale) are not judged.
+    chance : mapping of Band to Chance
+        What unrelated pairs reach in a band (see `chance.py`): a candidate must exceed either.
     """
 
     significance: float = 6.0
     correlation: float = 0.15
     second: float = 0.8
+    error: float = 0.5
     pixels: int = 300
+    chance: Mapping[Band, Chance] = field(default_factory=dict)
+
+    def needed(self, band: Band) -> Chance:
+        """What a candidate of a band must exceed."""
+        return self.chance.get(band, Chance(self.significance, 1.0))
+
+    def surplus(self, candidate: Candidate) -> float:
+        """How far a candidate is above chance: 1 is the limit."""
+        needed = self.needed(candidate.band)
+        by_correlation = np.arctanh(min(candidate.searched, 0.9999)) / np.arctanh(
+            min(needed.correlation, 0.99999)
+        )
+        return float(max(candidate.significance / max(needed.significance, 1e-9), by_correlation))
 
 
 def match_translation(
@@ -132,15 +178,42 @@ def match_translation(
     q_mask = content_mask(q_image) if q_mask is None else q_mask
     scales = [_cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)]
     best: list[Candidate] = []
-    for level in _order_of_levels(p_image.shape, q_image.shape, prior_shift, radius):
-        while len(scales) <= level:
+    for band in bands_of(p_image.shape, q_image.shape, prior_shift, radius):
+        if band[1] and band not in limits.chance:
+            continue  # a fixed limit is for pictures as they are
+        while len(scales) <= band[0]:
             scales.append(scales[-1].reduced())
-        candidates = _search(scales, level, radius, limits.pixels, max_candidates, sigma)
+        peaks = _search(scales[band[0]], band, radius, limits.pixels, max_candidates, sigma)
+        candidates = [_refined(scales[: band[0] + 1], peak, sigma, band[1]) for peak in peaks]
         if not verdict(candidates, limits):
             return candidates
-        if candidates and (not best or candidates[0].significance > best[0].significance):
+        if candidates and (not best or limits.surplus(candidates[0]) > limits.surplus(best[0])):
             best = candidates
     return best
+
+
+def search_significances(
+    p_image: NDArray,
+    q_image: NDArray,
+    prior_shift: tuple[float, float],
+    search_radius: float,
+    p_mask: Mask,
+    q_mask: Mask,
+    *,
+    pixels: int = 300,
+    sigma: float = 3.0,
+) -> dict[Band, Chance]:
+    """What the best shift reaches in every band that `match_translation` would try."""
+    radius = (search_radius, search_radius)
+    scales = [_cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)]
+    found = {}
+    for band in bands_of(p_image.shape, q_image.shape, prior_shift, radius):
+        while len(scales) <= band[0]:
+            scales.append(scales[-1].reduced())
+        peaks = _search(scales[band[0]], band, radius, pixels, 1, sigma)
+        if peaks:
+            found[band] = Chance(peaks[0].significance, peaks[0].correlation)
+    return found
 
 
 def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None) -> str:
@@ -152,16 +225,19 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
             f"{limits.pixels} common pixels with content"
         )
     first = candidates[0]
-    if first.significance < limits.significance:
+    needed = limits.needed(first.band)
+    if limits.surplus(first) < 1:
         return (
             f"blank or unrelated overlap: the best shift has a significance of "
-            f"{first.significance:.1f}, {limits.significance:g} is needed"
+            f"{first.significance:.1f}, {needed.significance:.3g} is needed"
         )
+    if first.error > limits.error and np.isfinite(first.error):
+        return f"the shift is uncertain by {first.error:.2f} px, {limits.error:g} is tolerable"
     correlation = max(first.correlation, first.searched)
     if correlation < limits.correlation:
         return f"correlation of {correlation:.2f} is below {limits.correlation:g}"
     if len(candidates) > 1:
-        ratio = candidates[1].significance / first.significance
+        ratio = limits.surplus(candidates[1]) / limits.surplus(first)
         exact = first.correlation > 0.999 and candidates[1].correlation < 0.99
         if ratio > limits.second and not exact:
             (x, y), (x2, y2) = first.shift, candidates[1].shift
@@ -172,13 +248,13 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
     return ""
 
 
-def _order_of_levels(
+def bands_of(
     p_shape: tuple[int, ...],
     q_shape: tuple[int, ...],
     prior: tuple[float, float],
     radius: tuple[float, float],
-) -> list[int]:
-    """Powers of two of the reductions to try: the suitable one, coarser ones, then finer ones."""
+) -> list[Band]:
+    """Bands to try: the suitable scale, coarser ones, finer ones, then low-passes of the finest."""
     nearest = (round(prior[0]), round(prior[1]))
     window, _ = overlap(p_shape, q_shape, nearest)
     thickness = min(window.width, window.height)
@@ -189,7 +265,9 @@ def _order_of_levels(
     coarsest = start
     while coarsest < start + 2 and thickness >= MIN_THICKNESS // 2 * 2 ** (coarsest + 1):
         coarsest += 1
-    return [*range(start, coarsest + 1), *range(start - 1, -1, -1)]
+    levels = [*range(start, coarsest + 1), *range(start - 1, -1, -1)]
+    smoothings = [s for s in SMOOTHINGS if start == 0 and thickness >= 3 * s]
+    return [*((level, 0.0) for level in levels), *((0, smoothing) for smoothing in smoothings)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,46 +309,53 @@ def _cut(
 
 
 def _search(
-    scales: list[_Scale],
-    level: int,
+    scale: _Scale,
+    band: Band,
     radius: tuple[float, float],
     min_pixels: int,
     count: int,
     sigma: float,
-) -> list[Candidate]:
-    """Candidates found at one scale, refined at that and all finer ones."""
-    scale = scales[level]
+) -> list[Peak]:
+    """Best shifts at one scale, in its pixels."""
     if min(*scale.p.shape, *scale.q.shape) < 3:
         return []
+    level, smoothing = band
     reach = (radius[0] / 2**level, radius[1] / 2**level)
     wide = (max(reach[0], NULL_RADIUS), max(reach[1], NULL_RADIUS))
     found = correlation_map(
-        normalised(scale.p, scale.p_mask, sigma),
-        normalised(scale.q, scale.q_mask, sigma),
+        band_passed(scale.p, scale.p_mask, sigma, smoothing),
+        band_passed(scale.q, scale.q_mask, sigma, smoothing),
         scale.p_mask,
         scale.q_mask,
         ShiftRange.around(scale.prior, wide, margin=1),
-        min_pixels,
+        max(min_pixels // 4**level, FEWEST_PIXELS) if min_pixels > FEWEST_PIXELS else min_pixels,
     )
-    peaks = find_peaks(found, ShiftRange.around(scale.prior, reach), count)
-    return [_refined(scales[: level + 1], peak, sigma) for peak in peaks]
+    return find_peaks(
+        found, ShiftRange.around(scale.prior, reach), count, PEAK_RADIUS + round(2 * smoothing)
+    )
 
 
-def _refined(scales: list[_Scale], peak: Peak, sigma: float) -> Candidate:
+def _refined(scales: list[_Scale], peak: Peak, sigma: float, smoothing: float) -> Candidate:
     """Candidate of a peak of the coarsest of `scales`, refined at finer ones.
 
     The refinement stops where the overlap has more pixels than a fit to a small fraction of a
     pixel needs, or no longer agrees, as happens where the tiles are distorted against each other
-    by more than a pixel of that scale.
+    by more than a pixel of that scale, or where noise hides the detail.
     """
     top = len(scales) - 1
     shift = np.array(peak.shift, float) * 2**top
     correlation, error = peak.correlation, float("inf")
-    for level in range(top, -1, -1):
+    steps = [(level, SMOOTHING) for level in range(top, -1, -1)]
+    if smoothing:
+        steps = [(0, s) for s in (*reversed(SMOOTHINGS), SMOOTHING) if s <= smoothing]
+    for number, (level, low_pass) in enumerate(steps):
         if level < top and scales[level].p.size > MAX_FIT_PIXELS:
             break
-        fit = _fit_overlap(scales[level], shift / 2**level, sigma)
-        if fit is None or (level < top and not fit[1] > 0.5 * correlation):
+        high_pass = sigma * max(1.0, low_pass / SMOOTHING)
+        fit = _fit_overlap(scales[level], shift / 2**level, high_pass, low_pass)
+        if fit is None or (number and not fit[1] > 0.5 * correlation):
+            break
+        if smoothing and fit[2] * 2**level > error:
             break
         shift, correlation, error = fit[0] * 2**level, fit[1], fit[2] * 2**level
     place = (shift[0] + scales[0].offset[0], shift[1] + scales[0].offset[1])
@@ -282,17 +367,31 @@ def _refined(scales: list[_Scale], peak: Peak, sigma: float) -> Candidate:
         top,
         error,
         peak.correlation,
+        smoothing,
     )
 
 
 def _fit_overlap(
-    scale: _Scale, shift: NDArray[np.float64], sigma: float
+    scale: _Scale, shift: NDArray[np.float64], sigma: float, smoothing: float
 ) -> tuple[NDArray[np.float64], float, float] | None:
-    """Shift, correlation and standard error fitted at one scale; None without an overlap."""
-    whole = np.round(shift)
-    a, b = overlap(scale.p.shape, scale.q.shape, (int(whole[0]), int(whole[1])))
-    if min(a.width, a.height) < 3:
-        return None
-    both = scale.p_mask[a.slices] & scale.q_mask[b.slices]
-    fit = refine(scale.p[a.slices], scale.q[b.slices], both, sigma)
-    return whole + np.array(fit.rest), fit.correlation, fit.error
+    """Shift, correlation and standard error fitted at one scale; None without an overlap.
+
+    Where noise keeps the fit from converging, a smoother one says where to start again.
+    """
+    fit = None
+    for _ in range(ATTEMPTS):
+        whole = np.round(shift)
+        a, b = overlap(scale.p.shape, scale.q.shape, (int(whole[0]), int(whole[1])))
+        if min(a.width, a.height) < 3:
+            return fit
+        cuts = scale.p[a.slices], scale.q[b.slices], scale.p_mask[a.slices] & scale.q_mask[b.slices]
+        found = refine(*cuts, sigma, smoothing)
+        if not np.isfinite(found.error) and smoothing < WIDER:
+            wider = refine(*cuts, sigma * WIDER / SMOOTHING, WIDER)
+            if np.isfinite(wider.error):  # correlations at another low-pass do not compare
+                found = wider._replace(correlation=found.correlation)
+        shift = whole + np.array(found.rest)
+        fit = shift, found.correlation, found.error
+        if (np.round(shift) == whole).all():
+            break
+    return fit

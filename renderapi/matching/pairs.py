@@ -33,6 +33,9 @@ from renderapi.matching.ransac import Consensus, RansacParameters, find_consensu
 
 GRID_POINTS = 36
 """Number of points, about, that stand for a single shift of an overlap."""
+USUAL_ERROR = 0.05
+"""Shifts have errors of this size that their noise does not tell, pixels."""
+LEAST_WEIGHT = 0.001
 LAYER_BLOCKS = BlockParameters(size=48, spacing=32, correlation=0.2, second=0.9, sigma=6.0, level=1)
 """Blocks of different sections agree in the coarse only."""
 
@@ -112,6 +115,8 @@ class PairMatch:
         Shifts that the correlation of the overlap offered, best first.
     offset : (dx, dy), optional
         How far q lies from its expected place, in pixels of p.
+    prior : (dx, dy)
+        The shift that was expected, as the candidates' shifts are given.
     """
 
     p: Points
@@ -123,6 +128,7 @@ class PairMatch:
     reason: str
     candidates: list[Candidate] = field(default_factory=list)
     offset: tuple[float, float] | None = None
+    prior: tuple[float, float] = (0.0, 0.0)
 
     @property
     def accepted(self) -> bool:
@@ -143,8 +149,10 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
         return _rejected("the tiles do not come together within the search radius")
     reasons: list[str] = []
     candidates: list[Candidate] = []
+    prior = (0.0, 0.0)
     if parameters.use_correlation:
         frame = common_frame(p.image.shape, q.image, q.mask, p_to_q, parameters.search_radius)
+        prior = frame.shift
         candidates = match_translation(
             p.image,
             frame.image,
@@ -163,12 +171,16 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
         if found.accepted:
             return replace(found, candidates=candidates)
         reasons.append(f"features: {found.reason}")
-    return replace(_rejected("; ".join(reasons)), candidates=candidates)
+    return replace(_rejected("; ".join(reasons)), candidates=candidates, prior=prior)
 
 
 def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
     """Matches of two tiles of different layers: features, then correlation where those fail."""
-    parameters = replace(parameters, blocks=parameters.layer_blocks)
+    parameters = replace(
+        parameters,
+        blocks=parameters.layer_blocks,
+        translation=replace(parameters.translation, chance={}),  # that is of tiles of one layer
+    )
     without = replace(parameters, use_features=False)
     if not parameters.use_features:
         return match_montage_pair(p, q, p_to_q, without)
@@ -206,7 +218,7 @@ def _from_shift(
     common = overlap_mask(p.mask, frame.mask, to_frame)
     points = grid_points(common)
     coverage = coverage_percentage(common, points, _coverage_radius(p, parameters))
-    weight = float(np.clip(best.correlation, 0.05, 1.0))
+    weight = shift_weight(best.error)
     return PairMatch(
         points,
         frame.points_on_q(points - shift),
@@ -218,6 +230,16 @@ def _from_shift(
         candidates,
         offset,
     )
+
+
+def shift_weight(error: float) -> float:
+    """Weight, 0 to 1, of the points of a shift with this standard error in pixels.
+
+    In proportion to the inverse of the variance, beyond what interpolation makes of any shift.
+    """
+    if not np.isfinite(error):
+        return LEAST_WEIGHT
+    return max(LEAST_WEIGHT, 1.0 / (1.0 + (error / USUAL_ERROR) ** 2))
 
 
 def grid_points(common: Mask) -> Points:

@@ -33,13 +33,16 @@ def scores(found: CorrelationMap) -> NDArray[np.float64]:
     return np.arctanh(r) * np.sqrt(np.maximum(found.pixels - 3, 0))
 
 
-def find_peaks(found: CorrelationMap, inside: ShiftRange, count: int) -> list[Peak]:
+def find_peaks(
+    found: CorrelationMap, inside: ShiftRange, count: int, radius: int = PEAK_RADIUS
+) -> list[Peak]:
     """The `count` best local maxima whose shift lies in the range `inside`, best first.
 
     The significance of a peak is its score's distance from the median score of the map, in units
     of the spread of the scores (from the median absolute deviation, leaving out the surroundings
     of the best peak). The map itself is thereby the sample of what unrelated content gives.
-    Neighbouring scores are correlated, and so is the texture; both are in that spread.
+    Neighbouring scores are correlated, and so is the texture; both are in that spread. `radius` is
+    that of the surroundings, pixels.
     """
     from scipy.ndimage import maximum_filter
 
@@ -55,7 +58,7 @@ def find_peaks(found: CorrelationMap, inside: ShiftRange, count: int) -> list[Pe
     if not len(order):
         return []
     best = (int(rows[order[0]]), int(columns[order[0]]))
-    centre, spread = _chance(score, best)
+    centre, spread = _chance(score, best, radius)
     return [
         Peak(
             (found.shifts.x0 + int(columns[k]), found.shifts.y0 + int(rows[k])),
@@ -63,8 +66,26 @@ def find_peaks(found: CorrelationMap, inside: ShiftRange, count: int) -> list[Pe
             int(found.pixels[rows[k], columns[k]]),
             float((score[rows[k], columns[k]] - centre) / spread),
         )
-        for k in order[:count]
+        for k in _apart(rows, columns, order, count, radius)
     ]
+
+
+def _apart(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    order: NDArray[np.intp],
+    count: int,
+    radius: int,
+) -> list[int]:
+    """The first `count` maxima that do not belong to an earlier one."""
+    chosen: list[int] = []
+    for k in order:
+        if len(chosen) == count:
+            break
+        near = [max(abs(rows[k] - rows[i]), abs(columns[k] - columns[i])) for i in chosen]
+        if min(near, default=radius + 1) > radius:
+            chosen.append(int(k))
+    return chosen
 
 
 def _within(shifts: ShiftRange, inside: ShiftRange) -> NDArray[np.bool_]:
@@ -73,13 +94,13 @@ def _within(shifts: ShiftRange, inside: ShiftRange) -> NDArray[np.bool_]:
     return ((y >= inside.y0) & (y <= inside.y1))[:, None] & ((x >= inside.x0) & (x <= inside.x1))
 
 
-def _chance(score: NDArray[np.float64], best: tuple[int, int]) -> tuple[float, float]:
+def _chance(score: NDArray[np.float64], best: tuple[int, int], radius: int) -> tuple[float, float]:
     """Median and spread of the scores away from the best one; the spread is at least 1."""
     rest = score.copy()
     j, i = best
     near = (
-        slice(max(0, j - PEAK_RADIUS), j + PEAK_RADIUS + 1),
-        slice(max(0, i - PEAK_RADIUS), i + PEAK_RADIUS + 1),
+        slice(max(0, j - radius), j + radius + 1),
+        slice(max(0, i - radius), i + radius + 1),
     )
     rest[near] = np.nan
     rest = rest[np.isfinite(rest)]

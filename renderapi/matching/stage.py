@@ -2,25 +2,21 @@
 
 A stage misses its target in much the same way at every step: the offsets of all pairs in one
 direction (left to right, top to bottom) of a section lie close together. Once enough pairs have
-been matched, the others are looked for near the median of those offsets only, where a fainter
-agreement is enough.
+been matched, the others are looked for near the median of those offsets only: chance gives less in
+so small a range (see `chance.py`), so a fainter agreement is enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-
-from renderapi.matching.pairs import PairParameters
 
 MIN_PAIRS = 3
 """Matched pairs in a direction that make a rule."""
 MIN_RADIUS = 3.0
 """The search is not narrowed below this, pixels."""
-SIGNIFICANCE = 4.5
-"""Least significance of a shift in the narrowed range (a tenth of the shifts are tried)."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +64,6 @@ def stage_rules(
         if radius <= search_radius / 2:
             rules[direction] = StageRule((float(centre[0]), float(centre[1])), radius, len(found))
     return rules
-
-
-def narrowed(parameters: PairParameters, rule: StageRule) -> PairParameters:
-    """Parameters of the second search."""
-    limit = min(SIGNIFICANCE, parameters.translation.significance)
-    return replace(
-        parameters,
-        search_radius=rule.radius,
-        translation=replace(parameters.translation, significance=limit),
-    )
 
 
 def shifted_map(p_to_q: np.ndarray, offset: tuple[float, float]) -> np.ndarray:

@@ -1,19 +1,32 @@
 """Refinement of a known whole-pixel shift to a fraction of a pixel.
 
 Method: B. D. Lucas and T. Kanade, "An iterative image registration technique", IJCAI 1981, with
-gain and offset as further unknowns, on the overlap alone.
+gain and offset as further unknowns, on the overlap alone; in the inverse compositional form of
+S. Baker and I. Matthews, "Lucas-Kanade 20 years on", IJCV 56(3), 2004: the gradients are those of
+the first image, so that the normal equations are set up once and each step only moves the second
+image. It is moved by a windowed sinc, applied along rows and along columns, exact to what the
+smoothing before leaves of the finest detail.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.matching.contrast import Mask, normalised
+from renderapi.matching.contrast import FloatImage, Mask, normalised
 
-ITERATIONS = 6
+ITERATIONS = 8
+SMOOTHING = 0.7
+"""Standard deviation (pixels) of the Gaussian that both images pass through."""
+TAPS = 12
+"""Length of the interpolating filter; it is tapered with a Kaiser window."""
+BETA = 6.0
+_IMPULSE = np.zeros((49, 49), np.float32)
+_IMPULSE[24, 24] = 1.0
+CONVERGED = 1e-3
+"""A last step below this many pixels ends the iteration."""
 
 
 class Refined(NamedTuple):
@@ -26,7 +39,8 @@ class Refined(NamedTuple):
     correlation : float
         Correlation of the two overlaps after the refinement.
     error : float
-        Standard error of the rest, pixels (the worse direction), from the least squares fit.
+        Standard error of the rest, pixels (the worse direction), from the least squares fit; what
+        remains is taken for white noise that has passed through the same low-pass.
     """
 
     rest: tuple[float, float]
@@ -34,7 +48,9 @@ class Refined(NamedTuple):
     error: float
 
 
-def refine(p: NDArray, q: NDArray, mask: Mask, sigma: float = 3.0) -> Refined:
+def refine(
+    p: NDArray, q: NDArray, mask: Mask, sigma: float = 3.0, smoothing: float = SMOOTHING
+) -> Refined:
     """Fraction of a pixel by which `q` lies beside `p`.
 
     Parameters
@@ -46,74 +62,129 @@ def refine(p: NDArray, q: NDArray, mask: Mask, sigma: float = 3.0) -> Refined:
     sigma : float
         Of the high-pass (see `contrast.normalised`). Both cuts pass through the same filters with
         the same borders, so identical overlaps give exactly 0 and a correlation of 1.
+    smoothing : float
+        Of the low-pass, pixels: more where noise hides the detail.
 
     Notes
     -----
     A rest of more than one pixel, or a fit that does not raise the correlation, means that the
-    start was not within reach: the rest is then (0, 0).
+    start was not within reach: the rest is then (0, 0). With more smoothing the reach is longer in
+    proportion.
     """
-    from scipy.ndimage import gaussian_filter
-
-    a = gaussian_filter(normalised(p, mask, sigma).astype(np.float64), 0.7)
-    b = gaussian_filter(normalised(q, mask, sigma).astype(np.float64), 0.7)
-    start = _correlation(a, b, mask)
+    a, b = (_smoothed(normalised(image, mask, sigma), smoothing) for image in (p, q))
+    if np.array_equal(a, b):
+        return Refined((0.0, 0.0), 1.0 if a[mask].any() else 0.0, 0.0)
+    reach = max(1.0, smoothing / SMOOTHING / 2)
     inner = mask.copy()
     for axis in (0, 1):  # interpolation and gradients need a neighbour on either side
         if mask.shape[axis] > 8:
             np.moveaxis(inner, axis, 0)[[0, -1]] = False
-    rest, error = _gauss_newton(a, b, inner)
-    if not np.all(np.abs(rest) <= 1.0):
+    weight = inner.astype(np.float32)
+    start = _correlation(a, b, mask.astype(np.float32))
+    rest, error = _aligned(a, b, weight, reach, smoothing)
+    if not np.all(np.abs(rest) <= reach):
         return Refined((0.0, 0.0), start, float("inf"))
-    end = _correlation(a, _moved(b, rest), inner)
-    if end < _correlation(a, b, inner):
+    end = _correlation(a, moved(b, rest), weight)
+    if end < _correlation(a, b, weight):
         return Refined((0.0, 0.0), start, error)
     return Refined((float(rest[0]), float(rest[1])), max(start, end), error)
 
 
-def _gauss_newton(
-    a: NDArray[np.float64], b: NDArray[np.float64], mask: Mask
+def _smoothed(image: FloatImage, smoothing: float) -> NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(
+        cv2.GaussianBlur(image, (0, 0), smoothing, borderType=cv2.BORDER_REFLECT), np.float32
+    )
+
+
+def _aligned(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    reach: float,
+    smoothing: float,
 ) -> tuple[NDArray[np.float64], float]:
-    """Shift of `b` that fits it to `a`, and its standard error in pixels."""
-    rest = np.zeros(2)
-    error = float("inf")
-    if mask.sum() < 16 or min(mask.shape) < 3:
-        return rest, error
-    target = a[mask]
+    """Shift of `b` that fits it to `a`, and its standard error in pixels; NaN: no fit."""
+    nowhere = np.full(2, np.nan)
+    count = float(weight.sum())
+    if count < 16 or min(weight.shape) < 3:
+        return np.zeros(2), float("inf")
+    gx, gy = (np.asarray(np.gradient(a, axis=axis), np.float32) for axis in (1, 0))
+    columns = np.stack([v.ravel() for v in (gx, gy, a, np.ones_like(a))]) * weight.ravel()
+    normal = (columns @ columns.T).astype(np.float64)
+    if np.linalg.cond(normal) > 1e12:
+        return nowhere, float("inf")
+    inverse = np.linalg.inv(normal)
+    rest, variance = np.zeros(2), float("inf")
     for _ in range(ITERATIONS):
-        moved = _moved(b, rest)
-        gx, gy = (np.asarray(np.gradient(moved, axis=axis)) for axis in (1, 0))
-        system = np.stack([-gx[mask], -gy[mask], moved[mask], np.ones(target.size)], axis=1)
-        normal = system.T @ system
-        if np.linalg.cond(normal) > 1e12:
-            return np.full(2, np.nan), float("inf")
-        solution = np.linalg.solve(normal, system.T @ target)
+        target = moved(b, rest).ravel() * weight.ravel()
+        right = (columns @ target).astype(np.float64)
+        solution = inverse @ right
         gain = float(solution[2])
         if gain <= 0.05:
-            return np.full(2, np.nan), float("inf")
+            return nowhere, float("inf")
         step = solution[:2] / gain
         rest = rest + step
-        residual = target - system @ solution
-        variance = residual @ residual / max(1, target.size - 4) / gain**2
-        inverse = np.linalg.inv(normal)
-        error = float(np.sqrt(variance * max(inverse[0, 0], inverse[1, 1])))
-        if np.abs(step).max() < 1e-3 or np.abs(rest).max() > 1.5:
+        power = float(np.dot(target, target)) - float(solution @ right)
+        variance = max(power, 0.0) / max(1.0, count - 4) / gain**2
+        if np.abs(step).max() < CONVERGED or np.abs(rest).max() > 1.5 * reach:
             break
-    return rest, error
+    return rest, float(np.sqrt(variance * _error_factor(columns, weight, inverse, smoothing)))
 
 
-def _moved(image: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Image whose content lies `shift` (dx, dy) further right and down; cubic interpolation."""
-    from scipy.ndimage import shift as spline_shift
+def _error_factor(
+    columns: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    inverse: NDArray[Any],
+    smoothing: float,
+) -> float:
+    """Variance of the rest (the worse direction) for residuals of variance 1.
+
+    Noise that a Gaussian has smoothed is correlated: the covariance of the solution is that of the
+    columns smoothed once more, over the power that the Gaussian leaves of white noise.
+    """
+    again = np.stack([_smoothed(c.reshape(weight.shape), smoothing).ravel() for c in columns])
+    covariance = inverse @ (again @ again.T).astype(np.float64) @ inverse
+    left = float((_smoothed(_IMPULSE, smoothing) ** 2).sum())
+    return float(max(covariance[0, 0], covariance[1, 1])) / left
+
+
+def moved(image: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Image whose content lies `shift` (dx, dy) further right and down; edges are mirrored."""
+    import cv2
 
     if not np.any(shift):
         return image
-    return spline_shift(image, (shift[1], shift[0]), order=3, mode="nearest")
+    kernels = [_sinc(float(component)) for component in shift]
+    return np.asarray(
+        cv2.sepFilter2D(image, cv2.CV_32F, kernels[0], kernels[1], borderType=cv2.BORDER_REFLECT),
+        np.float32,
+    )
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64], mask: Mask) -> float:
-    u, v = a[mask], b[mask]
-    if u.size < 2:
+def _sinc(shift: float) -> NDArray[np.float64]:
+    """Filter (odd length, of sum 1) whose correlation with a row moves it to the right."""
+    whole = int(np.ceil(abs(shift)))
+    half = TAPS // 2 + whole
+    places = np.arange(-half, half + 1) + shift
+    inside = np.abs(places) < TAPS / 2
+    taper = np.i0(BETA * np.sqrt(np.maximum(1 - (2 * places / TAPS) ** 2, 0))) * inside
+    kernel = np.sinc(places) * taper
+    return np.asarray(kernel / kernel.sum())
+
+
+def _correlation(
+    a: NDArray[np.float32], b: NDArray[np.float32], weight: NDArray[np.float32]
+) -> float:
+    total = float(weight.sum())
+    if total < 2:
         return 0.0
-    u, v = u - u.mean(), v - v.mean()
-    power = np.sqrt((u @ u) * (v @ v))
-    return float(u @ v / power) if power > 0 else 0.0
+    u, v = (a * weight).ravel(), (b * weight).ravel()
+    means = [float(values.sum(dtype=np.float64)) / total for values in (u, v)]
+    product = float(np.dot(u, v)) - total * means[0] * means[1]
+    powers = [
+        float(np.dot(values, values)) - total * mean**2
+        for values, mean in zip((u, v), means, strict=True)
+    ]
+    return product / float(np.sqrt(powers[0] * powers[1])) if min(powers) > 0 else 0.0

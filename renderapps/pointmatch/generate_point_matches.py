@@ -2,12 +2,17 @@
 
 Pairs within a z: correlation of the overlap over all shifts within the search radius, then of small
 blocks where the model is more than a translation; SIFT features with RANSAC where that fails.
-Pairs across z: features first. Blank, ambiguous or contradictory overlaps are rejected, not
-guessed; the output JSON tells of every pair what was found, or why not.
+Pairs across z: features first. What agreement is no accident is told by unrelated pairs, made out
+of the tiles themselves. Pairs with several possible shifts are decided by the cycles of pairs they
+are in. Tiles without any match are looked for elsewhere in their section. Blank, ambiguous or
+contradictory overlaps are rejected, not guessed; the output JSON tells of every pair what was
+found, or why not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +35,16 @@ from renderapps.pointmatch.match_collection import MatchCollectionParameters, ow
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
+    from renderapi.matching.correlation import TranslationLimits
     from renderapi.matching.neighbours import Pair
     from renderapi.matching.pairs import PairParameters
     from renderapps.pointmatch.pair_matching import TilePlaces
+    from renderapps.pointmatch.relocation import Relocation
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 BATCH = 500  # match documents stored at once
+SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
+FIXED_SIGNIFICANCE = 6.0  # where nothing tells what unrelated pairs reach
 
 
 class GeneratePointMatchesParameters(
@@ -103,11 +112,14 @@ class GeneratePointMatchesParameters(
         metadata={"description": "channel to match", "default_text": "the first"},
     )
     min_significance = Float(
-        load_default=6.0,
+        allow_none=True,
+        load_default=None,
         validate=Range(min=0, min_inclusive=False),
         metadata={
             "description": "how far the correlation of an overlap must stand out from that of "
-            "other shifts, in their standard deviations"
+            "other shifts, in their standard deviations",
+            "default_text": "what unrelated pairs, made out of the tiles by turning one round, "
+            "reach once in 10,000; there also a high correlation will do",
         },
     )
     min_correlation = Float(
@@ -165,6 +177,13 @@ class GeneratePointMatchesParameters(
             "were found"
         },
     )
+    relocate_tiles = Boolean(
+        load_default=True,
+        metadata={
+            "description": "look for tiles without any match elsewhere in their section, where "
+            "exchanged tiles are found"
+        },
+    )
     seed = Int(load_default=0, metadata={"description": "seed of the random numbers of RANSAC"})
     cache_mb = Int(
         load_default=1000,
@@ -201,7 +220,8 @@ class GeneratePointMatches(RenderModule):
         present = [p for p in pairs if p.p_id in places.z and p.q_id in places.z]
         outcomes, failures = self.match(present, places)
         self.record_coordinates()
-        emptied = self.store(outcomes)
+        moved = [outcome for found in self.relocated for outcome in found.outcomes]
+        emptied = self.store([*outcomes, *moved])
         report = self.report(pairs, places, outcomes, failures, emptied)
         self.output(report)
         if self.args["report_file"]:
@@ -236,25 +256,129 @@ class GeneratePointMatches(RenderModule):
     ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
         """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole."""
         from renderapi.matching.batches import PairTask
-        from renderapps.pointmatch.pair_matching import second_look
+        from renderapps.pointmatch.pair_matching import confirmed, second_look
 
-        found, failures = self.map_pairs([PairTask(pair) for pair in pairs], places, "matching")
-        if self.args["learn_stage"] and self.args["method"] != "features":
+        self.relocated: list[Relocation] = []
+        first = [PairTask(pair) for pair in pairs]
+        self.chance = self.chance_limits(first, places)
+        found, failures = self.map_pairs(first, places, "matching", self.limits(self.chance))
+        if self.args["method"] == "features":
+            return [found[pair] for pair in pairs if pair in found], failures
+        if self.args["learn_stage"]:
             again = second_look(found.values(), places)
-            second, more = self.map_pairs(again, places, "looking again")
-            found.update({pair: o for pair, o in second.items() if o.match.accepted})
-            failures += more
+            limits = self.limits(self.chance_limits(again, places))
+            failures += self.look_again(again, places, limits, found)
+        limits = replace(self.limits({}), significance=0.0, second=1.0)
+        failures += self.look_again(confirmed(found.values(), places), places, limits, found)
+        if self.args["relocate_tiles"]:
+            failures += self.relocate(found, places)
         return [found[pair] for pair in pairs if pair in found], failures
 
+    def look_again(
+        self,
+        tasks: list[PairTask],
+        places: TilePlaces,
+        limits: TranslationLimits,
+        found: dict[Pair, PairOutcome],
+    ) -> list[dict[str, Any]]:
+        """Put the outcomes of tasks that succeed into `found`; the failures of whole chunks."""
+        second, failures = self.map_pairs(tasks, places, "looking again", limits)
+        found.update({pair: o for pair, o in second.items() if o.match.accepted})
+        return failures
+
+    def relocate(self, found: dict[Pair, PairOutcome], places: TilePlaces) -> list[dict[str, Any]]:
+        """Look elsewhere for tiles without matches; the failures of whole chunks."""
+        from renderapps.pointmatch.relocation import (
+            lost_tiles,
+            neighbour_steps,
+            relocations,
+            trials,
+        )
+
+        outcomes = list(found.values())
+        groups = {o.pair.p_id: o.pair.p_group for o in outcomes}
+        groups |= {o.pair.q_id: o.pair.q_group for o in outcomes}
+        limits, failures = self.limits(self.chance), []
+        for z, lost in lost_tiles(outcomes, places).items():
+            radius = max(o.search_radius for o in outcomes if places.z[o.pair.p_id] == z)
+            steps = neighbour_steps(outcomes, places, z)
+            tasks = trials(z, lost, steps, places, groups, radius)
+            tried, more = self.map_tries(tasks, places, limits)
+            failures += more
+            self.relocated += relocations(tried, lost, places, limits)
+        return failures
+
+    def chance_limits(self, tasks: list[PairTask], places: TilePlaces) -> dict[Any, float]:
+        """What unrelated pairs reach; nothing where the user's limit holds."""
+        from renderapi.matching.chance import chance_limits
+        from renderapps.pointmatch.pair_matching import evenly, sample_chunk
+
+        within = [task for task in tasks if task.pair.delta_z is None]
+        if self.args["min_significance"] is not None or self.args["method"] == "features":
+            return {}
+        sample = evenly(within, SAMPLED_PAIRS)
+        results = self.run_chunks(sample_chunk, sample, places, "unrelated pairs", self.limits({}))
+        return chance_limits(
+            entry
+            for _, result in results
+            if not isinstance(result, TaskFailure)
+            for entry in result
+        )
+
+    def limits(self, chance: dict[Any, float]) -> TranslationLimits:
+        """What a shift must reach to be believed."""
+        from renderapi.matching.correlation import TranslationLimits
+
+        given = self.args["min_significance"]
+        significance = FIXED_SIGNIFICANCE if given is None else given
+        return TranslationLimits(significance, self.args["min_correlation"], chance=chance)
+
     def map_pairs(
-        self, tasks: list[PairTask], places: TilePlaces, what: str
+        self, tasks: list[PairTask], places: TilePlaces, what: str, limits: TranslationLimits
     ) -> tuple[dict[Pair, PairOutcome], list[dict[str, Any]]]:
         """Outcomes by pair, and the reason for chunks that failed."""
-        from renderapps.pointmatch.pair_matching import MatchSettings, chunks_of, match_chunk
+        outcomes, failures = self.map_tries(tasks, places, limits, what)
+        return {outcome.pair: outcome for outcome in outcomes}, failures
 
+    def map_tries(
+        self,
+        tasks: list[PairTask],
+        places: TilePlaces,
+        limits: TranslationLimits,
+        what: str = "looking elsewhere",
+    ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
+        """Outcomes of all tasks, and the reason for chunks that failed."""
+        from renderapps.pointmatch.pair_matching import match_chunk
+
+        outcomes: list[PairOutcome] = []
+        failures = []
+        for chunk, result in self.run_chunks(match_chunk, tasks, places, what, limits):
+            if isinstance(result, TaskFailure):
+                self.logger.debug(result.details)
+                failures += [
+                    {"pId": task.pair.p_id, "qId": task.pair.q_id, "reason": result.reason}
+                    for task in chunk
+                ]
+            else:
+                outcomes += result
+        return outcomes, failures
+
+    def run_chunks(
+        self,
+        function: Callable[..., Any],
+        tasks: list[PairTask],
+        places: TilePlaces,
+        what: str,
+        limits: TranslationLimits,
+    ) -> list[tuple[list[PairTask], Any]]:
+        """Chunks of the tasks and what the function made of each."""
+        from renderapps.pointmatch.pair_matching import MatchSettings, chunks_of
+
+        if not tasks:
+            return []
         settings = MatchSettings(
             self.args["stack"],
-            self.pair_parameters(),
+            replace(self.pair_parameters(), translation=limits),
             self.args["local_transforms"],
             self.args["scale"],
             self.args["channel"],
@@ -264,22 +388,11 @@ class GeneratePointMatches(RenderModule):
         tiles = {tile for task in tasks for tile in (task.pair.p_id, task.pair.q_id)}
         zs = {tile: places.z[tile] for tile in tiles}
         chunks = chunks_of(tasks, places, self.args["pool_size"])
-        results = self.map_tasks(partial(match_chunk, self.render, settings, zs), chunks, what)
-        found, failures = {}, []
-        for chunk, result in zip(chunks, results, strict=True):
-            if isinstance(result, TaskFailure):
-                self.logger.debug(result.details)
-                failures += [
-                    {"pId": task.pair.p_id, "qId": task.pair.q_id, "reason": result.reason}
-                    for task in chunk
-                ]
-            else:
-                found.update({outcome.pair: outcome for outcome in result})
-        return found, failures
+        results = self.map_tasks(partial(function, self.render, settings, zs), chunks, what)
+        return list(zip(chunks, results, strict=True))
 
     def pair_parameters(self) -> PairParameters:
         """The engine's parameters, in pixels of the drawn tiles."""
-        from renderapi.matching.correlation import TranslationLimits
         from renderapi.matching.features import FeatureParameters
         from renderapi.matching.models import Model
         from renderapi.matching.pairs import PairParameters
@@ -289,7 +402,6 @@ class GeneratePointMatches(RenderModule):
         radius = args["coverage_radius"]
         return PairParameters(
             model=Model(args["model"]),
-            translation=TranslationLimits(args["min_significance"], args["min_correlation"]),
             block_consensus=RansacParameters(
                 max_epsilon=args["max_epsilon"] * scale,
                 min_inliers=6,
@@ -375,7 +487,7 @@ class GeneratePointMatches(RenderModule):
         emptied: list[Pair],
     ) -> dict[str, Any]:
         """What was asked for, and what became of every pair."""
-        from renderapps.pointmatch.match_report import match_report
+        from renderapps.pointmatch.match_report import match_report, match_warnings, pair_row
 
         report = match_report(pairs, set(places.z), outcomes)
         report["failed_pairs"] += failures
@@ -387,6 +499,20 @@ class GeneratePointMatches(RenderModule):
             "coordinates_recorded": self.recorded,
             "model": self.args["model"],
             **report,
+            "relocated_tiles": [found.as_json() for found in self.relocated],
+            "relocated_pairs": [
+                pair_row(outcome) for found in self.relocated for outcome in found.outcomes
+            ],
+            "chance_limits": [
+                {
+                    "level": level,
+                    "smoothing": smoothing,
+                    "significance": round(limit.significance, 2),
+                    "correlation": round(limit.correlation, 3),
+                }
+                for (level, smoothing), limit in self.chance.items()
+            ],
+            "warnings": match_warnings(report),
             "pairs_emptied": [list(pair.key) for pair in emptied],
         }
 
@@ -398,7 +524,7 @@ class GeneratePointMatches(RenderModule):
         atomic_write(self.args["report_file"], to_json(report))
 
     def fail_if_incomplete(self, report: dict[str, Any]) -> None:
-        """Pairs that could not be tried, or no match at all, are a failure of the run."""
+        """Pairs that could not be tried are a failure of the run; no match at all is told."""
         failed, missing = report["failed_pairs"], report["missing_tiles"]
         if failed:
             raise RenderModuleException(
@@ -411,12 +537,8 @@ class GeneratePointMatches(RenderModule):
                 f"that stack {report['stack']} does not have, {missing[0]} for one: was "
                 f"{self.args['tilepair_file']} made from another stack?"
             )
-        if report["pairs_total"] and not report["pairs_accepted"]:
-            first = report["pairs"][0]
-            raise RenderModuleException(
-                f"none of {report['pairs_total']} pairs could be matched; {first['pId']} - "
-                f"{first['qId']}: {first['reason']} (is search_radius large enough?)"
-            )
+        for warning in report["warnings"]:
+            self.logger.warning("%s", warning)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,17 @@ def match_report(
     }
 
 
+def match_warnings(report: dict[str, Any]) -> list[str]:
+    """What a user must know of a run in which all pairs could be tried."""
+    if not report["pairs_total"] or report["pairs_accepted"] or not report["pairs"]:
+        return []
+    first = report["pairs"][0]
+    return [
+        f"none of {report['pairs_total']} pairs could be matched; {first['pId']} - "
+        f"{first['qId']}: {first['reason']} (is search_radius large enough?)"
+    ]
+
+
 def pair_row(outcome: PairOutcome) -> dict[str, Any]:
     """Entry of a pair in the report."""
     match, pair = outcome.match, outcome.pair

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 MAX_CHUNK = 400
 """Most pairs in a chunk."""
+POSSIBLE = 6.0
+"""Significance that each of several possible shifts must have; noise alone does not reach it."""
+CONFIRMED_RADIUS = 3.0
+"""A shift that other pairs confirm is looked for this far around, pixels."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,30 @@ def match_chunk(
         return list(found)
 
 
+def sample_chunk(
+    render: renderapi.Render,
+    settings: MatchSettings,
+    zs: Mapping[str, float],
+    chunk: list[PairTask],
+) -> list[dict[Any, Any]]:
+    """What unrelated pairs reach that are made out of those of a chunk."""
+    from renderapi.matching.batches import ViewCache, chance_samples
+    from renderapi.matching.cv2_threads import cv2_threads
+
+    wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
+    canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
+    cache = ViewCache(settings.cache_bytes)
+    with cv2_threads(1):
+        return chance_samples(chunk, canvases, settings.parameters, cache, settings.search_radius)
+
+
+def evenly(tasks: Sequence[PairTask], count: int) -> list[PairTask]:
+    """At most `count` of the tasks, spread evenly."""
+    if len(tasks) <= count:
+        return list(tasks)
+    return [tasks[int((k + 0.5) * len(tasks) / count)] for k in range(count)]
+
+
 def tile_canvases(
     render: renderapi.Render, settings: MatchSettings, wanted: set[str], zs: set[float]
 ) -> dict[str, Any]:
@@ -137,3 +165,46 @@ def second_look(outcomes: Iterable[PairOutcome], places: TilePlaces) -> list[Pai
         for o in within
         if not o.match.accepted and places.direction(o.pair) in rules
     ]
+
+
+def confirmed(outcomes: Iterable[PairOutcome], places: TilePlaces) -> list[PairTask]:
+    """Tasks for pairs with several possible shifts where a cycle of pairs tells which is right.
+
+    The pair is looked for at that shift only.
+    """
+    from renderapi.matching.batches import PairTask
+    from renderapi.matching.stage import StageRule
+    from renderapps.pointmatch.candidates import Choice, chosen_offsets
+
+    within = [o for o in outcomes if o.pair.delta_z is None and not o.failed]
+    choices = {}
+    for outcome in within:
+        offsets, significances = possible_offsets(outcome)
+        if offsets:
+            pair = outcome.pair
+            choices[pair.p_id, pair.q_id] = (
+                outcome.pair,
+                Choice(pair.p_id, pair.q_id, offsets, significances),
+            )
+    right = chosen_offsets([choice for _, choice in choices.values()])
+    return [
+        PairTask(choices[key][0], StageRule(offset, CONFIRMED_RADIUS, 0))
+        for key, offset in right.items()
+    ]
+
+
+def possible_offsets(
+    outcome: PairOutcome,
+) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...]]:
+    """Offsets and significances of what a pair may be: one where it was accepted."""
+    match = outcome.match
+    if match.accepted:
+        if match.offset is None or not match.candidates:
+            return (), ()
+        return (match.offset,), (match.candidates[0].significance,)
+    good = [c for c in match.candidates if c.significance >= POSSIBLE]
+    if len(good) < 2:
+        return (), ()
+    prior = match.prior
+    offsets = tuple((c.shift[0] - prior[0], c.shift[1] - prior[1]) for c in good)
+    return offsets, tuple(c.significance for c in good)

@@ -12,6 +12,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from renderapi.matching.pairs import USUAL_ERROR
+
 PARAMETERS = {"translation": 2, "rigid": 3, "similarity": 4, "affine": 6}
 HALF_TRUST = 10.0  # points (by weight) at which a link has half the say of a perfectly matched one
 
@@ -78,7 +80,10 @@ class Problem:
         self.totals = totals / (totals + HALF_TRUST)
         self.shifts = self._sums(self.w * (self.p - self.q).T).T / self.totals[:, None]
         self.scatters = self._scatters()
-        self.shift_errors = self.scatters * np.sqrt(self.unknowns / 2 / np.maximum(lengths, 1))
+        by_scatter = self.scatters * np.sqrt(self.unknowns / 2 / np.maximum(lengths, 1))
+        shares = np.clip(totals / np.maximum(lengths, 1), 1e-6, 1.0)
+        by_weight = USUAL_ERROR * np.sqrt(1 / shares - 1)  # as `shift_weight` gives weights
+        self.shift_errors = np.hypot(by_scatter, by_weight)
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the points of each link, along the last axis."""

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from renderapi.matching.models import Model, apply
-from renderapi.matching.pairs import PairParameters
-from renderapi.matching.stage import narrowed, shifted_map, stage_rules
+from renderapi.matching.models import apply
+from renderapi.matching.stage import shifted_map, stage_rules
 
 
 def test_a_rule_is_the_median_and_the_spread_of_a_direction():
@@ -23,14 +22,6 @@ def test_scattered_offsets_make_no_rule():
     rng = np.random.default_rng(0)
     offsets = [("LEFT", tuple(rng.uniform(-50, 50, 2))) for _ in range(20)]
     assert stage_rules(offsets, 60.0) == {}
-
-
-def test_the_second_search_is_narrower_and_less_strict():
-    rule = stage_rules([("LEFT", (5.0, 1.0))] * 3, 60.0)["LEFT"]
-    parameters = narrowed(PairParameters(model=Model("affine")), rule)
-    assert parameters.search_radius == 3.0
-    assert parameters.translation.significance == 4.5
-    assert parameters.model == Model("affine")
 
 
 def test_the_expected_map_moves_with_the_offset():

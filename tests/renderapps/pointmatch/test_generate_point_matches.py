@@ -168,12 +168,44 @@ def test_pairs_of_another_stack_are_told(paired):
     assert acquired.result["pairs_accepted"] == 1
 
 
-def test_no_match_at_all_is_a_failure_with_the_reason(paired):
+def test_no_match_at_all_is_told_with_the_reason(paired):
     acquired = paired(1, 2)
-    with pytest.raises(RenderModuleException, match=r"none of 1 pairs could be matched.*no shift"):
-        generate(acquired, search_radius=1, method="correlation")
-    (row,) = acquired.result["pairs"]
+    result = generate(acquired, search_radius=1, method="correlation")
+    assert result["pairs_accepted"] == 0
+    (row,) = result["pairs"]
     assert row["reason"] and row["candidates"] == []
+    (warning,) = result["warnings"]
+    assert warning.startswith("none of 1 pairs could be matched") and row["reason"] in warning
+
+
+def test_a_stricter_limit_holds_in_the_second_look_too(paired):
+    acquired = paired(2, 3)
+    strict = generate(acquired, min_significance=30.0)
+    assert strict["chance_limits"] == []
+    for row in strict["pairs"]:
+        assert not row["accepted"] or row["significance"] >= 30 or row["method"] != "correlation"
+    lenient = generate(acquired, matchCollection="other")
+    assert lenient["pairs_accepted"] == 7
+    assert lenient["chance_limits"][0]["significance"] > 3
+
+
+def test_exchanged_tiles_are_found_and_matched(paired):
+    """Two tiles whose files were exchanged: each shows what the other should."""
+    acquired = paired(3, 3)
+    one, two = acquired.image("z1_r0_c0"), acquired.image("z1_r1_c2")
+    first, second = tifffile.imread(one), tifffile.imread(two)
+    tifffile.imwrite(one, second)
+    tifffile.imwrite(two, first)
+    places = acquired.places
+    places["z1_r0_c0"], places["z1_r1_c2"] = places["z1_r1_c2"], places["z1_r0_c0"]
+    result = generate(acquired)
+    found = {entry["tileId"]: entry["place_of"] for entry in result["relocated_tiles"]}
+    assert found == {"z1_r0_c0": "z1_r1_c2", "z1_r1_c2": "z1_r0_c0"}
+    documents = stored(acquired)
+    assert {"z1_r0_c0", "z1_r1_c2"} <= {m[side] for m in documents for side in ("pId", "qId")}
+    assert errors(acquired, documents) < 0.05
+    again = generate(acquired, relocate_tiles=False, matchCollection="without")
+    assert again["relocated_tiles"] == []
 
 
 def test_pairs_across_sections_are_matched_by_features(paired):
