@@ -97,8 +97,7 @@ def unrelated_significances(
     if overlap_box(p_image.shape, q_image.shape, p_to_q, radius) is None:
         return
     frame = common_frame(p_image.shape, q_image, q_mask, p_to_q, radius)
-    turns = (np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1])
-    for turn, roll in product(turns, range(ROLLS)):
+    for axes, roll in product(((0,), (1,), (0, 1)), range(ROLLS)):
         steps = [side * roll // ROLLS for side in frame.image.shape]
-        image, mask = (np.roll(v[turn], steps, (0, 1)) for v in (frame.image, frame.mask))
+        image, mask = (np.roll(np.flip(v, axes), steps, (0, 1)) for v in (frame.image, frame.mask))
         yield search_significances(p_image, image, frame.shift, radius, p_mask, mask, pixels=pixels)

@@ -184,7 +184,10 @@ def match_translation(
         while len(scales) <= band[0]:
             scales.append(scales[-1].reduced())
         peaks = _search(scales[band[0]], band, radius, limits.pixels, max_candidates, sigma)
-        candidates = [_refined(scales[: band[0] + 1], peak, sigma, band[1]) for peak in peaks]
+        upto = scales[: band[0] + 1]
+        candidates = [_unrefined(upto, peak, band[1]) for peak in peaks]
+        if candidates and limits.surplus(candidates[0]) >= 1:
+            candidates = [_refined(upto, peak, sigma, band[1]) for peak in peaks]
         if not verdict(candidates, limits):
             return candidates
         if candidates and (not best or limits.surplus(candidates[0]) > limits.surplus(best[0])):
@@ -332,6 +335,22 @@ def _search(
     )
     return find_peaks(
         found, ShiftRange.around(scale.prior, reach), count, PEAK_RADIUS + round(2 * smoothing)
+    )
+
+
+def _unrefined(scales: list[_Scale], peak: Peak, smoothing: float) -> Candidate:
+    """Candidate of a peak of the coarsest of `scales` as it is, to whole pixels of that scale."""
+    top = len(scales) - 1
+    x, y = (float(v * 2**top + o) for v, o in zip(peak.shift, scales[0].offset, strict=True))
+    return Candidate(
+        (x, y),
+        peak.correlation,
+        peak.significance,
+        peak.pixels,
+        top,
+        float("inf"),
+        peak.correlation,
+        smoothing,
     )
 
 
