@@ -12,6 +12,10 @@ _MADE = re.compile(
     r"(output|new)_?(stack|stacks|volume|collection|file|files|directory|project)$|output_stacks?|"
     r"(match_)?collection$|archive$|volume$|tilepair_file$|stacks?$"
 )
+_PLACE = re.compile(
+    r"(?i)^(output|target|image|mipmap|destination).*"
+    r"(stack|collection|dir|directory|folder|path|prefix)$"
+)
 _LEFT_OUT = re.compile(
     r"^(failed|skipped|missing|unmatched|dropped|ignored|unused|incomplete|empty|rejected|lost|"
     r"unreadable|partly_used|unplaced|removed|excluded)(_|$)"
@@ -37,7 +41,8 @@ def summary(result: Json, parameters: Json) -> str:
     >>> summary({"output_stack": "a", "sections": [{"z": 1, "tiles": 4}]}, {})
     'output stack a; 1 section, 4 tiles'
     """
-    made = list(_made(result)) or list(_made(parameters))
+    made = list(_made(result, _MADE)) or list(_made(parameters, _MADE))
+    made = made or list(_made(parameters, _PLACE))
     parts = [", ".join(made) or "done", ", ".join(_counts(result))]
     left_out = ", ".join(_left_out(result))
     if left_out:
@@ -49,9 +54,9 @@ def summary(result: Json, parameters: Json) -> str:
     return " ".join("; ".join(part for part in parts if part).split())
 
 
-def _made(document: Json) -> Iterator[str]:
+def _made(document: Json, names_of_it: re.Pattern[str]) -> Iterator[str]:
     for key, value in document.items():
-        if not _MADE.search(key) or not value or key.startswith("input"):
+        if not names_of_it.search(key) or not value or key.startswith("input"):
             continue
         names = [_name(entry) for entry in value] if isinstance(value, list) else [_name(value)]
         known = [name for name in names if name]

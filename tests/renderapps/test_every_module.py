@@ -101,7 +101,9 @@ def of_kind(name, *kinds):
 @EVERY
 def test_it_runs_on_good_input_and_tells_what_it_did(name, run, given):
     status, lines, report = run(name, given(name))
-    assert (status, lines) == (0, [])
+    assert (status, len(lines)) == (0, 1), lines
+    assert lines[0].startswith(f"{name}: ")
+    assert "error" not in lines[0]
     assert report
 
 

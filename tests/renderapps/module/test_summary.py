@@ -24,7 +24,7 @@ from renderapps.module.summary import summary
         (
             {"sections": [{"z": 1.0, "file": "/o/1.png", "ignored_masks": [1, 2]}]},
             {"input_stack": "a", "image_directory": "/o"},
-            "done; 1 section; left out: 2 ignored masks",
+            "image directory /o; 1 section; left out: 2 ignored masks",
         ),
         (
             {"output_volume": "/v", "shape_zyx": [3, 4, 5], "voxel_nm_zyx": [1, 1, 1],
