@@ -101,3 +101,36 @@ def test_compression_is_as_asked_for(tmp_path):
     with tifffile.TiffFile(tmp_path / "lzw.tif") as file:
         assert file.pages.first.compression == tifffile.COMPRESSION.LZW
     assert np.array(Image.open(tmp_path / "nine.png")).shape == (32, 32)
+
+
+def test_a_level_may_be_resampled_from_the_whole_image(tmp_path):
+    pixels = np.random.default_rng(5).integers(0, 65536, (24, 32), dtype=np.uint16)
+    source = saved(tmp_path / "a.tif", pixels)
+    specs = [LevelSpec(1, "tif", False), LevelSpec(2, "tif", False, method="PIL")]
+    paths, _ = write_levels(source, {s: tmp_path / f"{s.level}.tif" for s in specs})
+    image = Image.fromarray(pixels.astype(np.float32))
+    expected = np.rint(np.asarray(image.resize((8, 6), Image.Resampling.BICUBIC)))
+    np.testing.assert_array_equal(tifffile.imread(paths[specs[1]]), expected.clip(0, 65535))
+
+
+def test_levels_that_are_made_together_are_those_that_are_made_alone(tmp_path):
+    source = saved(
+        tmp_path / "a.tif", np.random.default_rng(6).integers(0, 255, (40, 40), np.uint8)
+    )
+    specs = [LevelSpec(level, "tif", False) for level in (1, 3)]
+    both, _ = write_levels(source, {s: tmp_path / f"{s.level}.tif" for s in specs})
+    alone, _ = write_levels(source, {specs[1]: tmp_path / "alone.tif"})
+    images = [tifffile.imread(path) for path in (both[specs[1]], alone[specs[1]])]
+    assert images[0].shape == (5, 5)
+    np.testing.assert_array_equal(*images)
+
+
+def test_another_window_is_another_image(tmp_path):
+    source = saved(tmp_path / "a.tif", np.full((8, 8), 1000, np.uint16))
+    spec = LevelSpec(1, "tif")
+    shown = []
+    for window in ((0, 2000), (900, 1100), None):
+        paths, written = write_levels(source, {spec: tmp_path / "out.tif"}, window)
+        assert written == 1
+        shown.append(int(tifffile.imread(paths[spec])[0, 0]))
+    assert shown == pytest.approx([127, 127, 3], abs=1) and len(list(tmp_path.iterdir())) == 4

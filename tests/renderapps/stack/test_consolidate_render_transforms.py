@@ -13,10 +13,12 @@ from renderapi.transform import (
     TransformList,
     TranslationModel,
 )
+from renderapps.module.tile_documents import Section
 from renderapps.stack.consolidate_render_transforms import (
     ConsolidateTransforms,
     affine_matrix,
     consolidate,
+    drop_unused,
     merged_spec,
     slice_of,
 )
@@ -119,3 +121,20 @@ def test_in_place(render):
     assert run(ConsolidateTransforms, render, stack="raw", in_place=True)[0] == 0
     (only,) = read(render, "raw")["a"].tforms
     np.testing.assert_allclose(only.M, [[1.01, 0, 4], [0, 0.99, 0], [0, 0, 1]])
+
+
+def test_a_shared_list_of_affines_is_multiplied_in_its_order():
+    lookup = {"both": {"type": "list", "id": "both", "specList": [A1, A2]}}
+    (one,) = consolidate([{"type": "ref", "refId": "both"}, A3], lookup)
+    first_two = AffineModel(json=A2).tform(AffineModel(json=A1).tform(POINTS))
+    expected = first_two + np.array([5, 6])
+    np.testing.assert_allclose(AffineModel(json=one).tform(POINTS), expected)
+
+
+def test_what_shared_transforms_refer_to_stays_with_them():
+    bend, lens = {**BEND, "id": "bend"}, {"type": "list", "id": "lens"}
+    lens["specList"] = [{"type": "ref", "refId": "bend"}]
+    tile = {"transforms": {"type": "list", "specList": [{"type": "ref", "refId": "lens"}]}}
+    section = Section(1.0, [tile], {"lens": lens, "bend": bend, "unused": A1})
+    drop_unused(section)
+    assert section.transforms == {"lens": lens, "bend": bend}

@@ -57,3 +57,24 @@ def test_an_empty_box_and_a_wrong_one(render, row, capsys):
     assert "no tiles are left" in capsys.readouterr().err
     assert run(CreateSubvolumeStack, render, **BOX, minX=9, maxX=1)[0] == 2
     assert "above maxX" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("side", "kept"),
+    [
+        ({"minX": 43}, "bc"),
+        ({"maxX": 34}, "a"),
+        ({"minX": 36, "maxX": 69}, "ab"),
+        ({"minY": 132}, ""),
+        ({"minY": 129}, "abc"),
+        ({"maxY": 99}, ""),
+        ({"maxY": 101}, "abc"),
+    ],
+)
+def test_each_side_of_the_box_counts(render, row, side, kept):
+    """Tiles a, b, c begin at x = 0, 35, 70 and y = 100; they are 40.4 x 29.7 pixels."""
+    given = BOX | {"minX": -900, "maxX": 900, "minY": -900, "maxY": 900, "minZ": 1, "maxZ": 1}
+    status, _ = run(CreateSubvolumeStack, render, **(given | side))
+    assert status == (0 if kept else 1)
+    if kept:
+        assert names(render) == set(kept)

@@ -3,7 +3,12 @@
 import pytest
 from layered_stacks import put, read, run, tile
 
-from renderapps.stack.merge_session_stacks import MergeSessionStacks, frame_number
+from renderapps.stack.merge_session_stacks import (
+    MergeSessionStacks,
+    channel_of,
+    frame_number,
+    set_channels,
+)
 
 
 def session(render, stack, frames, z=1.0, maximum=200):
@@ -115,3 +120,24 @@ def test_frame_numbers_are_the_last_match():
     assert frame_number(higher, re.compile(r"_F(\d{4})")) == 23
     assert frame_number({**spec, "frameId": "7"}, re.compile(r"_F(\d{4})")) == 7
     assert frame_number({**spec, "frameId": "x"}, re.compile(r"_F(\d{4})")) == 23
+
+
+def test_channels_that_a_tile_has_already_stay_after_the_new_ones():
+    own = [{"name": "old", "mipmapLevels": {}}, {"name": "GFP", "maxIntensity": 1}]
+    tile = {"tileId": "a", "channels": own}
+    new = [{"name": "GFP", "maxIntensity": 9}, {"name": "DAPI"}]
+    set_channels(tile, new)
+    assert tile["channels"] == [*new, own[0]]
+    set_channels(tile, [])
+    assert tile["channels"] == [*new, own[0]]
+    bare = {"tileId": "b"}
+    set_channels(bare, [])
+    assert bare == {"tileId": "b"}
+
+
+def test_the_range_of_a_channel_is_the_given_one_else_that_of_its_tile():
+    tile = {"tileId": "a", "minIntensity": 3, "maxIntensity": 90, "mipmapLevels": {"0": {}}}
+    channel = channel_of("GFP", {"stack": "s", "maxIntensity": 50}, tile)
+    assert channel == {
+        "name": "GFP", "minIntensity": 3, "maxIntensity": 50, "mipmapLevels": {"0": {}}
+    }  # fmt: skip

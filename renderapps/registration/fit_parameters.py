@@ -1,0 +1,80 @@
+"""The parameters of a fit, of every module that fits transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from argschema.fields import Float, Int, Str
+from argschema.schemas import DefaultSchema
+from marshmallow import ValidationError, validates_schema
+from marshmallow.validate import OneOf, Range
+
+from renderapps.registration.fitting import LINEAR, MODELS, FitRules
+
+
+class FitParameters(DefaultSchema):
+    """What is fitted to the points of a tile, and when it is believed."""
+
+    transform_type = Str(
+        load_default="affine",
+        validate=OneOf(MODELS),
+        metadata={"description": "transform to fit", "aliases": ["transformType"]},
+    )
+    polynomial_order = Int(
+        load_default=2,
+        validate=Range(1, 5),
+        metadata={"description": "order of a polynomial transform"},
+    )
+    min_points = Int(
+        allow_none=True,
+        load_default=None,
+        validate=Range(min=1),
+        metadata={
+            "description": "tiles with fewer points are left out and named",
+            "default_text": "as many as determine the transform",
+        },
+    )
+    max_residual = Float(
+        allow_none=True,
+        load_default=None,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={
+            "description": "tiles whose root mean square residual is larger are left out and "
+            "named, world pixels",
+            "default_text": "any",
+        },
+    )
+    max_epsilon = Float(
+        allow_none=True,
+        load_default=None,
+        validate=Range(min=0, min_inclusive=False),
+        metadata={
+            "description": "points farther than this from the transform that most agree with are "
+            "outliers, world pixels (translation, rigid, similarity, affine)",
+            "default_text": "no point is",
+        },
+    )
+
+    @validates_schema
+    def outliers_of_linear_models(self, data: dict[str, Any], **_: Any) -> None:
+        """Bent transforms can follow outliers."""
+        if data["max_epsilon"] is not None and data["transform_type"] not in LINEAR:
+            raise ValidationError(f"goes with {', '.join(LINEAR)}", "max_epsilon")
+
+
+class GridParameters(FitParameters):
+    """A fit to a grid of points of each tile."""
+
+    grid_size = Int(
+        load_default=4,
+        validate=Range(2, 64),
+        metadata={"description": "points of each tile along each side"},
+    )
+
+
+def fit_rules(args: Mapping[str, Any]) -> FitRules:
+    """The rules that the parameters describe."""
+    names = ("min_points", "max_residual", "max_epsilon")
+    given = {name: args[name] for name in names}
+    return FitRules(args["transform_type"], args["polynomial_order"], **given)

@@ -1,0 +1,358 @@
+"""Change the modules in one place at a time, and see whether the tests notice.
+
+    python tests/builders/mutations.py              all; exit 1 and the names of the survivors
+    python tests/builders/mutations.py levels flip  those with one of these words in them
+
+A mutation is a file below renderapps, a text that is in it once, another text, and the tests that
+have to notice. It is applied to a copy in a temporary folder, never to the source tree. Before
+anything else the tests have to pass on an unchanged copy, and to fail where the file cannot be
+imported: else nothing would be shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("renderapps", "tests", "example_json")
+LINKED = ("renderapi", "renderws", "docs", "pyproject.toml", "integration_tests", "Makefile")
+SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change: `old`, which occurs once in `file`, becomes `new`; `tests` have to fail."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def path(self) -> Path:
+        """The file, from the root of the repository."""
+        return Path("renderapps") / self.file
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.old!r} -> {self.new!r}"
+
+    def applied(self, root: Path = ROOT) -> str:
+        """Text of the changed file; ValueError where the list no longer fits the source."""
+        text = (root / self.path).read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.file} holds {self.old!r} {text.count(self.old)} times")
+        return text.replace(self.old, self.new)
+
+
+def _mutations() -> Iterator[Mutation]:
+    for file, tests, changes in LIST:
+        for old, new in changes:
+            yield Mutation(file, old, new, f"tests/renderapps/{tests}.py")
+
+
+LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
+    (
+        "stack/consolidate_render_transforms.py",
+        "stack/test_consolidate_render_transforms",
+        [
+            (
+                "            return None\n        total = matrix @ total",
+                "            return None\n        total = total @ matrix",
+            ),
+            (
+                "matrix if total is None else matrix @ total",
+                "matrix if total is None else total @ matrix",
+            ),
+            ("matrix[:2, [2, 0, 1]]", "matrix[:2, [2, 1, 0]]"),
+            ("            waiting |= references(section.transforms[key])", "            pass"),
+        ],
+    ),
+    (
+        "dataimport/statetable_tiles.py",
+        "dataimport/test_statetable_tiles",
+        [
+            ("M01=a01, M10=a10", "M01=a10, M10=a01"),
+            ("B0=a02, B1=a12", "B0=a12, B1=a02"),
+            ("row.ribbon * 1000 + row.section", "row.ribbon * 100 + row.section"),
+        ],
+    ),
+    (
+        "stitching/montage.py",
+        "stitching/test_montage",
+        [
+            (
+                "[*kept, *rest, affine_from_matrix(matrix)]",
+                "[*kept, affine_from_matrix(matrix), *rest]",
+            ),
+            ("for transform in reversed(rest)", "for transform in rest"),
+            ("changes[:, :2, 2] - centres", "changes[:, :2, 2]"),
+        ],
+    ),
+    (
+        "stack/create_subvolume_stack.py",
+        "stack/test_create_subvolume_stack",
+        [('and tile["maxY"] >= box["minY"]', "")],
+    ),
+    (
+        "module/box.py",
+        "module/test_box",
+        [
+            ('and tile["maxY"] >= self.min_y', 'and tile["maxY"] >= -1e30'),
+            ('tile["minX"] <= self.max_x', 'tile["minX"] < self.max_x'),
+            ('and self.min_y <= tile["minY"]', ""),
+            (
+                "if low is not None and high is not None and low > high",
+                "if low and high and low < high",
+            ),
+        ],
+    ),
+    (
+        "dataimport/reduced_images.py",
+        "dataimport/test_reduced_images",
+        [
+            ('if spec.method == "PIL"', 'if spec.method == "pil"'),
+            ("full[step // 2 :: step, step // 2 :: step]", "full[::step, ::step]"),
+            ("spec.level - at)", "spec.level)"),
+            ("(pixels >> 8)", "(pixels >> 7)"),
+            ('"window": window', '"window": None'),
+        ],
+    ),
+    (
+        "stack/merge_session_stacks.py",
+        "stack/test_merge_session_stacks",
+        [
+            ('tile["channels"] = [*channels, *kept]', 'tile["channels"] = [*channels]'),
+            ("int(found[-1])", "int(found[0])"),
+            ("settings.get(key, tile.get(key))", "tile.get(key, settings.get(key))"),
+        ],
+    ),
+    (
+        "module/derived_images.py",
+        "module/test_derived_images",
+        [
+            ("if path is None and _created(self.target, data)", "if _created(self.target, data)"),
+            ('| {"changed_and_bytes": stamp}', '| {"changed_and_bytes": None}'),
+            ("path is not None and is_whole(path)", "path is not None"),
+            ('{**self.recipe, "coding": packed}', '{"coding": packed}'),
+            ("source.read()[::-1]", "source.read()[:, ::-1]"),
+        ],
+    ),
+    (
+        "module/display_range.py",
+        "module/test_display_range",
+        [
+            (
+                "high is not None and low >= high:\n        raise RenderModuleException",
+                "high is not None and low > high:\n        raise RenderModuleException",
+            ),
+            ('low = holder.get("minIntensity") if', 'low = holder.get("maxIntensity") if'),
+            ("named if channel is not None else there[:1]", "named"),
+        ],
+    ),
+    (
+        "registration/fitting.py",
+        "registration/test_fitting",
+        [
+            ("& np.isfinite(q).all(-1)", ""),
+            ("entries_of(tile)[: self.space(tile)]", "entries_of(tile)[self.space(tile) :]"),
+            ("rms > rules.max_residual", "largest > rules.max_residual"),
+            ("(residuals**2).sum() / used", "(residuals**2).mean()"),
+            ("TileTransforms(tile, shared).forward(points, 0, space)", "points"),
+            ("agreement <= DEGENERATE * np.sqrt(spread * target)", "agreement < 0"),
+        ],
+    ),
+    (
+        "pointmatch/pair_matches.py",
+        "pointmatch/test_match_edit",
+        [
+            ("one, other, p, q = other, one, q, p", "one, other = other, one"),
+            ("if one > other", "if one[1] > other[1]"),
+            ("return self.q, self.p", "return self.p, self.q"),
+        ],
+    ),
+    (
+        "pointmatch/match_edit.py",
+        "pointmatch/test_match_edit",
+        [
+            ("not in known]", "in known]"),
+            ('report["pairs_written"] > 0', 'report["pairs_written"] >= 0'),
+            ("keys.size - np.unique(keys).size", "0"),
+            ("there != written", "there == written"),
+        ],
+    ),
+    (
+        "pointmatch/match_target.py",
+        "pointmatch/test_match_edit",
+        [
+            ("if left and self.name not in self._names()", "if False"),
+            ('self.name if self.existing == "append"', 'self.name if self.existing != "fail"'),
+        ],
+    ),
+    (
+        "pointmatch/map_pointmatch_forward.py",
+        "pointmatch/test_map_pointmatch_forward",
+        [
+            ("(-step if self.args", "(step if self.args"),
+            ("& np.isfinite(q).all(1)", ""),
+            ("p_tiles | self.tiles(group)", "self.tiles(group) | {}"),
+        ],
+    ),
+    (
+        "stack/flipping.py",
+        "stack/test_flip_stack_by_raw_image_flip",
+        [
+            ('tile["height"] - 1.0', 'tile["height"]'),
+            (
+                "affine_spec(turn), *specs, affine_spec(mirror)",
+                "affine_spec(mirror), *specs, affine_spec(turn)",
+            ),
+            ("total = matrix @ total", "total = total @ matrix"),
+        ],
+    ),
+    (
+        "stitching/displacements.py",
+        "stitching/test_displacements",
+        [
+            ("<= distance_threshold", ">= distance_threshold"),
+            ("len(group) >= minimum_size", "len(group) > minimum_size"),
+            ("np.maximum(sides[first], sides[second])", "np.minimum(sides[first], sides[second])"),
+        ],
+    ),
+    (
+        "dataimport/placement.py",
+        "dataimport/test_placement",
+        [
+            ("-x if rules.flip_x else x", "-x if rules.flip_y else x"),
+            ("image.y / size[1]", "image.y / size[0]"),
+            ("rules.z_start + k * rules.z_step", "rules.z_start + k"),
+        ],
+    ),
+    (
+        "stack/joining.py",
+        "stack/test_merging",
+        [
+            ('found[-1 if policy == "last" else 0]', "found[0]"),
+            ("_new_transform_ids(sources[:index], source", "_new_transform_ids(sources, source"),
+            ("if new in holders or new in made", "if new in made"),
+        ],
+    ),
+    (
+        "stack/levels.py",
+        "stack/test_levels",
+        [
+            ("(centres > mode)", "(centres >= mode)"),
+            ("float(mode) - law.margin", "float(mode) + law.margin"),
+        ],
+    ),
+    (
+        "tile/em_contrast.py",
+        "tile/test_em_contrast",
+        [
+            ("255 - gray if", "256 - gray if"),
+            ("np.where(inside, image, 0)", "image"),
+            (
+                'searchsorted(fraction, part, side="right")',
+                'searchsorted(fraction, part, side="left")',
+            ),
+        ],
+    ),
+    (
+        "transfer/url_rewriting.py",
+        "transfer/test_url_rewriting",
+        [
+            ("path[len(folder) - 1 :]", "path[len(folder) :]"),
+            ("prefix is None or prefix[0] != place", "prefix is None"),
+        ],
+    ),
+    (
+        "module/pixel_statistics.py",
+        "module/test_pixel_statistics",
+        [
+            ("self.count * other.count / total\n", "other.count / total\n"),
+            (
+                "statistic(np.array(held[:, start : start + rows]))",
+                "statistic(np.array(held[:, start : start + 1]))",
+            ),
+        ],
+    ),
+]
+MUTATIONS = tuple(_mutations())
+
+
+@contextmanager
+def copied_tree() -> Iterator[Path]:
+    """A folder with copies of what is changed, and links to the rest."""
+    with tempfile.TemporaryDirectory(prefix="mutations") as name:
+        folder = Path(name)
+        for part in COPIED:
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=ignore)
+        for part in LINKED:
+            if (ROOT / part).exists():
+                (folder / part).symlink_to(ROOT / part)
+        yield folder
+
+
+def passes(folder: Path, tests: Sequence[str]) -> bool:
+    """Whether tests pass in a copied tree."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *tests]
+    given = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=given, capture_output=True, timeout=SECONDS, check=False
+    )
+    if done.returncode not in (0, 1, 2):  # 2: a file that cannot be imported
+        raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout.decode()[-2000:]}")
+    return done.returncode == 0
+
+
+def is_noticed(folder: Path, mutation: Mutation) -> bool:
+    """Whether the tests of a mutation fail with it; the copied tree is then as it was."""
+    path = folder / mutation.path
+    text = path.read_text(encoding="utf-8")
+    path.write_text(mutation.applied(folder), encoding="utf-8")
+    try:
+        return not passes(folder, [mutation.tests])
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def check_controls(folder: Path, chosen: Sequence[Mutation]) -> None:
+    """Tests that pass as things are, and notice a file that is broken altogether."""
+    tests = sorted({mutation.tests for mutation in chosen})
+    if not passes(folder, tests):
+        raise RuntimeError("the tests fail without any mutation")
+    first = chosen[0]
+    broken = Mutation(first.file, first.old, "raise RuntimeError(", first.tests)
+    if not is_noticed(folder, broken):
+        raise RuntimeError(f"{first.tests} does not use the copy of {first.file}")
+
+
+def survivors(chosen: Sequence[Mutation]) -> list[Mutation]:
+    """The mutations that no test notices."""
+    with copied_tree() as folder:
+        check_controls(folder, chosen)
+        return [mutation for mutation in chosen if not is_noticed(folder, mutation)]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the mutations that have one of the words in them, or all."""
+    chosen = [m for m in MUTATIONS if not words or any(word in str(m) for word in words)]
+    left = survivors(chosen)
+    for mutation in left:
+        sys.stdout.write(f"survived {mutation}\n")
+    sys.stdout.write(f"{len(chosen) - len(left)} of {len(chosen)} mutations noticed\n")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""The list of mutations fits the source, and the script that applies them tells the truth."""
+
+import pytest
+from mutations import MUTATIONS, ROOT, Mutation, check_controls, copied_tree, is_noticed
+
+SHORT = [m for m in MUTATIONS if "pair_matches.py" in m.file][:1]
+SHORT += [m for m in MUTATIONS if "statetable_tiles.py" in m.file][:1]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_every_mutation_applies_and_gives_python(mutation):
+    compile(mutation.applied(), mutation.file, "exec")
+    assert mutation.old != mutation.new
+    assert (ROOT / mutation.tests).is_file()
+
+
+def test_there_are_the_seven_of_old_and_twenty_more():
+    assert len(MUTATIONS) >= 27 and len(set(MUTATIONS)) == len(MUTATIONS)
+
+
+def test_a_text_that_is_not_there_once_is_refused():
+    with pytest.raises(ValueError, match="0 times"):
+        Mutation("stack/joining.py", "no such text", "", "").applied()
+    with pytest.raises(ValueError, match=r"[1-9]\d* times"):
+        Mutation("stack/joining.py", "e", "", "").applied()
+
+
+@pytest.mark.timeout(300)
+def test_two_mutations_are_noticed_and_one_without_effect_is_not():
+    idle = Mutation(SHORT[0].file, "from __future__", "from  __future__", SHORT[0].tests)
+    with copied_tree() as folder:
+        before = (folder / SHORT[0].path).read_text()
+        check_controls(folder, SHORT[1:])
+        assert all(is_noticed(folder, mutation) for mutation in SHORT)
+        assert not is_noticed(folder, Mutation(SHORT[1].file, idle.old, idle.new, SHORT[1].tests))
+        assert (folder / SHORT[0].path).read_text() == before
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_all_are_noticed():
+    with copied_tree() as folder:
+        check_controls(folder, MUTATIONS)
+        left = [str(mutation) for mutation in MUTATIONS if not is_noticed(folder, mutation)]
+    assert left == []
