@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from argschema.fields import Int, Str
+from argschema.fields import Dict, Int, List, Str
 from argschema.schemas import DefaultSchema
 from marshmallow import Schema
 from marshmallow.validate import OneOf, Range
@@ -21,8 +21,29 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.report import ReportSchema
 from renderapps.pointmatch.match_target import EXISTING, MatchTarget
 from renderapps.pointmatch.pair_matches import Json, PairMatches
+
+
+class MatchReport(ReportSchema):
+    """The report of a module that writes a match collection."""
+
+    output_collection = Str(
+        required=True, metadata={"description": "the match collection that was written"}
+    )
+    local_transforms = Int(
+        required=True,
+        allow_none=True,
+        metadata={"description": "number of transforms its points are after; null: not known"},
+    )
+    pairs_written = Int(required=True, metadata={"description": "pairs of tiles with matches"})
+    dropped_pairs = List(
+        Dict(), required=True, metadata={"description": "pairs left out, each with its reason"}
+    )
+    failed_groups = List(
+        Dict(), required=True, metadata={"description": "groups that failed, each with its reason"}
+    )
 
 
 class Edited(NamedTuple):
@@ -108,6 +129,7 @@ class MatchEditModule(RenderModule):
     """
 
     default_schema: type[Schema] = MatchEditParameters
+    default_output_schema: type[Schema] = MatchReport
     inputs: tuple[str, ...] = ("input_collection",)
     output_role = "output_collection"
     keeps_tiles = True

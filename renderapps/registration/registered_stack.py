@@ -6,6 +6,7 @@ from typing import Any
 
 from argschema.fields import Float
 from argschema.schemas import DefaultSchema
+from marshmallow import Schema
 from marshmallow.validate import Range
 
 from renderapps.module.output_stack import OutputStack
@@ -48,7 +49,7 @@ class RegisteredStackModule(StackEditModule):
     that it cannot be fitted to are left out; the report names them, and has the residuals of all.
     """
 
-    default_schema = RegisteredStackParameters
+    default_schema: type[Schema] = RegisteredStackParameters
     missing_ok = True
     tile_inputs = 1
 
@@ -66,7 +67,7 @@ class RegisteredStackModule(StackEditModule):
         for axis in "XYZ":
             name = f"stackResolution{axis}"
             if self.args[name] is not None:
-                setattr(target.version, name, self.args[name])
+                target.version[name] = self.args[name]
         return target
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from argschema.fields import Float, OutputDir, Str
-from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
+from renderapps.module.box import BoxParameters, box_of
 from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
-from renderapps.module.tile_documents import Json, Section
+from renderapps.module.tile_documents import Section
 from renderapps.stack.remapping import exact_z, write_tile_specs
 
 
-class CreateSubvolumeStackParameters(DisplayRangeParameters, TileEditParameters):
+class CreateSubvolumeStackParameters(DisplayRangeParameters, BoxParameters, TileEditParameters):
     """Parameters of create_subvolume_stack."""
 
-    minX = Float(required=True, metadata={"description": "left side of the box, world pixels"})
-    maxX = Float(required=True, metadata={"description": "right side of the box, world pixels"})
-    minY = Float(required=True, metadata={"description": "upper side of the box, world pixels"})
-    maxY = Float(required=True, metadata={"description": "lower side of the box, world pixels"})
     select = Str(
         load_default="intersects",
         validate=OneOf(("intersects", "inside")),
@@ -42,13 +38,6 @@ class CreateSubvolumeStackParameters(DisplayRangeParameters, TileEditParameters)
         },
     )
 
-    @validates_schema
-    def box_has_sides(self, data: dict[str, Any], **_: Any) -> None:
-        """The box is not inside out."""
-        for axis in "XY":
-            if data[f"min{axis}"] > data[f"max{axis}"]:
-                raise ValidationError(f"is above max{axis}", f"min{axis}")
-
 
 class CreateSubvolumeStack(StackEditModule):
     """Tiles are taken whole; the sections between minZ and maxZ, both included, are looked at."""
@@ -56,11 +45,17 @@ class CreateSubvolumeStack(StackEditModule):
     default_schema = CreateSubvolumeStackParameters
     moves_tiles = False
 
+    def prepare(self) -> None:
+        """The box, whose sides are those of the stack where they are not given."""
+        super().prepare()
+        self.box = box_of(self.args, self.render, self.args["input_stack"])
+
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The tiles of the section that lie in the box."""
         (section,) = sections
         all_tiles = len(section.tiles)
-        section.tiles = [tile for tile in section.tiles if self.takes(tile)]
+        takes = self.box.holds if self.args["select"] == "inside" else self.box.touches
+        section.tiles = [tile for tile in section.tiles if takes(tile)]
         for tile in section.tiles:
             for holder in range_holders(tile, None):
                 set_range(tile, holder, self.args["minIntensity"], self.args["maxIntensity"])
@@ -69,23 +64,6 @@ class CreateSubvolumeStack(StackEditModule):
             name = f"tilespec_{exact_z(section.z)}.json"
             report["file"] = write_tile_specs(self.args["directory"], name, section)
         return section, report
-
-    def takes(self, tile: Json) -> bool:
-        """Whether a tile belongs to the box."""
-        box = self.args
-        if self.args["select"] == "inside":
-            return (
-                box["minX"] <= tile["minX"]
-                and tile["maxX"] <= box["maxX"]
-                and box["minY"] <= tile["minY"]
-                and tile["maxY"] <= box["maxY"]
-            )
-        return (
-            tile["minX"] <= box["maxX"]
-            and tile["maxX"] >= box["minX"]
-            and tile["minY"] <= box["maxY"]
-            and tile["maxY"] >= box["minY"]
-        )
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """How many tiles there are in all."""

@@ -241,6 +241,18 @@ def parameters(lab: Laboratory, out: Path) -> dict[str, dict[str, Any]]:
             "src_matchcollection": "matches",
             "dst_matchcollection": "made",
         },
+        "registration.apply_alignment_transform_from_registered_stack": {
+            "source_stack": "acquired",
+            "prealigned_stack": "acquired",
+            "postaligned_stack": "shifted",
+            "output_stack": "made",
+        },
+        "registration.fit_cross_registered_transform": {
+            "input_stack_src_space": "acquired",
+            "ref_stack_shared_space": "acquired",
+            "ref_stack_dest_space": "shifted",
+            "output_stack": "made",
+        },
         "stack.append_fast_stacks": table | {"levels": 1},
         "stack.apply_global_affine_to_stack": single | {"transformId": "shift", "B0": 10},
         "stack.apply_global_affine_to_stacks": {

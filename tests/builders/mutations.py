@@ -99,7 +99,34 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
     (
         "stack/create_subvolume_stack.py",
         "stack/test_create_subvolume_stack",
-        [('and tile["maxY"] >= box["minY"]', "")],
+        [
+            ("if takes(tile)]", "if True or takes(tile)]"),
+            ("self.box.holds if", "self.box.touches if"),
+        ],
+    ),
+    (
+        "module/box.py",
+        "stack/test_create_subvolume_stack",
+        [('and tile["maxY"] >= self.min_y', "")],
+    ),
+    (
+        "module/stack_edit.py",
+        "module/test_stack_edit",
+        [
+            ("[tile for tile in ids if tile not in after]", "[]"),
+            ("edited.z = self.output_z(z)", "pass"),
+        ],
+    ),
+    (
+        "registration/carrying.py",
+        "registration/test_carrying",
+        [
+            (
+                "transforms.forward(local[here])",
+                "local[here]",
+            ),
+            ("if name in tiles}", "if name}"),
+        ],
     ),
     (
         "module/box.py",
@@ -138,7 +165,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "module/derived_images.py",
         "module/test_derived_images",
         [
-            ("if path is None and _created(self.target, data)", "if _created(self.target, data)"),
+            ("path = path or self.place() or self.own_path", "path = self.own_path"),
             ('| {"changed_and_bytes": stamp}', '| {"changed_and_bytes": None}'),
             ("path is not None and is_whole(path)", "path is not None"),
             ('{**self.recipe, "coding": packed}', '{"coding": packed}'),

@@ -91,6 +91,9 @@ def test_all_others_check_the_tiles_as_well(render, images, tmp_path, capsys):
     assert run(RenderSectionImages, render, **raw, **pictures, minIntensity=199.0)[0] == 0
     # what is drawn of tile b is its channel, 5 to 1000
     assert run(RenderSectionImages, render, **raw, **(pictures | {"zs": [2]}), **low)[0] == 0
+    above = {"zs": [2], "minIntensity": 1000.0}
+    assert run(RenderSectionImages, render, **raw, **(pictures | above))[0] == 1
+    assert "tile b channel GFP: minIntensity 1000 is not below" in capsys.readouterr().err
 
 
 def test_the_range_of_an_import_is_that_of_its_images(render, tmp_path, capsys):

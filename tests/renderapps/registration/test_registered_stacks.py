@@ -63,10 +63,14 @@ def test_the_resolution_may_be_another_one(render, stacks):
     assert (found["stackResolutionX"], found["stackResolutionZ"]) == (4.0, 70.0)
 
 
-def test_a_section_that_the_reference_lacks_fails_by_name(render, stacks, capsys):
+def test_a_section_that_the_reference_lacks_is_named(render, stacks, capsys):
     given = REFERENCE | {"source_stack": "source", "output_stack": "out"}
-    status, _ = run(ApplyAlignmentFromRegisteredStack, render, **given)
-    assert status == 1 and "z=2" in capsys.readouterr().err
+    status, report = run(ApplyAlignmentFromRegisteredStack, render, **given)
+    assert status == 0 and sorted(read(render, "out")) == ["a", "b"]
+    assert report["sections"][1]["not_fitted"][0]["tileId"] == "other"
+    again = given | {"zs": [2], "existing": "replace"}
+    assert run(ApplyAlignmentFromRegisteredStack, render, **again)[0] == 1
+    assert sorted(read(render, "out")) == ["a", "b"]  # nothing does not take the place of it
 
 
 def test_the_fit_leads_from_the_own_space_whatever_the_shared_one_is(render, stacks):
@@ -78,9 +82,7 @@ def test_the_fit_leads_from_the_own_space_whatever_the_shared_one_is(render, sta
     given = {"input_stack_src_space": "own", "input_stack_shared_space": "source"}
     given |= SPACES | {"output_stack": "out", "transform_type": "similarity"}
     for one in (False, True):
-        status, _ = run(
-            FitCrossRegisteredTransform, render, **given, one_transform_per_section=one
-        )
+        status, _ = run(FitCrossRegisteredTransform, render, **given, one_transform_per_section=one)
         assert status == 0
         registered, after = read(render, "source"), read(render, "out")
         assert sorted(after) == ["a", "b"]

@@ -78,3 +78,9 @@ def test_each_side_of_the_box_counts(render, row, side, kept):
     assert status == (0 if kept else 1)
     if kept:
         assert names(render) == set(kept)
+
+
+def test_sides_that_are_not_given_are_those_of_the_stack(render, row):
+    given = {"input_stack": "raw", "output_stack": "out", "minX": 43, "minZ": 1, "maxZ": 1}
+    assert run(CreateSubvolumeStack, render, **given)[0] == 0
+    assert names(render) == {"b", "c"}
