@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.filled
 
-.PHONY: demo test soak check bench format clean
+.PHONY: demo test soak fuzz check bench format clean
 .DEFAULT_GOAL := demo
 
 $(STAMP): pyproject.toml
@@ -29,6 +29,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP)
+	RENDERWS_FUZZ=100 RENDERWS_FUZZ_FIELDS=all $(BIN)/python -m pytest -n 2 --dist loadfile tests/renderws/test_fuzz.py tests/renderws/test_field_fuzz.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

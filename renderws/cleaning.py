@@ -48,9 +48,19 @@ def parse(body: bytes, shape: Any, what: str) -> Any:
         value = decoder(shape).decode(body)
         return without_nulls(value) if b"null" in body else value
     except msgspec.ValidationError:
+        _check_start(body, shape, what)
         return convert(_loads(body, what), shape, what)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HttpError(400, f"{what} is not valid JSON: {error}") from error
+
+
+def _check_start(body: bytes, shape: Any, what: str) -> None:
+    """400 where the first character tells already that nothing can be made of the document."""
+    start = body.lstrip()[:1]
+    if is_typeddict(shape) and start not in b"{n":
+        raise HttpError(400, f"{what} must be an object")
+    if get_origin(shape) is list and start not in b"[n":
+        raise HttpError(400, f"{what} must be a list")
 
 
 def _loads(body: bytes, what: str) -> Any:

@@ -46,7 +46,7 @@ class Limits:
     send_seconds: float = limit(60.0, "closed", "for a client to take 1 MB of its answer", "s")
     max_body_bytes: int = limit(512 * MEGABYTE, 413, "one request body", "bytes")
     max_bodies_bytes: int = limit(GIGABYTE, 503, "all request bodies in memory", "bytes")
-    max_values: int = limit(16_000_000, 413, "JSON values of a body; lists and objects twice")
+    max_values: int = limit(8_000_000, 413, "JSON values of a body; lists and objects twice")
     lock_seconds: float = limit(10.0, 503, "a change waits for another process", "s")
     max_name_length: int = limit(255, 400, "characters in a name of a stack or collection")
     max_id_length: int = limit(1000, 400, "characters in an id of a tile, section or group")

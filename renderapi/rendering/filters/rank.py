@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from renderapi.rendering.intensity import DisplayRange
 from renderapi.rendering.limits import go_on
 
 _MOST_STEPS = 1 << 34  # pixels times those of the disc: about a second
-_MOST_SORTED = 1 << 27  # the same for medians: some seconds
-_VALUES_AT_A_TIME = 1 << 22
+_STEPS_AT_ONCE = 1 << 25  # of medians: a fraction of a second
 MEAN, MINIMUM, MAXIMUM, VARIANCE, MEDIAN = range(5)
 
 
@@ -71,7 +69,7 @@ def rank_in_disc(
         of_disc = cv2.erode if kind == MINIMUM else cv2.dilate
         return np.asarray(of_disc(pixels, disc, borderType=cv2.BORDER_REPLICATE))
     if kind == MEDIAN:
-        return _medians(pixels, disc, check_stop)
+        return medians_of(pixels, disc, check_stop)
     check_stop()
     value = pixels.astype(np.float64)
     kernel, count = disc.astype(np.float64), float(disc.sum())
@@ -105,37 +103,26 @@ def _extremes(
     return result
 
 
-def _medians(pixels: NDArray, disc: NDArray[np.uint8], check_stop: Callable[[], None]) -> NDArray:
-    """Medians of a disc, some pixels at a time, so that the work can be stopped."""
-    from scipy.ndimage import median_filter
+def medians_of(
+    pixels: NDArray, disc: NDArray[np.uint8], check_stop: Callable[[], None] = go_on
+) -> NDArray:
+    """Medians of a disc of 0 and 1 around every pixel of a plane; the border is continued."""
+    from renderapi.rendering.filters.rank_kernels import medians
 
-    reach = disc.shape[0] // 2
-    side = math.isqrt(_MOST_SORTED // int(disc.sum()))
-    if max(pixels.shape) <= side:
-        return np.asarray(median_filter(pixels, footprint=disc, mode="nearest"))
-    padded = np.pad(pixels, reach, mode="edge")
-    result = np.empty_like(pixels)
-    inner = side - 2 * reach
-    if inner < reach:  # most of a block would be what lies around it
-        _medians_by_rows(padded, disc, result, check_stop)
-        return result
-    for top, left in product(*(range(0, length, inner) for length in pixels.shape)):
+    if pixels.dtype.kind == "u":
+        values, ranks = np.arange(np.iinfo(pixels.dtype).max + 1, dtype=pixels.dtype), pixels
+    else:
+        values, ranks = np.unique(pixels, return_inverse=True)
+        ranks = ranks.reshape(pixels.shape)
+    half = (disc.sum(axis=1, dtype=np.int64) - 1) // 2
+    padded = np.pad(ranks.astype(np.int64), len(half) // 2, mode="edge")
+    bits = max(1, len(values).bit_length() // 2)
+    fine, coarse = np.zeros(len(values), np.int64), np.zeros((len(values) >> bits) + 1, np.int64)
+    result = np.empty(pixels.shape, np.int64)
+    steps = int(disc.sum()) + pixels.shape[1] * (2 * len(half) + len(coarse))
+    rows = max(1, _STEPS_AT_ONCE // steps)
+    for top in range(0, len(pixels), rows):
         check_stop()
-        block = padded[top : top + side, left : left + side]
-        done = median_filter(block, footprint=disc, mode="nearest")
-        inside = slice(reach, -reach or None)
-        result[top : top + inner, left : left + inner] = done[inside, inside]
-    return result
-
-
-def _medians_by_rows(
-    padded: NDArray, disc: NDArray[np.uint8], result: NDArray, check_stop: Callable[[], None]
-) -> None:
-    count, inside = int(disc.sum()), disc.astype(bool)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, disc.shape)
-    step = max(1, _VALUES_AT_A_TIME // count)
-    for row, left in product(range(result.shape[0]), range(0, result.shape[1], step)):
-        check_stop()
-        values = windows[row, left : left + step][:, inside]
-        middle = np.partition(values, count // 2, axis=1)[:, count // 2]
-        result[row, left : left + step] = middle
+        medians(padded, half, top, min(top + rows, len(pixels)), fine, coarse, bits, result)
+    found: NDArray = values[result]
+    return found

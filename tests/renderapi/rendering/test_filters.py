@@ -373,3 +373,22 @@ def test_an_unknown_filter_and_a_wrong_number_are_refused():
         apply_filters(IMAGE, [{"className": "x.y.Z"}], FULL)
     with pytest.raises(SpecError, match="radius of filter Rank"):
         run(IMAGE, "Rank", radius="wide")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "few"])
+@pytest.mark.parametrize(("shape", "radius"), [((23, 31), 3), ((40, 9), 12), ((1, 1), 2)])
+def test_medians_are_those_of_scipy(kind, shape, radius):
+    from scipy.ndimage import median_filter
+
+    from renderapi.rendering.filters.rank import disc_of, medians_of
+
+    rng = np.random.default_rng(radius)
+    pixels = rng.normal(0, 1e4, shape).astype(np.float32)
+    if kind != "float32":
+        most = {"uint8": 256, "uint16": 65536, "few": 3}[kind]
+        pixels = rng.integers(0, most, shape).astype("uint8" if kind == "few" else kind)
+    disc = disc_of(radius)
+    expected = median_filter(pixels, footprint=disc, mode="nearest")
+    found = medians_of(pixels, disc)
+    assert found.dtype == pixels.dtype
+    assert np.array_equal(found, expected)
