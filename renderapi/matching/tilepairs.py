@@ -158,6 +158,11 @@ def _write(path: Path, template: str, pairs: list[Pair]) -> None:
         "renderParametersUrlTemplate": template,
         "neighborPairs": [pair_to_json(pair) for pair in pairs],
     }
+    write_document(path, document)
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Write JSON, packed as the name of the file says (.gz, .zip); the file appears whole."""
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     if path.suffix == ".gz":
         data = gzip.compress(data, mtime=0)
@@ -189,31 +194,40 @@ def read_tile_pairs(path: str | os.PathLike[str]) -> TilePairs:
     return TilePairs(templates.pop(), list(pairs))
 
 
+UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    EOFError,
+    OSError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What reading a file that is something else raises."""
+
+
+def why_unreadable(error: BaseException) -> str:
+    """What one of `UNREADABLE` says of a file."""
+    return f"no {error} in it" if isinstance(error, KeyError) else str(error)
+
+
 def _read(path: Path) -> tuple[str, list[Pair]]:
     try:
-        document = orjson.loads(_content(path))
+        document = read_document(path)
         return (
             str(document["renderParametersUrlTemplate"]),
             [pair_from_json(entry) for entry in document["neighborPairs"]],
         )
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        OSError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
-        reason = f"no {error} in it" if isinstance(error, KeyError) else str(error)
-        raise SpecError(f"{path} is not a tile-pair file: {reason}") from error
+    except UNREADABLE as error:
+        raise SpecError(f"{path} is not a tile-pair file: {why_unreadable(error)}") from error
 
 
-def _content(path: Path) -> bytes:
+def read_document(path: Path) -> Any:
+    """Content of a JSON file, packed (gzip, or the first entry of a zip archive) or not."""
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
-        return gzip.decompress(data)
-    if data[:4] == b"PK\x03\x04":
+        data = gzip.decompress(data)
+    elif data[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(archive.namelist()[0])
-    return data
+            data = archive.read(archive.namelist()[0])
+    return orjson.loads(data)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from argschema.fields import Boolean, Int, Str
 from marshmallow.validate import Range
 
-import renderapi
-from renderapi.errors import NotFoundError, RenderError
-from renderapi.transform.slices import TileTransforms
 from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters
-from renderapps.module.stacks import missing_stack
-from renderapps.module.tile_documents import read_section
+from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
-from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches
+from renderapps.pointmatch.match_points import GroupTiles, Tiles, mapped_ends, tile_of
+from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches, Tile
 
 
 class MapPointMatchForwardParameters(
@@ -83,13 +81,7 @@ class MapPointMatchForward(MatchEditModule):
     def prepare(self) -> None:
         """Find the sections of the groups."""
         stack = self.args["stack"]
-        try:
-            sections = renderapi.stack.get_stack_sectionData(stack, render=self.render)
-        except NotFoundError as error:
-            raise RenderModuleException(missing_stack(self.render, stack)) from error
-        self.zs: dict[str, set[float]] = {}
-        for section in sections:
-            self.zs.setdefault(str(section["sectionId"]), set()).add(float(section["z"]))
+        self.groups = GroupTiles(self.render, stack, section_table(self.render, stack))
 
     def edit_matches(self, pairs: list[PairMatches]) -> Edited:
         """The pairs of one p group with their points moved."""
@@ -98,48 +90,33 @@ class MapPointMatchForward(MatchEditModule):
         by_q: dict[str, list[PairMatches]] = {}
         for pair in pairs:
             by_q.setdefault(pair.q_tile[0], []).append(pair)
-        p_tiles = self.tiles(pairs[0].p_tile[0]) if pairs else {}
+        p_tiles = self.groups.of(pairs[0].p_tile[0]) if pairs else {}
         for group, some in by_q.items():  # the tiles of two sections are held at a time
-            tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | self.tiles(group)
-            for pair in some:
-                moved = self.moved(pair, tiles)
+            tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | self.groups.of(group)
+            found = mapped_ends(some, partial(self.mapped, tiles))
+            for pair, ends in zip(some, found, strict=True):
+                moved = ends if isinstance(ends, str) else with_points(pair, *ends)
                 if isinstance(moved, str):
                     dropped.append(pair.ids | {"reason": moved})
                 else:
                     kept.append(moved)
         return Edited(kept, dropped)
 
-    def tiles(self, group: str) -> dict[str, TileTransforms]:
-        """The tiles of a group by id."""
-        sections = [
-            read_section(self.render, self.args["stack"], z) for z in self.zs.get(group, ())
-        ]
-        return {
-            tile["tileId"]: TileTransforms(tile, section.transforms)
-            for section in sections
-            for tile in section.tiles
-        }
-
-    def moved(self, pair: PairMatches, tiles: dict[str, TileTransforms]) -> PairMatches | str:
-        """A pair with its points moved, or why it cannot be."""
-        points: list[Floats] = []
-        for (group, name), side in ((pair.p_tile, pair.p), (pair.q_tile, pair.q)):
-            if name not in tiles:
-                return f"stack {self.args['stack']} has no tile {name} in section {group}"
-            try:
-                points.append(self.mapped(tiles[name], side))
-            except RenderError as error:
-                return str(error)
-        p, q = points
-        there = np.isfinite(p).all(1) & np.isfinite(q).all(1)
-        found = replace(pair, p=p, q=q).only(there)
-        return found if there.any() else "no point of it leads back through the transforms"
-
-    def mapped(self, tile: TileTransforms, points: Floats) -> Floats:
+    def mapped(self, tiles: Tiles, name: Tile, points: Floats) -> Floats:
         """Points of a tile after the other number of transforms."""
+        tile = tile_of(tiles, name, self.args["stack"])
         if self.stop > self.start:
             return tile.forward(points, self.start, self.stop)
         return tile.backward(points, self.stop, self.start)
+
+
+def with_points(pair: PairMatches, p: Floats, q: Floats) -> PairMatches | str:
+    """A pair with other points, without those that are none; why not, where none is left."""
+    there = np.isfinite(p).all(1) & np.isfinite(q).all(1)
+    found = replace(pair, p=p, q=q)
+    if there.all():
+        return found
+    return found.only(there) if there.any() else "no point of it leads back through the transforms"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from renderapps.module import (
     TaskFailure,
 )
 from renderapps.module.report import ReportSchema
+from renderapps.pointmatch.match_collection import p_groups_of
 from renderapps.pointmatch.match_target import EXISTING, MatchTarget
 from renderapps.pointmatch.pair_matches import Json, PairMatches
 
@@ -248,14 +249,7 @@ class MatchEditModule(RenderModule):
 
     def groups_of(self, collection: str) -> list[str]:
         """Group ids that occur as p; an error when there is no such collection."""
-        try:
-            return renderapi.pointmatch.get_match_groupIds_from_only(
-                collection, owner=self.owner, render=self.render
-            )
-        except NotFoundError as error:
-            raise RenderModuleException(
-                f"owner {self.owner} has no match collection {collection}"
-            ) from error
+        return p_groups_of(self.render, self.owner, collection)
 
     def read_group(self, collection: str, group: str) -> list[PairMatches]:
         """The pairs of a collection whose p is in a group."""

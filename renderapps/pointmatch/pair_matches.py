@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -104,6 +104,45 @@ class PairMatches:
             return self.q, self.p
         raise KeyError(f"tile {tile_id} is neither {self.p_tile[1]} nor {self.q_tile[1]}")
 
-    def only(self, chosen: NDArray[np.bool_]) -> PairMatches:
-        """The chosen ones of the points."""
+    def only(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PairMatches:
+        """The points that a mask or an index chooses."""
         return replace(self, p=self.p[chosen], q=self.q[chosen], w=self.w[chosen])
+
+    def distinct(self) -> PairMatches:
+        """Without points that are there before at both ends; the greatest of their weights counts.
+
+        Points keep their order.
+        """
+        if len(self.w) < 2:
+            return self
+        ends = np.concatenate([self.p, self.q], axis=1)
+        _, first, which = np.unique(ends, axis=0, return_index=True, return_inverse=True)
+        weights = np.full(len(first), -np.inf)
+        np.maximum.at(weights, which.ravel(), self.w)
+        order = np.argsort(first)
+        return replace(self.only(first[order]), w=weights[order])
+
+    def at_most(self, count: int) -> PairMatches:
+        """The points of the greatest weights, and of equal ones some by lot, the same each time.
+
+        Points keep their order.
+        """
+        if len(self.w) <= count:
+            return self
+        lot = np.random.default_rng(self.key).random(len(self.w))
+        chosen = np.lexsort((lot, -self.w))[:count]
+        return self.only(np.sort(chosen))
+
+
+def joined(pairs: Sequence[PairMatches]) -> list[PairMatches]:
+    """One for each pair of tiles, with the points of all that are given, in their order."""
+    together: dict[tuple[Tile, Tile], list[PairMatches]] = {}
+    for pair in pairs:
+        together.setdefault((pair.p_tile, pair.q_tile), []).append(pair)
+    return [some[0] if len(some) == 1 else _joined(some) for some in together.values()]
+
+
+def _joined(some: Sequence[PairMatches]) -> PairMatches:
+    p, q, w = (np.concatenate([getattr(m, name) for m in some]) for name in ("p", "q", "w"))
+    more = {key: value for m in reversed(some) for key, value in m.more.items()}
+    return replace(some[0], p=p, q=q, w=w, more=more)

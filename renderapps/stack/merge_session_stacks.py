@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 from argschema.fields import Dict, Str
 from marshmallow import ValidationError, validates_schema
@@ -15,7 +13,8 @@ from marshmallow.validate import OneOf
 from renderapps.module import RenderModuleException
 from renderapps.module.display_range import check_holder
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
-from renderapps.module.tile_documents import Json, Section, first_level
+from renderapps.module.tile_documents import Json, Section
+from renderapps.registration.correspondence import frame_of, image_name
 
 RANGE = {"min": "minIntensity", "max": "maxIntensity"}
 CHANNEL_KEYS = {"name", "stack", *RANGE, *RANGE.values()}
@@ -206,19 +205,13 @@ def frame_number(tile: Json, pattern: re.Pattern[str]) -> int:
 
     In the name the last match of the pattern counts.
     """
-    if str(tile.get("frameId", "")).isdecimal():
-        return int(tile["frameId"])
-    level = first_level(tile)
-    url = level[1]["imageUrl"] if level else ""
-    name = PurePosixPath(unquote(url)).name
-    found = pattern.findall(name)
-    try:
-        return int(found[-1])
-    except (IndexError, ValueError):
+    number = frame_of(tile, pattern)
+    if number is None:
         raise RenderModuleException(
-            f"tile {tile['tileId']}: no frame number in the name of its image {name!r} by the "
-            f"pattern {pattern.pattern}"
-        ) from None
+            f"tile {tile['tileId']}: no frame number in the name of its image "
+            f"{image_name(tile)!r} by the pattern {pattern.pattern}"
+        )
+    return number
 
 
 def channel_of(name: str, settings: Json, tile: Json) -> Json:

@@ -1,0 +1,17 @@
+"""Parameters with which the modules of `pointmatch` succeed in the laboratory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """By module; `at` gives a path below the folder to write to."""
+    return {
+        "pointmatch.make_point_match_plots": {
+            "stack": "acquired",
+            "matchcollection": "matches",
+            "figdir": at("plots"),
+        },
+    }
