@@ -189,6 +189,14 @@ def fit_cases(some, distortion):
     }
 
 
+def spline_text(count):
+    """Data string of a spline with so many landmarks."""
+    marks = np.random.RandomState(2).rand(count, 2) * SIDE
+    spline = ThinPlateSplineTransform()
+    spline.estimate(marks, bent(marks))
+    return spline.dataString
+
+
 def object_cases():
     """Many small things: concatenations, documents, data strings, packages of points."""
     affine = AffineModel(1.01, 0.02, -0.03, 0.99, 5, 6)
@@ -210,9 +218,20 @@ def object_cases():
         for _ in range(20_000):
             load_transform_json(document).to_dict()
 
+    many = [AffineModel(1.01, 0.02, -0.03, 0.99, n, 6) for n in range(20_000)]
+    splines = [(count, spline_text(count)) for count in (9, 100, 1000)]
+
     return {
         "1e5 affine concatenations": concatenate,
         "20,000 affines from and to dict": read_and_write,
+        "20,000 affines made": lambda: [AffineModel(1.01, 0.02, -0.03, 0.99, 5, 6) for _ in many],
+        "20,000 affines to dict": lambda: [affine.to_dict() for affine in many],
+        **{
+            f"thin plate splines of {count} landmarks from data strings": lambda text=text: [
+                ThinPlateSplineTransform(dataString=text) for _ in range(1000)
+            ]
+            for count, text in splines
+        },
         "1e5 points packaged": lambda: package(points, "tile"),
         "1e5 points unpackaged, to world": lambda: to_world(world),
         "1e5 points unpackaged, to local": lambda: to_local(local, "tile"),
@@ -230,8 +249,8 @@ def read_cases(host, port, stack, z):
     return {
         "2,000-tile section read": lambda: read(stack, float(z), render=render),
         "2,000-tile section read, resolved tiles": lambda: resolved(stack, float(z), render=render),
-        "100 small requests": lambda: [
-            renderapi.stack.get_stack_bounds(stack, render=render) for _ in range(100)
+        "300 small requests": lambda: [
+            renderapi.stack.get_stack_bounds(stack, render=render) for _ in range(300)
         ],
     }
 

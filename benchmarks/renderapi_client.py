@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,34 +25,41 @@ from renderapi.resolvedtiles import ResolvedTiles, put_tilespecs
 
 PUBLISHED = "render-python==2.4.2"
 CASES = Path(__file__).with_name("_client_cases.py")
-ROUNDS, REPEATS = 2, 2
+ROUNDS, REPEATS = 5, 1
 STACK, Z, TILES = "section", 1.0, 2000
 
 
 def run() -> list[Row]:
-    """Processor seconds of each piece of work, the least of all rounds, and the mean ratio."""
+    """Processor seconds of each piece of work (least of all rounds) and the median of the ratios.
+
+    The two clients take turns; a ratio is that of one round, and the spread is said beside it.
+    """
     published, why_not = _published_interpreter()
     interpreters = [sys.executable] if published is None else [sys.executable, published]
-    best: list[dict[str, float]] = [{} for _ in interpreters]
     with _service() as service:
         # taking turns, so that a busy minute of the machine slows both
-        for _ in range(ROUNDS):
-            for interpreter, least in zip(interpreters, best, strict=True):
-                for name, seconds in _measure(interpreter, service).items():
-                    least[name] = min(seconds, least.get(name, math.inf))
+        rounds = [[_measure(one, service) for one in interpreters] for _ in range(ROUNDS)]
     if published is None:
-        return [Row(name, seconds, "s", against=why_not) for name, seconds in best[0].items()]
-    return _compared(*best)
+        return [
+            Row(name, min(ours[name] for (ours,) in rounds), "s", against=why_not)
+            for name in rounds[0][0]
+        ]
+    return _compared(rounds)
 
 
-def _compared(ours: dict[str, float], theirs: dict[str, float]) -> list[Row]:
-    ratios = [theirs[name] / ours[name] for name in ours]
+def _compared(rounds: list[list[dict[str, float]]]) -> list[Row]:
+    """Rows of `[ours, theirs]` of each round."""
+    rows, ratios = [], []
+    for name in rounds[0][0]:
+        each = sorted(theirs[name] / ours[name] for ours, theirs in rounds)
+        ratios.append(statistics.median(each))
+        ours = min(measured[name] for measured, _ in rounds)
+        theirs = min(measured[name] for _, measured in rounds)
+        against = f"{PUBLISHED} {theirs:.3g} s, {each[0]:.2f} to {each[-1]:.2f}"
+        rows.append(Row(name, ours, "s", ratios[-1], against))
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
     return [
-        *(
-            Row(name, ours[name], "s", ratio, f"{PUBLISHED} {theirs[name]:.3g} s")
-            for name, ratio in zip(ours, ratios, strict=True)
-        ),
+        *rows,
         Row("geometric mean of the ratios", mean, "times", mean, PUBLISHED),
         Row("least of the ratios", min(ratios), "times", min(ratios), PUBLISHED),
     ]

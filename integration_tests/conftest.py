@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -84,6 +85,22 @@ def real_data():
         return base / name
 
     return folder
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Port of a server of this package with an empty store."""
+    command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
+    command += ["--store", str(tmp_path / "served.db"), "--image-root", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found is not None, "the server did not start"
+        yield int(found[1])
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
 
 
 # two services, and an array tomography project: for the modules of dataimport and transfer

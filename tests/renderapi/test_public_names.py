@@ -61,7 +61,17 @@ NAMES = {
         transformSectionClient get_canvas_url_template pointMatchClient renderClient rendererClient
         renderclientaccess ClientScriptError ArgumentParameters FeatureExtractionParameters
         MatchDerivationParameters SiftPointMatchOptions client client_calls params utils""",
-    "renderapi.client.client_calls": "get_param",
+    "renderapi.client.client": """logger renderClient rendererClient put_tilespecs
+        WithMultiprocessingPool""",
+    "renderapi.client.client_calls": """get_param logger SiftPointMatchOptions RenderClient
+        format_preamble format_baseurl""",
+    "renderapi.transform.leaf.utils": "load_leaf_json RenderError logger AffineModel Transform",
+    "renderapi.transform.leaf.transform": "logger Transform",
+    "renderapi.transform.leaf.affine_models": "logger svd",
+    "renderapi.transform.leaf.thin_plate_spline": "logger",
+    "renderapi.transform.leaf.polynomial_models": """logger svd LensCorrection NonLinearTransform
+        NonLinearCoordinateTransform""",
+    "renderapi.transform.utils": "RenderError",
     "renderapi.transform": """TransformList ReferenceTransform InterpolatedTransform
         load_transform_json Transform AffineModel TranslationModel SimilarityModel RigidModel
         Polynomial2DTransform NonLinearCoordinateTransform NonLinearTransform LensCorrection

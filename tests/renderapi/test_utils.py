@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
+import sys
+import types
 import zlib
 
 import numpy as np
@@ -68,8 +70,16 @@ def test_fitargspec_turns_optional_positionals_into_keywords():
         utils.fitargspec(function, (1, 2, 3), {"c": 4})
 
 
-def test_requests_keeps_its_own_json():
-    assert utils.requests_json is utils.requests.models.complexjson
+def test_requests_keeps_its_own_json_until_somebody_asks(monkeypatch):
+    own = utils.requests.models.complexjson
+    monkeypatch.setattr(utils.requests.models, "complexjson", own)  # put back at the end
+    for name, module in (("ujson", types.ModuleType("ujson")), ("json", None)):
+        monkeypatch.setitem(sys.modules, "ujson", module)
+        found = utils.requests_json
+        assert found.__name__ == name
+        assert utils.requests.models.complexjson is found
+    with pytest.raises(AttributeError, match="no_such"):
+        utils.no_such  # noqa: B018
 
 
 def test_accepted_answers(wire):

@@ -215,3 +215,18 @@ def test_without_arguments_there_are_no_parameters():
 def test_force_polynomial_changes_nothing():
     given = Polynomial2DTransform(identity=True, force_polynomial=False)
     assert given == Polynomial2DTransform(identity=True)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 4])
+def test_parameters_may_be_points_by_rows(order):
+    rows = np.random.default_rng(order).normal(size=(2, (order + 1) * (order + 2) // 2))
+    usual, other = Polynomial2DTransform(params=rows), Polynomial2DTransform(params=rows.T)
+    assigned = Polynomial2DTransform(identity=True)
+    assigned.params = rows.T
+    points = np.random.default_rng(9).normal(size=(7, 2))
+    for transform in (other, assigned):
+        assert transform.order == order and transform == usual
+        assert transform.to_dict() == usual.to_dict()
+        np.testing.assert_array_equal(transform.tform(points), usual.tform(points))
+        assert transform.calc_properties() == usual.calc_properties()
+        assert transform.asorder(5) == usual.asorder(5)
