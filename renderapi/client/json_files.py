@@ -6,11 +6,12 @@ import gzip
 import io
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
-from renderapi.errors import ClientScriptError
-from renderapi.files import atomic_write
+from renderapi.errors import ClientScriptError, RenderError
+from renderapi.files import atomic_write, gunzipped, unzipped
 from renderapi.jsontext import parse, to_bytes
 
 
@@ -18,17 +19,23 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Value in a .json, .json.gz or .zip file; ClientScriptError naming the file otherwise."""
     try:
         return parse(unpacked(Path(path).read_bytes()))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        RenderError,
+        ValueError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise ClientScriptError(f"cannot read JSON from {path}: {error}") from error
 
 
 def unpacked(data: bytes) -> bytes:
     """Content of a gzipped or zipped file; other content as it is."""
     if data[:2] == b"\x1f\x8b":
-        return gzip.decompress(data)
+        return gunzipped(data)
     if data[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(archive.namelist()[0])
+        return unzipped(io.BytesIO(data))
     return data
 
 

@@ -20,8 +20,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from renderapi.errors import SpecError
-from renderapi.files import atomic_write
+from renderapi.errors import RenderError, SpecError
+from renderapi.files import atomic_write, gunzipped, unzipped
 from renderapi.matching.neighbours import Pair
 
 
@@ -150,7 +150,8 @@ def _numbered_files(path: Path) -> list[Path]:
 def _remove_stale(target: Path, written: list[Path]) -> None:
     """Remove what an earlier run left under the names that belong to this one."""
     for old in {*_numbered_files(target), target} - set(written):
-        old.unlink(missing_ok=True)
+        if old.is_file():
+            old.unlink()
 
 
 def _write(path: Path, template: str, pairs: list[Pair]) -> None:
@@ -198,6 +199,7 @@ UNREADABLE = (
     KeyError,
     TypeError,
     ValueError,
+    RenderError,
     EOFError,
     OSError,
     zlib.error,
@@ -226,8 +228,7 @@ def read_document(path: Path) -> Any:
     """Content of a JSON file, packed (gzip, or the first entry of a zip archive) or not."""
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
+        data = gunzipped(data)
     elif data[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            data = archive.read(archive.namelist()[0])
+        data = unzipped(io.BytesIO(data))
     return orjson.loads(data)

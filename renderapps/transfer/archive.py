@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 import orjson
 
-from renderapi.files import atomic_path
+from renderapi.files import LARGEST_TEXT, atomic_path
 from renderapi.urls import path_to_url
 from renderapps.module.errors import RenderModuleException
 from renderapps.transfer.storage import BLOCK, Storage, copy_verified, is_local, local_path
@@ -86,6 +86,10 @@ class ArchiveReader:
 
     def read(self, name: str) -> Any:
         """JSON value of a member, whose checksum is compared."""
+        if self.noted(name)["bytes"] > LARGEST_TEXT:
+            raise RenderModuleException(
+                f"archive {self.where}: {name} unpacks to more than {LARGEST_TEXT} bytes"
+            )
         stream = io.BytesIO()
         self.copy(name, stream)
         return orjson.loads(stream.getvalue())
@@ -175,6 +179,8 @@ def _opened(url: str, storage: Storage) -> Iterator[IO[bytes]]:
 
 def _manifest(url: str, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
+        if archive.getinfo(MANIFEST).file_size > LARGEST_TEXT:
+            raise ValueError
         manifest = orjson.loads(archive.read(MANIFEST))
         kind, version = manifest["format"], manifest["version"]
     except (KeyError, TypeError, ValueError) as error:

@@ -6,6 +6,8 @@ Files are read and written in blocks, so that their size does not matter.
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from renderapi.files import atomic_path
-from renderapi.urls import path_to_url, url_scheme
+from renderapi.urls import path_to_url, url_scheme, url_to_path
 from renderapps.dataimport.acquired_image import listed
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.parallel import one_line
@@ -151,6 +153,7 @@ class UnpackedImages:
                 yield entry, key, new
 
     def _write(self, member: str, path: Path) -> bool:
+        self._check_place(member, path)
         if path.exists():
             if not self._is_same(member, path):
                 raise RenderModuleException(
@@ -161,6 +164,21 @@ class UnpackedImages:
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             self.archive.copy(member, stream)
         return True
+
+    def _check_place(self, member: str, path: Path) -> None:
+        """Refuse a file that a link would lead out of the folder, or that there is no room for."""
+        folder = url_to_path(self.rules.destination)
+        real = Path(os.path.realpath(path))
+        if folder is not None and not real.is_relative_to(os.path.realpath(folder)):
+            raise RenderModuleException(
+                f"{path} leads out of {folder} by a symbolic link; remove the link, or give another "
+                "image_directory"
+            )
+        there = next(p for p in real.parents if p.exists())
+        if self.archive.noted(member)["bytes"] > shutil.disk_usage(there).free:
+            raise RenderModuleException(
+                f"archive {self.archive.where}: there is no room for {member} below {there}"
+            )
 
     def _is_same(self, member: str, path: Path) -> bool:
         noted: dict[str, Any] = self.archive.noted(member)
