@@ -11,6 +11,9 @@ import numpy as np
 
 from renderapi.errors import RenderError
 
+MOST_BYTES = 1 << 26
+"""Of one array once it is inflated: eight million numbers, where a spline has some thousand."""
+
 
 def encodeBase64(src: Any) -> str:
     """Text of an array of numbers: big-endian float64, zlib level 6, base 64."""
@@ -36,9 +39,19 @@ def decoded(src: str | bytes) -> bytes:
     try:
         # the check sum of zlib finds what is wrong with compressed ones, and is faster
         data = binascii.a2b_base64(src if compressed else src[1:], strict_mode=not compressed)
-        data = zlib.decompress(data) if compressed else data
+        data = _inflated(data) if compressed else data
     except (ValueError, zlib.error) as error:
         raise RenderError(f"{src[:40]!r}... is not a base 64 array: {error}") from error
     if len(data) % 8:
         raise RenderError(f"{len(data)} bytes are no whole number of float64 values")
     return data
+
+
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    found = inflater.decompress(data, MOST_BYTES + 1)
+    if len(found) > MOST_BYTES:
+        raise RenderError(f"a base 64 array inflates to more than {MOST_BYTES} bytes")
+    if not inflater.eof:
+        raise ValueError("the compressed data are cut short")
+    return found

@@ -22,6 +22,7 @@ from renderapi.rendering.limits import OWN, DrawingLimits
 from renderapi.rendering.opening import open_file
 from renderapi.rendering.pixel_types import cmyk_to_rgb, kind_of_pixels
 from renderapi.rendering.pixel_types import to_pixels as as_pixels
+from renderapi.rendering.tiff_segments import check_segments
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC = b"\x89PNG"
@@ -39,6 +40,7 @@ PILLOW_FORMATS = {
 _PILLOW_BYTES = {"1": 1, "L": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # others: 4, padded to a word
 Source = Path | bytes | BinaryIO
 _LOOKED_AT = 64  # pages, for the first one that is no thumbnail
+_PLAIN_CODECS = 5  # of Compression: none, fax and LZW; above are some that bring their own sizes
 _PALETTE = 3  # of PhotometricInterpretation
 _PIXEL_TYPES = {"1": 1, "L": 1, "LA": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I": 2}
 _PIXEL_MAPS = ("PPM", "PNG")  # their 16-bit greys, which Pillow gives 32 bits
@@ -236,6 +238,8 @@ def _check_tiff(page: Any, limits: DrawingLimits) -> None:
     limits.check_image(*page.chunks, size)
     if depth > 1:
         raise ImageError(f"a TIFF page of depth {depth} is not an image")
+    if page.compression > _PLAIN_CODECS and limits.image_bytes < OWN.image_bytes:
+        check_segments(page, limits)
 
 
 def _decode_tiff(stream: BinaryIO, plane: int | None, limits: DrawingLimits) -> NDArray:
@@ -347,9 +351,16 @@ def _decode_png(data: bytes, limits: DrawingLimits) -> NDArray:
     samples = {2: 3, 3: 4, 4: 2, 6: 4}.get(colour, 1)
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     limits.check_image(width, height, samples, 2 if depth == 16 else 1)
-    if colour == 3 or depth < 8:  # a palette, or packed bits
-        return _decode_with_pillow(io.BytesIO(data), limits)
-    return as_pixels(imagecodecs.png_decode(data))
+    if colour == 3 or depth < 8 or b"tRNS" in data[: data.find(b"IDAT")]:
+        return _decode_with_pillow(io.BytesIO(data), limits)  # palette, packed bits, alpha apart
+    shape = (height, width, samples) if samples > 1 else (height, width)
+    pixels = np.empty(shape, np.uint16 if depth == 16 else np.uint8)
+    try:
+        imagecodecs.png_decode(data, out=pixels)
+    except Exception:
+        pixels.resize(0, refcheck=False)  # the decoder keeps what it failed to fill for ever
+        raise
+    return as_pixels(pixels)
 
 
 def _pillow_image(stream: BinaryIO) -> Any:

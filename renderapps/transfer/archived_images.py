@@ -171,7 +171,7 @@ class UnpackedImages:
         real = Path(os.path.realpath(path))
         if folder is not None and not real.is_relative_to(os.path.realpath(folder)):
             raise RenderModuleException(
-                f"{path} leads out of {folder} by a symbolic link; remove the link, or give another "
+                f"{path} is led out of {folder} by a link; remove the link, or give another "
                 "image_directory"
             )
         there = next(p for p in real.parents if p.exists())
