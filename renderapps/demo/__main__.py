@@ -15,13 +15,7 @@ from renderapi.transform import estimate_dstpts
 from renderapps.demo import figures
 from renderapps.demo.accuracy import tile_errors
 from renderapps.demo.acquisition import QUICK_PLAN, AcquisitionPlan, read_truth, simulate
-from renderapps.demo.findings import (
-    Findings,
-    dropped_tiles,
-    report_blocks,
-    summary,
-    unmatched_tiles,
-)
+from renderapps.demo.findings import Findings, findings_of, report_blocks, summary
 from renderapps.demo.pipeline import ACQUIRED, STITCHED, Input, Pipeline
 from renderapps.demo.report import as_html, as_markdown
 from renderapps.module.errors import RenderModuleException
@@ -117,7 +111,7 @@ def demonstrate(folder: Path, options: argparse.Namespace) -> int:
     blocks = report_blocks(pipeline, findings, pictures(pipeline, findings))
     atomic_write(folder / "report.md", as_markdown(blocks))
     atomic_write(folder / "report.html", as_html(TITLE, blocks))
-    tell(f"{summary(pipeline, findings)}; {time.monotonic() - start:.0f} s in all")
+    tell(f"{summary(findings)}; {time.monotonic() - start:.0f} s in all")
     tell(f"report: {folder / 'report.html'}")
     if findings.good:
         return 0
@@ -179,7 +173,7 @@ def found(pipeline: Pipeline, truth_file: Path | None) -> Findings:
         truth = read_truth(truth_file)
         before = tile_errors(pipeline.render, ACQUIRED, truth)
         after = tile_errors(pipeline.render, STITCHED, truth)
-    return Findings(before, after, dropped_tiles(pipeline), unmatched_tiles(pipeline))
+    return findings_of(pipeline, before, after)
 
 
 def pictures(pipeline: Pipeline, findings: Findings) -> list[tuple[str, str]]:
@@ -191,11 +185,15 @@ def pictures(pipeline: Pipeline, findings: Findings) -> list[tuple[str, str]]:
     centres = {tile.tileId: _centre(tile) for tile in [*acquired, *tiles]}
     residuals = folder / "pictures" / "residuals.png"
     figures.residual_figure(residuals, sections, centres, findings.before, findings.after)
-    shown = [("pictures/residuals.png", "Errors of the tiles and residuals of the overlaps.")]
-    if sections[0]["pairs"]:
-        seam = folder / "pictures" / "seam.png"
-        figures.seam_figure(seam, render, (ACQUIRED, STITCHED), sections[0], centres)
-        shown.append(("pictures/seam.png", "The overlap that moved most, at full scale."))
+    caption = "Tiles, overlaps and how well these agree."
+    if findings.after:
+        caption = "Errors of the tiles, and how well the overlaps agree."
+    shown = [("pictures/residuals.png", caption)]
+    seam = figures.most_moved(sections)
+    if seam is not None:
+        path = folder / "pictures" / "seam.png"
+        caption = figures.seam_figure(path, render, (ACQUIRED, STITCHED), seam, centres)
+        shown.append(("pictures/seam.png", caption))
     last_two = [r.output["sections"] for r in pipeline.results if "section_images" in r.module]
     for when, entries in zip(("before", "after"), last_two, strict=True):
         for entry in entries:

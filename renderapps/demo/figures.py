@@ -48,9 +48,12 @@ def residual_figure(
         _draw_errors(axes[0], before, after)
     shown = axes[1:] if after else axes
     top = max((pair["residual"] for section in sections for pair in section["pairs"]), default=1.0)
-    for axis, section in zip(shown, sections, strict=True):
-        lines = _draw_pairs(axis, section, centres, top)
-    figure.colorbar(lines, ax=list(shown), label="residual of the pair (pixels)")
+    drawn = [
+        _draw_pairs(axis, section, centres, top)
+        for axis, section in zip(shown, sections, strict=True)
+    ]
+    if any(section["pairs"] for section in sections):
+        figure.colorbar(drawn[-1], ax=list(shown), label="misfit of the pair (pixels)")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
 
@@ -76,7 +79,8 @@ def _draw_errors(axis: Any, before: Sequence[TileError], after: Sequence[TileErr
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("tiles, sorted by error")
     axis.set_ylabel("distance from the true position (pixels)")
-    axis.set_title("Stitching takes the error of the stage\naway: blue lies far below orange")
+    medians = [float(np.median([e.distance for e in errors])) for errors in (before, after)]
+    axis.set_title(f"Median error {medians[0]:.2g} px as acquired,\n{medians[1]:.2g} px stitched")
 
 
 def _draw_pairs(
@@ -102,53 +106,85 @@ def _draw_pairs(
     axis.invert_yaxis()
     axis.set_xlabel("x (pixels)")
     axis.set_ylabel("y (pixels)")
-    worst = section["worst_residual"]
-    told = "no pair was used" if worst is None else f"the worst pair is off by {worst:.2g} px"
-    axis.set_title(f"z = {section['z']:g}: squares are tiles, lines pairs;\n{told}")
+    axis.set_title(f"z = {section['z']:g}: squares are tiles, lines pairs;\n{_told(section)}")
     return lines
+
+
+def _told(section: Mapping[str, Any]) -> str:
+    """How well the pairs of a section agree, as far as anything checks them."""
+    used, unchecked = section["used_pairs"], section["unchecked_pairs"]
+    if not used:
+        return "no pair was used"
+    if used == unchecked:
+        return f"nothing checks the {used} used pairs"
+    checked = [p["residual"] for p in section["pairs"] if p["accepted"] and "unchecked" not in p]
+    rejected = section["rejected_pairs"]
+    counts = f"{used} pairs used, {rejected} rejected"
+    return f"{counts};\nthe worst used one misses by {max(checked):.2g} px"
+
+
+def most_moved(sections: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The used pair whose tiles moved most against each other, with its `z` and how far."""
+    pairs = [
+        {
+            **pair,
+            "z": section["z"],
+            "apart": float(
+                np.hypot(
+                    *np.subtract(
+                        section["tiles"][pair["pId"]]["moved"],
+                        section["tiles"][pair["qId"]]["moved"],
+                    )
+                )
+            ),
+        }
+        for section in sections
+        for pair in section["pairs"]
+        if pair["accepted"]
+    ]
+    return max(pairs, key=lambda pair: pair["apart"], default=None)
 
 
 def seam_figure(
     path: Path,
     render: renderapi.Render,
     stacks: tuple[str, str],
-    section: Mapping[str, Any],
+    pair: Mapping[str, Any],
     centres: Mapping[str, tuple[float, float]],
-) -> None:
-    """Draw the overlap that moved most, before and after, at full scale.
+) -> str:
+    """Draw an overlap before and after, at full scale; what is to be seen.
 
     Parameters
     ----------
     stacks : (str, str)
         The acquired and the stitched stack.
-    section : dict
-        Entry of the output of solve_montage.
+    pair : dict
+        As `most_moved` gives it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tiles = section["tiles"]
-    pair = max(
-        section["pairs"],
-        key=lambda p: np.hypot(*np.subtract(tiles[p["pId"]]["moved"], tiles[p["qId"]]["moved"])),
-    )
     x, y = np.mean([centres[pair["pId"]], centres[pair["qId"]]], axis=0)
     left, top = int(x) - SEAM_SIZE // 2, int(y) - SEAM_SIZE // 2
     figure = Figure(figsize=(9.6, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     for axis, stack, name in zip(figure.subplots(1, 2), stacks, ("before", "after"), strict=True):
         picture = renderapi.image.get_bb_image(
-            stack, section["z"], left, top, SEAM_SIZE, SEAM_SIZE, render=render
+            stack, pair["z"], left, top, SEAM_SIZE, SEAM_SIZE, render=render
         )
         extent = (left, left + SEAM_SIZE, top + SEAM_SIZE, top)
         axis.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255, extent=extent)
         axis.set_title(f"{name} stitching")
         axis.set_xlabel("x (pixels)")
         axis.set_ylabel("y (pixels)")
-    apart = np.hypot(*np.subtract(tiles[pair["pId"]]["moved"], tiles[pair["qId"]]["moved"]))
-    figure.suptitle(
-        f"The overlap that was {apart:.1f} px off (z = {section['z']:g}): structures that are cut "
-        "on the left go on unbroken on the right"
+    now = f"they are {pair['residual']:.2g} px apart now"
+    if "unchecked" in pair:
+        now = "they lie on each other now, and no other pair checks that"
+    caption = (
+        f"The used overlap whose tiles moved most against each other (z = {pair['z']:g}): its "
+        f"matches were {pair['apart']:.1f} px apart, {now}."
     )
+    figure.suptitle(caption, fontsize=10)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
+    return caption

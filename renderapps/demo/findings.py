@@ -6,56 +6,149 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from renderapps.demo.accuracy import MEDIAN_LIMIT, WORST_LIMIT, TileError, within_limits
 from renderapps.demo.pipeline import OWNER, PROJECT, STITCHED, Pipeline
 from renderapps.demo.report import Block, Commands, Heading, Paragraph, Picture, Table
+from renderapps.stitching.stage_model import GROUP, MATCHES, STAGE, STAGE_MODEL
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Errors against the truth (empty where it is unknown), and tiles that got lost."""
+    """What came out, and how far it is from the truth.
+
+    Attributes
+    ----------
+    before, after : list of TileError
+        Empty where the truth is unknown.
+    dropped : list of (tileId, reason)
+    placed : mapping of tileId to the rule that placed it
+        Of all tiles that were solved.
+    matches : dict
+        Output of the matching module.
+    sections : list of dict
+        Sections in the output of the solving module.
+    """
 
     before: list[TileError]
     after: list[TileError]
     dropped: list[tuple[str, str]]
-    unmatched: list[str]
+    placed: dict[str, str]
+    matches: dict[str, Any]
+    sections: list[dict[str, Any]]
 
     @property
     def good(self) -> bool:
         """Whether no tile was dropped and, where the truth is known, the errors are small."""
         return not self.dropped and (not self.after or within_limits(self.after))
 
+    @property
+    def by_rule(self) -> dict[str, list[str]]:
+        """Tiles that other things than matches with the largest group placed, by rule."""
+        found: dict[str, list[str]] = {}
+        for tile, rule in self.placed.items():
+            if rule != MATCHES:
+                found.setdefault(rule, []).append(tile)
+        return found
 
-def dropped_tiles(pipeline: Pipeline) -> list[tuple[str, str]]:
-    """Tiles that are in the acquired stack and not in the stitched one, with the reason."""
-    sections = pipeline.output_of("detect_and_drop_stitching_mistakes")["sections"]
-    return [(entry["tileId"], entry["reason"]) for s in sections for entry in s["dropped"]]
+    @property
+    def used_pairs(self) -> int:
+        """Overlaps that the solution used."""
+        return sum(section["used_pairs"] for section in self.sections)
+
+    @property
+    def rejected_pairs(self) -> int:
+        """Matched overlaps that the solution rejected."""
+        return sum(section["rejected_pairs"] for section in self.sections)
+
+    @property
+    def further_pairs(self) -> int:
+        """Overlaps found where the stage did not expect any."""
+        return len(self.matches["relocated_pairs"])
 
 
-def unmatched_tiles(pipeline: Pipeline) -> list[str]:
-    """Tiles that kept the place of the stage, since no pair of them was accepted."""
+def findings_of(pipeline: Pipeline, before: list[TileError], after: list[TileError]) -> Findings:
+    """What the modules reported."""
     sections = pipeline.output_of("solve_montage")["sections"]
-    return [tile for section in sections for tile in section["unmatched_tiles"]]
-
-
-def summary(pipeline: Pipeline, findings: Findings) -> str:
-    """One line that says how it went."""
-    matches = pipeline.output_of("generate_point_matches")
-    tiles = pipeline.output_of("import_tiles")["output_stacks"][0]["tiles"]
-    text = (
-        f"{tiles} tiles stitched from {matches['pairs_accepted']} of {matches['pairs_total']} "
-        f"overlaps, {len(findings.dropped)} dropped"
+    dropped = pipeline.output_of("detect_and_drop_stitching_mistakes")["sections"]
+    return Findings(
+        before,
+        after,
+        [(entry["tileId"], entry["reason"]) for s in dropped for entry in s["dropped"]],
+        {name: tile["placed_by"] for s in sections for name, tile in s["tiles"].items()},
+        pipeline.output_of("generate_point_matches"),
+        sections,
     )
-    if findings.after:
-        distances = [error.distance for error in findings.after]
-        text += (
-            f"; median error {np.median(distances):.3f} px (at most {MEDIAN_LIMIT:g}), "
-            f"worst {max(distances):.3f} px (at most {WORST_LIMIT:g})"
+
+
+def summary(findings: Findings) -> str:
+    """One line that says how it went."""
+    return "; ".join(
+        [
+            f"{_stitched(findings)}{_overlaps(findings)}, {len(findings.dropped)} dropped",
+            *_remarks(findings),
+            *_errors(findings),
+        ]
+    )
+
+
+def _stitched(findings: Findings) -> str:
+    total = len(findings.placed)
+    stitched = sum(rule in (MATCHES, GROUP) for rule in findings.placed.values())
+    if not stitched:
+        return f"{_count(total, 'tile')}, none stitched"
+    return (
+        f"{total} tiles stitched" if stitched == total else f"{stitched} of {total} tiles stitched"
+    )
+
+
+def _overlaps(findings: Findings) -> str:
+    total = findings.matches["pairs_total"] + findings.further_pairs
+    if not total:
+        return ", as no two of them overlap" if len(findings.placed) > 1 else ", as it is alone"
+    text = f" from {findings.used_pairs} of {_count(total, 'overlap')}"
+    return text + (f" ({findings.rejected_pairs} rejected)" if findings.rejected_pairs else "")
+
+
+def _remarks(findings: Findings) -> list[str]:
+    """What is not as in a montage whose tiles all hang together."""
+    remarks = []
+    split = [section for section in findings.sections if section["groups"] > 1]
+    if split:
+        groups = sum(section["groups"] for section in split)
+        remarks.append(
+            f"{groups} groups that no overlap connects in {_count(len(split), 'section')}"
         )
-    return text
+    for rule, tiles in findings.by_rule.items():
+        if rule != GROUP:
+            remarks.append(f"{_count(len(tiles), 'tile')} without a match, {_WHERE[rule]}")
+    moved = findings.matches["relocated_tiles"]
+    if moved:
+        remarks.append(f"{_count(len(moved), 'tile')} found elsewhere than the stage says")
+    return remarks
+
+
+def _errors(findings: Findings) -> list[str]:
+    if not findings.after:
+        return []
+    distances = [error.distance for error in findings.after]
+    return [
+        f"median error {np.median(distances):.3f} px (at most {MEDIAN_LIMIT:g})"
+        f", worst {max(distances):.3f} px (at most {WORST_LIMIT:g})"
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+_WHERE = {
+    STAGE_MODEL: "placed as the others show that the stage errs",
+    STAGE: "left where the stage was",
+}
 
 
 def report_blocks(
@@ -70,9 +163,9 @@ def report_blocks(
     """
     return [
         Heading("From raw tiles to a stitched volume", 1),
-        Paragraph(summary(pipeline, findings) + "."),
+        Paragraph(summary(findings) + "."),
         *_accuracy(findings),
-        *_losses(pipeline, findings),
+        *_losses(findings),
         Heading("Pictures"),
         *(Picture(file, caption) for file, caption in pictures),
         Heading("What was run"),
@@ -104,19 +197,43 @@ def _accuracy(findings: Findings) -> list[Block]:
     ]
 
 
-def _losses(pipeline: Pipeline, findings: Findings) -> list[Block]:
-    pairs = pipeline.output_of("generate_point_matches")["pairs"]
-    rejected = [(p["pId"], p["qId"], p.get("reason") or "") for p in pairs if not p["accepted"]]
+def _losses(findings: Findings) -> list[Block]:
     blocks: list[Block] = []
     if findings.dropped:
         blocks += [Heading("Tiles that were dropped"), Table(("tile", "reason"), findings.dropped)]
-    if findings.unmatched:
-        text = ", ".join(findings.unmatched)
-        blocks.append(Paragraph(f"Without an accepted overlap, left where the stage was: {text}."))
+    placed = [(rule, ", ".join(tiles)) for rule, tiles in findings.by_rule.items()]
+    if placed:
+        header = ("placed by", "tiles")
+        blocks += [
+            Heading("Tiles that matches do not connect with the rest"),
+            Table(header, placed),
+        ]
+    moved = [
+        (found["tileId"], found["place_of"] or "no other tile", ", ".join(found["matched_with"]))
+        for found in findings.matches["relocated_tiles"]
+    ]
+    if moved:
+        header = ("tile", "lies where the stage puts", "matched with")
+        blocks += [Heading("Tiles found elsewhere than the stage says"), Table(header, moved)]
+    warnings = [text for section in findings.sections for text in section["warnings"]]
+    warnings = [*findings.matches["warnings"], *warnings]
+    if warnings:
+        blocks += [Heading("Warnings"), *(Paragraph(text) for text in warnings)]
+    rejected = _unused(findings)
     if rejected:
         header = ("tile", "neighbour", "why their overlap was not used")
         blocks += [Heading("Overlaps that were not used"), Table(header, rejected)]
     return blocks
+
+
+def _unused(findings: Findings) -> list[tuple[str, str, str]]:
+    """Overlaps without a match, and those that the solution rejected, with the reasons."""
+    solved = [pair for section in findings.sections for pair in section["pairs"]]
+    return [
+        (pair["pId"], pair["qId"], pair.get("reason") or "")
+        for pair in [*findings.matches["pairs"], *solved]
+        if not pair["accepted"]
+    ]
 
 
 def _steps(pipeline: Pipeline) -> list[tuple[str, str, str]]:

@@ -179,11 +179,19 @@ class Pipeline:
         }
 
     def mistake_parameters(self) -> Json:
-        """Tiles that cannot be where they were put are left out, and listed."""
+        """Tiles that cannot be where they were put are left out, and listed.
+
+        Neighbours may have moved against each other as far as both could be off, and a tile that
+        matching recognised elsewhere went far for a reason.
+        """
+        matches = self.output_of("generate_point_matches")
+        radius = max((pair["search_radius"] for pair in matches["pairs"]), default=0.0)
         return {
             "prestitchedStack": ACQUIRED,
             "poststitchedStack": MONTAGED,
             "outputStack": STITCHED,
+            "distance_threshold": max(50.0, 4 * radius),
+            "explained_tiles": [found["tileId"] for found in matches["relocated_tiles"]],
             "existing": "replace",
         }
 
