@@ -113,6 +113,11 @@ def test_points_that_determine_nothing_are_refused_by_name(model, points, least)
 def test_a_mirrored_square_has_no_rotation():
     (fit,) = fit_points([GRID], [GRID * [1, -1]], FitRules("rigid"))
     assert fit.spec is None and "mirrored" in fit.reason
+    cos, sin = np.cos(0.3), np.sin(0.3)
+    turned = GRID * [1, -1] @ [[cos, sin], [-sin, cos]] + [12345.678, -9876.5]
+    for model in ("rigid", "similarity"):  # what rounding leaves is no direction
+        (fit,) = fit_points([GRID], [turned], FitRules(model))
+        assert fit.spec is None and "mirrored" in fit.reason
     (fit,) = fit_points([GRID], [GRID * [1, -1]], FitRules("affine"))
     assert fit.rms < 1e-9
 
@@ -137,8 +142,16 @@ def test_the_residual_is_that_of_the_points_and_may_be_too_large():
     (fit,) = fit_points([GRID], [target], FitRules("translation"))
     # the mean moves by 1: fifteen points are 1 off, one is 15
     assert (fit.rms, fit.largest) == (pytest.approx(np.sqrt(15)), pytest.approx(15))
+    (fit,) = fit_points([GRID], [target], FitRules("translation", max_residual=3.9))
+    assert fit.spec is not None  # it is that of all points together, not of the worst one
     (fit,) = fit_points([GRID], [target], FitRules("translation", max_residual=3.8))
     assert fit.spec is None and fit.reason == "residual 3.87 is above max_residual 3.8"
+
+
+def test_residuals_are_of_the_points_that_take_part():
+    pairs = [np.zeros((2, 2)), GRID], [np.array([[0.0, 0.0], [4.0, 0.0]]), GRID]
+    few, many = fit_points(*pairs, FitRules("translation"))
+    assert (few.rms, few.largest, few.points) == (2.0, 2.0, 2) and many.rms < 1e-9
 
 
 def test_weights_count():
