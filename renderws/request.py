@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import cached_property
 from typing import Any
 
 from renderapi.rendering.limits import Stop
@@ -22,8 +23,8 @@ class Request:
     `stop` tells whoever draws for the request when to give up.
     """
 
-    def __init__(self, scope: Scope, stop: Stop | None = None) -> None:
-        self.stop = stop or Stop()
+    def __init__(self, scope: Scope, new_stop: Callable[[], Stop] = Stop) -> None:
+        self._new_stop = new_stop
         self.method: str = scope["method"]
         raw = scope.get("raw_path") or scope["path"].encode()
         self.raw_path: str = raw.decode("latin-1")
@@ -36,6 +37,11 @@ class Request:
         client = scope.get("client")
         self.is_loopback = client is None or client[0] in ("127.0.0.1", "::1")
         self.body = b""
+
+    @cached_property
+    def stop(self) -> Stop:
+        """Means to stop what is drawn for the request; few requests need one."""
+        return self._new_stop()
 
     @property
     def url(self) -> str:

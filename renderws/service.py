@@ -134,15 +134,20 @@ class Service:
     def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         """Run a handler, up to the first part of a streamed body: it may still fail until then."""
         try:
-            with self._parsing(request.body), self._drawing(route, request):
-                if route.is_change or not route.consistent:
-                    return self._handled(route, Call(self, self.store, route.query, path, request))
-                with self.store.snapshot() as view:
-                    return self._handled(route, Call(self, view, route.query, path, request))
+            if request.body or route.pixels:
+                with self._parsing(request.body), self._drawing(route, request):
+                    return self._answered(route, path, request)
+            return self._answered(route, path, request)
         except _DAMAGE as error:  # what clients send was told to be wrong before
             return refusal(self.store.damaged(error), request)
         except Exception as error:
             return refusal(error, request)
+
+    def _answered(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
+        if route.is_change or not route.consistent:
+            return self._handled(route, Call(self, self.store, route.query, path, request))
+        with self.store.snapshot() as view:
+            return self._handled(route, Call(self, view, route.query, path, request))
 
     def _parsing(self, body: bytes) -> AbstractContextManager[Any]:
         """Entered while a body is worked on; 413 when it holds too many values.
@@ -166,7 +171,7 @@ class Service:
             "query_string": query.encode("latin-1", "replace"),
             "headers": [(b"host", headers.get("host", "localhost").encode("latin-1"))],
         }
-        request = Request(scope, self.drawings.stop())
+        request = Request(scope, self.drawings.stop)
         route, path = self.find(method, raw_path)
         return self.answer(route, path, request)
 
@@ -185,7 +190,7 @@ class Service:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
             return
-        request = Request(scope, self.drawings.stop())
+        request = Request(scope, self.drawings.stop)
         direct = DIRECT in scope
         started = time.perf_counter()
         try:
