@@ -135,3 +135,13 @@ def test_nulls_among_group_ids_are_left_out():
 
 def test_nulls_stay_in_lists():
     assert without_nulls([None, {"a": None, "b": [None]}]) == [None, {"b": [None]}]
+
+
+def test_scalars_are_taken_as_the_java_reader_takes_them():
+    body = b'{"z": "", "width": "12", "tileId": true, "groupId": 5, "layout": {"imageRow": 7.9}}'
+    assert parse(body, Tile, "it") == {
+        "width": 12.0,
+        "tileId": "true",
+        "groupId": "5",
+        "layout": {"imageRow": 7},
+    }

@@ -13,6 +13,7 @@ from renderapi.urls import path_to_url
 from renderws.guard import check_host, check_permission, check_source
 from renderws.routes.answers import Answer, HttpError
 from renderws.routes.router import Route
+from renderws.routes.table import routes
 from renderws.serve import is_loopback, served_settings
 from renderws.settings import Settings
 
@@ -250,3 +251,40 @@ def test_documented_switches(service):
     assert (json.loads(body)["width"], json.loads(body)["height"]) == (101, 81)
     _, body = ask(service, Settings(max_tile_specs_to_render=3), "GET /serverProperties")
     assert json.loads(body)["properties"]["webService.maxTileSpecsToRender"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "admitted"),
+    [
+        ("Bearer secret", True),
+        ("bearer secret", True),
+        ("Token secret", False),
+        ("secret", False),
+        (" secret", False),
+        ("Digest secret", False),
+        ("Bearer", False),
+        ("Bearer other", False),
+    ],
+)
+def test_only_bearer_tokens_are_tokens(authorization, admitted):
+    (route,) = [one for one in routes() if one.path.endswith("/likelyUniqueId")]
+    settings = Settings(token="secret")
+    headers = {"authorization": authorization}
+    if admitted:
+        check_permission(route, headers, settings)
+        return
+    with pytest.raises(HttpError) as caught:
+        check_permission(route, headers, settings)
+    assert caught.value.status == 401
+
+
+def test_the_image_cache_is_only_emptied_by_those_who_may_change_things():
+    (route,) = [one for one in routes() if "imageProcessorCache" in one.path]
+    for headers, settings in (
+        ({}, Settings(read_only=True)),
+        ({"origin": "http://elsewhere.invalid", "host": "localhost"}, Settings(check_origin=True)),
+    ):
+        with pytest.raises(HttpError) as caught:
+            check_permission(route, headers, settings)
+        assert caught.value.status == 403
+    check_permission(route, {}, Settings())
