@@ -295,7 +295,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "transfer/url_rewriting.py",
         "transfer/test_url_rewriting",
         [
-            ("path[len(folder) - 1 :]", "path[len(folder) :]"),
+            ("if path.startswith(folder) else None", ""),
             ("prefix is None or prefix[0] != place", "prefix is None"),
         ],
     ),

@@ -79,3 +79,12 @@ def test_a_section_of_one_tile_is_kept_and_an_empty_one_is_no_error():
     one = placed({"a": (0.0, 0.0)})
     assert find_mistakes(one, one, 50).kept == ["a"]
     assert find_mistakes({}, {}, 50).kept == []
+
+
+def test_neighbours_of_different_sizes_are_judged_by_the_larger_one():
+    """Centres 76 px apart: more than the side of the small tile, less than that of the large."""
+    large = placed({"large": (0.0, 0.0)})
+    before = large | placed({"small": (100.0, 0.0)}, size=40)
+    after = large | placed({"small": (130.0, 0.0)}, size=40)
+    assert find_mistakes(before, after, 50).group_sizes == [2]
+    assert find_mistakes(before, after, 10).dropped == {"small": "displaced"}
