@@ -98,6 +98,10 @@ class Montage:
         Tiles that have each other's claimed place.
     islands : list of set of str
         Tiles that overlaps can connect.
+    clean : mapping of name to (256, 256) float32
+        What the tiles would be without noise and rounding.
+    noise : float
+        Standard deviation of noise and rounding together, grey levels.
     """
 
     images: dict[str, np.ndarray]
@@ -106,6 +110,8 @@ class Montage:
     blank: set[str] = field(default_factory=set)
     swapped: set[str] = field(default_factory=set)
     islands: list[set[str]] = field(default_factory=list)
+    clean: dict[str, np.ndarray] = field(default_factory=dict)
+    noise: float = 0.0
 
 
 def _tissue() -> np.ndarray:
@@ -153,11 +159,19 @@ def montage(picture: str, condition: Condition, seed: int) -> Montage:
     for one, two in zip(swapped[::2], swapped[1::2], strict=True):
         claimed[one], claimed[two] = commanded[two], commanded[one]
     sample = _sampler(PICTURES[picture](), condition)
-    images = {name: _exposed(sample(true[name]), condition, rng, name in blank) for name in names}
+    clean = {name: _lit(sample(true[name]), condition, rng, name in blank) for name in names}
+    images = {name: _exposed(clean[name], condition, rng, name in blank) for name in names}
     for name in gone:
-        del images[name], true[name], claimed[name]
+        del clean[name], images[name], true[name], claimed[name]
     return Montage(
-        images, true, claimed, blank, set(swapped), [island - gone for island in islands]
+        images,
+        true,
+        claimed,
+        blank,
+        set(swapped),
+        [island - gone for island in islands],
+        clean,
+        float(np.hypot(255 * condition.noise, 1 / np.sqrt(12))),
     )
 
 
@@ -214,16 +228,23 @@ def _sampler(picture: np.ndarray, condition: Condition) -> Callable[[np.ndarray]
     return sample
 
 
-def _exposed(
+def _lit(
     seen: np.ndarray, condition: Condition, rng: np.random.Generator, blank: bool
 ) -> np.ndarray:
-    """(256, 256) uint8."""
+    """(256, 256) float32 grey levels, white cut off."""
     if blank:
         seen = np.full_like(seen, float(seen.mean()))
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     light = 1 - condition.shading * (x * x + y * y) / 2
     light *= 1 + rng.uniform(-condition.exposure, condition.exposure)
     light *= rng.uniform(1.0, condition.gain)
+    return np.clip(20 + 200 * seen * light, 0, 255).astype(np.float32)
+
+
+def _exposed(
+    grey: np.ndarray, condition: Condition, rng: np.random.Generator, blank: bool
+) -> np.ndarray:
+    """(256, 256) uint8."""
     noise = max(condition.noise, 0.02 if blank else 0.0)
-    grey = 20 + 200 * seen * light + 255 * noise * rng.normal(size=seen.shape)
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    noisy = grey + 255 * noise * rng.normal(size=grey.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)

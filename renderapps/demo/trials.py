@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ from renderapps.stitching.stage_model import MATCHES
 
 OWNER, PROJECT, STACK, SOLVED, COLLECTION = "trial", "montage", "acquired", "solved", "matches"
 WRONG = 1.5
-"""A used pair that misses the truth by more than this many pixels is a wrong one."""
+"""A used pair that misses the truth by more than this many pixels is a wrong one, unless that is
+within five times the error that no method can go below."""
+ANSWERED = (0.05, 0.1)
+"""Median and worst error of the tiles that no method can go below, pixels, up to which the data
+hold the answer."""
+MEDIAN_LIMIT, WORST_LIMIT = 0.1, 0.3
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Verdict:
         Tiles in the result, those that matches placed, and those that could be.
     explained : bool
         Every pair that is not used has a reason, every tile a rule that placed it.
+    bound : (float, float)
+        Median and worst standard error of the tiles that no method can go below.
     """
 
     median: float
@@ -51,6 +59,29 @@ class Verdict:
     matched: int
     linkable: int
     explained: bool
+    bound: tuple[float, float]
+
+    @property
+    def answered(self) -> bool:
+        """Whether the data hold the answer."""
+        return self.bound[0] <= ANSWERED[0] and self.bound[1] <= ANSWERED[1]
+
+    @property
+    def failures(self) -> list[str]:
+        """What is not as it must be."""
+        checks = {
+            f"{self.wrong} wrong pairs were used": self.wrong == 0,
+            "pairs or tiles are not explained": self.explained,
+            f"a tile lies {self.placed:.1f} px off, the best linear stage model errs by "
+            f"{self.stage:.1f}": self.placed <= 1.5 * self.stage + 1,
+        }
+        if self.answered:
+            checks |= {
+                f"median error {self.median:.3f} px": self.median <= MEDIAN_LIMIT,
+                f"worst error {self.worst:.3f} px": self.worst <= WORST_LIMIT,
+                f"{self.matched} of {self.linkable} tiles matched": self.matched >= self.linkable,
+            }
+        return [text for text, good in checks.items() if not good]
 
 
 def run_trial(folder: Path, picture: str, condition: str, seed: int) -> tuple[Verdict, Any, Any]:
@@ -142,17 +173,19 @@ def judged(scene: Montage, places: dict[str, np.ndarray], matched: Any, section:
     inside = [off[name] for name in main]
     others = [off[n] for n in places if n not in main and n not in scene.blank]
     used = [pair for pair in section["pairs"] if pair["accepted"]]
+    information = pair_information(scene)
     return Verdict(
         median=float(np.median(inside)),
         worst=float(max(inside)),
         placed=max(others, default=0.0),
         stage=_stage_error(scene),
         used=len(used),
-        wrong=sum(_wrong(pair, scene, matched) for pair in used),
+        wrong=sum(_wrong(pair, scene, matched, information) for pair in used),
         tiles=len(places),
         matched=len(main),
         linkable=max(len(island - scene.blank) for island in scene.islands),
-        explained=_explained(section, matched),
+        explained=len(places) == len(scene.images) and _explained(section, matched),
+        bound=tile_bounds(scene, information),
     )
 
 
@@ -160,7 +193,50 @@ def _main_group(section: Any) -> list[str]:
     return [name for name, tile in section["tiles"].items() if tile["placed_by"] == MATCHES]
 
 
-def _wrong(pair: Any, scene: Montage, matched: Any) -> bool:
+def pair_information(scene: Montage) -> dict[tuple[str, str], np.ndarray]:
+    """(2, 2) Fisher information of the shift of each pair of neighbours that overlap.
+
+    What two pictures with white noise tell of their shift is decided by the gradients of what both
+    show (Cramer and Rao; M. D. Robinson and P. Milanfar, IEEE Trans. Image Processing 13(9), 2004).
+    """
+    found = {}
+    names = sorted(set(scene.images) - scene.blank)
+    for one, two in combinations(names, 2):
+        dx, dy = np.rint(scene.true[two] - scene.true[one]).astype(int)
+        a = scene.clean[one][max(0, dy) : SIDE + min(0, dy), max(0, dx) : SIDE + min(0, dx)]
+        if min(a.shape) < 3 or max(abs(dx), abs(dy)) >= SIDE or min(abs(dx), abs(dy)) > SIDE / 2:
+            continue
+        gradient = np.stack([np.gradient(a, axis=axis).ravel() for axis in (1, 0)])
+        found[one, two] = gradient @ gradient.T / (2 * scene.noise**2)
+    return found
+
+
+def tile_bounds(
+    scene: Montage, information: dict[tuple[str, str], np.ndarray]
+) -> tuple[float, float]:
+    """Median and worst error of the tiles of the largest island that no method can go below."""
+    island = max((island - scene.blank for island in scene.islands), key=len)
+    names = sorted(island)
+    normal = np.zeros((len(names), 2, len(names), 2))
+    for (one, two), fisher in information.items():
+        if one in island and two in island:
+            i, j = names.index(one), names.index(two)
+            normal[i, :, i] += fisher
+            normal[j, :, j] += fisher
+            normal[i, :, j] -= fisher
+            normal[j, :, i] -= fisher
+    side = 2 * len(names)
+    covariance = np.linalg.pinv(normal.reshape(side, side), rcond=1e-12, hermitian=True)
+    errors = np.sqrt(np.maximum(covariance.diagonal().reshape(-1, 2).sum(axis=1), 0))
+    return float(np.median(errors)), float(errors.max())
+
+
+def _wrong(
+    pair: Any,
+    scene: Montage,
+    matched: Any,
+    information: dict[tuple[str, str], np.ndarray],
+) -> bool:
     """Whether a used pair misses the truth, by the offset that matching found."""
     rows = [*matched["pairs"], *matched.get("relocated_pairs", [])]
     row = next(
@@ -170,7 +246,11 @@ def _wrong(pair: Any, scene: Montage, matched: Any) -> bool:
     claimed = scene.claimed[q] - scene.claimed[p]
     true = scene.true[q] - scene.true[p]
     missed = np.linalg.norm(claimed + row["offset"] - true)
-    return bool(missed > WRONG) or bool({p, q} & scene.blank)
+    fisher = information.get((min(p, q), max(p, q)))
+    if fisher is None:
+        return True
+    bound = float(np.sqrt(np.linalg.pinv(fisher, hermitian=True).diagonal().sum()))
+    return bool(missed > max(WRONG, 5 * bound))
 
 
 def _stage_error(scene: Montage) -> float:

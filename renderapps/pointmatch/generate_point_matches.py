@@ -303,7 +303,7 @@ class GeneratePointMatches(RenderModule):
             radius = max(o.search_radius for o in outcomes if places.z[o.pair.p_id] == z)
             steps = neighbour_steps(outcomes, places, z)
             tasks = trials(z, lost, steps, places, groups, radius)
-            tried, more = self.map_tries(tasks, places, limits)
+            tried, more = self.map_tries(tasks, places, limits, "looking elsewhere", False)
             failures += more
             self.relocated += relocations(tried, lost, places, limits)
         return failures
@@ -345,14 +345,15 @@ class GeneratePointMatches(RenderModule):
         tasks: list[PairTask],
         places: TilePlaces,
         limits: TranslationLimits,
-        what: str = "looking elsewhere",
+        what: str = "matching",
+        features: bool = True,
     ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
         """Outcomes of all tasks, and the reason for chunks that failed."""
         from renderapps.pointmatch.pair_matching import match_chunk
 
         outcomes: list[PairOutcome] = []
         failures = []
-        for chunk, result in self.run_chunks(match_chunk, tasks, places, what, limits):
+        for chunk, result in self.run_chunks(match_chunk, tasks, places, what, limits, features):
             if isinstance(result, TaskFailure):
                 self.logger.debug(result.details)
                 failures += [
@@ -370,15 +371,17 @@ class GeneratePointMatches(RenderModule):
         places: TilePlaces,
         what: str,
         limits: TranslationLimits,
+        features: bool = True,
     ) -> list[tuple[list[PairTask], Any]]:
         """Chunks of the tasks and what the function made of each."""
         from renderapps.pointmatch.pair_matching import MatchSettings, chunks_of
 
         if not tasks:
             return []
+        parameters = replace(self.pair_parameters(), translation=limits)
         settings = MatchSettings(
             self.args["stack"],
-            replace(self.pair_parameters(), translation=limits),
+            parameters if features else replace(parameters, use_features=False),
             self.args["local_transforms"],
             self.args["scale"],
             self.args["channel"],
