@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from renderapps.commands.catalogue import UnknownModule
@@ -53,6 +54,11 @@ def pass_on(verb: str, arguments: Sequence[str]) -> int:
         from renderapps.commands.modules import run_module
 
         return run_module(arguments)
+    needed = ["matplotlib"] if "--tiles" in arguments else ["matplotlib", "skimage"]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        libraries = " and ".join(missing)
+        return tell(f"demo needs {libraries}: pip install 'render-python-apps[demo]'", 1)
     from renderapps.demo.__main__ import main as demo
 
     return demo(arguments)
@@ -68,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     result = argparse.ArgumentParser(
         prog="renderapps",
-        description="From raw microscope tiles to aligned image volumes.",
+        description="From raw microscope tiles to stitched sections and image volumes.",
         allow_abbrev=False,
     )
     result.add_argument("--version", action=_Version, help="print the version and end")

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from renderws import volumes
 from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
@@ -29,6 +30,7 @@ from renderws.store.protocol import Store
 _RECLAIM_SECONDS = 60.0
 _PAGES = Path(__file__).parent / "ui"
 _VIEW = "/render-ws/view"
+_FILES = (_VIEW, volumes.PREFIX)
 
 
 class _Application(Starlette):
@@ -45,7 +47,7 @@ class _Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry point."""
-        if scope["type"] == "http" and not scope["path"].startswith(_VIEW):
+        if scope["type"] == "http" and not scope["path"].startswith(_FILES):
             await self._service(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -74,7 +76,8 @@ def create_app(
             task.cancel()
         await asyncio.to_thread(service.close)
 
-    routes: list[BaseRoute] = []
+    files = volumes.VolumeFiles(service.settings)
+    routes: list[BaseRoute] = [Mount(volumes.PREFIX, files, name="volumes")]
     if (_PAGES / "index.html").is_file():
         pages = StaticFiles(directory=_PAGES, html=True)
         routes.append(Mount(_VIEW, pages, name="view"))

@@ -77,6 +77,12 @@ def check_permission(route: Route, headers: Mapping[str, str], settings: Setting
         _check_origin(headers, settings.allow_origins)
 
 
+def check_token(headers: Mapping[str, str], settings: Settings) -> None:
+    """Token check (401) of a request for a file."""
+    if settings.token is not None:
+        _check_token(headers.get("authorization", ""), settings.token)
+
+
 def _check_token(authorization: str, token: str) -> None:
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() not in ("bearer", "basic"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from renderapi.rendering.windows import bounds_of
 GREEN = (0, 255, 0)
 LINE_LENGTH = 12
 FONT_SIZE = 12
+ADVANCE = 0.6 * FONT_SIZE  # from letter to letter, as in the usual monospaced fonts
 SMALLEST_BOX = 1.3
 
 
@@ -70,24 +70,22 @@ def _draw_tile(draw: Any, tile: Mapping[str, Any], parameters: Parameters) -> No
     lines = [name[k : k + LINE_LENGTH] for k in range(0, len(name), LINE_LENGTH)]
     if not lines:
         return
-    font = _font()
-    line_width = font.getlength(lines[0])
-    if across <= SMALLEST_BOX * line_width:
+    if across <= SMALLEST_BOX * len(lines[0]) * ADVANCE:
         return
     for number, line in enumerate(lines):
-        left = x + (across - font.getlength(line)) / 2
+        left = x + (across - len(line) * ADVANCE) / 2
         base = y + down // 4 + number * (FONT_SIZE + 2)
-        draw.text((round(left), base), line, fill=(*GREEN, 255), font=font, anchor="ls")
+        for place, letter in enumerate(line):
+            middle = round(left + (place + 0.5) * ADVANCE)
+            draw.text((middle, base), letter, fill=(*GREEN, 255), font=_font(), anchor="ms")
 
 
 @lru_cache(maxsize=1)
 def _font() -> Any:
-    """A monospaced font of 12 points: the one that ships with matplotlib."""
-    import matplotlib
+    """A font of 12 points, the one that ships with Pillow; letters are set at equal distances."""
     from PIL import ImageFont
 
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
-    return ImageFont.truetype(str(path), FONT_SIZE)
+    return ImageFont.load_default(FONT_SIZE)
 
 
 def _as_canvas(rgba: NDArray[np.uint8], parameters: Parameters) -> Canvas:

@@ -8,6 +8,7 @@ import pytest
 from server_process import ServerProcess
 
 import renderapi
+import renderapps.__main__
 from renderapps.__main__ import main, status
 
 OWNER = ["--render.owner", "me", "--render.project", "here"]
@@ -104,3 +105,19 @@ def owners_when_up(render, seconds=20):
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing", "told"),
+    [
+        (["demo"], {"skimage"}, "demo needs skimage: pip install 'render-python-apps[demo]'"),
+        (["demo", "--tiles", "t"], {"matplotlib", "skimage"}, "demo needs matplotlib: pip"),
+    ],
+)
+def test_the_demo_says_which_extra_it_needs(words, missing, told, capsys, monkeypatch):
+    found = renderapps.__main__.find_spec
+    monkeypatch.setattr(
+        renderapps.__main__, "find_spec", lambda name: None if name in missing else found(name)
+    )
+    assert renderapps.__main__.status(words) == 1
+    assert told in capsys.readouterr().err

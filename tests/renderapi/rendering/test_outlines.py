@@ -28,6 +28,17 @@ def test_the_name_is_inside_where_there_is_room(scenes):
     assert not narrow[15:100, 8:60].any()
 
 
+def test_letters_of_a_name_have_equal_distances(scenes):
+    """Twelve letters a line, 7.2 pixels each: line two begins where line one does."""
+    tile = {**TILE, "tileId": "HHHHHHHHHHHHHHHHHHHHHHHH"}
+    drawn = picture(scenes, tile)[:, :, 3] > 0
+    lines = drawn[20:100, 8:200]
+    columns = np.flatnonzero(lines.any(0))
+    assert 80 < columns[-1] - columns[0] < 12 * 7.2 + 2
+    first, second = lines[:30].any(0), lines[30:].any(0)
+    assert np.array_equal(first, second)
+
+
 def test_a_background_colour_lies_below(scenes):
     image = picture(scenes, TILE, backgroundRGBColor=0x102030)
     assert image[0, 0].tolist() == [0x10, 0x20, 0x30, 255]
