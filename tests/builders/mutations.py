@@ -118,6 +118,11 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
+        "registration/correspondence.py",
+        "stack/test_merge_session_stacks",
+        [("int(found[-1]) if", "int(found[0]) if")],
+    ),
+    (
         "registration/carrying.py",
         "registration/test_carrying",
         [
@@ -157,7 +162,6 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "stack/test_merge_session_stacks",
         [
             ('tile["channels"] = [*channels, *kept]', 'tile["channels"] = [*channels]'),
-            ("int(found[-1])", "int(found[0])"),
             ("settings.get(key, tile.get(key))", "tile.get(key, settings.get(key))"),
         ],
     ),
@@ -229,7 +233,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         [
             ("(-step if self.args", "(step if self.args"),
             ("& np.isfinite(q).all(1)", ""),
-            ("p_tiles | self.tiles(group)", "self.tiles(group) | {}"),
+            ("p_tiles | self.groups.of(group)", "self.groups.of(group)"),
         ],
     ),
     (
