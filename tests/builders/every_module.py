@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import laboratory_pointmatch
 import numpy as np
 import tifffile
 from scipy.ndimage import gaussian_filter
@@ -330,7 +329,6 @@ def parameters(lab: Laboratory, out: Path) -> dict[str, dict[str, Any]]:
             "upload_data": True,
         },
     }
-    found |= laboratory_pointmatch.parameters(lab, at)
     unconnected = {name for name, given in found.items() if "render_source" in given}
     unconnected.add("dataimport.create_mipmaps")
     for theme in themes():

@@ -8,7 +8,10 @@ from typing import Any
 
 def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     """By module; `at` gives a path below the folder to write to."""
+    around = {"stack": "acquired", "z": 0, "dz": 1, "tilepair_output": at("around.json")}
     return {
+        "pointmatch.create_tilepairs_for_across_z_break": around,
+        "pointmatch.create_tilepairs_for_single_z": around,
         "pointmatch.make_point_match_plots": {
             "stack": "acquired",
             "matchcollection": "matches",
