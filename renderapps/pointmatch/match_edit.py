@@ -168,7 +168,7 @@ class MatchEditModule(RenderModule):
             )
         self.target = MatchTarget(self.render, self.owner, name, self.args["existing"])
         self.target.recover()
-        groups = sorted({g for c in self.input_collections for g in self.groups_of(c)})
+        groups = self.work_groups()
         metadata = self.checked_metadata()
         self.target.open()
         self.prepare()
@@ -222,8 +222,7 @@ class MatchEditModule(RenderModule):
 
     def edit_group(self, group: str) -> Json:
         """Edit and write one p group; counts, and what was dropped."""
-        pairs = [pair for name in self.input_collections for pair in self.read_group(name, group)]
-        kept, dropped = self.edit_matches(pairs)
+        pairs, (kept, dropped) = self.read_and_edit(group)
         written = [pair for pair in kept if len(pair.w)]
         empty = [pair.ids for pair in kept if not len(pair.w)]
         dropped = [*dropped, *(ids | {"reason": "it has no points"} for ids in empty)]
@@ -246,6 +245,15 @@ class MatchEditModule(RenderModule):
             "dropped_pairs": dropped,
             "keys": np.array(keys, np.uint64),
         }
+
+    def work_groups(self) -> list[str]:
+        """The groups that are worked on one by one: all that occur as p in an input."""
+        return sorted({g for name in self.input_collections for g in self.groups_of(name)})
+
+    def read_and_edit(self, group: str) -> tuple[list[PairMatches], Edited]:
+        """The pairs of a group as they were, and what becomes of them."""
+        pairs = [pair for name in self.input_collections for pair in self.read_group(name, group)]
+        return pairs, self.edit_matches(pairs)
 
     def groups_of(self, collection: str) -> list[str]:
         """Group ids that occur as p; an error when there is no such collection."""

@@ -49,12 +49,15 @@ class Rule:
     file_pattern : str, optional
     tolerance : int
         Ids of numeric_id differ by less than this.
+    offset : int, optional
+        What is added to ids of numeric_id; by default found for each section.
     """
 
     by: str = "tileId"
     frame_pattern: str | None = None
     file_pattern: str | None = None
     tolerance: int = 10
+    offset: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,15 @@ class CorrespondenceParameters(DefaultSchema):
         validate=Range(min=1),
         metadata={"description": "with match_by numeric_id: ids differ by less than this"},
     )
+    id_offset = Int(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "with match_by numeric_id: what is added to the ids of one stack to "
+            "give those of the other",
+            "default_text": "found for each section",
+        },
+    )
 
     @validates_schema
     def patterns_have_groups(self, data: dict[str, Any], **_: Any) -> None:
@@ -159,7 +171,9 @@ def correspond(tiles: Sequence[Json], others: Sequence[Json], rule: Rule) -> Cor
 def _by(tiles: Sequence[Json], others: Sequence[Json], rule: Rule, by: str) -> Correspondence:
     key: Key
     if by == "numeric_id":
-        offset = id_offset(tiles, others, rule.tolerance)
+        offset = rule.offset
+        if offset is None:
+            offset = id_offset(tiles, others, rule.tolerance)
         key = _number
         return _joined(tiles, others, lambda tile: _shifted(tile, offset), key, by)
     if by == "frame":
@@ -253,7 +267,7 @@ def id_offset(tiles: Sequence[Json], others: Sequence[Json], tolerance: int) -> 
     if len(found) > 1:
         raise RenderModuleException(
             f"ids of tiles such as {min(numbers)} have partners at offsets "
-            f"{', '.join(map(str, found))} alike: give a smaller id_tolerance, or another match_by"
+            f"{', '.join(map(str, found))} alike: give id_offset, or another match_by"
         )
     return found[0]
 

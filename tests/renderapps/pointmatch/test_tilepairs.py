@@ -12,9 +12,7 @@ from renderapps.pointmatch import tilepairs
 from renderapps.pointmatch.create_tilepairs_for_across_z_break import CreateTilePairsAcrossZBreak
 from renderapps.pointmatch.create_tilepairs_for_single_z import CreateTilePairsForSingleZ
 
-# a row of three tiles 40 px wide, 35 apart; odd sections lie 18 px further right, so that each tile
-# is covered by (40 - 18) / 40 = 55 % by that of its own place and by 13 / 40 - ... = 42.5 % by the
-# one at its other side (35 - 18 = 17 px away: 57.5 %)
+# rows of three tiles 40 px wide, 35 apart; those of odd sections lie 18 px further right
 STEP, SHIFT = 35, 18
 
 

@@ -71,6 +71,7 @@ def test_numbers_differ_by_one_offset_even_where_another_tile_is_nearer():
     }
     with pytest.raises(RenderModuleException, match="offsets -6, 4 alike"):
         correspond([tile("106")], reference, Rule("numeric_id"))
+    assert partners([tile("106")], reference, by="numeric_id", offset=-6) == {"106": "100"}
     assert partners([tile("x1")], reference, by="numeric_id") == {}
 
 
