@@ -145,7 +145,8 @@ class CorrespondenceParameters(DefaultSchema):
 
 def rule_of(args: Mapping[str, Any]) -> Rule:
     """The rule that parameters of a module describe."""
-    return Rule(args["match_by"], args["frame_pattern"], args["file_pattern"], args["id_tolerance"])
+    names = ("match_by", "frame_pattern", "file_pattern", "id_tolerance", "id_offset")
+    return Rule(*(args[name] for name in names))
 
 
 def correspond(tiles: Sequence[Json], others: Sequence[Json], rule: Rule) -> Correspondence:
