@@ -115,5 +115,5 @@ def overlapping_pairs(
     pairs = []
     for i, j in found:
         p, q = sorted((source.tiles[i], other.tiles[j]))
-        pairs.append(Pair(*p, "", *q, "", delta))
+        pairs.append(Pair(p[0], p[1], "", q[0], q[1], "", delta))
     return pairs
