@@ -75,7 +75,9 @@ def read_position_table(
         cells = {field: row[column] for field, column in where.items()}
         images.append(_image(_Row(cells, where, style, source), image_directory))
     if not images:
-        raise RenderModuleException(f"{path} has no rows: it must list at least one image")
+        raise RenderModuleException(
+            f"{path} has no rows: it must list at least one image below a line of names"
+        )
     return images
 
 

@@ -43,9 +43,11 @@ class ImageEditModule(StackEditModule):
         (section,) = sections
         with ThreadPoolExecutor(self.threads) as pool:
             results = list(pool.map(self._attempt, section.tiles))
-        reasons = [result for result in results if isinstance(result, str)]
-        if reasons:
-            more = f" and {len(reasons) - LISTED} more" if reasons[LISTED:] else ""
+        both = zip(section.tiles, results, strict=True)
+        bad = {tile["tileId"]: reason for tile, reason in both if isinstance(reason, str)}
+        if bad:
+            reasons, rest = list(bad.values()), list(bad)[LISTED:]
+            more = f"; also tiles {', '.join(rest)}" if rest else ""
             raise RenderModuleException(
                 f"images of {len(reasons)} of {len(section.tiles)} tiles cannot be made: "
                 f"{'; '.join(reasons[:LISTED])}{more}"

@@ -249,3 +249,18 @@ def test_the_command_line(stack, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert [s["mipmaps"] for s in json.loads(output.read_text())["sections"]] == [2, 2]
+
+
+def test_a_section_that_fails_names_every_bad_tile(render, stack, generate):
+    tiles = [
+        TileSpec(tileId=f"bad{n}", z=1.0, width=9, height=9, imageUrl=f"file:///nowhere/{n}.tif")
+        for n in range(8)
+    ]
+    renderapi.stack.set_stack_state("acquired", "LOADING", render=render)
+    renderapi.resolvedtiles.put_tilespecs("acquired", tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state("acquired", "COMPLETE", render=render)
+    with pytest.raises(RenderModuleException) as raised:
+        generate()
+    text = str(raised.value)
+    assert "images of 8 of 10 tiles cannot be made" in text
+    assert all(f"bad{n}" in text for n in range(8))
