@@ -19,7 +19,7 @@ import requests
 from tomography_project import Service, Tiles
 
 import renderapi
-from renderapps.commands.catalogue import find
+from renderapps.module.catalogue import find
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from renderapps.commands.catalogue import UnknownModule
 from renderapps.commands.completion import COMPLETE, add_completion, print_candidates
+from renderapps.module.catalogue import UnknownModule
 
 PASS_ON = ("run", "demo")  # verbs whose words are read elsewhere
 
@@ -25,7 +25,7 @@ def status(arguments: Sequence[str]) -> int:
         if arguments and arguments[0] in PASS_ON:
             return pass_on(arguments[0], arguments[1:])
         if arguments and arguments[0] == COMPLETE:
-            return print_candidates(arguments[1:])
+            return print_candidates(arguments[1:], parser())
         options = parser().parse_args(arguments)
         return options.run(options)
     except UnknownModule as error:

@@ -49,27 +49,21 @@ def print_script(options: argparse.Namespace) -> int:
     return 0
 
 
-def print_candidates(words: Sequence[str]) -> int:
+def print_candidates(words: Sequence[str], parser: argparse.ArgumentParser) -> int:
     """Print what the last of the words may become, one a line."""
-    for candidate in candidates(words):
+    for candidate in candidates(words, parser):
         print(candidate)
     return 0
 
 
-def candidates(words: Sequence[str]) -> list[str]:
-    """What the last of the words after `renderapps` may become.
-
-    >>> candidates(["com"])
-    ['completion']
-    """
+def candidates(words: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """What the last of the words after `renderapps`, which `parser` reads, may become."""
     *before, last = words or [""]
-    return sorted(word for word in _possible(list(before)) if word.startswith(last))
+    return sorted(word for word in _possible(list(before), parser) if word.startswith(last))
 
 
-def _possible(before: list[str]) -> list[str]:
-    from renderapps.__main__ import parser
-
-    parsers = _verbs(parser())
+def _possible(before: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    parsers = _verbs(parser)
     if not before:
         return list(parsers)
     verb, *rest = before
@@ -88,13 +82,13 @@ def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser
 
 
 def _modules() -> list[str]:
-    from renderapps.commands.catalogue import discover
+    from renderapps.module.catalogue import discover
 
     return [entry.name for entry in discover()]
 
 
 def _flags(module: str) -> list[str]:
-    from renderapps.commands.catalogue import UnknownModule, find
+    from renderapps.module.catalogue import UnknownModule, find
     from renderapps.module.parameters import parameter_groups
 
     try:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from renderapps.commands.catalogue import Entry, discover, find
+from renderapps.module.catalogue import Entry, discover, find
 
 if TYPE_CHECKING:
     from renderapps.module.parameters import Group

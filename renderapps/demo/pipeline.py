@@ -103,7 +103,7 @@ class Pipeline:
 
     def run_step(self, module: str, parameters: Json) -> StepResult:
         """Run one module from a JSON file; a failure has been told by the module itself."""
-        from renderapps.commands.catalogue import find
+        from renderapps.module.catalogue import find
 
         number = len(self.results) + 1
         name = f"{number:02d}_{module.rpartition('.')[2]}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.files import atomic_write
-from renderapps.commands.catalogue import Entry, discover
+from renderapps.module.catalogue import Entry, discover
 from renderapps.module.examples import FOLDER as EXAMPLES
 from renderapps.module.examples import example_path
 from renderapps.module.parameters import Group, parameter_groups, purpose

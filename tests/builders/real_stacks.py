@@ -22,7 +22,7 @@ from renderapi.stack import StackVersion
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Polynomial2DTransform, ReferenceTransform
 from renderapi.urls import path_to_url
-from renderapps.commands.catalogue import find
+from renderapps.module.catalogue import find
 
 VERSION = {
     "cycleNumber": 3,

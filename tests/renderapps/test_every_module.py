@@ -8,7 +8,7 @@ import pytest
 from argschema import fields
 from every_module import contents, make_laboratory, parameters
 
-from renderapps.commands.catalogue import discover
+from renderapps.module.catalogue import discover
 from renderapps.module.fields import FILE_FIELDS, NAMING, NewFile
 from renderws.local import close_local_services
 

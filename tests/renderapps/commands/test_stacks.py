@@ -9,7 +9,7 @@ import pytest
 import renderapi
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
-from renderapps.__main__ import status
+from renderapps.__main__ import parser, status
 from renderapps.commands.completion import SCRIPTS, candidates
 from renderapps.module import RenderModuleException
 from renderapps.module.section_module import stack_zs
@@ -93,7 +93,7 @@ def test_the_version_is_that_of_the_package(capsys):
     ],
 )
 def test_words_are_completed(words, found):
-    assert candidates(words) == found
+    assert candidates(words, parser()) == found
 
 
 @pytest.mark.parametrize("shell", sorted(SCRIPTS))

@@ -7,11 +7,11 @@ from layered_stacks import put, read, run, tile
 
 import renderapi
 from renderapi.urls import path_to_url
-from renderapps.commands.catalogue import discover
 from renderapps.dataimport.upload_tiledir import UploadTileDir
 from renderapps.materialize.export_volume import ExportVolume
 from renderapps.materialize.render_section_images import RenderSectionImages
 from renderapps.module import ParameterError
+from renderapps.module.catalogue import discover
 from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.examples import read_example
 from renderapps.stack.create_subvolume_stack import CreateSubvolumeStack

@@ -2,8 +2,8 @@
 
 import pytest
 
-from renderapps.commands.catalogue import discover
 from renderapps.module import RenderModuleException, StackEditModule, example_path
+from renderapps.module.catalogue import discover
 from renderapps.module.examples import FOLDER, read_example
 from renderapps.module.template_module import Template
 from renderapps.module.validation import load_example

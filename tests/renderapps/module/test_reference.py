@@ -2,7 +2,7 @@
 
 import pytest
 
-from renderapps.commands.catalogue import discover
+from renderapps.module.catalogue import discover
 from renderapps.module.parameters import parameter_groups
 from renderapps.module.reference import PATH, main, reference
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from layered_stacks import layers, read
 
-from renderapps.commands.catalogue import discover
+from renderapps.module.catalogue import discover
 from renderapps.module.examples import read_example
 
 THEMES = ("stack", "datamanagement")

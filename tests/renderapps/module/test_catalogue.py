@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from renderapps.commands.catalogue import UnknownModule, discover, find
+from renderapps.module.catalogue import UnknownModule, discover, find
 
 SOURCES = {
     "theme/one.py": '''"""Do one thing,
