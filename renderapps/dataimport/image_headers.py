@@ -51,7 +51,7 @@ def _header_or_reason(file: Path) -> ImageHeader | str:
 
 
 def read_plane_headers(
-    planes: Sequence[Plane],
+    planes: Sequence[Plane], threads: int = THREADS
 ) -> tuple[dict[Plane, ImageHeader], dict[Plane, str]]:
     """Headers of planes of files, each file opened once, and why some cannot be read.
 
@@ -62,7 +62,7 @@ def read_plane_headers(
         by_file.setdefault(file, []).append(plane)
     headers: dict[Plane, ImageHeader] = {}
     unreadable: dict[Plane, str] = {}
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         found = pool.map(lambda entry: _plane_headers(*entry), by_file.items())
         for (file, numbers), results in zip(by_file.items(), found, strict=True):
             for number, result in zip(numbers, results, strict=True):

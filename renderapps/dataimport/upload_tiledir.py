@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from argschema.fields import Float, InputDir, OutputDir, Str
+from argschema.fields import Float, InputDir, Int, OutputDir, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
@@ -21,7 +21,7 @@ from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
 from renderapps.dataimport.acquired_image import AcquiredImage, listed, natural_key
 from renderapps.dataimport.acquired_tiles import plane_entry
-from renderapps.dataimport.image_headers import ImageHeader, page_count, read_plane_headers
+from renderapps.dataimport.image_headers import THREADS, ImageHeader, page_count, read_plane_headers
 from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.statetable_tiles import z_text
 from renderapps.dataimport.tile_upload import Upload, sections_of
@@ -79,6 +79,11 @@ class UploadTileDirParameters(
             "default_text": "unknown",
         },
     )
+    pool_size = Int(
+        load_default=THREADS,
+        validate=Range(min=1),
+        metadata={"description": "number of image files that are read at once"},
+    )
     scope = Str(
         allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}
     )
@@ -110,7 +115,7 @@ class UploadTileDir(RenderModule):
             raise RenderModuleException(f"{folder} has no {self.args['pattern']}")
         used, partly_used = images_of(files)
         planes = [(path, plane) for path in files for plane in used[path]]
-        headers, unreadable = read_plane_headers(planes)
+        headers, unreadable = read_plane_headers(planes, self.args["pool_size"])
         if unreadable:
             names = listed(f"{path.name} ({reason})" for (path, _), reason in unreadable.items())
             raise RenderModuleException(f"images of {folder} cannot be read: {names}")

@@ -265,7 +265,7 @@ def written(outputs: Sequence[OutputStack], module: str) -> Iterator[Run]:
     RenderModuleException
         An output must not be written, or another run is writing there.
     """
-    run = Run(module)
+    run = Run(module.removeprefix("renderapps."))
     names = [(o.render.DEFAULT_PROJECT, o.stack) for o in outputs]
     if double := next((stack for p, stack in names if names.count((p, stack)) > 1), None):
         raise RenderModuleException(f"stack {double} is the output twice: name two stacks")

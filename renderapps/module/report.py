@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from argschema.fields import Dict, Float, List, Nested, Str
 from marshmallow import INCLUDE, Schema, ValidationError
@@ -27,10 +29,23 @@ from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.parallel import one_line
 from renderapps.module.result import to_json
 
-if TYPE_CHECKING:
-    from renderapps.module.parser import ModuleParser
-
 Json = dict[str, Any]
+
+
+class Reporting(Protocol):
+    """What of a module its report is made of."""
+
+    args: Json
+    result: Json | None
+    full_report: Json | None
+    is_reporting: bool
+    logger: logging.Logger
+    output_schema_type: type[Schema] | None
+
+    def module_name(self) -> str:
+        """Dotted name of its file."""
+
+
 _SECRET = re.compile(r"(?i)secret|passw|token|credential|(^|_)key$|access_?key")
 RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
 
@@ -114,7 +129,7 @@ class StackReport(SectionReport):
 class Report:
     """The report of one run."""
 
-    def __init__(self, module: ModuleParser) -> None:
+    def __init__(self, module: Reporting) -> None:
         self.module = module
         self.started = time.monotonic()
         self.head: Json = {
@@ -143,7 +158,7 @@ class Report:
         schema = self.module.output_schema_type
         self.module.full_report = document
         if path := self.module.args.get("output_json"):
-            atomic_write(path, to_json(document))
+            write_report(path, to_json(document))
         if error is None and schema is not None and issubclass(schema, ReportSchema):
             problems = schema().validate(document)
             if problems:
@@ -155,7 +170,7 @@ def _text(error: BaseException) -> str:
 
 
 @contextmanager
-def reporting(module: ModuleParser) -> Iterator[None]:
+def reporting(module: Reporting) -> Iterator[None]:
     """Report what happens within it, unless that is done already further out."""
     if module.is_reporting:
         yield
@@ -196,7 +211,7 @@ def reported(run: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(run)
-    def run_and_report(self: ModuleParser, *args: Any, **kwargs: Any) -> Any:
+    def run_and_report(self: Reporting, *args: Any, **kwargs: Any) -> Any:
         with reporting(self):
             value = run(self, *args, **kwargs)
         return self.result if value is None else value
@@ -204,7 +219,7 @@ def reported(run: Callable[..., Any]) -> Callable[..., Any]:
     return run_and_report
 
 
-def report_failure(module: ModuleParser, error: BaseException) -> None:
+def report_failure(module: Reporting, error: BaseException) -> None:
     """Report a failure before the run, unless it is one of parameters."""
     if not isinstance(error, ParameterError):
         _finish_failed(Report(module), error)
@@ -213,6 +228,18 @@ def report_failure(module: ModuleParser, error: BaseException) -> None:
 def is_regular(path: str) -> bool:
     """Whether a report is written to a file that can be replaced, and not to a pipe or the like."""
     return path != "-" and (os.path.isfile(path) or not os.path.lexists(path))
+
+
+def write_report(path: str, data: bytes) -> None:
+    """Write a report to a file, whole or not at all, or into a pipe, a device or `-`."""
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    elif is_regular(path):
+        atomic_write(path, data)
+    else:
+        with open(path, "wb") as stream:
+            stream.write(data)
 
 
 def versions() -> dict[str, str]:

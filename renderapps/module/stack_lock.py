@@ -34,7 +34,7 @@ def locked(
     try:
         stackchanges.lock_stack(stack, run.id, run.holder, SECONDS, zs, render=render)
     except ConflictError as error:
-        raise RenderModuleException(str(error)) from error
+        raise RenderModuleException(_refusal(render, stack, zs) or str(error)) from error
     done = threading.Event()
     renewing = threading.Thread(
         target=_renew, args=(pickle.dumps(render), stack, run.id, done), daemon=True
@@ -70,6 +70,17 @@ def remove_dead(render: renderapi.Render, stack: str) -> None:
             unfinished = unfinished_name(stack, lock["id"])
             renderapi.stack.delete_stack(unfinished, render=render)
             stackchanges.unlock_stack(stack, lock["id"], render=render)
+
+
+def _refusal(render: renderapi.Render, stack: str, zs: Sequence[float] | None) -> str | None:
+    """Who is writing to some of it, on one line; None: nobody any more."""
+    for lock in stackchanges.get_stack_locks(stack, render=render):
+        if zs is None or lock["zs"] is None or not set(zs).isdisjoint(lock["zs"]):
+            return (
+                f"stack {stack} is being written by {lock['holder'].get('name')} since "
+                f"{lock['since']}: wait until that is done"
+            )
+    return None
 
 
 def _renew(connection: bytes, stack: str, lock: str, done: threading.Event) -> None:

@@ -12,6 +12,7 @@ import renderapi
 from renderapi import stackchanges
 from renderapps.module import OutputStack, RenderModuleException, Section, written
 from renderapps.module.running import Run, is_over
+from renderapps.module.tile_documents import read_section
 from renderapps.stack.set_stack_levels import SetStackLevels
 
 ZS = [float(z) for z in range(6)]
@@ -95,14 +96,8 @@ def test_a_second_writer_is_refused_by_name_and_told_who_is_there(render, capsys
         assert status == 1
         assert f"is being written by my.module, pid {os.getpid()} on host" in told
         assert run(SetStackLevels, render, stack="raw", zs=[2], maxIntensity=300)[0] == 0
-        output.write(Section(1.0, tiles_at(render, 1.0)))
+        output.write(read_section(render, "raw", 1.0))
     assert maxima(render, "raw") == dict.fromkeys(ZS, 200.0) | {2.0: 300.0}
-
-
-def tiles_at(render, z):
-    from renderapps.module.tile_documents import read_section
-
-    return read_section(render, "raw", z).tiles
 
 
 def test_a_run_whose_lock_was_taken_changes_nothing(render):
@@ -110,7 +105,8 @@ def test_a_run_whose_lock_was_taken_changes_nothing(render):
     output = OutputStack(render, "raw", [1.0], {}, edits=[1.0])
     lost = pytest.raises(RenderModuleException, match="no longer locked")
     with lost, written([output], "my.module") as mine:
-        output.write(Section(1.0, tiles_at(render, 1.0)[:1]))
+        section = read_section(render, "raw", 1.0)
+        output.write(Section(1.0, section.tiles[:1], section.transforms))
         stackchanges.unlock_stack("raw", mine.id, render=render)
     assert len(read(render, "raw")) == 12
     assert renderapi.render.get_stacks_by_owner_project(render=render) == ["raw"]
