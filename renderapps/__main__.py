@@ -26,7 +26,7 @@ def status(arguments: Sequence[str]) -> int:
             return pass_on(arguments[0], arguments[1:])
         if arguments and arguments[0] == COMPLETE:
             return print_candidates(arguments[1:], parser())
-        options = parser().parse_args(arguments)
+        options = parser(arguments[0] if arguments else "").parse_args(arguments)
         return options.run(options)
     except UnknownModule as error:
         return tell(str(error), 2)
@@ -64,8 +64,8 @@ def pass_on(verb: str, arguments: Sequence[str]) -> int:
     return demo(arguments)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Parser of all verbs."""
+def parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """Parser of all verbs; where `verb` is given, what only others need may be left out."""
     from renderapps.commands.doctor import add_doctor
     from renderapps.commands.modules import add_describe, add_list
     from renderapps.commands.serve import add_serve
@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add_list(verbs)
     add_describe(verbs)
     verbs.add_parser("run", help="run a module: renderapps run MODULE --help")
-    add_serve(verbs)
+    add_serve(verbs, limits=verb in (None, "serve"))
     verbs.add_parser("demo", help="simulate an acquisition and stitch it")
     add_stacks(verbs)
     add_store(verbs)

@@ -7,11 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from renderws.limits import add_options, chosen
 
-
-def add_serve(verbs: Any) -> None:
-    """Add the verb `serve`."""
+def add_serve(verbs: Any, limits: bool = True) -> None:
+    """Add the verb `serve`; the options of its limits load the service, so they can be left out."""
     parser = verbs.add_parser(
         "serve",
         help="serve a store over HTTP, with its web pages",
@@ -65,7 +63,10 @@ def add_serve(verbs: Any) -> None:
         "--access-log", action="store_true", help="write a JSON line about every request to stderr"
     )
     _add_settings(parser)
-    add_options(parser)
+    if limits:
+        from renderws.limits import add_options
+
+        add_options(parser)
     parser.set_defaults(run=run_serve)
 
 
@@ -100,6 +101,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def run_serve(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
+    from renderws.limits import chosen
     from renderws.serve import serve
 
     serve(

@@ -2,11 +2,12 @@
 
 import base64
 import pickle
+import re
 import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from renderapi.errors import ConversionError, SpecError
@@ -149,6 +150,7 @@ def other_word(word):
     return "@" + base64.b64encode(raw).decode()
 
 
+@example({"className": AffineModel.className, "dataString": "1.0 0.0 0.0 1.0 2e-05 1e-05"})
 @given(documents())
 @settings(deadline=None, max_examples=150)
 def test_equality_and_hash_are_those_of_the_values(document):
@@ -165,7 +167,7 @@ def other_value(document):
     """A data string whose last number that is a fraction, or whose last array, is another one."""
     words = document["dataString"].replace(",", " , ").split()
     for place in reversed(range(len(words))):
-        if "." in words[place] and words[place][0] in "-0123456789":
+        if re.fullmatch(r"-?[0-9]+(\.[0-9]+|\.?[0-9]*e[-+][0-9]+)", words[place]):
             words[place] = repr(float(words[place]) + 0.5)
             break
         if len(words[place]) > 40 and not words[place].startswith("net."):
