@@ -18,8 +18,14 @@ FLAT_WINDOW = 5
 """Side of the window (pixels) in which a dead border has not a single grey level of variation."""
 
 
+SATURATED = (0.003, 0.5)
+"""Shares of the pixels that may be taken for cut off."""
+HEAPED = 4
+"""Light is cut off where the top grey level is this many times as frequent as the next one."""
+
+
 def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -> Mask:
-    """Pixels that carry picture: unmasked, and not part of a dead border.
+    """Pixels that carry picture: unmasked, not cut off, and not part of a dead border.
 
     A dead border is a connected region of constant value that touches the edge of the image, as
     left by a camera's frame or by an earlier correction of distortion.
@@ -40,7 +46,7 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
     """
     import cv2
 
-    dead = _dead_border(image)
+    dead = _dead_border(image) | saturated(image)
     if mask is not None:
         full = True if mask.dtype == np.bool_ else min(255, np.iinfo(mask.dtype).max)
         dead |= mask < full
@@ -48,6 +54,21 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
         kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
         dead = cv2.dilate(dead.astype(np.uint8), kernel).astype(bool)
     return ~dead
+
+
+def saturated(image: NDArray) -> Mask:
+    """Pixels at the top grey level, where so many are that the light was cut off.
+
+    What is cut off differs between two exposures of one place. A picture whose other pixels show
+    nothing (of two grey levels, for example) is not taken for cut off.
+    """
+    at = np.asarray(image == image.max()) if image.size else np.zeros(image.shape, bool)
+    nothing = np.zeros(image.shape, bool)
+    if not SATURATED[0] <= at.mean() <= SATURATED[1]:
+        return nothing
+    rest = image[~at]
+    next_one = int(np.count_nonzero(rest == rest.max()))
+    return at if np.ptp(rest) > 0 and at.sum() >= HEAPED * next_one else nothing
 
 
 def _dead_border(image: NDArray) -> Mask:

@@ -234,7 +234,9 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
             f"blank or unrelated overlap: the best shift has a significance of "
             f"{first.significance:.1f}, {needed.significance:.3g} is needed"
         )
-    if first.error > limits.error and np.isfinite(first.error):
+    if not np.isfinite(first.error):
+        return f"the fit around the shift ({first.shift[0]:.0f}, {first.shift[1]:.0f}) does not end"
+    if first.error > limits.error:
         return f"the shift is uncertain by {first.error:.2f} px, {limits.error:g} is tolerable"
     correlation = max(first.correlation, first.searched)
     if correlation < limits.correlation:

@@ -23,6 +23,8 @@ SMOOTHING = 0.7
 TAPS = 12
 """Length of the interpolating filter; it is tapered with a Kaiser window."""
 BETA = 6.0
+HOLE_MARGIN = 3
+"""Pixels this near to masked ones inside the overlap are left out of the fit."""
 _IMPULSE = np.zeros((49, 49), np.float32)
 _IMPULSE[24, 24] = 1.0
 CONVERGED = 1e-3
@@ -79,7 +81,7 @@ def refine(
     for axis in (0, 1):  # interpolation and gradients need a neighbour on either side
         if mask.shape[axis] > 8:
             np.moveaxis(inner, axis, 0)[[0, -1]] = False
-    weight = inner.astype(np.float32)
+    weight = _away_from_holes(inner).astype(np.float32)
     start = _correlation(a, b, mask.astype(np.float32))
     rest, error = _aligned(a, b, weight, reach, smoothing)
     if not np.all(np.abs(rest) <= reach):
@@ -88,6 +90,25 @@ def refine(
     if end < _correlation(a, b, weight):
         return Refined((0.0, 0.0), start, error)
     return Refined((float(rest[0]), float(rest[1])), max(start, end), error)
+
+
+def _away_from_holes(mask: Mask) -> Mask:
+    """Pixels that the filters do not mix with masked ones, where enough are left."""
+    import cv2
+
+    if mask.all():
+        return mask
+    kernel = np.ones((2 * HOLE_MARGIN + 1, 2 * HOLE_MARGIN + 1), np.uint8)
+    away = mask & (cv2.erode(_filled_border(mask), kernel) > 0)
+    return away if away.sum() >= 0.25 * mask.sum() else mask
+
+
+def _filled_border(mask: Mask) -> NDArray[np.uint8]:
+    """The mask with its outermost pixels taken for shown: they are no holes."""
+    filled = mask.astype(np.uint8)
+    filled[[0, -1]] = 1
+    filled[:, [0, -1]] = 1
+    return filled
 
 
 def _smoothed(image: FloatImage, smoothing: float) -> NDArray[np.float32]:

@@ -60,3 +60,13 @@ def test_halved_is_the_mean_of_four_and_needs_all_four():
     small, mask = halved(image, shown)
     assert small.tolist() == [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]
     assert mask.tolist() == [[False, True, True], [True, True, True]]
+
+
+def test_light_that_was_cut_off_does_not_count(texture):
+    picture = np.clip(texture(80, 80), None, 1100).astype(np.uint16)
+    shown = content_mask(picture, margin=0)
+    assert not shown[picture == 1100].any()
+    assert shown[picture < 1100].all()
+    two_levels = np.zeros((80, 80), np.uint8)
+    two_levels[20:40, 20:40] = 255
+    assert content_mask(two_levels, margin=0)[20:40, 20:40].all()
