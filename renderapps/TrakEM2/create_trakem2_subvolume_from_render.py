@@ -8,11 +8,11 @@ from typing import Any
 
 from argschema.fields import Boolean
 
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module import RenderModule
+from renderapps.module.box import Box, read_box
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_zs
-from renderapps.module.tile_documents import read_section
-from renderapps.TrakEM2.exporting import Box, Chunk, ProjectBuilder, createchunks
+from renderapps.TrakEM2.exporting import Chunk, ProjectBuilder, createchunks, require_inside
 from renderapps.TrakEM2.parameters import TEM2ProjectTransfer
 from renderapps.TrakEM2.side_car import side_car_path
 
@@ -45,11 +45,8 @@ class CreateTrakEM2Project(RenderModule):
         """Write a project, or one for each chunk, and report the tiles of each section."""
         zs = selected_zs(self)
         chunks = chunks_of(self.args, zs)
+        require_inside(self.render, self.args["inputStack"], Box.of(self.args))
         projects = [self.export(chunk, [z for z in zs if chunk.holds(z)]) for chunk in chunks]
-        if not any(entry["tiles"] for project in projects for entry in project["sections"]):
-            raise RenderModuleException(
-                f"no tile of stack {self.args['inputStack']} lies in the box {box_of(self.args)}"
-            )
         self.output({"projects": projects})
 
     def export(self, chunk: Chunk, zs: Sequence[float]) -> dict[str, Any]:
@@ -57,12 +54,12 @@ class CreateTrakEM2Project(RenderModule):
         path = project_path(self.args, chunk)
         stack = self.args["inputStack"]
         folder = path.parent.absolute() if self.args["relative_paths"] else None
-        builder = ProjectBuilder(stack, box_of(self.args), folder)
+        box = Box.of(self.args)
+        builder = ProjectBuilder(stack, box, folder)
         sections = [
-            {"z": z, "tiles": builder.add_layer(read_section(self.render, stack, z))} for z in zs
+            {"z": z, "tiles": builder.add_layer(read_box(self.render, stack, z, box))} for z in zs
         ]
-        if any(section["tiles"] for section in sections):
-            builder.write(path)
+        builder.write(path)
         return {"project": path, "tiles_file": side_car_path(path), "sections": sections}
 
 
@@ -84,11 +81,6 @@ def chunks_of(args: dict[str, Any], zs: Sequence[float]) -> list[Chunk]:
 def project_path(args: dict[str, Any], chunk: Chunk) -> Path:
     """The project file of a chunk."""
     return Path(args["outputXMLdir"]) / chunk.dir / PROJECT_FILE
-
-
-def box_of(args: dict[str, Any]) -> Box:
-    """(minX, minY, maxX, maxY) of the parameters."""
-    return args["minX"], args["minY"], args["maxX"], args["maxY"]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import renderapi
 from renderapi.errors import SpecError
+from renderapi.render import Render
 from renderapi.transform.specs import flatten
+from renderapps.module.box import SIDES, Box
+from renderapps.module.errors import RenderModuleException
 from renderapps.module.tile_documents import Section
 from renderapps.TrakEM2.patches import tile_patch
 from renderapps.TrakEM2.placement import canvas_matrix
@@ -24,7 +28,6 @@ from renderapps.TrakEM2.side_car import (
 from renderapps.TrakEM2.writer import write_project
 
 Json = dict[str, Any]
-Box = tuple[float, float, float, float]
 Range = tuple[float, float]
 
 #: smaller numbers are the project and its layer set
@@ -39,8 +42,8 @@ class ProjectBuilder:
     ----------
     stack : str
         The stack that is to be corrected.
-    box : (minX, minY, maxX, maxY)
-        Of its world; (minX, minY) is the origin of the canvas.
+    box : Box
+        Of its world; its upper left corner is the origin of the canvas.
     folder : path, optional
         Images below it get relative paths.
     """
@@ -128,19 +131,24 @@ class ProjectBuilder:
 def tiles_in_box(section: Section, box: Box | None) -> Iterator[Json]:
     """Tiles whose boxes touch `box`, in the order they are painted, with flattened transforms."""
     for tile in sorted(section.tiles, key=lambda tile: tile["tileId"]):
-        if box is None or _touches(tile, box):
+        if box is None or box.touches(tile):
             yield flattened(tile, section.transforms)
+
+
+def require_inside(render: Render, stack: str, box: Box) -> None:
+    """Refuse a box that lies beside a stack."""
+    bounds = renderapi.stack.get_stack_bounds(stack, render=render)
+    if not box.touches(bounds):
+        raise RenderModuleException(
+            f"no tile of stack {stack} lies in the box {tuple(box)}; its tiles are in "
+            f"{tuple(bounds[side] for side in SIDES)}"
+        )
 
 
 def flattened(tile: Json, shared: Json) -> Json:
     """The tile with its transforms resolved and in one list."""
     specs = flatten(tile.get("transforms") or {"type": "list", "specList": []}, shared)
     return {**tile, "transforms": {"type": "list", "specList": specs}}
-
-
-def _touches(tile: Json, box: Box) -> bool:
-    x0, y0, x1, y1 = box
-    return bool(tile["minX"] < x1 and tile["maxX"] > x0 and tile["minY"] < y1 and tile["maxY"] > y0)
 
 
 def z_name(z: float) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 
 from renderapi.errors import SpecError
 from renderapi.transform.specs import affine_spec
-from renderapps.TrakEM2.exporting import Box, flattened, tiles_in_box
+from renderapps.module.box import Box
+from renderapps.TrakEM2.exporting import flattened, tiles_in_box
 from renderapps.TrakEM2.patches import edit_of, tile_patch
 from renderapps.TrakEM2.placement import canvas_matrix, patch_name
 from renderapps.TrakEM2.project import Matrix, Patch, Project, as_array, map_points
@@ -156,8 +157,8 @@ class CorrectedProject:
 
         The places at the export are computed again from the stack, which must be what it was.
         """
-        shift = (-float(box[0]), -float(box[1]))
-        self._check_canvas((float(box[2] - box[0]), float(box[3] - box[1])))
+        shift = (-float(box.min_x), -float(box.min_y))
+        self._check_canvas((float(box.max_x - box.min_x), float(box.max_y - box.min_y)))
         return {z: self._of_section(section, box, shift) for z, section in sections.items()}
 
     def _of_section(self, section: Any, box: Box, shift: tuple[float, float]) -> Correction:

@@ -8,9 +8,9 @@ from typing import Any
 from argschema.fields import Boolean
 
 from renderapps.module import RenderModuleException, Section, StackEditModule, StackEditParameters
+from renderapps.module.box import Box
 from renderapps.module.tile_documents import read_section
 from renderapps.TrakEM2.create_trakem2_subvolume_from_render import (
-    box_of,
     chunks_of,
     project_path,
 )
@@ -53,7 +53,7 @@ class ReImportTrakEM2ToRender(StackEditModule):
 
     def read_project(self, path: Path, zs: list[float]) -> dict[float, Correction]:
         """What a project says of the sections that are taken from it."""
-        stack, box = self.args["inputStack"], box_of(self.args)
+        stack, box = self.args["inputStack"], Box.of(self.args)
         if not path.is_file():
             raise RenderModuleException(
                 f"there is no project {path}: export it first, or give the parameters it was "
@@ -72,7 +72,7 @@ class ReImportTrakEM2ToRender(StackEditModule):
         exported = project.side_car
         if exported.stack != stack:
             raise RenderModuleException(f"{path} was exported from stack {exported.stack}")
-        if exported.shift != (-box[0], -box[1]):
+        if exported.shift != (-box.min_x, -box.min_y):
             raise RenderModuleException(
                 f"{path} was exported with minX {-exported.shift[0]:g} and minY "
                 f"{-exported.shift[1]:g}: give these"

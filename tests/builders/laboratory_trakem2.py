@@ -14,6 +14,7 @@ RING = '<t2_path d="M 10 10 L 30 10 L 30 30 z"/>'
 
 def files(lab):
     """`xml/0-1/project.xml`, `local.json`, `frames.json` and `global.json`."""
+    Path(lab.path("voxels.csv")).write_text("1,1,0,2,1,0,1,1,1,\n")
     render = {"render": lab.connection}
     CreateTrakEM2Project(input_data=render | _box(lab), args=["--log_level", "ERROR"]).run()
     project = Path(_project(lab))
@@ -62,6 +63,13 @@ def _global(lab, at):
 
 
 def parameters(lab, at):
+    figures = {
+        "global_annotation_file": lab.path("global.json"),
+        "fig_directory": at("figures"),
+        "annotation_metadata_json": at("records.json"),
+        "channel_stacks": [{"stack": "acquired"}, {"stack": "again", "maxIntensity": 4000}],
+        "border": 20,
+    }
     return {
         "TrakEM2.ImportTrakEM2Annotations": _local(lab, at),
         "TrakEM2.create_render_stack_from_trakem2": {
@@ -72,4 +80,24 @@ def parameters(lab, at):
         "TrakEM2.create_trakem2_subvolume_from_render": _box(lab) | {"outputXMLdir": at("xml")},
         "TrakEM2.reimport_trakem2_to_render": _box(lab),
         "TrakEM2.transform_local_annotation_json_to_global": _global(lab, at),
+        "TrakEM2.make_annotation_stack": {
+            "input_stack": "acquired",
+            "annotation_stack": "made",
+            "global_file": lab.path("global.json"),
+            "annotation_dir": at("painted"),
+        },
+        "TrakEM2.make_synaptograms_from_annotations": figures,
+        "TrakEM2.MakeSynaptogramsFromAnnotation_OidList": figures | {"synapses_to_make": ["900"]},
+        "TrakEM2.MakeTrakEM2QCFigures": {
+            "annotationFile": lab.path("global.json"),
+            "outputDir": at("qc"),
+        },
+        "TrakEM2.create_annotation_from_anish_csv": {
+            "stack": "acquired",
+            "csv_file": lab.path("voxels.csv"),
+            "json_file": at("detections.json"),
+        },
     }
+
+
+UNCONNECTED = {"TrakEM2.MakeTrakEM2QCFigures"}

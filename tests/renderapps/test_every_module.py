@@ -217,6 +217,8 @@ def test_sections_that_are_not_there(name, refused, given):
 
 OUTPUTS = {"output_stack", "outputStack", "stack_out"}
 WRITES_NO_STACK = {
+    "cross_modal_registration.make_EM_LM_registration_projects",
+    "cross_modal_registration.make_EM_LM_registration_projects_multi",
     "TrakEM2.create_trakem2_subvolume_from_render",  # its parameters are for both ways
     "pointmatch.copy_pointmatch_by_frame",  # output_stack is read: the matches are for its tiles
 }

@@ -1,0 +1,1 @@
+"""Electron and light microscopy of the same sections, registered to each other."""

@@ -1,0 +1,1 @@
+"""Synapses: objects in probability volumes, and how good detections are."""
