@@ -48,10 +48,14 @@ class MatchReport(ReportSchema):
 
 
 class Edited(NamedTuple):
-    """What became of the pairs of a group: those to write, and an entry for each dropped one."""
+    """What became of the pairs of a group: those to write, and an entry for each dropped one.
+
+    `details` are what else there is to say of pairs; see `MatchEditModule.more_report`.
+    """
 
     kept: list[PairMatches]
     dropped: list[Json]
+    details: Sequence[Json] = ()
 
 
 class WrittenMatchesParameters(DefaultSchema):
@@ -218,11 +222,12 @@ class MatchEditModule(RenderModule):
             "failed_groups": failed,
             "left_behind": self.target.left_behind(),
         }
+        report |= self.more_report([entry for r in done for entry in r["details"]])
         return report, failed
 
     def edit_group(self, group: str) -> Json:
         """Edit and write one p group; counts, and what was dropped."""
-        pairs, (kept, dropped) = self.read_and_edit(group)
+        pairs, (kept, dropped, details) = self.read_and_edit(group)
         written = [pair for pair in kept if len(pair.w)]
         empty = [pair.ids for pair in kept if not len(pair.w)]
         dropped = [*dropped, *(ids | {"reason": "it has no points"} for ids in empty)]
@@ -243,8 +248,13 @@ class MatchEditModule(RenderModule):
             "points_read": sum(len(pair.w) for pair in pairs),
             "points_written": sum(len(pair.w) for pair in written),
             "dropped_pairs": dropped,
+            "details": list(details),
             "keys": np.array(keys, np.uint64),
         }
+
+    def more_report(self, details: list[Json]) -> Json:
+        """What the report says besides, from the details of all groups."""
+        return {}
 
     def work_groups(self) -> list[str]:
         """The groups that are worked on one by one: all that occur as p in an input."""

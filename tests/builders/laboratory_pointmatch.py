@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import renderapi
+
+
+def files(lab: Any) -> None:
+    """Another collection, `others`: the matches of the first section, a pixel off."""
+    found = renderapi.pointmatch.get_matches_with_group("matches", "0.0", render=lab.render)
+    for match in found:
+        match["matches"]["q"][0] = [x + 1 for x in match["matches"]["q"][0]]
+    renderapi.pointmatch.import_matches("others", found, render=lab.render)
+
 
 def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     """By module; `at` gives a path below the folder to write to."""
@@ -23,9 +33,24 @@ def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
         },
         "pointmatch.create_tilepairs_for_across_z_break": around,
         "pointmatch.create_tilepairs_for_single_z": around,
+        "pointmatch.filter_point_matches": {
+            "input_stack": "acquired",
+            "input_match_collection": "matches",
+            "output_match_collection": "made",
+        },
         "pointmatch.make_point_match_plots": {
             "stack": "acquired",
             "matchcollection": "matches",
             "figdir": at("plots"),
+        },
+        "pointmatch.qc_point_match_results": {
+            "matchcollections": ["matches"],
+            "input_tilepairfile": lab.path("p.json"),
+            "output_tilepairfile": at("bad.json"),
+        },
+        "pointmatch.swap_point_match_collections": {
+            "source_collection": "matches",
+            "target_collection": "others",
+            "zValues": [0],
         },
     }
