@@ -10,7 +10,8 @@ import renderapi
 
 def files(lab: Any) -> None:
     """Another collection, `others`: the matches of the first section, a pixel off."""
-    found = renderapi.pointmatch.get_matches_with_group("matches", "0.0", render=lab.render)
+    first = min(renderapi.pointmatch.get_match_groupIds_from_only("matches", render=lab.render))
+    found = renderapi.pointmatch.get_matches_with_group("matches", first, render=lab.render)
     for match in found:
         match["matches"]["q"][0] = [x + 1 for x in match["matches"]["q"][0]]
     renderapi.pointmatch.import_matches("others", found, render=lab.render)
@@ -52,5 +53,6 @@ def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
             "source_collection": "matches",
             "target_collection": "others",
             "zValues": [0],
+            "stack": "acquired",
         },
     }

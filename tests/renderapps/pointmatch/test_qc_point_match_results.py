@@ -1,6 +1,6 @@
 """Pairs with too few matches, and the sections that hang together."""
 
-import json
+from pathlib import Path
 
 import pytest
 from layered_stacks import put, run, tile
@@ -152,10 +152,10 @@ def test_bad_input(render, asked, capsys, tmp_path):
         ({"matchcollections": ["first", "none"]}, "no match collection none"),
         ({"output_tilepairfile": asked["input_tilepairfile"]}, "is the input"),
     ):
-        before = json.loads(open(asked["input_tilepairfile"]).read())
+        before = Path(asked["input_tilepairfile"]).read_text()
         assert run(QCPointMatchResults, render, **given | wrong)[0] == 1
         assert message in capsys.readouterr().err
-        assert json.loads(open(asked["input_tilepairfile"]).read()) == before
+        assert Path(asked["input_tilepairfile"]).read_text() == before
     for template, message in (
         (template_url("test", "project", "none"), "no stack none"),
         ("http://x/tile/{id}", "names no stack"),

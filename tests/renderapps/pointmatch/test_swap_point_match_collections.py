@@ -130,11 +130,8 @@ def test_bad_input(render, both, capsys):
         ({"zValues": [3]}, "nothing is exchanged: collection two has no matches of section 3.0"),
         ({"stack": "none"}, "no stack none"),
     ):
-        assert (
-            go(render, **{"zs": [1]} | wrong)[0] == 1
-            if "zValues" not in wrong
-            else go(render, [3])[0] == 1
-        )
+        zs = wrong.pop("zValues", [1])
+        assert go(render, zs, **wrong)[0] == 1
         assert message in capsys.readouterr().err
     set_collection_metadata("two", {"local_transforms": 0}, render=render)
     assert go(render, [1])[0] == 1
