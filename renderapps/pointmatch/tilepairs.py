@@ -152,8 +152,6 @@ class TilePairsAroundParameters(ParallelParameters, RenderParameters):
 class TilePairsAround(RenderModule):
     """Base of the modules that pair tiles around a section: give `plan(zs, z, dz)`."""
 
-    default_schema = TilePairsAroundParameters
-
     def plan(self, zs: Sequence[float], z: float, dz: float) -> Plan:
         """Sections, and for each the sections whose tiles are paired with its tiles."""
         raise NotImplementedError(f"{type(self).__name__} has no plan()")
