@@ -1,4 +1,4 @@
-"""A TrakEM2 project of 50,000 patches written and read, beside what lxml alone takes for the file."""
+"""A TrakEM2 project of 50,000 patches written and read, beside what lxml alone takes for it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -335,3 +336,19 @@ def connect(parameters: Mapping[str, Any]) -> renderapi.Render:
     """Connection that the `render` group describes; nothing is asked on the terminal."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return renderapi.connect(**given, web_only="client_scripts" not in given)
+
+
+_MOVED = {
+    "TrakEM2RenderModule": "renderapps.TrakEM2.trakem2_render_module",
+    "RenderTrakEM2Parameters": "renderapps.TrakEM2.parameters",
+    "TEM2ProjectTransfer": "renderapps.TrakEM2.parameters",
+    "EMLMRegistrationParameters": "renderapps.TrakEM2.parameters",
+    "EMLMRegistrationMultiParameters": "renderapps.TrakEM2.parameters",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Classes that scripts import from here, and that live beside their theme."""
+    if name in _MOVED:
+        return getattr(importlib.import_module(_MOVED[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -73,3 +73,13 @@ def test_class_that_scripts_derive_from(path, tmp_path, render):
     assert [tile["tileId"] for tile in written] == ["518", "20"]
     assert [tile.tileId for tile in module.tiles] == ["518", "20"]
     assert module.tiles[0].tforms[-1].B0 == 7.0
+
+
+def test_names_that_scripts_import_from_the_base():
+    from renderapps.module import render_module
+
+    assert render_module.TrakEM2RenderModule is TrakEM2RenderModule
+    assert render_module.RenderTrakEM2Parameters is RenderTrakEM2Parameters
+    assert issubclass(render_module.TEM2ProjectTransfer, RenderTrakEM2Parameters)
+    with pytest.raises(AttributeError, match="nothing_here"):
+        render_module.nothing_here
