@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Points = NDArray[np.float64]
 
 _POINTS_PER_EDGE = 15
+_ROUNDING = 1e-6  # pixels by which points on the border of a tile may seem to be off it
 
 
 @dataclass
@@ -49,6 +50,8 @@ class TilesOnTop:
     def locate(self, points: Points, tolerance: float = 0.0) -> tuple[list[str | None], Points]:
         """Name of the topmost tile under every point, and its raw pixel there.
 
+        Points on the border of a tile lie on it.
+
         Parameters
         ----------
         points : (N, 2)
@@ -65,41 +68,42 @@ class TilesOnTop:
 
         names: list[str | None] = [None] * len(points)
         local = np.full((len(points), 2), np.nan)
-        missing = np.arange(len(points))
-        for (tile, name), outline in zip(self._topmost, self._outlines, strict=True):
-            if not len(missing):
-                break
-            shapely.prepare(outline)
-            inside = missing[shapely.contains_xy(outline, points[missing])]
-            missing = self._take(tile, name, inside, points, names, local, missing)
-        if tolerance > 0 and len(missing) and self._outlines:
-            away = np.array(
-                [shapely.distance(o, shapely.points(points[missing])) for o in self._outlines]
-            )
-            nearest = away.argmin(axis=0)
-            close = away.min(axis=0) <= tolerance
-            for index in np.unique(nearest[close]):
-                tile, name = self._topmost[index]
-                here = missing[close & (nearest == index)]
-                self._take(tile, name, here, points, names, local, missing)
+        if not self._outlines or not len(points):
+            return names, local
+        tree = shapely.STRtree(self._outlines)
+        places = shapely.points(points)
+        found = tree.query(places, predicate="dwithin", distance=_ROUNDING)
+        self._take(*found, points, names, local)
+        if tolerance > 0:
+            missing = np.flatnonzero(np.isnan(local[:, 0]))
+            near = tree.query_nearest(places[missing], max_distance=tolerance)
+            self._take(missing[near[0]], near[1], points, names, local)
         return names, local
 
     def _take(
         self,
-        tile: Mapping[str, Any],
-        name: str,
-        here: NDArray[np.intp],
+        where: NDArray[np.intp],
+        tiles: NDArray[np.intp],
         points: Points,
         names: list[str | None],
         local: Points,
-        missing: NDArray[np.intp],
-    ) -> NDArray[np.intp]:
-        """Fill in the points `here`; those that have no raw pixel stay missing."""
-        if not len(here):
-            return missing
-        found = TileTransforms(tile, self.shared).backward(points[here])
-        good = np.isfinite(found).all(axis=1)
-        local[here[good]] = found[good]
-        for index in here[good]:
-            names[index] = name
-        return np.setdiff1d(missing, here[good])
+    ) -> None:
+        """Fill in points from the topmost tile of those given that has a raw pixel for them.
+
+        `where` and `tiles` are indices of points and of `_topmost`.
+        """
+        order = np.lexsort((tiles, where))
+        where, tiles = where[order], tiles[order]
+        while len(where):
+            _, first = np.unique(where, return_index=True)
+            for index in np.unique(tiles[first]):
+                tile, name = self._topmost[index]
+                here = where[first[tiles[first] == index]]
+                pixels = TileTransforms(tile, self.shared).backward(points[here])
+                good = np.isfinite(pixels).all(axis=1)
+                local[here[good]] = pixels[good]
+                for point in here[good]:
+                    names[point] = name
+            rest = np.delete(np.arange(len(where)), first)
+            rest = rest[np.isnan(local[where[rest], 0])]
+            where, tiles = where[rest], tiles[rest]

@@ -51,3 +51,10 @@ def test_no_tiles():
     names, local = TilesOnTop([]).locate(np.array([(1.0, 1)]), 5.0)
     assert names == [None]
     assert np.isnan(local).all()
+
+
+def test_points_on_the_border_lie_on_the_tile():
+    corners = np.array([(0.0, 0), (0, 50), (280, 100), (80, 0), (280 + 1e-3, 100)])
+    names, local = TilesOnTop(TILES).locate(corners)
+    assert names == ["a", "a", "b", "b", None]
+    np.testing.assert_allclose(local[:4], [(0, 0), (0, 50), (100, 50), (0, 0)], atol=1e-9)
