@@ -99,8 +99,28 @@ def overlapping(
     i, j = shapely.STRtree(theirs).query(boxes, predicate="intersects")
     if fraction is None:
         return i, j
-    shares = shapely.area(shapely.intersection(ours[i], theirs[j])) / shapely.area(ours[i])
+    shares = _shares(ours[i], theirs[j])
     return i[shares > fraction], j[shares > fraction]
+
+
+def covered(
+    source: Sequence[Polygon], other: Sequence[Polygon]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Indices of outlines that meet, and the share of the area of that of `source` in the other."""
+    import shapely
+
+    if not len(source) or not len(other):
+        return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
+    ours, theirs = np.asarray(source, object), np.asarray(other, object)
+    i, j = shapely.STRtree(theirs).query(ours, predicate="intersects")
+    return i, j, _shares(ours[i], theirs[j])
+
+
+def _shares(ours: NDArray[np.object_], theirs: NDArray[np.object_]) -> NDArray[np.float64]:
+    import shapely
+
+    shares: NDArray[np.float64] = shapely.area(shapely.intersection(ours, theirs))
+    return shares / shapely.area(ours)
 
 
 def overlapping_pairs(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from argschema.fields import Boolean, Int, Str
+from marshmallow import Schema
 from marshmallow.validate import OneOf, Range
 
 from renderapi.errors import SpecError
@@ -91,7 +92,7 @@ class ApplyTransformsParameters(CorrespondenceParameters, PlacedStackParameters)
 class ApplyTransformsModule(PlacedStackModule):
     """Tiles without a partner are left out, and named on both sides with the reason."""
 
-    default_schema = ApplyTransformsParameters
+    default_schema: type[Schema] = ApplyTransformsParameters
     source = "inputStack"
     reference = "alignedStack"
     output_role = "outputStack"

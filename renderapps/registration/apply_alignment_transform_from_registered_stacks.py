@@ -75,8 +75,8 @@ class ApplyAlignmentFromRegisteredStacks(ManyStacksModule):
 def output_name(stack: str, old_prefix: str, new_prefix: str) -> str:
     """Name of the output; a prefix is taken off the start only.
 
-    >>> output_name("REG_GFP_REG_", "REG_", "ALIGNED_")
-    'ALIGNED_GFP_REG_'
+    >>> output_name("REG_GFP_REG_2", "REG_", "ALIGNED_")
+    'ALIGNED_GFP_REG_2'
     """
     return new_prefix + stack.removeprefix(old_prefix)
 

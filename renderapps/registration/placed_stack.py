@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from marshmallow import Schema
+
 from renderapps.module import (
     OutputStack,
     RenderModuleException,
@@ -61,8 +63,8 @@ class PlacedStackModule(SectionModule):
         Name of the parameter that holds the stack whose resolution the output has.
     """
 
-    default_schema = PlacedStackParameters
-    default_output_schema = StackReport
+    default_schema: type[Schema] = PlacedStackParameters
+    default_output_schema: type[Schema] = StackReport
     source = "input_stack"
     reference = "reference_stack"
     output_role = "output_stack"

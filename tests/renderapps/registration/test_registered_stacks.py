@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from layered_stacks import lens, put, read, run, tile, version
 
+import renderapi
 from renderapi.transform import AffineModel, ReferenceTransform, estimate_dstpts
 from renderapps.registration.apply_alignment_transform_from_registered_stack import (
     ApplyAlignmentFromRegisteredStack,
+)
+from renderapps.registration.apply_alignment_transform_from_registered_stacks import (
+    ApplyAlignmentFromRegisteredStacks,
 )
 from renderapps.registration.fit_cross_registered_transform import FitCrossRegisteredTransform
 
@@ -103,3 +107,47 @@ def test_bad_input(render, stacks, capsys):
     assert "source is also an input" in told and "max_epsilon: goes with" in told
     missing = given | {"output_stack": "out", "prealigned_stack": "none"}
     assert run(ApplyAlignmentFromRegisteredStack, render, **missing)[0] == 1
+
+
+MANY = REFERENCE | {"registered_stacks": ["REG_x_REG_y", "plain"], "old_prefix": "REG_"}
+
+
+def test_many_stacks_get_their_names_by_prefixes(render, stacks):
+    """Only a prefix is taken off, and all stacks follow, or none."""
+    for name in MANY["registered_stacks"]:
+        put(render, name, [[tile(f"{name}_a", 1.0, 2, 1)]])
+    status, report = run(ApplyAlignmentFromRegisteredStacks, render, **MANY, new_prefix="ALI_")
+    assert status == 0
+    for source, output in (("REG_x_REG_y", "ALI_x_REG_y"), ("plain", "ALI_plain")):
+        before, after = read(render, source), read(render, output)
+        assert sorted(before) == sorted(after)
+        for name, spec in after.items():
+            np.testing.assert_allclose(world(spec), TURN.tform(world(before[name])), atol=1e-6)
+    assert [entry["output_stack"] for entry in report["stacks"]] == ["ALI_x_REG_y", "ALI_plain"]
+    put(render, "far_away", [[tile("f", 1.0, 9000, 0)]])
+    given = REFERENCE | {"registered_stacks": "plain,far_away", "new_prefix": "NEW_"}
+    assert run(ApplyAlignmentFromRegisteredStacks, render, **given)[0] == 1
+    assert "NEW_plain" not in renderapi.render.get_stacks_by_owner_project(render=render)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"registered_stacks": ["source"]}, "which is an input"),
+        ({"registered_stacks": ["source"], "new_prefix": "s", "old_prefix": "s"}, "an input"),
+        ({"registered_stacks": ["REG_", "x"], "old_prefix": "REG_"}, "nothing is left"),
+        ({"registered_stacks": ["A_x", "x"], "old_prefix": "A_", "new_prefix": "B"}, "would both"),
+    ],
+)
+def test_outputs_of_many_stacks_are_new(render, stacks, capsys, change, told):
+    given = REFERENCE | change
+    assert run(ApplyAlignmentFromRegisteredStacks, render, **given)[0] == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_stack_that_lies_on_its_reference_has_all_points_of_its_grid(render, stacks):
+    """The first row and column of pixels lie on the border of the reference's tile."""
+    put(render, "same", [[tile("same", 1.0, 0, 0)]])
+    given = REFERENCE | {"source_stack": "same", "output_stack": "out", "grid_size": 2}
+    status, report = run(ApplyAlignmentFromRegisteredStack, render, **given)
+    assert status == 0 and report["sections"][0]["fits"][0]["points"] == 4

@@ -1,0 +1,79 @@
+"""Match collections that modules fill with matches of their own making."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from argschema.fields import Int, Str
+from argschema.schemas import DefaultSchema
+from marshmallow.validate import OneOf, Range
+
+import renderapi
+from renderapps.module.errors import RenderModuleException
+from renderapps.pointmatch.match_collection import MatchOwnerParameters
+from renderapps.pointmatch.match_target import EXISTING, MatchTarget
+
+
+def collection_field(*aliases: str) -> Str:
+    """The parameter that names the collection to write; themes spell it differently."""
+    others = ["match_collection", "collection", "output_collection", "pointmatch_collection"]
+    return Str(
+        required=True,
+        metadata={"description": "match collection to write", "aliases": [*aliases, *others]},
+    )
+
+
+class MadeMatchesParameters(MatchOwnerParameters, DefaultSchema):
+    """Where matches go that a module makes, and in which coordinates they are."""
+
+    local_transforms = Int(
+        load_default=0,
+        validate=Range(min=0),
+        metadata={
+            "description": "number of leading transforms of each tile that points are stored after "
+            "(0: raw pixels); recorded with the collection",
+            "aliases": ["num_local_transforms"],
+        },
+    )
+    existing = Str(
+        load_default="append",
+        validate=OneOf(EXISTING),
+        metadata={
+            "description": "what to do with a collection that is there: append adds pairs (those "
+            "of this run replace earlier ones of the same tiles, all others stay), replace lets "
+            "the new one take its place when it is complete, fail refuses"
+        },
+    )
+
+
+@contextmanager
+def filled(
+    render: renderapi.Render, owner: str, name: str, existing: str, local_transforms: int
+) -> Iterator[MatchTarget]:
+    """A collection to write to; it is there, or is changed, when the block ends without an error.
+
+    With `append` pairs arrive as they are written.
+
+    Raises
+    ------
+    RenderModuleException
+        It must not be written, or holds points in other coordinates.
+    """
+    target = MatchTarget(render, owner, name, existing)
+    target.recover()
+    target.open()
+    recorded = renderapi.pointmatch.get_collection_metadata(name, owner=owner, render=render)
+    there = recorded.get("local_transforms", local_transforms)
+    if existing == "append" and there != local_transforms:
+        raise RenderModuleException(
+            f"match collection {name} holds points after {there} transforms of each tile, those to "
+            f"add are after {local_transforms}: name another one, or give local_transforms {there}"
+        )
+    try:
+        yield target
+        target.record({**recorded, "local_transforms": local_transforms})
+        target.close()
+    except BaseException:
+        target.abandon()
+        raise
