@@ -1,0 +1,1 @@
+"""Modules that cut a stack into columns, which are aligned each by itself."""

@@ -1,0 +1,1 @@
+"""Modules that even out illumination, sharpen images and match their brightness."""

@@ -1,0 +1,1 @@
+"""Modules of the rough alignment of sections, done at low resolution."""
