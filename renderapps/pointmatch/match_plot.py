@@ -17,6 +17,8 @@ Box = tuple[float, float, float, float]
 
 PLAIN, LENGTH = "magenta", "length"
 COLOURS = (PLAIN, LENGTH)
+COLOURS_OF_LENGTH = "cool"  # cyan to magenta, which sections in red and green lack
+BRIGHTNESS = 0.75  # of the picture, so that arrows stand out
 LONGER_SIDE = 10.0  # inches
 DPI = 100
 
@@ -76,7 +78,8 @@ def draw_matches(
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     if picture is not None:
-        axes.imshow(picture, extent=(left, right, bottom, top), interpolation="antialiased")
+        dimmed = np.round(picture * BRIGHTNESS).astype(np.uint8)
+        axes.imshow(dimmed, extent=(left, right, bottom, top), interpolation="antialiased")
     closed = [np.concatenate([ring, ring[:1]]) for ring in outlines]
     axes.add_collection(LineCollection(closed, colors="tab:orange", linewidths=0.7, alpha=0.8))
     shown = chosen(len(p), settings.most)
@@ -95,12 +98,12 @@ def draw_matches(
 
 def _draw_arrows(figure: Any, axes: Any, p: Floats, q: Floats, settings: PlotSettings) -> None:
     arrows = (q - p) * settings.arrow_scale
-    how: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.002}
+    how: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.003}
     if settings.colour == LENGTH and len(p):
         lengths = np.hypot(*(q - p).T)
-        drawn = axes.quiver(*p.T, *arrows.T, lengths, cmap="plasma", **how)
+        drawn = axes.quiver(*p.T, *arrows.T, lengths, cmap=COLOURS_OF_LENGTH, **how)
         figure.colorbar(drawn, ax=axes, label="distance of the two ends (pixels)", shrink=0.8)
-        axes.scatter(*p.T, s=5, c=lengths, cmap="plasma", edgecolors="none")
+        axes.scatter(*p.T, s=25, c=lengths, cmap=COLOURS_OF_LENGTH, edgecolors="none")
     else:
         axes.plot(*p.T, "o", color=PLAIN, markersize=5, markeredgewidth=0)
         axes.quiver(*p.T, *arrows.T, color=PLAIN, **how)

@@ -108,8 +108,9 @@ class Plotter:
             report["image_problem"] = problem
         path = self.folder / f"{z_text(z)}_to_{z_text(other)}.png"
         number = len(pairs) - len(skipped)
+        between = f"within z {z:g}" if other == z else f"z {z:g} to {other:g}"
         title = (
-            f"z {z:g} to {other:g}: {len(p)} matches of {number} pairs of tiles, "
+            f"{between}: {len(p)} matches of {number} pair{'s' * (number > 1)} of tiles, "
             f"median distance {np.median(distances):.3g} pixels"
         )
         arrows = PlotSettings(
