@@ -176,14 +176,15 @@ def judged(
     """
     entries = []
     for k, (pair, places) in enumerate(zip(pairs, ends, strict=True)):
-        count = int(counted(pair).sum())
+        keep = counted(pair)
+        count = int(np.count_nonzero(keep))
         entry = {"pId": pair.p_tile[1], "qId": pair.q_tile[1], "count": count}
         if isinstance(places, str) or found.models[k] < 0:
             reason = places if isinstance(places, str) else "it has no points"
             entries.append(entry | {"weight": None, "reason": reason})
             continue
-        p, q = (side[counted(pair)] for side in places)
-        translation = float(np.hypot(*(p - q).mean(0)))
+        apart = places[0] - places[1]
+        translation = float(np.hypot(*(keep @ apart / count)))
         rms = float(found.rms[k])
         reasons = [
             f"{what} {value:.3f} is above {name} {args[name]:g}"

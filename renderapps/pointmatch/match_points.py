@@ -64,9 +64,10 @@ def mapped_ends(
         except RenderError as error:
             reasons.update((index, str(error)) for index, _ in places)
             continue
-        stops = np.cumsum([len(part) for part in points])[:-1]
-        for (index, side), part in zip(places, np.split(moved, stops), strict=True):
-            ends[index][side] = part
+        start = 0
+        for (index, side), part in zip(places, points, strict=True):
+            ends[index][side] = moved[start : start + len(part)]
+            start += len(part)
     return [reasons.get(index, (p, q)) for index, (p, q) in enumerate(ends)]
 
 
