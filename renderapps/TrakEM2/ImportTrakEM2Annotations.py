@@ -7,7 +7,7 @@ from pathlib import Path
 from argschema.fields import Float, InputFile, Str
 from marshmallow.validate import Range
 
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module import RenderModule, RenderModuleException, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.report import ReportSchema
 from renderapps.module.stacks import stack_zs
@@ -34,27 +34,18 @@ __all__ = [
 class ImportTrakEM2AnnotationParameters(RenderTrakEM2Parameters):
     """Parameters of ImportTrakEM2Annotations."""
 
-    EMstack = Str(
-        required=True,
-        metadata={"description": "stack with the images of the project, whose tileIds are written"},
+    EMstack = parameter(Str, "stack with the images of the project, whose tileIds are written")
+    trakem2project = parameter(InputFile, "TrakEM2 project, .xml or .xml.gz")
+    output_annotation_file = parameter(NewFile, "annotations in local coordinates, JSON")
+    output_bounding_box_file = parameter(
+        NewFile, "the rectangle of the canvas in every section, JSON"
     )
-    trakem2project = InputFile(
-        required=True, metadata={"description": "TrakEM2 project, .xml or .xml.gz"}
-    )
-    output_annotation_file = NewFile(
-        required=True, metadata={"description": "annotations in local coordinates, JSON"}
-    )
-    output_bounding_box_file = NewFile(
-        required=True,
-        metadata={"description": "the rectangle of the canvas in every section, JSON"},
-    )
-    tolerance = Float(
-        load_default=5.0,
+    tolerance = parameter(
+        Float,
+        "how far beside all tiles a point may lie, pixels of the project; it is then given in the "
+        "pixels of the nearest tile",
+        default=5.0,
         validate=Range(min=0),
-        metadata={
-            "description": "how far beside all tiles a point may lie, pixels of the project; it "
-            "is then given in the pixels of the nearest tile"
-        },
     )
 
 

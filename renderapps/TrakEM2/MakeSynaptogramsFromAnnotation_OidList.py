@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from argschema.fields import List, Str
 
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.TrakEM2.annotations import AreaList
 from renderapps.TrakEM2.synaptograms import DARK, SynaptogramModule
 from renderapps.TrakEM2.synaptograms import (
@@ -17,11 +17,8 @@ from renderapps.TrakEM2.synaptograms import (
 class MakeAnnotationSynaptogramParameters(SynaptogramParameters):
     """Parameters of MakeSynaptogramsFromAnnotation_OidList."""
 
-    synapses_to_make = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "oids of the annotations to show", "default_text": "all"},
+    synapses_to_make = parameter(
+        List, "oids of the annotations to show", Str(), default=None, default_text="all"
     )
 
 

@@ -15,7 +15,7 @@ from marshmallow.validate import Length, Range
 from numpy.typing import NDArray
 
 from renderapi.files import atomic_path, atomic_write
-from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure
+from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure, parameter
 from renderapps.module.file_module import FileModule
 from renderapps.module.report import ReportSchema
 from renderapps.module.result import to_json
@@ -28,22 +28,20 @@ Extent = tuple[float, float, float, float]
 class MakeTrakEM2QCFiguresParameters(ParallelParameters, ArgSchema):
     """Parameters of MakeTrakEM2QCFigures."""
 
-    annotationFile = InputFile(
-        required=True, metadata={"description": "annotations of any generation"}
-    )
-    outputDir = OutputDir(
-        required=True, metadata={"description": "folder of the figures and of index.json"}
-    )
-    voxel_size = List(
+    annotationFile = parameter(InputFile, "annotations of any generation")
+    outputDir = parameter(OutputDir, "folder of the figures and of index.json")
+    voxel_size = parameter(
+        List,
+        "nanometres per pixel in x and y, and per section",
         Float(validate=Range(min=0, min_inclusive=False)),
-        load_default=lambda: [3.0, 3.0, 3.0],
+        default=lambda: [3.0, 3.0, 3.0],
         validate=Length(equal=3),
-        metadata={"description": "nanometres per pixel in x and y, and per section"},
     )
-    dz_threshold = Float(
-        load_default=10.0,
+    dz_threshold = parameter(
+        Float,
+        "annotations over more sections than this are drawn red",
+        default=10.0,
         validate=Range(min=0),
-        metadata={"description": "annotations over more sections than this are drawn red"},
     )
 
 

@@ -11,7 +11,7 @@ from marshmallow.validate import Range
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.report import ReportSchema
 from renderapps.module.stacks import stack_zs
@@ -27,24 +27,18 @@ Voxels = NDArray[np.int64]
 class MakeAnnotationFileAnishParameters(RenderParameters):
     """Parameters of create_annotation_from_anish_csv."""
 
-    stack = Str(required=True, metadata={"description": "stack that the volume was made from"})
-    csv_file = InputFile(
-        required=True,
-        metadata={"description": "a detection per line: x,y,z,x,y,z,... whole numbers of voxels"},
-    )
-    json_file = NewFile(required=True, metadata={"description": "annotations, JSON"})
-    pixel_size = Float(
-        load_default=100 / 3,
+    stack = parameter(Str, "stack that the volume was made from")
+    csv_file = parameter(InputFile, "a detection per line: x,y,z,x,y,z,... whole numbers of voxels")
+    json_file = parameter(NewFile, "annotations, JSON")
+    pixel_size = parameter(
+        Float,
+        "pixels of the stack per voxel in x and y",
+        default=100 / 3,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "pixels of the stack per voxel in x and y"},
     )
-    offset_x = Float(
-        load_default=0.0, metadata={"description": "world x of the left edge of the volume"}
-    )
-    offset_y = Float(
-        load_default=0.0, metadata={"description": "world y of the upper edge of the volume"}
-    )
-    offset_z = Float(load_default=0.0, metadata={"description": "z of the first plane"})
+    offset_x = parameter(Float, "world x of the left edge of the volume", default=0.0)
+    offset_y = parameter(Float, "world y of the upper edge of the volume", default=0.0)
+    offset_z = parameter(Float, "z of the first plane", default=0.0)
 
 
 class MakeAnnotationFileAnish(RenderModule):

@@ -14,6 +14,7 @@ from renderapps.module import (
     RenderModule,
     RenderModuleException,
     Section,
+    parameter,
     written,
 )
 from renderapps.module.output_parameters import ReplacingParameters, WrittenStackParameters
@@ -35,14 +36,9 @@ ByImage = Mapping[tuple[str, Any], Sequence[Mapping[str, Any]]]
 class CreateRenderStackFromTrakEM2Parameters(WrittenStackParameters, RenderTrakEM2Parameters):
     """Parameters of create_render_stack_from_trakem2."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack with the same images: tileIds, layouts, display ranges"},
-    )
-    output_stack = Str(required=True, metadata={"description": "stack to make"})
-    tem2project = InputFile(
-        required=True, metadata={"description": "TrakEM2 project, .xml or .xml.gz"}
-    )
+    input_stack = parameter(Str, "stack with the same images: tileIds, layouts, display ranges")
+    output_stack = parameter(Str, "stack to make")
+    tem2project = parameter(InputFile, "TrakEM2 project, .xml or .xml.gz")
     existing = ReplacingParameters._declared_fields["existing"]
 
 

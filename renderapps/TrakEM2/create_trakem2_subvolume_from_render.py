@@ -8,7 +8,7 @@ from typing import Any
 
 from argschema.fields import Boolean
 
-from renderapps.module import RenderModule
+from renderapps.module import RenderModule, parameter
 from renderapps.module.box import Box, read_box
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_zs
@@ -22,12 +22,11 @@ PROJECT_FILE = "project.xml"
 class CreateTrakEM2ProjectParameters(TEM2ProjectTransfer):
     """Parameters of create_trakem2_subvolume_from_render."""
 
-    relative_paths = Boolean(
-        load_default=False,
-        metadata={
-            "description": "write images below the folder of the project relative to it, "
-            "so that both can be moved together"
-        },
+    relative_paths = parameter(
+        Boolean,
+        "write images below the folder of the project relative to it, so that both can be moved "
+        "together",
+        default=False,
     )
 
 

@@ -17,7 +17,13 @@ from renderapi.files import atomic_write
 from renderapi.outline import tile_polygon
 from renderapi.transform.slices import TileTransforms
 from renderapi.urls import path_to_url
-from renderapps.module import RenderModuleException, Section, StackEditModule, StackEditParameters
+from renderapps.module import (
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    StackEditParameters,
+    parameter,
+)
 from renderapps.module.image_files import encoded
 from renderapps.module.tiles_by_id import tiles_with_ids
 from renderapps.TrakEM2.annotations import AreaList, read_annotations
@@ -34,24 +40,21 @@ _MOST_LABELS = 65535
 class MakeAnnotationStackParameters(StackEditParameters):
     """Parameters of make_annotation_stack."""
 
-    input_stack = Str(required=True, metadata={"description": "stack that is annotated"})
-    annotation_stack = Str(required=True, metadata={"description": "stack to make"})
-    global_file = InputFile(
-        required=True,
-        metadata={"description": "annotations; their local paths are used, placed by input_stack"},
+    input_stack = parameter(Str, "stack that is annotated")
+    annotation_stack = parameter(Str, "stack to make")
+    global_file = parameter(
+        InputFile, "annotations; their local paths are used, placed by input_stack"
     )
-    annotation_dir = OutputDir(required=True, metadata={"description": "folder of the images"})
-    mode = Str(
-        load_default="binary",
+    annotation_dir = parameter(OutputDir, "folder of the images")
+    mode = parameter(
+        Str,
+        "binary: 255 inside annotations (8 bit); labels: the id of the annotation plus one (16 "
+        "bit)",
+        default="binary",
         validate=OneOf(("binary", "labels")),
-        metadata={
-            "description": "binary: 255 inside annotations (8 bit); labels: the id of the "
-            "annotation plus one (16 bit)"
-        },
     )
-    annotated_only = Boolean(
-        load_default=False,
-        metadata={"description": "leave out tiles without annotation; else they are black"},
+    annotated_only = parameter(
+        Boolean, "leave out tiles without annotation; else they are black", default=False
     )
 
 

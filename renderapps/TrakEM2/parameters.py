@@ -9,7 +9,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
-from renderapps.module import RenderParameters, ZParameters
+from renderapps.module import RenderParameters, ZParameters, parameter
 
 _EDGES = (("minX", "maxX"), ("minY", "maxY"))
 
@@ -17,13 +17,11 @@ _EDGES = (("minX", "maxX"), ("minY", "maxY"))
 class RenderHomeParameters(DefaultSchema):
     """What older parameter files have."""
 
-    renderHome = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "accepted from older parameter files: the converter is part of this "
-            "suite, and no folder of Java programs is needed"
-        },
+    renderHome = parameter(
+        Str,
+        "accepted from older parameter files: the converter is part of this suite, and no folder "
+        "of Java programs is needed",
+        default=None,
     )
 
 
@@ -34,10 +32,10 @@ class RenderTrakEM2Parameters(RenderHomeParameters, RenderParameters):
 class WorldBoxParameters(DefaultSchema):
     """A box of the world, whole pixels; (minX, minY) is the origin of the canvas."""
 
-    minX = Int(required=True, metadata={"description": "left edge of the box, world pixels"})
-    minY = Int(required=True, metadata={"description": "upper edge"})
-    maxX = Int(required=True, metadata={"description": "right edge"})
-    maxY = Int(required=True, metadata={"description": "lower edge"})
+    minX = parameter(Int, "left edge of the box, world pixels")
+    minY = parameter(Int, "upper edge")
+    maxX = parameter(Int, "right edge")
+    maxY = parameter(Int, "lower edge")
 
     @validates_schema
     def box_is_not_empty(self, data: dict[str, Any], **_: Any) -> None:
@@ -51,15 +49,12 @@ class WorldBoxParameters(DefaultSchema):
 class ProjectFilesParameters(DefaultSchema):
     """Where projects lie, and whether a range of sections is spread over several."""
 
-    outputXMLdir = OutputDir(required=True, metadata={"description": "folder of the project files"})
-    doChunk = Boolean(
-        load_default=False,
-        metadata={"description": "spread the sections over projects that overlap by half"},
+    outputXMLdir = parameter(OutputDir, "folder of the project files")
+    doChunk = parameter(
+        Boolean, "spread the sections over projects that overlap by half", default=False
     )
-    chunkSize = Int(
-        load_default=50,
-        validate=Range(min=2),
-        metadata={"description": "sections of a project with doChunk, an even number"},
+    chunkSize = parameter(
+        Int, "sections of a project with doChunk, an even number", default=50, validate=Range(min=2)
     )
 
     @validates_schema
@@ -74,16 +69,9 @@ class TEM2ProjectTransfer(
 ):
     """A box of a stack that goes to TrakEM2 and comes back: one set of parameters for both ways."""
 
-    inputStack = Str(
-        required=True,
-        metadata={"description": "stack that is corrected", "aliases": ["input_stack"]},
-    )
-    outputStack = Str(
-        required=True,
-        metadata={
-            "description": "stack that is made on the way back; not inputStack",
-            "aliases": ["output_stack"],
-        },
+    inputStack = parameter(Str, "stack that is corrected", aliases=["input_stack"])
+    outputStack = parameter(
+        Str, "stack that is made on the way back; not inputStack", aliases=["output_stack"]
     )
 
     @validates_schema
@@ -109,7 +97,7 @@ class EMLMRegistrationParameters(TEM2ProjectTransfer):
 
     minX, minY = _optional("left"), _optional("upper")
     maxX, maxY = _optional("right"), _optional("lower")
-    LMstack = Str(required=True, metadata={"description": "stack that stays where it is"})
+    LMstack = parameter(Str, "stack that stays where it is")
 
 
 class EMLMRegistrationMultiParameters(TEM2ProjectTransfer):
@@ -117,21 +105,17 @@ class EMLMRegistrationMultiParameters(TEM2ProjectTransfer):
 
     minX, minY = _optional("left"), _optional("upper")
     maxX, maxY = _optional("right"), _optional("lower")
-    LMstacks = List(
-        Str(),
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks that stay where they are, a layer for each"},
+    LMstacks = parameter(
+        List, "stacks that stay where they are, a layer for each", Str(), validate=Length(min=1)
     )
-    buffersize = Int(
-        load_default=0,
-        validate=Range(min=0),
-        metadata={"description": "margin added to the box on all sides, world pixels"},
+    buffersize = parameter(
+        Int, "margin added to the box on all sides, world pixels", default=0, validate=Range(min=0)
     )
-    LMstack_index = Int(
-        load_default=0,
+    LMstack_index = parameter(
+        Int,
+        "which of LMstacks is meant where one is, counted from 0",
+        default=0,
         validate=Range(min=0),
-        metadata={"description": "which of LMstacks is meant where one is, counted from 0"},
     )
 
     @validates_schema

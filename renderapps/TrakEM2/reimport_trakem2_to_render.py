@@ -7,7 +7,13 @@ from typing import Any
 
 from argschema.fields import Boolean
 
-from renderapps.module import RenderModuleException, Section, StackEditModule, StackEditParameters
+from renderapps.module import (
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    StackEditParameters,
+    parameter,
+)
 from renderapps.module.box import Box
 from renderapps.module.tile_documents import read_section
 from renderapps.TrakEM2.create_trakem2_subvolume_from_render import (
@@ -22,9 +28,8 @@ from renderapps.TrakEM2.parameters import TEM2ProjectTransfer
 class ReImportTrakEM2ToRenderParameters(TEM2ProjectTransfer, StackEditParameters):
     """Parameters of reimport_trakem2_to_render."""
 
-    carry_outside = Boolean(
-        load_default=False,
-        metadata={"description": "also write the tiles of the sections that were not exported"},
+    carry_outside = parameter(
+        Boolean, "also write the tiles of the sections that were not exported", default=False
     )
 
 

@@ -18,7 +18,7 @@ import renderapi
 from renderapi.errors import RenderError
 from renderapi.files import atomic_path, atomic_write
 from renderapi.image import get_bb_image
-from renderapps.module import ParallelParameters, RenderModule, RenderModuleException
+from renderapps.module import ParallelParameters, RenderModule, RenderModuleException, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.parallel import TaskFailure, one_line
 from renderapps.module.render_module import RenderParameters
@@ -36,54 +36,42 @@ _DPI = 200  # half an inch per 100 px: so that a pixel stays one
 class ChannelStack(DefaultSchema):
     """A row of a figure."""
 
-    channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "channel of a stack that has several"},
-    )
-    stack = Str(required=True, metadata={"description": "stack that is shown"})
-    maxIntensity = Int(
-        allow_none=True,
-        load_default=None,
+    channel = parameter(Str, "channel of a stack that has several", default=None)
+    stack = parameter(Str, "stack that is shown")
+    maxIntensity = parameter(
+        Int,
+        "value shown white",
+        default=None,
+        default_text="that of the tiles",
         validate=Range(min=1),
-        metadata={"description": "value shown white", "default_text": "that of the tiles"},
     )
 
 
 class MakeAnnotationSynaptogramParameters(ParallelParameters, RenderParameters):
     """Parameters of the modules that make synaptograms."""
 
-    global_annotation_file = InputFile(
-        required=True, metadata={"description": "annotations with global_path and z"}
-    )
-    fig_directory = OutputDir(required=True, metadata={"description": "folder of the figures"})
-    annotation_metadata_json = NewFile(
-        required=True, metadata={"description": "list with a record for each annotation"}
-    )
-    channel_stacks = Nested(
+    global_annotation_file = parameter(InputFile, "annotations with global_path and z")
+    fig_directory = parameter(OutputDir, "folder of the figures")
+    annotation_metadata_json = parameter(NewFile, "list with a record for each annotation")
+    channel_stacks = parameter(
+        Nested,
+        "rows from top to bottom; the outline is drawn in all but the first where there are "
+        "several, so name a stack twice to see it with and without",
         ChannelStack,
         many=True,
-        required=True,
         validate=Length(min=1),
-        metadata={
-            "description": "rows from top to bottom; the outline is drawn in all but the first "
-            "where there are several, so name a stack twice to see it with and without"
-        },
     )
-    border = Float(
-        load_default=133.0,
-        validate=Range(min=0),
-        metadata={"description": "margin around the annotation, world pixels"},
+    border = parameter(
+        Float, "margin around the annotation, world pixels", default=133.0, validate=Range(min=0)
     )
-    border_z = Int(
-        load_default=1,
-        validate=Range(min=0),
-        metadata={"description": "sections shown before and after the annotation"},
+    border_z = parameter(
+        Int, "sections shown before and after the annotation", default=1, validate=Range(min=0)
     )
-    max_width = Int(
-        load_default=1000,
+    max_width = parameter(
+        Int,
+        "annotations whose box is wider or higher get no figure, pixels",
+        default=1000,
         validate=Range(min=1),
-        metadata={"description": "annotations whose box is wider or higher get no figure, pixels"},
     )
 
 

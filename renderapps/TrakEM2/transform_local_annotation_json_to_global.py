@@ -10,7 +10,7 @@ from argschema.fields import InputFile, Str
 
 from renderapi.errors import SpecError
 from renderapi.transform.slices import TileTransforms
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.report import ReportSchema
 from renderapps.module.tiles_by_id import tiles_with_ids
@@ -28,17 +28,11 @@ Json = dict[str, Any]
 class TransformLocalAnnotationParameters(RenderParameters):
     """Parameters of transform_local_annotation_json_to_global."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack that has the tiles, in the wanted alignment"},
+    stack = parameter(Str, "stack that has the tiles, in the wanted alignment")
+    input_annotation_file = parameter(
+        InputFile, "annotations with local_path and tileIds, of any generation"
     )
-    input_annotation_file = InputFile(
-        required=True,
-        metadata={"description": "annotations with local_path and tileIds, of any generation"},
-    )
-    output_annotation_file = NewFile(
-        required=True, metadata={"description": "the same with global_path and z"}
-    )
+    output_annotation_file = parameter(NewFile, "the same with global_path and z")
 
 
 class TransformLocalAnnotation(RenderModule):

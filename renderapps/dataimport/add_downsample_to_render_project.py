@@ -7,25 +7,25 @@ from marshmallow.validate import OneOf, Range
 
 from renderapps.dataimport.downsampled_stack import DownSampleModule, DownSampleParameters
 from renderapps.dataimport.reduced_images import FORMATS, LevelSpec
+from renderapps.module import parameter
 
 
 class AddDownSampleParameters(DownSampleParameters):
     """Parameters of add_downsample_to_render_project."""
 
-    levels = Int(
-        load_default=3,
+    levels = parameter(
+        Int,
+        "make levels 1 to this one, as far as a tile has pixels for them",
+        default=3,
         validate=Range(1, 30),
-        metadata={"description": "make levels 1 to this one, as far as a tile has pixels for them"},
     )
-    image_format = Str(
-        allow_none=True,
-        load_default=None,
+    image_format = parameter(
+        Str,
+        "format of the reduced images; masks are png where images are jpg",
+        default=None,
+        default_text="jpg, or tif without convert_to_8bit",
+        aliases=["imgformat"],
         validate=OneOf(FORMATS),
-        metadata={
-            "description": "format of the reduced images; masks are png where images are jpg",
-            "default_text": "jpg, or tif without convert_to_8bit",
-            "aliases": ["imgformat"],
-        },
     )
 
 

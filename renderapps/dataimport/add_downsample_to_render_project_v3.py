@@ -11,6 +11,7 @@ from marshmallow.validate import Length, OneOf, Range
 
 from renderapps.dataimport.downsampled_stack import DownSampleModule, DownSampleParameters
 from renderapps.dataimport.reduced_images import METHODS, LevelSpec
+from renderapps.module import parameter
 
 FORMAT_OF = {"None": "tif", "LZW": "tif", "PNG": "png", "JPEG": "jpg"}
 
@@ -18,28 +19,24 @@ FORMAT_OF = {"None": "tif", "LZW": "tif", "PNG": "png", "JPEG": "jpg"}
 class PNGOptions(DefaultSchema):
     """How png files are written."""
 
-    compress_level = Int(
-        load_default=6,
-        validate=Range(0, 9),
-        metadata={"description": "0 is quick and large, 9 slow and small"},
+    compress_level = parameter(
+        Int, "0 is quick and large, 9 slow and small", default=6, validate=Range(0, 9)
     )
 
 
 class MipMapCreationParameter(DefaultSchema):
     """How one level is made."""
 
-    level = Int(required=True, validate=Range(1, 30), metadata={"description": "level to make"})
-    convert_to_8bit = Boolean(
-        load_default=False,
-        metadata={"description": "make this level 8 bit also where convert_to_8bit is false"},
+    level = parameter(Int, "level to make", validate=Range(1, 30))
+    convert_to_8bit = parameter(
+        Boolean, "make this level 8 bit also where convert_to_8bit is false", default=False
     )
-    downsample_option = Str(
-        load_default=METHODS[0],
+    downsample_option = parameter(
+        Str,
+        "means of 2 x 2 pixels from level to level, or Pillow's bicubic resampling of the image "
+        "itself",
+        default=METHODS[0],
         validate=OneOf(METHODS),
-        metadata={
-            "description": "means of 2 x 2 pixels from level to level, or Pillow's bicubic "
-            "resampling of the image itself"
-        },
     )
     compression = Str(
         required=True,
@@ -47,11 +44,8 @@ class MipMapCreationParameter(DefaultSchema):
         validate=OneOf((None, *FORMAT_OF)),
         metadata={"description": "None and LZW give tif files, PNG png, JPEG (8 bit only) jpg"},
     )
-    png_options = Nested(
-        PNGOptions,
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "with compression PNG: how hard to compress"},
+    png_options = parameter(
+        Nested, "with compression PNG: how hard to compress", PNGOptions, default=None
     )
 
     @validates_schema
@@ -64,11 +58,11 @@ class MipMapCreationParameter(DefaultSchema):
 class AddDownSampleParameters(DownSampleParameters):
     """Parameters of add_downsample_to_render_project_v3."""
 
-    mipmapspecs = List(
+    mipmapspecs = parameter(
+        List,
+        "one entry for each level to make",
         Nested(MipMapCreationParameter),
-        required=True,
         validate=Length(min=1),
-        metadata={"description": "one entry for each level to make"},
     )
 
     @validates("mipmapspecs")

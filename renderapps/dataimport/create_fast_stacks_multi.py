@@ -11,19 +11,19 @@ from renderapps.dataimport.statetable_import import (
     StatetableParameters,
 )
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_session
+from renderapps.module import parameter
 from renderapps.module.output_parameters import ReplaceableStackParameters
 
 
 class CreateFastStacksParameters(ReplaceableStackParameters, StatetableParameters):
     """Parameters of create_fast_stacks_multi."""
 
-    reference_channel = Str(
-        load_default="DAPI",
+    reference_channel = parameter(
+        Str,
+        "part of the name of the channel that is shown and matched by default and that gives a "
+        "tile its id and place",
+        default="DAPI",
         validate=Length(min=1),
-        metadata={
-            "description": "part of the name of the channel that is shown and matched by default "
-            "and that gives a tile its id and place"
-        },
     )
 
 

@@ -21,7 +21,7 @@ from renderapps.dataimport.reduced_images import (
     level_name,
     write_levels,
 )
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.derived_images import Source
 from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.file_module import FileModule
@@ -30,54 +30,43 @@ from renderapps.module.file_module import FileModule
 class CreateMipMapsParameters(DisplayRangeParameters, ArgSchema):
     """Parameters of create_mipmaps, which needs no render web service."""
 
-    inputImage = InputFile(required=True, metadata={"description": "image to reduce"})
-    outputDirectory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder of the reduced copies: level 2 of a.tif is a_mip02.jpg, or "
-            "a_mip02_DIGITS.jpg where that file is there with other content",
-            "default_text": "that of the image",
-        },
+    inputImage = parameter(InputFile, "image to reduce")
+    outputDirectory = parameter(
+        OutputDir,
+        "folder of the reduced copies: level 2 of a.tif is a_mip02.jpg, or a_mip02_DIGITS.jpg "
+        "where that file is there with other content",
+        default=None,
+        default_text="that of the image",
     )
-    mipmaplevels = List(
+    mipmaplevels = parameter(
+        List,
+        "levels to make; those at which a side has no pixel are left out",
         Int(validate=Range(1, 30)),
-        load_default=lambda: [1, 2, 3],
+        default=lambda: [1, 2, 3],
+        default_text="1 2 3",
         validate=Length(min=1),
-        metadata={
-            "description": "levels to make; those at which a side has no pixel are left out",
-            "default_text": "1 2 3",
-        },
     )
-    outputformat = Str(
-        load_default="jpg",
-        validate=OneOf(FORMATS),
-        metadata={"description": "format of the copies; jpg holds 8 bit only"},
+    outputformat = parameter(
+        Str, "format of the copies; jpg holds 8 bit only", default="jpg", validate=OneOf(FORMATS)
     )
-    convertTo8bit = Boolean(
-        load_default=True,
-        metadata={"description": "make 16 bit images 8 bit; 8 bit images are kept as they are"},
+    convertTo8bit = parameter(
+        Boolean, "make 16 bit images 8 bit; 8 bit images are kept as they are", default=True
     )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "value that becomes 0 in 8 bit",
-            "default_text": "16 bit is divided by 256",
-        },
+    minIntensity = parameter(
+        Float,
+        "value that becomes 0 in 8 bit",
+        default=None,
+        default_text="16 bit is divided by 256",
     )
-    maxIntensity = Float(
-        allow_none=True, load_default=None, metadata={"description": "value that becomes 255"}
+    maxIntensity = parameter(Float, "value that becomes 255", default=None)
+    overwrite = parameter(
+        Boolean,
+        "make every file again; else those are kept that were made of the same image with the "
+        "same settings",
+        default=False,
+        aliases=["force_redo"],
     )
-    overwrite = Boolean(
-        load_default=False,
-        metadata={
-            "description": "make every file again; else those are kept that were made of the same "
-            "image with the same settings",
-            "aliases": ["force_redo"],
-        },
-    )
-    verbose = Boolean(load_default=False, metadata={"description": "log every file"})
+    verbose = parameter(Boolean, "log every file", default=False)
 
     @validates_schema
     def window_is_whole(self, data: dict[str, Any], **_: Any) -> None:

@@ -23,7 +23,7 @@ from renderapps.dataimport.reduced_images import (
     mask_levels,
     write_levels,
 )
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.derived_images import Source
 from renderapps.module.image_edit import ImageEditModule, holders
 from renderapps.module.stack_edit import TileEditParameters
@@ -33,26 +33,26 @@ from renderapps.module.tile_documents import Json, Section, image_entries
 class DownSampleParameters(TileEditParameters):
     """Parameters of modules that add reduced images to a stack."""
 
-    convert_to_8bit = Boolean(
-        load_default=True,
-        metadata={"description": "divide 16 bit images by 256; 8 bit images are kept as they are"},
+    convert_to_8bit = parameter(
+        Boolean, "divide 16 bit images by 256; 8 bit images are kept as they are", default=True
     )
-    path_find = Str(
-        load_default="raw/data",
+    path_find = parameter(
+        Str,
+        "part of the paths of the images that is replaced (its last one)",
+        default="raw/data",
         validate=Length(min=1),
-        metadata={"description": "part of the paths of the images that is replaced (its last one)"},
     )
-    path_replace = Str(
-        load_default="processed/downsampled_images",
-        metadata={"description": "what it is replaced with: the folder of the reduced images"},
+    path_replace = parameter(
+        Str,
+        "what it is replaced with: the folder of the reduced images",
+        default="processed/downsampled_images",
     )
-    force_redo = Boolean(
-        load_default=False,
-        metadata={
-            "description": "make every file again; else those are kept that were made of the same "
-            "image with the same settings",
-            "aliases": ["overwrite"],
-        },
+    force_redo = parameter(
+        Boolean,
+        "make every file again; else those are kept that were made of the same image with the "
+        "same settings",
+        default=False,
+        aliases=["overwrite"],
     )
 
 

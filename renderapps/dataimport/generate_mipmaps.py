@@ -10,7 +10,7 @@ from marshmallow.validate import OneOf, Range
 
 from renderapi.urls import path_to_url
 from renderapps.dataimport.reduced_images import LevelSpec, fitting, mask_levels, write_levels
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.derived_images import Source
 from renderapps.module.image_edit import ImageEditModule, holders
 from renderapps.module.stack_edit import TileEditParameters
@@ -22,45 +22,38 @@ FORMATS = ("tif", "png", "jpg")
 class GenerateMipMapsParameters(TileEditParameters):
     """Parameters of generate_mipmaps."""
 
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make, with the mipmaps added to its tiles; or give in_place",
-            "aliases": ["outputStack"],
-        },
+    output_stack = parameter(
+        Str,
+        "stack to make, with the mipmaps added to its tiles; or give in_place",
+        default=None,
+        aliases=["outputStack"],
     )
-    output_directory = OutputDir(
-        required=True,
-        metadata={
-            "description": "folder of the mipmaps: level L of /data/a.tif is L/data/a.tif.FORMAT "
-            "below it, or with 12 digits in its name where that file has other content",
-            "aliases": ["output_dir"],
-        },
+    output_directory = parameter(
+        OutputDir,
+        "folder of the mipmaps: level L of /data/a.tif is L/data/a.tif.FORMAT below it, or with "
+        "12 digits in its name where that file has other content",
+        aliases=["output_dir"],
     )
-    levels = Int(
-        load_default=3,
+    levels = parameter(
+        Int,
+        "make levels 1 to this one, each half as large as the one before; a tile stops where a "
+        "side would have no pixels",
+        default=3,
         validate=Range(1, 30),
-        metadata={
-            "description": "make levels 1 to this one, each half as large as the one before; "
-            "a tile stops where a side would have no pixels"
-        },
     )
-    image_format = Str(
-        load_default="tif",
+    image_format = parameter(
+        Str,
+        "format of the mipmaps; jpg holds 8 bit only, masks are then png",
+        default="tif",
+        aliases=["imgformat"],
         validate=OneOf(FORMATS),
-        metadata={
-            "description": "format of the mipmaps; jpg holds 8 bit only, masks are then png",
-            "aliases": ["imgformat"],
-        },
     )
-    overwrite = Boolean(
-        load_default=False,
-        metadata={
-            "description": "make every file again; else those are kept that were made of the same "
-            "image with the same settings",
-            "aliases": ["force_redo"],
-        },
+    overwrite = parameter(
+        Boolean,
+        "make every file again; else those are kept that were made of the same image with the "
+        "same settings",
+        default=False,
+        aliases=["force_redo"],
     )
 
 

@@ -14,7 +14,7 @@ from renderapps.dataimport.acquired_image import PATTERN_GROUPS, listed
 from renderapps.dataimport.placement import ORIGINS, UNITS
 from renderapps.dataimport.position_table import FIELDS
 from renderapps.dataimport.serialem import PIECE_COORDINATES
-from renderapps.module import RenderParameters
+from renderapps.module import RenderParameters, parameter
 from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.output_parameters import WrittenStackParameters
 
@@ -35,277 +35,202 @@ RANGES = ("auto", "data", "type", "dtype")
 class GridParameters(DefaultSchema):
     """A regular grid of tiles whose files are named by their place in it."""
 
-    rows = Int(required=True, validate=Range(min=1), metadata={"description": "rows of tiles"})
-    columns = Int(
-        required=True, validate=Range(min=1), metadata={"description": "columns of tiles"}
+    rows = parameter(Int, "rows of tiles", validate=Range(min=1))
+    columns = parameter(Int, "columns of tiles", validate=Range(min=1))
+    file_pattern = parameter(
+        Str,
+        "path of a file below image_directory with fields in braces: {index} (or {p}), or {row} "
+        "and {column}; also {section}, {channel}, {z}; a width as in {index:03d}; * for anything "
+        "else",
     )
-    file_pattern = Str(
-        required=True,
-        metadata={
-            "description": "path of a file below image_directory with fields in braces: {index} "
-            "(or {p}), or {row} and {column}; also {section}, {channel}, {z}; a width as in "
-            "{index:03d}; * for anything else"
-        },
-    )
-    order = Str(
-        load_default="row-major",
+    order = parameter(
+        Str,
+        "whether consecutive indices run along rows or down columns",
+        default="row-major",
         validate=OneOf(("row-major", "column-major")),
-        metadata={"description": "whether consecutive indices run along rows or down columns"},
     )
-    snake = Boolean(
-        load_default=False,
-        metadata={"description": "whether every second row (or column) runs backwards"},
-    )
-    overlap = Float(
-        load_default=0.1,
+    snake = parameter(Boolean, "whether every second row (or column) runs backwards", default=False)
+    overlap = parameter(
+        Float,
+        "overlap of neighbours, as a fraction of the tile",
+        default=0.1,
         validate=Range(0, 0.95),
-        metadata={"description": "overlap of neighbours, as a fraction of the tile"},
     )
-    overlap_x = Float(
-        allow_none=True,
-        load_default=None,
-        validate=Range(0, 0.95),
-        metadata={"description": "the same across, where it differs"},
+    overlap_x = parameter(
+        Float, "the same across, where it differs", default=None, validate=Range(0, 0.95)
     )
-    overlap_y = Float(
-        allow_none=True,
-        load_default=None,
-        validate=Range(0, 0.95),
-        metadata={"description": "the same down, where it differs"},
+    overlap_y = parameter(
+        Float, "the same down, where it differs", default=None, validate=Range(0, 0.95)
     )
-    first_index = Int(load_default=1, metadata={"description": "index of the first tile"})
-    first_row = Int(load_default=0, metadata={"description": "number of the top row"})
-    first_column = Int(load_default=0, metadata={"description": "number of the left column"})
+    first_index = parameter(Int, "index of the first tile", default=1)
+    first_row = parameter(Int, "number of the top row", default=0)
+    first_column = parameter(Int, "number of the left column", default=0)
 
 
 class ImportTilesParameters(DisplayRangeParameters, WrittenStackParameters, RenderParameters):
     """Parameters of import_tiles."""
 
-    output_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack to make; with {channel} in its name each channel gets a stack "
-            "of its own, without it several channels go into the tiles of one stack"
-        },
+    output_stack = parameter(
+        Str,
+        "stack to make; with {channel} in its name each channel gets a stack of its own, without "
+        "it several channels go into the tiles of one stack",
     )
-    image_directory = InputDir(
-        required=True, metadata={"description": "folder that the file names are below"}
+    image_directory = parameter(InputDir, "folder that the file names are below")
+    positions_file = parameter(
+        InputFile,
+        "table of positions: CSV, TSV or JSON (a list of objects), or the global positions that "
+        "MIST writes",
+        default=None,
     )
-    positions_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "table of positions: CSV, TSV or JSON (a list of objects), or the "
-            "global positions that MIST writes"
-        },
-    )
-    columns = Dict(
+    columns = parameter(
+        Dict,
+        f"column of the table that holds each of {', '.join(FIELDS)} (of a TIFF "
+        "file, or section of an MRC file, from 0); a field that is not named here is read from "
+        "the column of its own name if there is one",
+        default=dict,
+        default_text="{}",
         keys=Str(validate=OneOf(FIELDS)),
         values=Str(),
-        load_default=dict,
-        metadata={
-            "description": f"column of the table that holds each of {', '.join(FIELDS)} (of a TIFF "
-            "file, or section of an MRC file, from 0); a field that is not named here is read from "
-            "the column of its own name if there is one",
-            "default_text": "{}",
-        },
     )
-    grid = Nested(
-        GridParameters,
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "positions from a regular grid, instead of a table"},
+    grid = parameter(
+        Nested, "positions from a regular grid, instead of a table", GridParameters, default=None
     )
-    tile_configuration = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "positions from a TileConfiguration.txt of Fiji, instead"},
+    tile_configuration = parameter(
+        InputFile, "positions from a TileConfiguration.txt of Fiji, instead", default=None
     )
-    text_list = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "positions from a text file without a header as TrakEM2 reads it: file, "
-            "x, y in pixels and, where there are several sections, z on each line; what follows "
-            "(width, height, ...) is taken from the images"
-        },
+    text_list = parameter(
+        InputFile,
+        "positions from a text file without a header as TrakEM2 reads it: file, x, y in pixels "
+        "and, where there are several sections, z on each line; what follows (width, height, ...) "
+        "is taken from the images",
+        default=None,
     )
-    metadata_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "positions of one section from the metadata JSON of a TEM camera array: "
-            "stage positions, turned by the angle of the camera",
-            "aliases": ["metafile"],
-        },
+    metadata_file = parameter(
+        InputFile,
+        "positions of one section from the metadata JSON of a TEM camera array: stage positions, "
+        "turned by the angle of the camera",
+        default=None,
+        aliases=["metafile"],
     )
-    mdoc_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "positions from the piece coordinates (y upwards) of a SerialEM .mdoc "
-            "file, of single images or of the sections of an MRC or TIFF file; where it has none, "
-            "from the stage positions"
-        },
+    mdoc_file = parameter(
+        InputFile,
+        "positions from the piece coordinates (y upwards) of a SerialEM .mdoc file, of single "
+        "images or of the sections of an MRC or TIFF file; where it has none, from the stage "
+        "positions",
+        default=None,
     )
-    piece_list = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "positions from a piece list of IMOD: x, y (upwards), z on each line, "
-            "in the order of the images"
-        },
+    piece_list = parameter(
+        InputFile,
+        "positions from a piece list of IMOD: x, y (upwards), z on each line, in the order of the "
+        "images",
+        default=None,
     )
-    piece_images = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "images of piece_list below image_directory: an MRC or TIFF file with "
-            "a section for each line, or a name with {index}, as in piece_{index:04d}.tif, counted "
-            "from 0"
-        },
+    piece_images = parameter(
+        Str,
+        "images of piece_list below image_directory: an MRC or TIFF file with a section for each "
+        "line, or a name with {index}, as in piece_{index:04d}.tif, counted from 0",
+        default=None,
     )
-    ome_files = Str(
-        allow_none=True,
-        load_default=None,
+    ome_files = parameter(
+        Str,
+        "positions from the OME-XML of OME-TIFF files (Plane PositionX or StageLabel, "
+        "PhysicalSizeX): which files below image_directory, as in *.ome.tif",
+        default=None,
         validate=Length(min=1),
-        metadata={
-            "description": "positions from the OME-XML of OME-TIFF files (Plane PositionX or "
-            "StageLabel, PhysicalSizeX): which files below image_directory, as in *.ome.tif"
-        },
     )
-    z_values = Str(
-        load_default=Z_VALUES[0],
+    z_values = parameter(
+        Str,
+        "what the z of a source means: the section (as_listed), nothing (one_section: all tiles "
+        "are at z_start, unless they name their section), or the section unless nearly every one "
+        "of tiles that lie side by side has a z of its own, which is refused (TileConfiguration) "
+        "or warned of (ask)",
+        default=Z_VALUES[0],
         validate=OneOf(Z_VALUES),
-        metadata={
-            "description": "what the z of a source means: the section (as_listed), nothing "
-            "(one_section: all tiles are at z_start, unless they name their section), or the "
-            "section unless nearly every one of tiles that lie side by side has a z of its own, "
-            "which is refused (TileConfiguration) or warned of (ask)"
-        },
     )
-    piece_coordinates = Str(
-        load_default=PIECE_COORDINATES[0],
+    piece_coordinates = parameter(
+        Str,
+        "for mdoc_file: where the pieces were to be, where SerialEM has aligned them to, or where "
+        "the stage was",
+        default=PIECE_COORDINATES[0],
         validate=OneOf(PIECE_COORDINATES),
-        metadata={
-            "description": "for mdoc_file: where the pieces were to be, where SerialEM has "
-            "aligned them to, or where the stage was"
-        },
     )
-    stage_rotation = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "for stage positions of mdoc_file: degrees from the x axis of the "
-            "images to that of the stage, counterclockwise; flip_x and flip_y come after it",
-            "default_text": "RotationAngle + 90, or 0 where the file has none",
-        },
+    stage_rotation = parameter(
+        Float,
+        "for stage positions of mdoc_file: degrees from the x axis of the images to that of the "
+        "stage, counterclockwise; flip_x and flip_y come after it",
+        default=None,
+        default_text="RotationAngle + 90, or 0 where the file has none",
     )
-    sectionId = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "name of the section, where the source has none",
-            "default_text": "its z",
-        },
+    sectionId = parameter(
+        Str, "name of the section, where the source has none", default=None, default_text="its z"
     )
-    position_unit = Str(
-        load_default=UNITS[0],
-        validate=OneOf(UNITS),
-        metadata={"description": "unit of the positions in the table"},
+    position_unit = parameter(
+        Str, "unit of the positions in the table", default=UNITS[0], validate=OneOf(UNITS)
     )
-    pixel_size_nm = List(
+    pixel_size_nm = parameter(
+        List,
+        "width and height of a pixel and distance of the sections, in nanometres: the resolution "
+        "of the stack",
         Float(validate=Range(min=0, min_inclusive=False)),
-        allow_none=True,
-        load_default=None,
+        default=None,
+        default_text="as the microscope has noted it, else the stack has none",
         validate=Length(equal=3),
-        metadata={
-            "description": "width and height of a pixel and distance of the sections, in "
-            "nanometres: the resolution of the stack",
-            "default_text": "as the microscope has noted it, else the stack has none",
-        },
     )
-    mask_file = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "mask of every image (0: left out) that has none in the table's column "
-            "mask; a relative name in the table is below image_directory"
-        },
+    mask_file = parameter(
+        InputFile,
+        "mask of every image (0: left out) that has none in the table's column mask; a relative "
+        "name in the table is below image_directory",
+        default=None,
     )
-    section_pattern = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "regular expression searched in each file's path below "
-            "image_directory; its first group is the section, or groups named "
-            f"{', '.join(sorted(PATTERN_GROUPS))} give these"
-        },
+    section_pattern = parameter(
+        Str,
+        "regular expression searched in each file's path below "
+        "image_directory; its first group is the section, or groups named "
+        f"{', '.join(sorted(PATTERN_GROUPS))} give these",
+        default=None,
     )
-    channels = List(
+    channels = parameter(
+        List,
+        "channels to import; the first is the one shown and matched by default",
         Str(),
-        allow_none=True,
-        load_default=None,
+        default=None,
+        default_text="all, in the order of the table",
         validate=Length(min=1),
-        metadata={
-            "description": "channels to import; the first is the one shown and matched by default",
-            "default_text": "all, in the order of the table",
-        },
     )
-    flip_x = Boolean(
-        load_default=False, metadata={"description": "x of the stage grows to the left"}
-    )
-    flip_y = Boolean(load_default=False, metadata={"description": "y of the stage grows upwards"})
-    origin = Str(
-        allow_none=True,
-        load_default=None,
+    flip_x = parameter(Boolean, "x of the stage grows to the left", default=False)
+    flip_y = parameter(Boolean, "y of the stage grows upwards", default=False)
+    origin = parameter(
+        Str,
+        "what becomes world (0, 0): the least x and y of each section, those of all sections "
+        "(stack), or nothing is moved (table)",
+        default=None,
+        default_text="section for micrometres, metadata and pieces, table for other pixels",
         validate=OneOf(ORIGINS),
-        metadata={
-            "description": "what becomes world (0, 0): the least x and y of each section, those "
-            "of all sections (stack), or nothing is moved (table)",
-            "default_text": "section for micrometres, metadata and pieces, table for other pixels",
-        },
     )
-    z_start = Float(
-        load_default=0.0,
-        metadata={"description": "z of the first section, where the table has no z"},
-    )
-    z_step = Float(
-        load_default=1.0,
-        metadata={"description": "z from section to section, where the table has no z"},
-    )
-    intensity_range = Str(
-        load_default=RANGES[0],
+    z_start = parameter(Float, "z of the first section, where the table has no z", default=0.0)
+    z_step = parameter(Float, "z from section to section, where the table has no z", default=1.0)
+    intensity_range = parameter(
+        Str,
+        "display range of the tiles: what the pixels of some files of the channel span (data: 0.1 "
+        "to 99.9 % of the finite ones), all that the pixel type holds (type, or dtype), or the "
+        "type's for 8 bit images, which are then drawn as they are, and the data's for others "
+        "(auto)",
+        default=RANGES[0],
         validate=OneOf(RANGES),
-        metadata={
-            "description": "display range of the tiles: what the pixels of some files of the "
-            "channel span (data: 0.1 to 99.9 % of the finite ones), all that the pixel type holds "
-            "(type, or dtype), or the type's for 8 bit images, which are then drawn as they are, "
-            "and the data's for others (auto)"
-        },
     )
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display minimum", "default_text": "see intensity_range"},
+    minIntensity = parameter(
+        Float, "display minimum", default=None, default_text="see intensity_range"
     )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display maximum", "default_text": "see intensity_range"},
+    maxIntensity = parameter(
+        Float, "display maximum", default=None, default_text="see intensity_range"
     )
-    scope = Str(
-        allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}
-    )
-    camera = Str(
-        allow_none=True, load_default=None, metadata={"description": "camera, for the layout"}
-    )
-    skip_missing = Boolean(
-        load_default=False,
-        metadata={
-            "description": "leave out files that are missing or unreadable, and list them in the "
-            "output, instead of failing"
-        },
+    scope = parameter(Str, "microscope, for the layout", default=None)
+    camera = parameter(Str, "camera, for the layout", default=None)
+    skip_missing = parameter(
+        Boolean,
+        "leave out files that are missing or unreadable, and list them in the output, instead of "
+        "failing",
+        default=False,
     )
 
     @validates("section_pattern")

@@ -34,6 +34,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.derived_images import Source
 from renderapps.module.display_range import ImportedRangeParameters, checked_range
@@ -48,57 +49,38 @@ class StatetableParameters(
 ):
     """Parameters of an import of a statetable."""
 
-    statetableFile = InputFile(
-        required=True, metadata={"description": "CSV table with one line for each raw image"}
+    statetableFile = parameter(InputFile, "CSV table with one line for each raw image")
+    projectDirectory = parameter(InputDir, "folder below which mipmaps and tile JSON are written")
+    outputStackPrefix = parameter(Str, "start of the names of the stacks", default="ACQ")
+    dataOutputFolder = parameter(
+        Str, "folder below projectDirectory for what is made", default="processed"
     )
-    projectDirectory = InputDir(
-        required=True,
-        metadata={"description": "folder below which mipmaps and tile JSON are written"},
+    zstack = parameter(Int, "focal plane to import", default=0)
+    levels = parameter(
+        Int, "make mipmap levels 1 to this one; 0 makes none", default=3, validate=Range(0, 30)
     )
-    outputStackPrefix = Str(
-        load_default="ACQ", metadata={"description": "start of the names of the stacks"}
+    convert_to_8bit = parameter(
+        Boolean,
+        "divide 16 bit images by 256 for their mipmaps; 8 bit images are kept as they are",
+        default=True,
     )
-    dataOutputFolder = Str(
-        load_default="processed",
-        metadata={"description": "folder below projectDirectory for what is made"},
-    )
-    zstack = Int(load_default=0, metadata={"description": "focal plane to import"})
-    levels = Int(
-        load_default=3,
-        validate=Range(0, 30),
-        metadata={"description": "make mipmap levels 1 to this one; 0 makes none"},
-    )
-    convert_to_8bit = Boolean(
-        load_default=True,
-        metadata={
-            "description": "divide 16 bit images by 256 for their mipmaps; 8 bit images are kept "
-            "as they are"
-        },
-    )
-    image_format = Str(
-        allow_none=True,
-        load_default=None,
+    image_format = parameter(
+        Str,
+        "format of the mipmaps; jpg holds 8 bit only",
+        default=None,
+        default_text="jpg, or tif without convert_to_8bit",
         validate=OneOf(FORMATS),
-        metadata={
-            "description": "format of the mipmaps; jpg holds 8 bit only",
-            "default_text": "jpg, or tif without convert_to_8bit",
-        },
     )
-    force_redo = Boolean(
-        load_default=False,
-        metadata={"description": "make mipmaps again that are there"},
-    )
-    section_thickness_nm = Float(
-        allow_none=True,
-        load_default=None,
+    force_redo = parameter(Boolean, "make mipmaps again that are there", default=False)
+    section_thickness_nm = parameter(
+        Float,
+        "distance of sections, for the resolution of the stacks",
+        default=None,
+        default_text="unknown",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "distance of sections, for the resolution of the stacks",
-            "default_text": "unknown",
-        },
     )
-    scope = Str(load_default="Leica", metadata={"description": "microscope, for the layout"})
-    camera = Str(load_default="zyla", metadata={"description": "camera, for the layout"})
+    scope = parameter(Str, "microscope, for the layout", default="Leica")
+    camera = parameter(Str, "camera, for the layout", default="zyla")
 
 
 class StatetableImport(RenderModule):

@@ -20,7 +20,7 @@ from renderapi.stack import StackVersion
 from renderapi.transform.specs import references
 from renderapps.dataimport.acquired_image import listed, natural_key
 from renderapps.dataimport.tile_upload import Upload, sections_of
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.output_parameters import AppendedStackParameters
 from renderapps.module.report import StackReport
 from renderapps.module.tile_documents import Json, same_transform
@@ -31,45 +31,30 @@ TILE_KEYS = ("tileId", "z", "width", "height", "transforms")
 class TileSpecFileParameters(AppendedStackParameters, RenderParameters):
     """Parameters of modules that upload tile JSON files."""
 
-    inputDir = InputDir(
-        required=True,
-        metadata={"description": "folder of the files", "aliases": ["input_directory"]},
+    inputDir = parameter(InputDir, "folder of the files", aliases=["input_directory"])
+    outputStack = parameter(Str, "stack to fill", aliases=["output_stack"])
+    transformFile = parameter(
+        InputFile, "JSON file of transforms that all tiles share", default=None
     )
-    outputStack = Str(
-        required=True,
-        metadata={"description": "stack to fill", "aliases": ["output_stack"]},
+    transformDir = parameter(
+        InputDir,
+        "folder with the shared transforms of each file, in a file of the same name, with or "
+        "without the channel in front",
+        default=None,
     )
-    transformFile = InputFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "JSON file of transforms that all tiles share"},
+    zDir = parameter(
+        InputDir,
+        "folder with other tile files of the same names: the tiles of a file get the z of the "
+        "first tile there",
+        default=None,
     )
-    transformDir = InputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder with the shared transforms of each file, in a file of the same "
-            "name, with or without the channel in front"
-        },
-    )
-    zDir = InputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder with other tile files of the same names: the tiles of a file "
-            "get the z of the first tile there"
-        },
-    )
-    pixel_size_nm = List(
+    pixel_size_nm = parameter(
+        List,
+        "resolution of the stack: width and height of a pixel, distance of sections",
         Float(validate=Range(min=0, min_inclusive=False)),
-        allow_none=True,
-        load_default=None,
+        default=None,
+        default_text="none",
         validate=Length(equal=3),
-        metadata={
-            "description": "resolution of the stack: width and height of a pixel, distance of "
-            "sections",
-            "default_text": "none",
-        },
     )
 
 

@@ -9,15 +9,14 @@ from argschema.fields import Str
 from marshmallow.validate import Length
 
 from renderapps.dataimport.tilespec_files import TileSpecFileParameters, TileSpecUpload
+from renderapps.module import parameter
 
 
 class UploadChannelTileSpecParameters(TileSpecFileParameters):
     """Parameters of upload_channeltilespec."""
 
-    channel = Str(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "channel: start of the file names, before an underscore"},
+    channel = parameter(
+        Str, "channel: start of the file names, before an underscore", validate=Length(min=1)
     )
 
 

@@ -25,7 +25,7 @@ from renderapps.dataimport.image_headers import THREADS, ImageHeader, page_count
 from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.statetable_tiles import z_text
 from renderapps.dataimport.tile_upload import Upload, sections_of
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.display_range import ImportedRangeParameters, checked_range
 from renderapps.module.output_parameters import ReplaceableStackParameters
 from renderapps.module.report import StackReport
@@ -39,57 +39,38 @@ class UploadTileDirParameters(
 ):
     """Parameters of upload_tiledir."""
 
-    inputTileDirectory = InputDir(
-        required=True,
-        metadata={"description": "folder of the images", "aliases": ["image_directory"]},
+    inputTileDirectory = parameter(InputDir, "folder of the images", aliases=["image_directory"])
+    tilespecDirectory = parameter(
+        OutputDir, "folder for a JSON copy of each tile", default=None, default_text="no copies"
     )
-    tilespecDirectory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder for a JSON copy of each tile",
-            "default_text": "no copies",
-        },
-    )
-    outputStack = Str(
-        required=True, metadata={"description": "stack to fill", "aliases": ["output_stack"]}
-    )
-    pattern = Str(
-        load_default="*.tif",
+    outputStack = parameter(Str, "stack to fill", aliases=["output_stack"])
+    pattern = parameter(
+        Str,
+        "which files of the folder, in the natural order of their names",
+        default="*.tif",
         validate=Length(min=1),
-        metadata={"description": "which files of the folder, in the natural order of their names"},
     )
-    z_start = Float(load_default=0.0, metadata={"description": "z of the first image"})
-    z_step = Float(load_default=1.0, metadata={"description": "z from image to image"})
-    pixelsize = Float(
-        allow_none=True,
-        load_default=None,
+    z_start = parameter(Float, "z of the first image", default=0.0)
+    z_step = parameter(Float, "z from image to image", default=1.0)
+    pixelsize = parameter(
+        Float,
+        "size of a pixel in micrometres",
+        default=None,
+        default_text="unknown, and the stack has no resolution",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "size of a pixel in micrometres",
-            "default_text": "unknown, and the stack has no resolution",
-        },
     )
-    section_thickness_nm = Float(
-        allow_none=True,
-        load_default=None,
+    section_thickness_nm = parameter(
+        Float,
+        "distance of sections, for the resolution of the stack",
+        default=None,
+        default_text="unknown",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "distance of sections, for the resolution of the stack",
-            "default_text": "unknown",
-        },
     )
-    pool_size = Int(
-        load_default=THREADS,
-        validate=Range(min=1),
-        metadata={"description": "number of image files that are read at once"},
+    pool_size = parameter(
+        Int, "number of image files that are read at once", default=THREADS, validate=Range(min=1)
     )
-    scope = Str(
-        allow_none=True, load_default=None, metadata={"description": "microscope, for the layout"}
-    )
-    camera = Str(
-        allow_none=True, load_default=None, metadata={"description": "camera, for the layout"}
-    )
+    scope = parameter(Str, "microscope, for the layout", default=None)
+    camera = parameter(Str, "camera, for the layout", default=None)
 
     @validates_schema
     def sections_lie_apart(self, data: dict[str, Any], **_: Any) -> None:

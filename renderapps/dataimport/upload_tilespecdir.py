@@ -8,15 +8,17 @@ from argschema.fields import Str
 from marshmallow.validate import Length
 
 from renderapps.dataimport.tilespec_files import TileSpecFileParameters, TileSpecUpload
+from renderapps.module import parameter
 
 
 class UploadTileSpecParameters(TileSpecFileParameters):
     """Parameters of upload_tilespecdir."""
 
-    pattern = Str(
-        load_default="*.json",
+    pattern = parameter(
+        Str,
+        "which files of the folder; **/*.json also those below it",
+        default="*.json",
         validate=Length(min=1),
-        metadata={"description": "which files of the folder; **/*.json also those below it"},
     )
 
 

@@ -9,7 +9,13 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters, ZParameters
+from renderapps.module import (
+    RenderModule,
+    RenderModuleException,
+    RenderParameters,
+    ZParameters,
+    parameter,
+)
 from renderapps.module.lists import Numbers
 from renderapps.module.stack_edit import ZSpellings
 from renderapps.module.stacks import stack_metadata, stack_zs
@@ -18,31 +24,21 @@ from renderapps.module.stacks import stack_metadata, stack_zs
 class DeleteSectionParameters(ZSpellings, ZParameters, RenderParameters):
     """Parameters of delete_section."""
 
-    input_stack = Str(
-        required=True, metadata={"description": "stack to change", "aliases": ["stack"]}
+    input_stack = parameter(Str, "stack to change", aliases=["stack"])
+    zs = parameter(
+        Numbers, "z value or values to remove", default=None, aliases=["section_z", "zValues", "z"]
     )
-    zs = Numbers(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "z value or values to remove",
-            "aliases": ["section_z", "zValues", "z"],
-        },
+    missing_ok = parameter(
+        Boolean, "no error for z values that the stack does not have", default=False
     )
-    missing_ok = Boolean(
-        load_default=False,
-        metadata={"description": "no error for z values that the stack does not have"},
+    force = parameter(
+        Boolean, "needed to remove all sections; the stack is then left LOADING", default=False
     )
-    force = Boolean(
-        load_default=False,
-        metadata={"description": "needed to remove all sections; the stack is then left LOADING"},
-    )
-    close_stack = Str(
-        load_default="keep",
+    close_stack = parameter(
+        Str,
+        "state afterwards: as it was, COMPLETE, or LOADING (open)",
+        default="keep",
         validate=OneOf(("keep", "complete", "open")),
-        metadata={
-            "description": "state afterwards: as it was, COMPLETE, or LOADING (open)",
-        },
     )
 
     @validates_schema

@@ -15,6 +15,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.render_module import connect
 from renderapps.module.stacks import stack_zs
@@ -35,19 +36,16 @@ def _place(what: str, stack: int) -> Str:
 class DiffzParameters(ParallelParameters, RenderParameters):
     """Parameters of diff_z."""
 
-    input_stack1 = Str(required=True, metadata={"description": "one stack", "aliases": ["stack1"]})
-    input_stack2 = Str(
-        required=True, metadata={"description": "the other stack", "aliases": ["stack2"]}
-    )
+    input_stack1 = parameter(Str, "one stack", aliases=["stack1"])
+    input_stack2 = parameter(Str, "the other stack", aliases=["stack2"])
     owner1, project1 = _place("owner", 1), _place("project", 1)
     owner2, project2 = _place("owner", 2), _place("project", 2)
-    compare = Str(
-        load_default="z",
+    compare = parameter(
+        Str,
+        "what to compare: the z values alone, or also the number or the ids of the tiles in the "
+        "sections that both have",
+        default="z",
         validate=OneOf(("z", "tile_counts", "tile_ids")),
-        metadata={
-            "description": "what to compare: the z values alone, or also the number or the ids of "
-            "the tiles in the sections that both have"
-        },
     )
 
 

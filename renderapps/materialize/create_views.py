@@ -14,68 +14,46 @@ from renderapps.materialize.export_volume import BoundsParameters
 from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import SUFFIXES
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
-from renderapps.module import RenderModuleException, SectionModule, SectionParameters
+from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 
 
 class CreateViewsParameters(SectionParameters):
     """Parameters of create_views."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack to draw, COMPLETE", "aliases": ["inputStack", "stack"]},
-    )
-    output_directory = OutputDir(
-        required=True,
-        metadata={"description": "folder for the pictures", "aliases": ["outputDirectory"]},
-    )
-    scale = Float(
-        required=True,
+    input_stack = parameter(Str, "stack to draw, COMPLETE", aliases=["inputStack", "stack"])
+    output_directory = parameter(OutputDir, "folder for the pictures", aliases=["outputDirectory"])
+    scale = parameter(
+        Float,
+        "pixels of the picture for each pixel of the stack",
         validate=Range(0, 16, min_inclusive=False),
-        metadata={"description": "pixels of the picture for each pixel of the stack"},
     )
-    minZ = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "lowest z to draw", "aliases": ["firstz"]},
-    )
-    maxZ = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "highest z to draw", "aliases": ["lastz"]},
-    )
-    skip = Float(
-        allow_none=True,
-        load_default=None,
+    minZ = parameter(Float, "lowest z to draw", default=None, aliases=["firstz"])
+    maxZ = parameter(Float, "highest z to draw", default=None, aliases=["lastz"])
+    skip = parameter(
+        Float,
+        "step in z, from firstz or else the lowest z: only sections at whole steps are drawn",
+        default=None,
+        default_text="all sections are drawn",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "step in z, from firstz or else the lowest z: only sections at whole "
-            "steps are drawn",
-            "default_text": "all sections are drawn",
-        },
     )
-    bounds = Nested(
+    bounds = parameter(
+        Nested,
+        "part of the world to draw",
         BoundsParameters,
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "part of the world to draw",
-            "default_text": "the bounds of the stack",
-        },
+        default=None,
+        default_text="the bounds of the stack",
     )
-    image_format = Str(
-        load_default="jpg",
+    image_format = parameter(
+        Str,
+        "kind of the pictures",
+        default="jpg",
+        aliases=["format"],
         validate=OneOf(tuple(SUFFIXES)),
-        metadata={"description": "kind of the pictures", "aliases": ["format"]},
     )
-    name_template = Str(
-        load_default="Section_z_{z}",
-        metadata={"description": "names of the files without suffix; {z} stands for z"},
+    name_template = parameter(
+        Str, "names of the files without suffix; {z} stands for z", default="Section_z_{z}"
     )
-    name_digits = Int(
-        load_default=4,
-        validate=Range(1, 12),
-        metadata={"description": "digits of z in the file names"},
-    )
+    name_digits = parameter(Int, "digits of z in the file names", default=4, validate=Range(1, 12))
 
     @validates("name_template")
     def every_section_has_a_name(self, value: str, **_: Any) -> None:

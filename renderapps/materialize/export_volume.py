@@ -47,6 +47,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
     ZParameters,
+    parameter,
 )
 from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.section_module import chosen_zs
@@ -58,10 +59,10 @@ Size3 = tuple[int, int, int]
 class BoundsParameters(DefaultSchema):
     """A box of the world, in pixels of full scale."""
 
-    minX = Int(required=True, metadata={"description": "left side"})
-    maxX = Int(required=True, metadata={"description": "right side"})
-    minY = Int(required=True, metadata={"description": "upper side"})
-    maxY = Int(required=True, metadata={"description": "lower side"})
+    minX = parameter(Int, "left side")
+    maxX = parameter(Int, "right side")
+    minY = parameter(Int, "upper side")
+    maxY = parameter(Int, "lower side")
 
     @validates_schema
     def not_empty(self, data: dict[str, Any], **_: Any) -> None:
@@ -79,96 +80,72 @@ class ExportVolumeParameters(
 ):
     """Parameters of export_volume."""
 
-    input_stack = Str(required=True, metadata={"description": "stack to write, COMPLETE"})
-    output_volume = OutputDir(
-        required=True,
-        metadata={"description": "folder of the volume, by custom called NAME.ome.zarr"},
-    )
-    format = Str(
-        load_default="omezarr",
-        validate=OneOf(("omezarr",)),
-        metadata={"description": "kind of volume"},
-    )
-    scale = Float(
-        load_default=1.0,
+    input_stack = parameter(Str, "stack to write, COMPLETE")
+    output_volume = parameter(OutputDir, "folder of the volume, by custom called NAME.ome.zarr")
+    format = parameter(Str, "kind of volume", default="omezarr", validate=OneOf(["omezarr"]))
+    scale = parameter(
+        Float,
+        "pixels of level 0 for each pixel of the stack; below 1 they are means of what is drawn "
+        "at full scale",
+        default=1.0,
         validate=Range(0, 1, min_inclusive=False),
-        metadata={
-            "description": "pixels of level 0 for each pixel of the stack; below 1 they are means "
-            "of what is drawn at full scale"
-        },
     )
-    bounds = Nested(
+    bounds = parameter(
+        Nested,
+        "part of the world to write",
         BoundsParameters,
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "part of the world to write", "default_text": "all tiles"},
+        default=None,
+        default_text="all tiles",
     )
-    z_step = Float(
-        load_default=1.0,
+    z_step = parameter(
+        Float,
+        "z from plane to plane; a plane without a section stays 0 and is listed in the output",
+        default=1.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "z from plane to plane; a plane without a section stays 0 and is "
-            "listed in the output"
-        },
     )
-    channels = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        validate=Length(min=1),
-        metadata={"description": "channels to write", "default_text": "all"},
+    channels = parameter(
+        List, "channels to write", Str(), default=None, default_text="all", validate=Length(min=1)
     )
-    channel_axis = Boolean(
-        load_default=True,
-        metadata={
-            "description": "keep an axis c for a single named channel; false writes z, y, x alone, "
-            "as programs need that read three axes only (cloud-volume)"
-        },
+    channel_axis = parameter(
+        Boolean,
+        "keep an axis c for a single named channel; false writes z, y, x alone, as programs need "
+        "that read three axes only (cloud-volume)",
+        default=True,
     )
-    dtype = Str(
-        allow_none=True,
-        load_default=None,
+    dtype = parameter(
+        Str,
+        "pixel type: uint16 holds the values as they are, uint8 those of the display range",
+        default=None,
+        default_text="uint16 where the display range of a section ends above 255",
         validate=OneOf(("uint8", "uint16")),
-        metadata={
-            "description": "pixel type: uint16 holds the values as they are, uint8 those of the "
-            "display range",
-            "default_text": "uint16 where the display range of a section ends above 255",
-        },
     )
-    chunk = List(
+    chunk = parameter(
+        List,
+        "z, y and x size of what is compressed together",
         Int(validate=Range(min=1)),
-        load_default=lambda: [1, 512, 512],
+        default=lambda: [1, 512, 512],
+        default_text="1 512 512",
         validate=Length(equal=3),
-        metadata={
-            "description": "z, y and x size of what is compressed together",
-            "default_text": "1 512 512",
-        },
     )
-    shard = List(
+    shard = parameter(
+        List,
+        "z, y and x size of a file: whole chunks; a process holds depth x height x width of the "
+        "volume in memory",
         Int(validate=Range(min=1)),
-        load_default=lambda: [1, 2048, 2048],
+        default=lambda: [1, 2048, 2048],
+        default_text="1 2048 2048",
         validate=Length(equal=3),
-        metadata={
-            "description": "z, y and x size of a file: whole chunks; a process holds depth x "
-            "height x width of the volume in memory",
-            "default_text": "1 2048 2048",
-        },
     )
-    levels = Int(
-        allow_none=True,
-        load_default=None,
+    levels = parameter(
+        Int,
+        "number of resolution levels, the full one included",
+        default=None,
+        default_text="until the larger side is at most 512",
         validate=Range(1, 32),
-        metadata={
-            "description": "number of resolution levels, the full one included",
-            "default_text": "until the larger side is at most 512",
-        },
     )
-    halve_z = Boolean(
-        load_default=False, metadata={"description": "halve z too from level to level"}
-    )
-    overwrite = Boolean(
-        load_default=False,
-        metadata={"description": "let a finished volume take the place of one that is there"},
+    halve_z = parameter(Boolean, "halve z too from level to level", default=False)
+    overwrite = parameter(
+        Boolean, "let a finished volume take the place of one that is there", default=False
     )
 
     @validates_schema

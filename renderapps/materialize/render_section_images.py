@@ -19,99 +19,68 @@ from renderapps.materialize.section_pictures import (
     section_document,
     section_tiles,
 )
-from renderapps.module import RenderModuleException, SectionModule, SectionParameters
+from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 from renderapps.module.display_range import DisplayRangeParameters, check_drawn
 
 
 class RenderSectionImagesParameters(DisplayRangeParameters, SectionParameters):
     """Parameters of render_section_images."""
 
-    input_stack = Str(
-        required=True, metadata={"description": "stack to draw, COMPLETE", "aliases": ["stack"]}
+    input_stack = parameter(Str, "stack to draw, COMPLETE", aliases=["stack"])
+    image_directory = parameter(
+        OutputDir,
+        "folder below which the images go, in PROJECT/STACK/sections_at_SCALE/NNN/N/Z.FORMAT",
+        aliases=["rootDirectory"],
     )
-    image_directory = OutputDir(
-        required=True,
-        metadata={
-            "description": "folder below which the images go, in "
-            "PROJECT/STACK/sections_at_SCALE/NNN/N/Z.FORMAT",
-            "aliases": ["rootDirectory"],
-        },
-    )
-    scale = Float(
-        load_default=0.02,
+    scale = parameter(
+        Float,
+        "pixels of the image for each pixel of the stack",
+        default=0.02,
         validate=Range(0, 16, min_inclusive=False),
-        metadata={"description": "pixels of the image for each pixel of the stack"},
     )
-    image_format = Str(
-        load_default="png",
+    image_format = parameter(
+        Str,
+        "png, jpg and tif show the display range in 8 bit, png16 and tif16 hold the values",
+        default="png",
+        aliases=["format", "imgformat"],
         validate=OneOf(tuple(SUFFIXES)),
-        metadata={
-            "description": "png, jpg and tif show the display range in 8 bit, png16 and tif16 "
-            "hold the values",
-            "aliases": ["format", "imgformat"],
-        },
     )
-    channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "channel to draw", "default_text": "the first"},
-    )
-    bounds = Nested(
+    channel = parameter(Str, "channel to draw", default=None, default_text="the first")
+    bounds = parameter(
+        Nested,
+        "part of the world to draw",
         BoundsParameters,
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "part of the world to draw",
-            "default_text": "the bounds of each section",
-        },
+        default=None,
+        default_text="the bounds of each section",
     )
-    use_stack_bounds = Boolean(
-        load_default=False,
-        metadata={
-            "description": "draw the bounds of the stack in every section, so that all images are "
-            "of one size",
-            "aliases": ["useStackBounds"],
-        },
+    use_stack_bounds = parameter(
+        Boolean,
+        "draw the bounds of the stack in every section, so that all images are of one size",
+        default=False,
+        aliases=["useStackBounds"],
     )
-    doFilter = Boolean(
-        load_default=False, metadata={"description": "apply the filters of the service"}
+    doFilter = parameter(Boolean, "apply the filters of the service", default=False)
+    filterListName = parameter(Str, "named list of filters to apply", default=None)
+    fillWithNoise = parameter(
+        Boolean, "fill what masks leave open with noise instead of black", default=False
     )
-    filterListName = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "named list of filters to apply"},
+    custom_output_folder = parameter(
+        Str,
+        "folder below image_directory to use instead of PROJECT/STACK/...",
+        default=None,
+        aliases=["customOutputFolder"],
     )
-    fillWithNoise = Boolean(
-        load_default=False,
-        metadata={"description": "fill what masks leave open with noise instead of black"},
+    custom_sub_folder = parameter(
+        Str, "folder below custom_output_folder", default=None, aliases=["customSubFolder"]
     )
-    custom_output_folder = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder below image_directory to use instead of PROJECT/STACK/...",
-            "aliases": ["customOutputFolder"],
-        },
+    pad_file_names_with_zeros = parameter(
+        Boolean,
+        "name the files by z as five digits (00301) instead of 301.0; z must be whole",
+        default=False,
+        aliases=["padFileNamesWithZeros"],
     )
-    custom_sub_folder = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder below custom_output_folder",
-            "aliases": ["customSubFolder"],
-        },
-    )
-    pad_file_names_with_zeros = Boolean(
-        load_default=False,
-        metadata={
-            "description": "name the files by z as five digits (00301) instead of 301.0; z must "
-            "be whole",
-            "aliases": ["padFileNamesWithZeros"],
-        },
-    )
-    skip_existing = Boolean(
-        load_default=False,
-        metadata={"description": "leave images that are there as they are; default: draw again"},
+    skip_existing = parameter(
+        Boolean, "leave images that are there as they are; default: draw again", default=False
     )
 
     @validates_schema

@@ -2,6 +2,7 @@
 
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.examples import example_path
+from renderapps.module.fields import parameter
 from renderapps.module.output_parameters import OutputStackParameters
 from renderapps.module.output_stack import OutputStack, written
 from renderapps.module.parallel import TaskFailure, map_tasks
@@ -43,5 +44,6 @@ __all__ = [
     "ZParameters",
     "example_path",
     "map_tasks",
+    "parameter",
     "written",
 ]

@@ -10,6 +10,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 
 from renderapps.module.errors import RenderModuleException
+from renderapps.module.fields import parameter
 from renderapps.module.tile_documents import Json
 
 
@@ -19,15 +20,11 @@ class DisplayRangeParameters(DefaultSchema):
     Where only one is given, `checked_range` compares it with the other of each tile.
     """
 
-    minIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display minimum", "default_text": "that of the tiles"},
+    minIntensity = parameter(
+        Float, "display minimum", default=None, default_text="that of the tiles"
     )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "display maximum", "default_text": "that of the tiles"},
+    maxIntensity = parameter(
+        Float, "display maximum", default=None, default_text="that of the tiles"
     )
 
     @validates_schema
@@ -41,14 +38,12 @@ class DisplayRangeParameters(DefaultSchema):
 class ImportedRangeParameters(DisplayRangeParameters):
     """The range of tiles that have none yet."""
 
-    minIntensity = Float(load_default=0.0, metadata={"description": "display minimum"})
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "display maximum",
-            "default_text": "50000 for 16 bit images, 255 for 8 bit images",
-        },
+    minIntensity = parameter(Float, "display minimum", default=0.0)
+    maxIntensity = parameter(
+        Float,
+        "display maximum",
+        default=None,
+        default_text="50000 for 16 bit images, 255 for 8 bit images",
     )
 
 

@@ -12,12 +12,12 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from argschema import fields
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, missing
 
 NAMING = re.compile(r"(?i)(owner|project|stack|collection)(s|\d|_in|_out|_source|_target)*$")
 NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
@@ -28,6 +28,35 @@ class NewFile(fields.OutputFile):
 
 
 FILE_FIELDS = (NewFile, fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
+
+
+def parameter(
+    kind: Callable[..., fields.Field],
+    description: str,
+    *args: Any,
+    default: Any = missing,
+    default_text: str | None = None,
+    aliases: Sequence[str] = (),
+    **settings: Any,
+) -> fields.Field:
+    """A field of a schema: its type, what it is, what it is where it is not given.
+
+    Without a default it is required; one that is None may also be given as null. `default_text` is
+    what the help says of a default, `aliases` are other accepted spellings, and whatever else the
+    type takes (`validate`, ...) goes with them.
+
+    >>> parameter(fields.Float, "display maximum", default=None).load_default
+    """
+    metadata: dict[str, Any] = {"description": description}
+    if default_text is not None:
+        metadata["default_text"] = default_text
+    if aliases:
+        metadata["aliases"] = list(aliases)
+    if default is missing:
+        return kind(*args, required=True, metadata=metadata, **settings)
+    if default is None:
+        settings = {"allow_none": True, **settings}
+    return kind(*args, load_default=default, metadata=metadata, **settings)
 
 
 def aliases(field: fields.Field) -> list[str]:

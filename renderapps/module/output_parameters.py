@@ -9,6 +9,8 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow.validate import OneOf
 
+from renderapps.module.fields import parameter
+
 EXISTING = ("overwrite_z", "replace", "fail")
 APPENDING = (*EXISTING, "append")
 
@@ -22,40 +24,30 @@ _TEXT = (
 class ExistingStackParameters(DefaultSchema):
     """What becomes of an output stack that is there."""
 
-    existing = Str(
-        load_default=EXISTING[0], validate=OneOf(EXISTING), metadata={"description": _TEXT}
-    )
+    existing = parameter(Str, _TEXT, default=EXISTING[0], validate=OneOf(EXISTING))
 
 
 class WrittenStackParameters(ExistingStackParameters):
     """What becomes of an output stack that is there, and of the one that is written."""
 
-    close_stack = Boolean(
-        load_default=True,
-        metadata={"description": "set the output stack to COMPLETE at the end"},
-    )
+    close_stack = parameter(Boolean, "set the output stack to COMPLETE at the end", default=True)
 
 
 class AppendedStackParameters(WrittenStackParameters):
     """The same, where tiles can also be added to sections that are there."""
 
-    existing = Str(
-        load_default=APPENDING[0],
+    existing = parameter(
+        Str,
+        f"{_TEXT}, append keeps also the tiles of sections that are written that have other ids",
+        default=APPENDING[0],
         validate=OneOf(APPENDING),
-        metadata={
-            "description": f"{_TEXT}, append keeps also the tiles of sections that are written "
-            "that have other ids"
-        },
     )
 
 
 class ReplaceableStackParameters(AppendedStackParameters):
     """The same, with the older way to say that an output is replaced."""
 
-    delete_stack = Boolean(
-        load_default=False,
-        metadata={"description": "the same as existing replace"},
-    )
+    delete_stack = parameter(Boolean, "the same as existing replace", default=False)
 
     @validates_schema
     def deleting_is_replacing(self, data: dict[str, Any], **_: Any) -> None:
@@ -72,26 +64,22 @@ class ReplaceableStackParameters(AppendedStackParameters):
 class OutputStackParameters(WrittenStackParameters):
     """How an output stack is treated that may be an input."""
 
-    in_place = Boolean(
-        load_default=False,
-        metadata={
-            "description": "let the output take the place of the input of the same name, "
-            "when it is complete"
-        },
+    in_place = parameter(
+        Boolean,
+        "let the output take the place of the input of the same name, when it is complete",
+        default=False,
     )
 
 
 class ReplacingParameters(DefaultSchema):
     """An output that is made of all sections takes the place of one that is there."""
 
-    existing = Str(
-        allow_none=True,
-        load_default=None,
+    existing = parameter(
+        Str,
+        _TEXT,
+        default=None,
+        default_text="replace, or overwrite_z where sections are chosen",
         validate=OneOf(EXISTING),
-        metadata={
-            "description": _TEXT,
-            "default_text": "replace, or overwrite_z where sections are chosen",
-        },
     )
 
     @post_load

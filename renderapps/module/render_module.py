@@ -19,6 +19,7 @@ from marshmallow.validate import Range
 
 import renderapi
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.fields import parameter
 from renderapps.module.parallel import cpu_count, map_tasks, one_line
 from renderapps.module.parser import ModuleParser
 from renderapps.module.report import ReportSchema, report_failure, reported
@@ -41,50 +42,40 @@ def is_local(host: str | None) -> bool:
 class RenderClientParameters(DefaultSchema):
     """Which render web service to work with, and whose stacks."""
 
-    host = Str(
-        load_default="local",
-        metadata={
-            "description": "render web service; local is the embedded one, in this process",
-            "default_text": "$RENDER_HOST, else local",
-        },
+    host = parameter(
+        Str,
+        "render web service; local is the embedded one, in this process",
+        default="local",
+        default_text="$RENDER_HOST, else local",
     )
-    port = Int(
-        allow_none=True,
-        load_default=None,
+    port = parameter(
+        Int,
+        "its port; none for local",
+        default=None,
+        default_text="$RENDER_PORT",
         validate=Range(1, 65535),
-        metadata={
-            "description": "its port; none for local",
-            "default_text": "$RENDER_PORT",
-        },
     )
-    owner = Str(
-        required=True,
+    owner = parameter(
+        Str,
+        "owner of the stacks",
+        default_text="$RENDER_OWNER",
         error_messages={"required": "missing: give --render.owner or set RENDER_OWNER"},
-        metadata={"description": "owner of the stacks", "default_text": "$RENDER_OWNER"},
     )
-    project = Str(
-        required=True,
+    project = parameter(
+        Str,
+        "project of the stacks",
+        default_text="$RENDER_PROJECT",
         error_messages={"required": "missing: give --render.project or set RENDER_PROJECT"},
-        metadata={"description": "project of the stacks", "default_text": "$RENDER_PROJECT"},
     )
-    client_scripts = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder of the Java client scripts, to run those for bulk operations"
-        },
+    client_scripts = parameter(
+        Str, "folder of the Java client scripts, to run those for bulk operations", default=None
     )
-    memGB = Str(
-        load_default="5G",
-        metadata={"description": "Java heap of the client scripts, if they are used"},
-    )
-    store = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "store file of the embedded service",
-            "default_text": "$RENDER_STORE, else render.db in the working folder",
-        },
+    memGB = parameter(Str, "Java heap of the client scripts, if they are used", default="5G")
+    store = parameter(
+        Str,
+        "store file of the embedded service",
+        default=None,
+        default_text="$RENDER_STORE, else render.db in the working folder",
     )
 
     @pre_load
@@ -116,11 +107,7 @@ class RenderClientParameters(DefaultSchema):
 class RenderParameters(ArgSchema):
     """Parameters of every module."""
 
-    render = Nested(
-        RenderClientParameters,
-        required=True,
-        metadata={"description": "which render web service, and whose stacks"},
-    )
+    render = parameter(Nested, "which render web service, and whose stacks", RenderClientParameters)
 
     @pre_load
     def render_from_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -133,18 +120,15 @@ class RenderParameters(ArgSchema):
 class ParallelParameters(DefaultSchema):
     """How many things are done at once, and where. Add to a schema that has `render`."""
 
-    pool_size = Int(
-        load_default=cpu_count,
+    pool_size = parameter(
+        Int,
+        "number of processes; 1 works in this one",
+        default=cpu_count,
+        default_text="number of processors",
         validate=Range(min=1),
-        metadata={
-            "description": "number of processes; 1 works in this one",
-            "default_text": "number of processors",
-        },
     )
-    dask_scheduler = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "address of a Dask scheduler to work on instead, tcp://host:8786"},
+    dask_scheduler = parameter(
+        Str, "address of a Dask scheduler to work on instead, tcp://host:8786", default=None
     )
 
     @validates_schema
@@ -161,22 +145,11 @@ class ParallelParameters(DefaultSchema):
 class ZParameters(DefaultSchema):
     """Which sections of a stack; all of them by default."""
 
-    zs = List(
-        Float(),
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "z values to work on",
-            "default_text": "all",
-            "aliases": ["zValues"],
-        },
+    zs = parameter(
+        List, "z values to work on", Float(), default=None, default_text="all", aliases=["zValues"]
     )
-    minZ = Float(
-        allow_none=True, load_default=None, metadata={"description": "lowest z to work on"}
-    )
-    maxZ = Float(
-        allow_none=True, load_default=None, metadata={"description": "highest z to work on"}
-    )
+    minZ = parameter(Float, "lowest z to work on", default=None)
+    maxZ = parameter(Float, "highest z to work on", default=None)
 
     @validates_schema
     def one_selection(self, data: dict[str, Any], **_: Any) -> None:

@@ -12,6 +12,7 @@ from marshmallow import Schema
 from renderapi.jsontext import collection_paused
 from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.fields import parameter
 from renderapps.module.output_parameters import EXISTING, OutputStackParameters
 from renderapps.module.output_stack import OutputStack, written
 from renderapps.module.render_module import RenderModule
@@ -28,16 +29,8 @@ WRITTEN = "written by role"  # how entries of sections travel home with what was
 class ZSpellings(DefaultSchema):
     """The range of z values under every name that it has had."""
 
-    minZ = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "lowest z to work on", "aliases": ["zmin", "minz"]},
-    )
-    maxZ = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "highest z to work on", "aliases": ["zmax", "maxz"]},
-    )
+    minZ = parameter(Float, "lowest z to work on", default=None, aliases=["zmin", "minz"])
+    maxZ = parameter(Float, "highest z to work on", default=None, aliases=["zmax", "maxz"])
 
 
 class StackEditParameters(OutputStackParameters, SectionParameters):
@@ -47,40 +40,31 @@ class StackEditParameters(OutputStackParameters, SectionParameters):
 class TileEditParameters(ZSpellings, StackEditParameters):
     """Parameters of a module that makes one stack from one other."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack to read", "aliases": ["stack", "inputStack"]},
-    )
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make; to edit the input itself give in_place instead",
-            "aliases": ["outputStack"],
-        },
+    input_stack = parameter(Str, "stack to read", aliases=["stack", "inputStack"])
+    output_stack = parameter(
+        Str,
+        "stack to make; to edit the input itself give in_place instead",
+        default=None,
+        aliases=["outputStack"],
     )
 
 
 class InPlaceEditParameters(TileEditParameters):
     """Parameters of a module that edits its input where no other output is named."""
 
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make instead of editing the input itself",
-            "default_text": "input_stack, edited in place",
-            "aliases": ["outputStack"],
-        },
+    output_stack = parameter(
+        Str,
+        "stack to make instead of editing the input itself",
+        default=None,
+        default_text="input_stack, edited in place",
+        aliases=["outputStack"],
     )
 
 
 class DryRunParameters(DefaultSchema):
     """For modules whose `edit` writes nothing itself: it can be tried without an output."""
 
-    dry_run = Boolean(
-        load_default=False, metadata={"description": "only report what would change; write nothing"}
-    )
+    dry_run = parameter(Boolean, "only report what would change; write nothing", default=False)
 
 
 class StackEditModule(SectionModule):

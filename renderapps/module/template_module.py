@@ -5,16 +5,14 @@ from __future__ import annotations
 from argschema.fields import Str
 
 from renderapps.module import RenderModule, RenderParameters
+from renderapps.module.fields import parameter
 
 
 class TemplateParameters(RenderParameters):
     """Parameters of the template."""
 
-    example = Str(required=True, metadata={"description": "a value to write to the output"})
-    default_val = Str(
-        load_default="a default value",
-        metadata={"description": "a value that has a default"},
-    )
+    example = parameter(Str, "a value to write to the output")
+    default_val = parameter(Str, "a value that has a default", default="a default value")
 
 
 class Template(RenderModule):

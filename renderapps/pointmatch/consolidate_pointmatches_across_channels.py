@@ -9,7 +9,7 @@ from argschema.fields import Boolean, Int, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
-from renderapps.module import ParallelParameters, RenderParameters
+from renderapps.module import ParallelParameters, RenderParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.pointmatch.match_edit import WrittenMatchesParameters
 from renderapps.pointmatch.pair_matches import PairMatches, Tile, joined
@@ -24,70 +24,52 @@ class ConsolidatePointMatchesAcrossChannelsParameters(
 ):
     """Parameters of consolidate_pointmatches_across_channels."""
 
-    input_collection_list = Names(
-        required=True,
+    input_collection_list = parameter(
+        Names,
+        "match collections of the channels, a list or a text with commas; the first one is that "
+        "of the reference channel",
+        aliases=["input_collections"],
         validate=Length(min=1),
-        metadata={
-            "description": "match collections of the channels, a list or a text with commas; the "
-            "first one is that of the reference channel",
-            "aliases": ["input_collections"],
-        },
     )
-    output_collection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write",
-            "aliases": ["output_matchcollection"],
-        },
+    output_collection = parameter(
+        Str, "match collection to write", aliases=["output_matchcollection"]
     )
-    reference_channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "name of the reference channel, which takes the place of what follows "
-            "the first hyphen of the section ids of other channels (DAPI_1); needed unless "
-            "input_stacks are given"
-        },
+    reference_channel = parameter(
+        Str,
+        "name of the reference channel, which takes the place of what follows the first hyphen of "
+        "the section ids of other channels (DAPI_1); needed unless input_stacks are given",
+        default=None,
     )
-    tile_pattern = Str(
-        load_default=".$",
-        metadata={
-            "description": "regular expression; what it finds in a tileId of another channel is "
-            "replaced by tile_replacement"
-        },
+    tile_pattern = parameter(
+        Str,
+        "regular expression; what it finds in a tileId of another channel is replaced by "
+        "tile_replacement",
+        default=".$",
     )
-    tile_replacement = Str(
-        load_default="0",
-        metadata={"description": "what it is replaced by; \\1 is the first group of the pattern"},
+    tile_replacement = parameter(
+        Str, "what it is replaced by; \\1 is the first group of the pattern", default="0"
     )
-    group_pattern = Str(
-        load_default="-.*$",
-        metadata={
-            "description": "regular expression; what it finds in a section id of another channel "
-            "is replaced by a hyphen and reference_channel; ids in which it finds nothing stay"
-        },
+    group_pattern = parameter(
+        Str,
+        "regular expression; what it finds in a section id of another channel is replaced by a "
+        "hyphen and reference_channel; ids in which it finds nothing stay",
+        default="-.*$",
     )
-    input_stacks = Names(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stacks of the tiles of the collections, in their order: tiles are then "
-            "recognised in them by match_by, and not by patterns",
-        },
+    input_stacks = parameter(
+        Names,
+        "stacks of the tiles of the collections, in their order: tiles are then recognised in "
+        "them by match_by, and not by patterns",
+        default=None,
     )
-    distinct_points = Boolean(
-        load_default=False,
-        metadata={"description": "of points that are at the same places at both ends keep one"},
+    distinct_points = parameter(
+        Boolean, "of points that are at the same places at both ends keep one", default=False
     )
-    max_points = Int(
-        allow_none=True,
-        load_default=None,
+    max_points = parameter(
+        Int,
+        "most points of a pair, those of the greatest weight, of equal ones by lot",
+        default=None,
+        default_text="all",
         validate=Range(min=1),
-        metadata={
-            "description": "most points of a pair, those of the greatest weight, of equal ones by "
-            "lot",
-            "default_text": "all",
-        },
     )
 
     @validates_schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argschema.fields import Str
 
-from renderapps.module import ParallelParameters, RenderParameters
+from renderapps.module import ParallelParameters, RenderParameters, parameter
 from renderapps.pointmatch.match_edit import WrittenMatchesParameters
 from renderapps.pointmatch.pair_matches import Tile
 from renderapps.pointmatch.rekeying import RekeyModule, TileNames
@@ -16,25 +16,18 @@ class CopyPointMatchesByFrameParameters(
 ):
     """Parameters of copy_pointmatch_by_frame."""
 
-    input_matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection of the tiles of input_stack",
-            "aliases": ["input_collection", "src_matchcollection"],
-        },
+    input_matchcollection = parameter(
+        Str,
+        "match collection of the tiles of input_stack",
+        aliases=["input_collection", "src_matchcollection"],
     )
-    output_matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write, of the tiles of output_stack",
-            "aliases": ["output_collection", "dst_matchcollection"],
-        },
+    output_matchcollection = parameter(
+        Str,
+        "match collection to write, of the tiles of output_stack",
+        aliases=["output_collection", "dst_matchcollection"],
     )
-    input_stack = Str(required=True, metadata={"description": "stack whose tiles are matched"})
-    output_stack = Str(
-        required=True,
-        metadata={"description": "stack whose tiles the copy is for; it is not changed"},
-    )
+    input_stack = parameter(Str, "stack whose tiles are matched")
+    output_stack = parameter(Str, "stack whose tiles the copy is for; it is not changed")
 
 
 class CopyPointMatchesByFrame(RekeyModule):

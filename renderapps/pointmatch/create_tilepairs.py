@@ -14,7 +14,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
 import renderapi
-from renderapps.module import RenderModule, RenderParameters, ZParameters
+from renderapps.module import RenderModule, RenderParameters, ZParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_zs
@@ -26,89 +26,71 @@ if TYPE_CHECKING:
 class CreateTilePairsParameters(ZParameters, RenderParameters):
     """Parameters of the tile-pair module."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack whose tiles are paired", "aliases": ["input_stack"]},
+    stack = parameter(Str, "stack whose tiles are paired", aliases=["input_stack"])
+    baseStack = parameter(
+        Str,
+        "stack that the pair file names for drawing the tiles",
+        default=None,
+        default_text="stack",
+        aliases=["base_stack"],
     )
-    baseStack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack that the pair file names for drawing the tiles",
-            "default_text": "stack",
-            "aliases": ["base_stack"],
-        },
+    tilepair_output = parameter(
+        NewFile,
+        "file to write: .json, .json.gz or .zip; numbered files _p000, _p001, ... beside it when "
+        "there are more than maxPairsPerFile pairs",
+        aliases=["tilepair_file", "toJson", "output_file"],
     )
-    tilepair_output = NewFile(
-        required=True,
-        metadata={
-            "description": "file to write: .json, .json.gz or .zip; numbered files _p000, _p001, "
-            "... beside it when there are more than maxPairsPerFile pairs",
-            "aliases": ["tilepair_file", "toJson", "output_file"],
-        },
-    )
-    zNeighborDistance = Float(
-        load_default=0.0,
+    zNeighborDistance = parameter(
+        Float,
+        "pairs across sections up to this far apart in z; 0: pairs within sections only",
+        default=0.0,
+        aliases=["z_neighbor_distance"],
         validate=Range(min=0),
-        metadata={
-            "description": "pairs across sections up to this far apart in z; 0: pairs within "
-            "sections only",
-            "aliases": ["z_neighbor_distance"],
-        },
     )
-    xyNeighborFactor = Float(
-        load_default=0.9,
+    xyNeighborFactor = parameter(
+        Float,
+        "a neighbour comes within this times the longer side of a tile of the tile's centre",
+        default=0.9,
+        aliases=["xy_neighbor_factor"],
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "a neighbour comes within this times the longer side of a tile of the "
-            "tile's centre",
-            "aliases": ["xy_neighbor_factor"],
-        },
     )
-    explicitRadius = Float(
-        allow_none=True,
-        load_default=None,
+    explicitRadius = parameter(
+        Float,
+        "radius in pixels instead of xyNeighborFactor",
+        default=None,
+        aliases=["explicit_radius"],
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "radius in pixels instead of xyNeighborFactor",
-            "aliases": ["explicit_radius"],
-        },
     )
-    excludeCornerNeighbors = Boolean(
-        load_default=True,
-        metadata={
-            "description": "leave out neighbours that touch at a corner only",
-            "aliases": ["exclude_corner_neighbors"],
-        },
+    excludeCornerNeighbors = parameter(
+        Boolean,
+        "leave out neighbours that touch at a corner only",
+        default=True,
+        aliases=["exclude_corner_neighbors"],
     )
-    excludeSameLayerNeighbors = Boolean(
-        load_default=False,
-        metadata={
-            "description": "leave out pairs within a z",
-            "aliases": ["exclude_same_layer_neighbors"],
-        },
+    excludeSameLayerNeighbors = parameter(
+        Boolean,
+        "leave out pairs within a z",
+        default=False,
+        aliases=["exclude_same_layer_neighbors"],
     )
-    excludeSameSectionNeighbors = Boolean(
-        load_default=False,
-        metadata={
-            "description": "leave out pairs within a sectionId",
-            "aliases": ["exclude_same_section_neighbors"],
-        },
+    excludeSameSectionNeighbors = parameter(
+        Boolean,
+        "leave out pairs within a sectionId",
+        default=False,
+        aliases=["exclude_same_section_neighbors"],
     )
-    excludeCompletelyObscuredTiles = Boolean(
-        load_default=True,
-        metadata={
-            "description": "leave out tiles that lie wholly under others",
-            "aliases": ["exclude_completely_obscured_tiles"],
-        },
+    excludeCompletelyObscuredTiles = parameter(
+        Boolean,
+        "leave out tiles that lie wholly under others",
+        default=True,
+        aliases=["exclude_completely_obscured_tiles"],
     )
-    maxPairsPerFile = Int(
-        load_default=100_000,
+    maxPairsPerFile = parameter(
+        Int,
+        "most pairs in one file",
+        default=100_000,
+        aliases=["max_pairs_per_file"],
         validate=Range(min=1),
-        metadata={
-            "description": "most pairs in one file",
-            "aliases": ["max_pairs_per_file"],
-        },
     )
 
     @validates_schema

@@ -11,7 +11,7 @@ from argschema.fields import Boolean, Float, Str
 from marshmallow.validate import OneOf, Range
 
 from renderapi.files import atomic_write
-from renderapps.module import ParallelParameters, RenderParameters, ZParameters
+from renderapps.module import ParallelParameters, RenderParameters, ZParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.section_table import section_table
@@ -26,67 +26,48 @@ class FilterPointMatchesParameters(
 ):
     """Parameters of filter_point_matches."""
 
-    input_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack whose tiles lie where the stage says",
-            "aliases": ["stack"],
-        },
+    input_stack = parameter(Str, "stack whose tiles lie where the stage says", aliases=["stack"])
+    input_match_collection = parameter(
+        Str,
+        "match collection to read",
+        aliases=["input_collection", "matchCollection", "input_matchcollection"],
     )
-    input_match_collection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to read",
-            "aliases": ["input_collection", "matchCollection", "input_matchcollection"],
-        },
+    output_match_collection = parameter(
+        Str,
+        "match collection to write; the input's name lets the new one take its place",
+        aliases=["output_collection", "output_matchcollection"],
     )
-    output_match_collection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write; the input's name lets the new one take its "
-            "place",
-            "aliases": ["output_collection", "output_matchcollection"],
-        },
-    )
-    resmax = Float(
-        load_default=5.0,
+    resmax = parameter(
+        Float,
+        "largest root mean square residual of the points of a pair, pixels",
+        default=5.0,
+        aliases=["max_residual"],
         validate=Range(min=0),
-        metadata={
-            "description": "largest root mean square residual of the points of a pair, pixels",
-            "aliases": ["max_residual"],
-        },
     )
-    transmax = Float(
-        load_default=500.0,
+    transmax = parameter(
+        Float,
+        "largest distance of the offset of two tiles from that of the stage, pixels",
+        default=500.0,
+        aliases=["max_translation"],
         validate=Range(min=0),
-        metadata={
-            "description": "largest distance of the offset of two tiles from that of the stage, "
-            "pixels",
-            "aliases": ["max_translation"],
-        },
     )
-    model = Str(
-        load_default="affine",
+    model = parameter(
+        Str,
+        "model from p to q that the residual is taken from; where the points do not determine it, "
+        "the strongest simpler one that they do",
+        default="affine",
         validate=OneOf(LINEAR),
-        metadata={
-            "description": "model from p to q that the residual is taken from; where the points "
-            "do not determine it, the strongest simpler one that they do"
-        },
     )
-    inverse_weighting = Boolean(
-        load_default=False,
-        metadata={
-            "description": "give each point of a pair that is kept the weight 1 / number of its "
-            "points, so that all pairs count alike; by default weights stay"
-        },
+    inverse_weighting = parameter(
+        Boolean,
+        "give each point of a pair that is kept the weight 1 / number of its points, so that all "
+        "pairs count alike; by default weights stay",
+        default=False,
     )
-    filter_output_file = NewFile(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "JSON file for what was found of each pair, by z, which is in the "
-            "output JSON too"
-        },
+    filter_output_file = parameter(
+        NewFile,
+        "JSON file for what was found of each pair, by z, which is in the output JSON too",
+        default=None,
     )
 
 

@@ -28,6 +28,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.fields import NewFile
 from renderapps.module.stacks import stack_zs
@@ -52,148 +53,118 @@ class GeneratePointMatchesParameters(
 ):
     """Parameters of the point-match module."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack the tiles are read from", "aliases": ["input_stack"]},
+    stack = parameter(Str, "stack the tiles are read from", aliases=["input_stack"])
+    tilepair_file = parameter(
+        Str,
+        "tile-pair file, or the name that its numbered files were made from",
+        aliases=["pairJson", "tilepair_output", "tile_pair_file"],
     )
-    tilepair_file = Str(
-        required=True,
-        metadata={
-            "description": "tile-pair file, or the name that its numbered files were made from",
-            "aliases": ["pairJson", "tilepair_output", "tile_pair_file"],
-        },
-    )
-    model = Str(
-        load_default="translation",
+    model = parameter(
+        Str,
+        "model that the matches of a pair must agree with",
+        default="translation",
+        aliases=["matchModelType"],
         validate=OneOf(MODELS),
-        metadata={
-            "description": "model that the matches of a pair must agree with",
-            "aliases": ["matchModelType"],
-        },
     )
-    search_radius = Float(
-        allow_none=True,
-        load_default=None,
+    search_radius = parameter(
+        Float,
+        "how far tiles may be off their place in the stack, full-scale pixels",
+        default=None,
+        default_text="a tenth of the shorter side of the tiles",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "how far tiles may be off their place in the stack, full-scale pixels",
-            "default_text": "a tenth of the shorter side of the tiles",
-        },
     )
-    local_transforms = Int(
-        load_default=0,
+    local_transforms = parameter(
+        Int,
+        "number of leading transforms (lens correction) of a tile that its points are stored "
+        "after; 0: points are pixels of the stored image",
+        default=0,
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms (lens correction) of a tile that its "
-            "points are stored after; 0: points are pixels of the stored image",
-        },
     )
-    method = Str(
-        load_default="auto",
+    method = parameter(
+        Str,
+        "auto tries the other where the first way fails",
+        default="auto",
         validate=OneOf(("auto", "correlation", "features")),
-        metadata={"description": "auto tries the other where the first way fails"},
     )
-    scale = Float(
-        load_default=1.0,
+    scale = parameter(
+        Float,
+        "scale at which tiles are drawn; stored points are at full scale",
+        default=1.0,
+        aliases=["renderScale"],
         validate=Range(min=0, max=1, min_inclusive=False),
-        metadata={
-            "description": "scale at which tiles are drawn; stored points are at full scale",
-            "aliases": ["renderScale"],
-        },
     )
-    feature_scale = Float(
-        load_default=0.5,
+    feature_scale = parameter(
+        Float,
+        "scale of the drawn tiles at which features are looked for",
+        default=0.5,
         validate=Range(min=0, max=1, min_inclusive=False),
-        metadata={"description": "scale of the drawn tiles at which features are looked for"},
     )
-    channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "channel to match", "default_text": "the first"},
-    )
-    min_significance = Float(
-        allow_none=True,
-        load_default=None,
+    channel = parameter(Str, "channel to match", default=None, default_text="the first")
+    min_significance = parameter(
+        Float,
+        "how far the correlation of an overlap must stand out from that of other shifts, in their "
+        "standard deviations",
+        default=None,
+        default_text="what unrelated pairs, made out of the tiles by turning one round, reach once "
+        "in 10,000; there also a high correlation will do",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "how far the correlation of an overlap must stand out from that of "
-            "other shifts, in their standard deviations",
-            "default_text": "what unrelated pairs, made out of the tiles by turning one round, "
-            "reach once in 10,000; there also a high correlation will do",
-        },
     )
-    min_correlation = Float(
-        load_default=0.15,
-        validate=Range(min=0, max=1),
-        metadata={"description": "least correlation of an overlap"},
+    min_correlation = parameter(
+        Float, "least correlation of an overlap", default=0.15, validate=Range(min=0, max=1)
     )
-    min_inliers = Int(
-        load_default=12,
+    min_inliers = parameter(
+        Int,
+        "least number of features that agree with the model",
+        default=12,
+        aliases=["matchMinNumInliers"],
         validate=Range(min=1),
-        metadata={
-            "description": "least number of features that agree with the model",
-            "aliases": ["matchMinNumInliers"],
-        },
     )
-    max_epsilon = Float(
-        load_default=5.0,
+    max_epsilon = parameter(
+        Float,
+        "distance from the model up to which a match agrees with it, full-scale pixels",
+        default=5.0,
+        aliases=["matchMaxEpsilonFullScale"],
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "distance from the model up to which a match agrees with it, "
-            "full-scale pixels",
-            "aliases": ["matchMaxEpsilonFullScale"],
-        },
     )
-    max_trust = Float(
-        load_default=4.0,
+    max_trust = parameter(
+        Float,
+        "matches beyond this multiple of the median residual are dropped",
+        default=4.0,
+        aliases=["matchMaxTrust"],
         validate=Range(min=1),
-        metadata={
-            "description": "matches beyond this multiple of the median residual are dropped",
-            "aliases": ["matchMaxTrust"],
-        },
     )
-    min_coverage = Float(
-        load_default=20.0,
+    min_coverage = parameter(
+        Float,
+        "least percentage of the overlap that matches must cover",
+        default=20.0,
+        aliases=["matchMinCoveragePercentage"],
         validate=Range(min=0, max=100),
-        metadata={
-            "description": "least percentage of the overlap that matches must cover",
-            "aliases": ["matchMinCoveragePercentage"],
-        },
     )
-    coverage_radius = Float(
-        allow_none=True,
-        load_default=None,
+    coverage_radius = parameter(
+        Float,
+        "a match covers the overlap this far around, full-scale pixels",
+        default=None,
+        default_text="a tenth of the longer side of a tile",
+        aliases=["matchFullScaleCoverageRadius"],
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "a match covers the overlap this far around, full-scale pixels",
-            "default_text": "a tenth of the longer side of a tile",
-            "aliases": ["matchFullScaleCoverageRadius"],
-        },
     )
-    learn_stage = Boolean(
-        load_default=True,
-        metadata={
-            "description": "look again for failed pairs where the other pairs of their direction "
-            "were found"
-        },
+    learn_stage = parameter(
+        Boolean,
+        "look again for failed pairs where the other pairs of their direction were found",
+        default=True,
     )
-    relocate_tiles = Boolean(
-        load_default=True,
-        metadata={
-            "description": "look for tiles without any match elsewhere in their section, where "
-            "exchanged tiles are found"
-        },
+    relocate_tiles = parameter(
+        Boolean,
+        "look for tiles without any match elsewhere in their section, where exchanged tiles are "
+        "found",
+        default=True,
     )
-    seed = Int(load_default=0, metadata={"description": "seed of the random numbers of RANSAC"})
-    cache_mb = Int(
-        load_default=1000,
-        validate=Range(min=1),
-        metadata={"description": "memory for drawn tiles per process, MB"},
+    seed = parameter(Int, "seed of the random numbers of RANSAC", default=0)
+    cache_mb = parameter(
+        Int, "memory for drawn tiles per process, MB", default=1000, validate=Range(min=1)
     )
-    report_file = NewFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "file to write the report to, besides the output JSON"},
+    report_file = parameter(
+        NewFile, "file to write the report to, besides the output JSON", default=None
     )
 
     @validates_schema

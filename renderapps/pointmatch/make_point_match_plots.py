@@ -15,6 +15,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
     ZParameters,
+    parameter,
 )
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.section_table import section_table
@@ -39,31 +40,20 @@ class MakePointMatchPlotsParameters(
 ):
     """Parameters of make_point_match_plots."""
 
-    stack = Str(
-        required=True,
-        metadata={
-            "description": "stack that says where the tiles lie",
-            "aliases": ["input_stack"],
-        },
+    stack = parameter(Str, "stack that says where the tiles lie", aliases=["input_stack"])
+    matchcollection = parameter(
+        Str,
+        "match collection to draw",
+        aliases=["matchCollection", "match_collection", "input_collection"],
     )
-    matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to draw",
-            "aliases": ["matchCollection", "match_collection", "input_collection"],
-        },
+    figdir = parameter(
+        Str, "the figures are written to the folder FIGDIR-MATCHCOLLECTION-STACK, which is made"
     )
-    figdir = Str(
-        required=True,
-        metadata={
-            "description": "the figures are written to the folder FIGDIR-MATCHCOLLECTION-STACK, "
-            "which is made",
-        },
-    )
-    dz = Float(
-        load_default=10,
+    dz = parameter(
+        Float,
+        "largest distance of the two sections in z; 0: within sections",
+        default=10,
         validate=Range(min=0),
-        metadata={"description": "largest distance of the two sections in z; 0: within sections"},
     )
 
 

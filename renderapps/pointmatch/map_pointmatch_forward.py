@@ -9,7 +9,7 @@ import numpy as np
 from argschema.fields import Boolean, Int, Str
 from marshmallow.validate import Range
 
-from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters
+from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, parameter
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
 from renderapps.pointmatch.match_points import GroupTiles, Tiles, mapped_ends, tile_of
@@ -21,37 +21,20 @@ class MapPointMatchForwardParameters(
 ):
     """Parameters of map_pointmatch_forward."""
 
-    stack = Str(
-        required=True,
-        metadata={
-            "description": "stack whose tiles have the transforms",
-            "aliases": ["input_stack"],
-        },
+    stack = parameter(Str, "stack whose tiles have the transforms", aliases=["input_stack"])
+    src_matchcollection = parameter(
+        Str, "match collection to read", aliases=["input_collection", "input_matchcollection"]
     )
-    src_matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to read",
-            "aliases": ["input_collection", "input_matchcollection"],
-        },
+    dst_matchcollection = parameter(
+        Str, "match collection to write", aliases=["output_collection", "output_matchcollection"]
     )
-    dst_matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write",
-            "aliases": ["output_collection", "output_matchcollection"],
-        },
+    num_transforms = parameter(
+        Int, "how many transforms to apply to the points", default=1, validate=Range(min=1)
     )
-    num_transforms = Int(
-        load_default=1,
-        validate=Range(min=1),
-        metadata={"description": "how many transforms to apply to the points"},
-    )
-    inverse = Boolean(
-        load_default=False,
-        metadata={
-            "description": "undo the last num_transforms of those that the points are stored after"
-        },
+    inverse = parameter(
+        Boolean,
+        "undo the last num_transforms of those that the points are stored after",
+        default=False,
     )
 
 

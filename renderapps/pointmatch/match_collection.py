@@ -8,47 +8,41 @@ from marshmallow.validate import Range
 
 import renderapi
 from renderapi.errors import NotFoundError
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module import RenderModule, RenderModuleException, parameter
 
 
 class MatchOwnerParameters(DefaultSchema):
     """Whose match collections. Add to a schema that has `render`."""
 
-    matchOwner = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "owner of the match collection",
-            "default_text": "render.owner",
-            "aliases": ["match_owner"],
-        },
+    matchOwner = parameter(
+        Str,
+        "owner of the match collection",
+        default=None,
+        default_text="render.owner",
+        aliases=["match_owner"],
     )
 
 
 class MatchCollectionParameters(MatchOwnerParameters):
     """A match collection and its owner. Add to a schema that has `render`."""
 
-    matchCollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection of the tiles",
-            "aliases": ["match_collection", "collection", "pointmatch_collection"],
-        },
+    matchCollection = parameter(
+        Str,
+        "match collection of the tiles",
+        aliases=["match_collection", "collection", "pointmatch_collection"],
     )
 
 
 class PointSpaceParameters(DefaultSchema):
     """In which coordinates the points of a collection are that is only read."""
 
-    local_transforms = Int(
-        allow_none=True,
-        load_default=None,
+    local_transforms = parameter(
+        Int,
+        "number of leading transforms of each tile that the points are stored after (0: raw "
+        "pixels)",
+        default=None,
+        default_text="as recorded with the collection, else 0",
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms of each tile that the points are stored "
-            "after (0: raw pixels)",
-            "default_text": "as recorded with the collection, else 0",
-        },
     )
 
 

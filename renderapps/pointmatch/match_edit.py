@@ -20,6 +20,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.report import ReportSchema
 from renderapps.pointmatch.match_collection import p_groups_of
@@ -30,21 +31,15 @@ from renderapps.pointmatch.pair_matches import Json, PairMatches
 class MatchReport(ReportSchema):
     """The report of a module that writes a match collection."""
 
-    output_collection = Str(
-        required=True, metadata={"description": "the match collection that was written"}
-    )
+    output_collection = parameter(Str, "the match collection that was written")
     local_transforms = Int(
         required=True,
         allow_none=True,
         metadata={"description": "number of transforms its points are after; null: not known"},
     )
-    pairs_written = Int(required=True, metadata={"description": "pairs of tiles with matches"})
-    dropped_pairs = List(
-        Dict(), required=True, metadata={"description": "pairs left out, each with its reason"}
-    )
-    failed_groups = List(
-        Dict(), required=True, metadata={"description": "groups that failed, each with its reason"}
-    )
+    pairs_written = parameter(Int, "pairs of tiles with matches")
+    dropped_pairs = parameter(List, "pairs left out, each with its reason", Dict())
+    failed_groups = parameter(List, "groups that failed, each with its reason", Dict())
 
 
 class Edited(NamedTuple):
@@ -61,52 +56,41 @@ class Edited(NamedTuple):
 class WrittenMatchesParameters(DefaultSchema):
     """How the output collection is written, and whose the collections are."""
 
-    existing = Str(
-        load_default=EXISTING[0],
+    existing = parameter(
+        Str,
+        "what to do with an output collection that is there: replace lets the new one take its "
+        "place when it is complete, append adds pairs (those of this run replace earlier ones of "
+        "the same tiles, all others stay), fail refuses",
+        default=EXISTING[0],
         validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with an output collection that is there: replace lets the "
-            "new one take its place when it is complete, append adds pairs (those of this run "
-            "replace earlier ones of the same tiles, all others stay), fail refuses"
-        },
     )
-    matchOwner = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "owner of the match collections",
-            "default_text": "render.owner",
-            "aliases": ["match_owner"],
-        },
+    matchOwner = parameter(
+        Str,
+        "owner of the match collections",
+        default=None,
+        default_text="render.owner",
+        aliases=["match_owner"],
     )
-    local_transforms = Int(
-        allow_none=True,
-        load_default=None,
+    local_transforms = parameter(
+        Int,
+        "number of leading transforms of each tile that the points of the input are stored after "
+        "(0: raw pixels)",
+        default=None,
+        default_text="as recorded with the collection",
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms of each tile that the points of the "
-            "input are stored after (0: raw pixels)",
-            "default_text": "as recorded with the collection",
-        },
     )
 
 
 class MatchEditParameters(WrittenMatchesParameters, ParallelParameters, RenderParameters):
     """Parameters of a module that makes a collection from one other."""
 
-    input_collection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to read",
-            "aliases": ["input_matchcollection", "src_matchcollection", "matchCollection"],
-        },
+    input_collection = parameter(
+        Str,
+        "match collection to read",
+        aliases=["input_matchcollection", "src_matchcollection", "matchCollection"],
     )
-    output_collection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write",
-            "aliases": ["output_matchcollection", "dst_matchcollection"],
-        },
+    output_collection = parameter(
+        Str, "match collection to write", aliases=["output_matchcollection", "dst_matchcollection"]
     )
 
 

@@ -23,6 +23,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.fields import NewFile
 from renderapps.module.lists import Names
@@ -53,40 +54,31 @@ class QCPointMatchResultsParameters(
 ):
     """Parameters of qc_point_match_results."""
 
-    matchcollections = Names(
-        required=True,
+    matchcollections = parameter(
+        Names,
+        "match collections to look in, a list or a text with commas; the matches that a pair has "
+        "in all of them count together",
+        aliases=["matchcollection", "match_collections"],
         validate=Length(min=1),
-        metadata={
-            "description": "match collections to look in, a list or a text with commas; the "
-            "matches that a pair has in all of them count together",
-            "aliases": ["matchcollection", "match_collections"],
-        },
     )
-    input_tilepairfile = InputFile(
-        required=True, metadata={"description": "tile-pair file of the pairs that were asked for"}
+    input_tilepairfile = parameter(InputFile, "tile-pair file of the pairs that were asked for")
+    output_tilepairfile = parameter(
+        NewFile,
+        "tile-pair file to write, of the pairs with too few matches, to match them again with "
+        "other settings",
     )
-    output_tilepairfile = NewFile(
-        required=True,
-        metadata={
-            "description": "tile-pair file to write, of the pairs with too few matches, to match "
-            "them again with other settings"
-        },
+    figdir = parameter(
+        OutputDir,
+        "folder for figures of the matches, one for each two paired sections",
+        default=None,
+        default_text="no figures",
     )
-    figdir = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder for figures of the matches, one for each two paired sections",
-            "default_text": "no figures",
-        },
-    )
-    min_matches = Int(
-        load_default=5,
+    min_matches = parameter(
+        Int,
+        "pairs with fewer matches (points whose weight is not 0) are bad; sections hang together "
+        "by pairs with at least as many",
+        default=5,
         validate=Range(min=1),
-        metadata={
-            "description": "pairs with fewer matches (points whose weight is not 0) are bad; "
-            "sections hang together by pairs with at least as many"
-        },
     )
 
 

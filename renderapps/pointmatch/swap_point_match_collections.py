@@ -19,6 +19,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.lists import Numbers
 from renderapps.module.section_table import section_table
@@ -38,32 +39,21 @@ class SwapPointMatchCollectionsParameters(
 ):
     """Parameters of swap_point_match_collections."""
 
-    source_collection = Str(
-        required=True, metadata={"description": "one match collection", "aliases": ["collection1"]}
+    source_collection = parameter(Str, "one match collection", aliases=["collection1"])
+    target_collection = parameter(Str, "the other match collection", aliases=["collection2"])
+    zValues = parameter(
+        Numbers, "z of the sections to exchange", aliases=["zs"], validate=Length(min=1)
     )
-    target_collection = Str(
-        required=True,
-        metadata={"description": "the other match collection", "aliases": ["collection2"]},
+    stack = parameter(
+        Str,
+        "stack that says which sections are at a z",
+        default=None,
+        default_text="the section of z=3 has the id 3.0",
     )
-    zValues = Numbers(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "z of the sections to exchange", "aliases": ["zs"]},
-    )
-    stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack that says which sections are at a z",
-            "default_text": "the section of z=3 has the id 3.0",
-        },
-    )
-    include_across = Boolean(
-        load_default=False,
-        metadata={
-            "description": "exchange the matches with other sections too; by default those within "
-            "the sections"
-        },
+    include_across = parameter(
+        Boolean,
+        "exchange the matches with other sections too; by default those within the sections",
+        default=False,
     )
 
     @validates_schema

@@ -26,6 +26,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
     map_tasks,
+    parameter,
 )
 from renderapps.module.fields import NewFile
 from renderapps.module.stacks import stack_zs
@@ -49,8 +50,8 @@ class Tile(Schema):
 
         unknown = INCLUDE
 
-    groupId = Str(required=True, metadata={"description": "sectionId of the tile"})
-    id = Str(required=True, metadata={"description": "tileId"})
+    groupId = parameter(Str, "sectionId of the tile")
+    id = parameter(Str, "tileId")
 
 
 class TilePair(Schema):
@@ -61,16 +62,15 @@ class TilePair(Schema):
 
         unknown = INCLUDE
 
-    p = Nested(Tile, required=True, metadata={"description": "the first tile in string order"})
-    q = Nested(Tile, required=True, metadata={"description": "the other tile"})
+    p = parameter(Nested, "the first tile in string order", Tile)
+    q = parameter(Nested, "the other tile", Tile)
 
 
 class TilePairFile(Schema):
     """Content of a tile-pair file."""
 
-    renderParametersUrlTemplate = Str(
-        required=True,
-        metadata={"description": "where the render parameters of a tile are, with {id} open"},
+    renderParametersUrlTemplate = parameter(
+        Str, "where the render parameters of a tile are, with {id} open"
     )
     neighborPairs = Nested(TilePair, many=True, metadata={"description": "the pairs"})
 
@@ -78,55 +78,40 @@ class TilePairFile(Schema):
 class QueryParameters(DefaultSchema):
     """What is appended to the URLs of the tiles in a pair file."""
 
-    removeAllOption = Boolean(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "let the tiles be drawn without any transform (excludeAllTransforms "
-            "in the URL; left out unless true)",
-            "aliases": ["excludeAllTransforms"],
-        },
+    removeAllOption = parameter(
+        Boolean,
+        "let the tiles be drawn without any transform (excludeAllTransforms in the URL; left out "
+        "unless true)",
+        default=None,
+        aliases=["excludeAllTransforms"],
     )
-    minIntensity = Int(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "minimum intensity in place of that of the tiles"},
-    )
-    maxIntensity = Int(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "maximum intensity in place of that of the tiles"},
-    )
+    minIntensity = parameter(Int, "minimum intensity in place of that of the tiles", default=None)
+    maxIntensity = parameter(Int, "maximum intensity in place of that of the tiles", default=None)
 
 
 class TilePairsAroundParameters(ParallelParameters, RenderParameters):
     """Parameters of the modules that pair tiles around a section."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack whose tiles are paired", "aliases": ["input_stack"]},
-    )
-    z = Float(required=True, metadata={"description": "the section"})
-    dz = Float(
-        load_default=10,
+    stack = parameter(Str, "stack whose tiles are paired", aliases=["input_stack"])
+    z = parameter(Float, "the section")
+    dz = parameter(
+        Float,
+        "largest distance in z of the tiles of a pair",
+        default=10,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "largest distance in z of the tiles of a pair"},
     )
-    tilepair_output = NewFile(
-        required=True,
-        metadata={
-            "description": "file to write: .json, .json.gz or .zip; numbered files _p000, _p001, "
-            "... beside it when there are more than maxPairsPerFile pairs",
-            "aliases": ["tilepair_file", "toJson", "output_file"],
-        },
+    tilepair_output = parameter(
+        NewFile,
+        "file to write: .json, .json.gz or .zip; numbered files _p000, _p001, ... beside it when "
+        "there are more than maxPairsPerFile pairs",
+        aliases=["tilepair_file", "toJson", "output_file"],
     )
-    radius = Float(
-        load_default=0.1,
+    radius = parameter(
+        Float,
+        "margin round the tile's box in which other tiles are looked for, as a share of its size; "
+        "it decides where overlap_frac is none",
+        default=0.1,
         validate=Range(min=0),
-        metadata={
-            "description": "margin round the tile's box in which other tiles are looked for, as a "
-            "share of its size; it decides where overlap_frac is none"
-        },
     )
     overlap_frac = Float(
         allow_none=True,
@@ -137,15 +122,15 @@ class TilePairsAroundParameters(ParallelParameters, RenderParameters):
             "null (in JSON): every tile that meets the box with its margin"
         },
     )
-    queryParameters = Nested(
-        QueryParameters,
-        load_default=dict,
-        metadata={"description": "what is appended to the URLs of the tiles"},
+    queryParameters = parameter(
+        Nested, "what is appended to the URLs of the tiles", QueryParameters, default=dict
     )
-    maxPairsPerFile = Int(
-        load_default=100_000,
+    maxPairsPerFile = parameter(
+        Int,
+        "most pairs in one file",
+        default=100_000,
+        aliases=["max_pairs_per_file"],
         validate=Range(min=1),
-        metadata={"description": "most pairs in one file", "aliases": ["max_pairs_per_file"]},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argschema.fields import Int, Str
 from marshmallow.validate import Range
 
+from renderapps.module import parameter
 from renderapps.registration.fitting import Placement
 from renderapps.registration.registered_stack import (
     RegisteredStackModule,
@@ -15,35 +16,25 @@ from renderapps.registration.registered_stack import (
 class ApplyAlignmentFromRegisteredStackParametersBase(RegisteredStackParameters):
     """Parameters of the alignment of one stack or of several."""
 
-    prealigned_stack = Str(
-        required=True,
-        metadata={"description": "reference before its alignment, in the space of source_stack"},
+    prealigned_stack = parameter(
+        Str, "reference before its alignment, in the space of source_stack"
     )
-    postaligned_stack = Str(
-        required=True,
-        metadata={"description": "the same tiles after the alignment"},
-    )
-    num_local_transforms = Int(
-        load_default=0,
+    postaligned_stack = parameter(Str, "the same tiles after the alignment")
+    num_local_transforms = parameter(
+        Int,
+        "number of leading transforms (lens correction) of each tile to keep; the fitted one "
+        "takes the place of all others",
+        default=0,
+        aliases=["local_transforms"],
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms (lens correction) of each tile to keep; "
-            "the fitted one takes the place of all others",
-            "aliases": ["local_transforms"],
-        },
     )
 
 
 class ApplyAlignmentFromRegisteredStackParameters(ApplyAlignmentFromRegisteredStackParametersBase):
     """Parameters of apply_alignment_transform_from_registered_stack."""
 
-    source_stack = Str(
-        required=True,
-        metadata={"description": "stack to align", "aliases": ["input_stack"]},
-    )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
-    )
+    source_stack = parameter(Str, "stack to align", aliases=["input_stack"])
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
 
 
 class ApplyAlignmentFromRegisteredStack(RegisteredStackModule):

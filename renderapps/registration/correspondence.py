@@ -19,6 +19,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
+from renderapps.module import parameter
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.tile_documents import first_level
 
@@ -82,49 +83,42 @@ class Correspondence:
 class CorrespondenceParameters(DefaultSchema):
     """How tiles of two stacks are recognised as the same. Mix into the schema of a module."""
 
-    match_by = Str(
-        load_default=AUTO,
+    match_by = parameter(
+        Str,
+        "what tiles of the same section have in common that are the same: tileId; frame (frameId, "
+        "or the number in the name of the image); row_column (imageRow and imageCol); numeric_id "
+        "(ids are whole numbers that differ by the same amount throughout the section, less than "
+        "id_tolerance); file_name (what the groups of file_pattern find in the name of the "
+        "image); auto is the first of numeric_id, frame and row_column by which a tile has a "
+        "partner",
+        default=AUTO,
         validate=OneOf((AUTO, *RULES)),
-        metadata={
-            "description": "what tiles of the same section have in common that are the same: "
-            "tileId; frame (frameId, or the number in the name of the image); row_column (imageRow "
-            "and imageCol); numeric_id (ids are whole numbers that differ by the same amount "
-            "throughout the section, less than id_tolerance); file_name (what the groups of "
-            "file_pattern find in the name of the image); auto is the first of numeric_id, frame "
-            "and row_column by which a tile has a partner"
-        },
     )
-    frame_pattern = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "regular expression whose last match in the name of the image file has "
-            "the frame number as its group",
-            "default_text": "the number after F, else that in the last part but one between "
-            "underscores",
-        },
+    frame_pattern = parameter(
+        Str,
+        "regular expression whose last match in the name of the image file has the frame number "
+        "as its group",
+        default=None,
+        default_text="the number after F, else that in the last part but one between underscores",
     )
-    file_pattern = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "with match_by file_name: regular expression; tiles are the same where "
-            "its groups find the same in the names of their images"
-        },
+    file_pattern = parameter(
+        Str,
+        "with match_by file_name: regular expression; tiles are the same where its groups find "
+        "the same in the names of their images",
+        default=None,
     )
-    id_tolerance = Int(
-        load_default=10,
+    id_tolerance = parameter(
+        Int,
+        "with match_by numeric_id: ids differ by less than this",
+        default=10,
         validate=Range(min=1),
-        metadata={"description": "with match_by numeric_id: ids differ by less than this"},
     )
-    id_offset = Int(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "with match_by numeric_id: what is added to the ids of one stack to "
-            "give those of the other",
-            "default_text": "found for each section",
-        },
+    id_offset = parameter(
+        Int,
+        "with match_by numeric_id: what is added to the ids of one stack to give those of the "
+        "other",
+        default=None,
+        default_text="found for each section",
     )
 
     @validates_schema

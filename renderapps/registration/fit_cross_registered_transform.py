@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argschema.fields import Boolean, Str
 
+from renderapps.module import parameter
 from renderapps.registration.fitting import Placement
 from renderapps.registration.registered_stack import (
     RegisteredStackModule,
@@ -14,36 +15,24 @@ from renderapps.registration.registered_stack import (
 class FitCrossRegisteredTransformParametersBase(RegisteredStackParameters):
     """Parameters of the reference and the fit."""
 
-    ref_stack_shared_space = Str(
-        required=True, metadata={"description": "reference tiles in the shared space"}
-    )
-    ref_stack_dest_space = Str(
-        required=True, metadata={"description": "the same tiles in the destination space"}
-    )
-    one_transform_per_section = Boolean(
-        load_default=False,
-        metadata={"description": "fit one transform to the points of all tiles of a section"},
+    ref_stack_shared_space = parameter(Str, "reference tiles in the shared space")
+    ref_stack_dest_space = parameter(Str, "the same tiles in the destination space")
+    one_transform_per_section = parameter(
+        Boolean, "fit one transform to the points of all tiles of a section", default=False
     )
 
 
 class FitCrossRegisteredTransformParameters(FitCrossRegisteredTransformParametersBase):
     """Parameters of fit_cross_registered_transform."""
 
-    input_stack_src_space = Str(
-        required=True,
-        metadata={"description": "stack to carry along", "aliases": ["input_stack"]},
+    input_stack_src_space = parameter(Str, "stack to carry along", aliases=["input_stack"])
+    input_stack_shared_space = parameter(
+        Str,
+        "the same tiles as they lie in the shared space",
+        default=None,
+        default_text="input_stack_src_space",
     )
-    input_stack_shared_space = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "the same tiles as they lie in the shared space",
-            "default_text": "input_stack_src_space",
-        },
-    )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
-    )
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
 
 
 class FitCrossRegisteredTransform(RegisteredStackModule):

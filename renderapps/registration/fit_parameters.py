@@ -10,50 +10,40 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
+from renderapps.module import parameter
 from renderapps.registration.fitting import LINEAR, MODELS, FitRules
 
 
 class FitParameters(DefaultSchema):
     """What is fitted to the points of a tile, and when it is believed."""
 
-    transform_type = Str(
-        load_default="affine",
-        validate=OneOf(MODELS),
-        metadata={"description": "transform to fit", "aliases": ["transformType"]},
+    transform_type = parameter(
+        Str, "transform to fit", default="affine", aliases=["transformType"], validate=OneOf(MODELS)
     )
-    polynomial_order = Int(
-        load_default=2,
-        validate=Range(1, 5),
-        metadata={"description": "order of a polynomial transform"},
+    polynomial_order = parameter(
+        Int, "order of a polynomial transform", default=2, validate=Range(1, 5)
     )
-    min_points = Int(
-        allow_none=True,
-        load_default=None,
+    min_points = parameter(
+        Int,
+        "tiles with fewer points are left out and named",
+        default=None,
+        default_text="as many as determine the transform",
         validate=Range(min=1),
-        metadata={
-            "description": "tiles with fewer points are left out and named",
-            "default_text": "as many as determine the transform",
-        },
     )
-    max_residual = Float(
-        allow_none=True,
-        load_default=None,
+    max_residual = parameter(
+        Float,
+        "tiles whose root mean square residual is larger are left out and named, world pixels",
+        default=None,
+        default_text="any",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "tiles whose root mean square residual is larger are left out and "
-            "named, world pixels",
-            "default_text": "any",
-        },
     )
-    max_epsilon = Float(
-        allow_none=True,
-        load_default=None,
+    max_epsilon = parameter(
+        Float,
+        "points farther than this from the transform that most agree with are outliers, world "
+        "pixels (translation, rigid, similarity, affine)",
+        default=None,
+        default_text="no point is",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "points farther than this from the transform that most agree with are "
-            "outliers, world pixels (translation, rigid, similarity, affine)",
-            "default_text": "no point is",
-        },
     )
 
     @validates_schema
@@ -66,10 +56,8 @@ class FitParameters(DefaultSchema):
 class GridParameters(FitParameters):
     """A fit to a grid of points of each tile."""
 
-    grid_size = Int(
-        load_default=4,
-        validate=Range(2, 64),
-        metadata={"description": "points of each tile along each side"},
+    grid_size = parameter(
+        Int, "points of each tile along each side", default=4, validate=Range(2, 64)
     )
 
 

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, validates_schema
 
 from renderapi.render import Render
 from renderapi.transform.specs import affine_spec
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.tile_documents import Json, shared_transform
 
 ROWS = (("M00", "M01", "B0"), ("M10", "M11", "B1"))
@@ -21,16 +21,13 @@ ROWS = (("M00", "M01", "B0"), ("M10", "M11", "B1"))
 class AffineNumbers(DefaultSchema):
     """The affine x' = M00 x + M01 y + B0, y' = M10 x + M11 y + B1."""
 
-    transformId = Str(
-        required=True,
-        metadata={"description": "id of the shared transform to make", "aliases": ["transform_id"]},
-    )
-    M00 = Float(load_default=1.0, metadata={"description": "x' from x"})
-    M10 = Float(load_default=0.0, metadata={"description": "y' from x"})
-    M01 = Float(load_default=0.0, metadata={"description": "x' from y"})
-    M11 = Float(load_default=1.0, metadata={"description": "y' from y"})
-    B0 = Float(load_default=0.0, metadata={"description": "translation in x, world pixels"})
-    B1 = Float(load_default=0.0, metadata={"description": "translation in y, world pixels"})
+    transformId = parameter(Str, "id of the shared transform to make", aliases=["transform_id"])
+    M00 = parameter(Float, "x' from x", default=1.0)
+    M10 = parameter(Float, "y' from x", default=0.0)
+    M01 = parameter(Float, "x' from y", default=0.0)
+    M11 = parameter(Float, "y' from y", default=1.0)
+    B0 = parameter(Float, "translation in x, world pixels", default=0.0)
+    B1 = parameter(Float, "translation in y, world pixels", default=0.0)
 
     @validates_schema
     def can_be_inverted(self, data: dict[str, Any], **_: Any) -> None:

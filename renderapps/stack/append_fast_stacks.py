@@ -8,26 +8,24 @@ from marshmallow.validate import OneOf
 from renderapps.dataimport.statetable import StateRow
 from renderapps.dataimport.statetable_import import StatetableImport, StatetableParameters
 from renderapps.dataimport.statetable_tiles import PlannedTile, per_channel
+from renderapps.module import parameter
 
 
 class CreateFastStacksParameters(StatetableParameters):
     """Parameters of append_fast_stacks."""
 
-    existing = Str(
-        load_default="append",
+    existing = parameter(
+        Str,
+        "what to do with a section that is there: append keeps its tiles that have other ids, "
+        "overwrite_z replaces it",
+        default="append",
         validate=OneOf(("append", "overwrite_z")),
-        metadata={
-            "description": "what to do with a section that is there: append keeps its tiles that "
-            "have other ids, overwrite_z replaces it"
-        },
     )
-    maxIntensity = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "display maximum",
-            "default_text": "65000 for 16 bit images, 255 for 8 bit images",
-        },
+    maxIntensity = parameter(
+        Float,
+        "display maximum",
+        default=None,
+        default_text="65000 for 16 bit images, 255 for 8 bit images",
     )
 
 

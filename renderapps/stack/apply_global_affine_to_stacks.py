@@ -7,7 +7,7 @@ from typing import Any
 from argschema.fields import Str
 from marshmallow.validate import Length
 
-from renderapps.module import ManyStacksModule, SectionParameters
+from renderapps.module import ManyStacksModule, SectionParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.module.output_parameters import OutputStackParameters
 from renderapps.module.stack_edit import ZSpellings
@@ -20,19 +20,13 @@ class ApplyAffineMultipleParameters(
 ):
     """Parameters of apply_global_affine_to_stacks."""
 
-    input_stacks = Names(
-        required=True,
+    input_stacks = parameter(Names, "stacks to read", aliases=["stacks"], validate=Length(min=1))
+    output_prefix = parameter(
+        Str,
+        "name of each output: this and the name of the input; without it the stacks are edited in "
+        "place",
+        default=None,
         validate=Length(min=1),
-        metadata={"description": "stacks to read", "aliases": ["stacks"]},
-    )
-    output_prefix = Str(
-        allow_none=True,
-        load_default=None,
-        validate=Length(min=1),
-        metadata={
-            "description": "name of each output: this and the name of the input; without it the "
-            "stacks are edited in place"
-        },
     )
 
 

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, post_load, validates_schema
 
 from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_scheme, url_to_path
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import Json, Section, image_entries
 
@@ -20,25 +20,18 @@ MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
 class ApplyMaskParameters(TileEditParameters):
     """Parameters of apply_mask_to_stack."""
 
-    mask_file = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "file or URL of the mask, of the size of the tiles, or "
-            "of their lowest mipmap level where that is not 0"
-        },
+    mask_file = parameter(
+        Str,
+        "file or URL of the mask, of the size of the tiles, or of their lowest mipmap level where "
+        "that is not 0",
+        default=None,
     )
-    remove_masks = Boolean(
-        load_default=False, metadata={"description": "remove masks instead of attaching one"}
-    )
-    mask_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder for reduced masks, made for the mipmap levels above 0 that "
-            "tiles have",
-            "default_text": "the folder of the mask",
-        },
+    remove_masks = parameter(Boolean, "remove masks instead of attaching one", default=False)
+    mask_directory = parameter(
+        OutputDir,
+        "folder for reduced masks, made for the mipmap levels above 0 that tiles have",
+        default=None,
+        default_text="the folder of the mask",
     )
 
     @post_load

@@ -10,6 +10,7 @@ from argschema.fields import Float, Int, List, OutputDir
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
+from renderapps.module import parameter
 from renderapps.module.display_range import range_holders, set_range
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.output_parameters import ReplacingParameters
@@ -28,50 +29,53 @@ from renderapps.stack.remapping import exact_z, write_tile_specs
 class AutoSetStackLevelsParameters(ReplacingParameters, TileEditParameters):
     """Parameters of auto_set_stack_levels."""
 
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "folder to write the tile specs to as well, STACK_ZZZZZ.json"},
+    output_directory = parameter(
+        OutputDir, "folder to write the tile specs to as well, STACK_ZZZZZ.json", default=None
     )
-    samples = Int(
-        load_default=10,
+    samples = parameter(
+        Int,
+        "number of tiles to look at in each section, all different",
+        default=10,
         validate=Range(min=1),
-        metadata={"description": "number of tiles to look at in each section, all different"},
     )
-    seed = Int(
-        load_default=0,
+    seed = parameter(
+        Int,
+        "seed of the choice of tiles; the same seed chooses the same",
+        default=0,
         validate=Range(min=0),
-        metadata={"description": "seed of the choice of tiles; the same seed chooses the same"},
     )
-    bin_width = Int(
-        load_default=128,
+    bin_width = parameter(
+        Int,
+        "width of the bins of the histogram, grey values",
+        default=128,
         validate=Range(min=1, max=8192),
-        metadata={"description": "width of the bins of the histogram, grey values"},
     )
-    log_cut = Float(
-        load_default=4.0,
+    log_cut = parameter(
+        Float,
+        "natural logarithm of the count at which the range ends",
+        default=4.0,
         validate=Range(min=0),
-        metadata={"description": "natural logarithm of the count at which the range ends"},
     )
-    margin = Float(
-        load_default=500.0,
+    margin = parameter(
+        Float,
+        "how far the minimum lies below the most frequent grey value",
+        default=500.0,
         validate=Range(min=0),
-        metadata={"description": "how far the minimum lies below the most frequent grey value"},
     )
-    least_r_squared = Float(
-        load_default=0.5,
+    least_r_squared = parameter(
+        Float,
+        "poorest fit (R squared) of the power law that is believed",
+        default=0.5,
         validate=Range(0, 1),
-        metadata={"description": "poorest fit (R squared) of the power law that is believed"},
     )
-    percentiles = List(
+    percentiles = parameter(
+        List,
+        "percentiles of the grey values to take where the power law does not fit, as with 8 bit "
+        "images",
         Float(validate=Range(0, 100)),
-        load_default=lambda: [0.1, 99.9],
+        default=lambda: [0.1, 99.9],
+        default_text="0.1 99.9",
         validate=Length(equal=2),
-        metadata={
-            "description": "percentiles of the grey values to take where the power law does not "
-            "fit, as with 8 bit images",
-            "default_text": "0.1 99.9",
-        },
     )
 
     @validates_schema

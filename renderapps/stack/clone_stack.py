@@ -11,6 +11,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     ZParameters,
+    parameter,
     written,
 )
 from renderapps.module.render_module import connect
@@ -23,34 +24,19 @@ from renderapps.module.stacks import stack_zs, version_of
 class CloneStackParameters(ZSpellings, ZParameters, RenderParameters):
     """Parameters of clone_stack."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack to copy", "aliases": ["stack", "inputStack"]},
+    input_stack = parameter(Str, "stack to copy", aliases=["stack", "inputStack"])
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    output_project = parameter(
+        Str, "its project", default=None, default_text="render.project", aliases=["toProject"]
     )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
-    )
-    output_project = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "its project",
-            "default_text": "render.project",
-            "aliases": ["toProject"],
-        },
-    )
-    existing = Str(
-        load_default="fail",
+    existing = parameter(
+        Str,
+        "what to do with an output stack that has tiles: replace it, when the copy is complete, "
+        "or fail",
+        default="fail",
         validate=OneOf(("fail", "replace")),
-        metadata={
-            "description": "what to do with an output stack that has tiles: replace it, when the "
-            "copy is complete, or fail"
-        },
     )
-    close_stack = Boolean(
-        load_default=True,
-        metadata={"description": "set the copy to COMPLETE at the end"},
-    )
+    close_stack = parameter(Boolean, "set the copy to COMPLETE at the end", default=True)
 
 
 class CloneStack(RenderModule):

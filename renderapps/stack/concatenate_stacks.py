@@ -17,6 +17,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
     written,
 )
 from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
@@ -48,42 +49,26 @@ class ConcatenateStacksParameters(
 ):
     """Parameters of concatenate_stacks."""
 
-    input_stacks = Names(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks to join, in this order", "aliases": ["stacks"]},
+    input_stacks = parameter(
+        Names, "stacks to join, in this order", aliases=["stacks"], validate=Length(min=1)
     )
-    input_projects = Names(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "project of each of the stacks, or one for all",
-            "default_text": "render.project",
-        },
+    input_projects = parameter(
+        Names,
+        "project of each of the stacks, or one for all",
+        default=None,
+        default_text="render.project",
     )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    output_project = parameter(Str, "its project", default=None, default_text="render.project")
+    output_directory = parameter(
+        OutputDir, "folder to write the tile specs to as well, tilespec_ZZZZ.json", default=None
     )
-    output_project = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "its project", "default_text": "render.project"},
+    adjust_z = parameter(
+        Boolean, "number the sections of all stacks one after the other", default=False
     )
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "folder to write the tile specs to as well, tilespec_ZZZZ.json"},
-    )
-    adjust_z = Boolean(
-        load_default=False,
-        metadata={"description": "number the sections of all stacks one after the other"},
-    )
-    first_z = Float(
-        load_default=0.0, metadata={"description": "first z when they are numbered anew"}
-    )
-    gap = Float(
-        load_default=0.0,
-        metadata={"description": "z to leave out between two stacks when they are numbered anew"},
+    first_z = parameter(Float, "first z when they are numbered anew", default=0.0)
+    gap = parameter(
+        Float, "z to leave out between two stacks when they are numbered anew", default=0.0
     )
 
     @validates_schema

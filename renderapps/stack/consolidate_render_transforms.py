@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from renderapi.transform import AffineModel, Polynomial2DTransform
 from renderapi.transform.specs import affine_spec, cached_leaf, flatten, references
+from renderapps.module import parameter
 from renderapps.module.output_parameters import ReplacingParameters
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Json, Section
@@ -20,43 +21,35 @@ from renderapps.stack.remapping import exact_z, write_tile_specs
 class ConsolidateTransformsParameters(ReplacingParameters, ZSpellings, StackEditParameters):
     """Parameters of consolidate_render_transforms."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack to read", "aliases": ["input_stack", "inputStack"]},
-    )
-    postfix = Str(
-        load_default="_CONS",
+    stack = parameter(Str, "stack to read", aliases=["input_stack", "inputStack"])
+    postfix = parameter(
+        Str,
+        "name of the output after that of the input, if none is given",
+        default="_CONS",
         validate=Length(min=1),
-        metadata={"description": "name of the output after that of the input, if none is given"},
     )
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make",
-            "default_text": "stack and postfix",
-            "aliases": ["outputStack"],
-        },
+    output_stack = parameter(
+        Str,
+        "stack to make",
+        default=None,
+        default_text="stack and postfix",
+        aliases=["outputStack"],
     )
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "folder to write the tile specs to as well, STACK_ZZZZ"},
+    output_directory = parameter(
+        OutputDir, "folder to write the tile specs to as well, STACK_ZZZZ", default=None
     )
-    transforms_slice = Str(
-        load_default=":",
+    transforms_slice = parameter(
+        Str,
+        "part of each list of transforms to work on: START:END counted from 0, or from the end if "
+        "negative; 1: is all but the first",
+        default=":",
         validate=Regexp(r"-?\d*:(-?\d+)?$", error="is START:END, either of which may be left out"),
-        metadata={
-            "description": "part of each list of transforms to work on: START:END counted from 0, "
-            "or from the end if negative; 1: is all but the first"
-        },
     )
-    polynomial_order = Int(
-        load_default=0,
+    polynomial_order = parameter(
+        Int,
+        "write the affines as polynomials of this order; 0 leaves them affine",
+        default=0,
         validate=Range(0, 3),
-        metadata={
-            "description": "write the affines as polynomials of this order; 0 leaves them affine"
-        },
     )
 
 

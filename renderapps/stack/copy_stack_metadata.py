@@ -7,7 +7,7 @@ from typing import Any
 from argschema.fields import Str
 from marshmallow.validate import ContainsOnly, Length
 
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.stack.administration import change_version, require_changeable, version_and_state
 
@@ -28,25 +28,19 @@ FIELDS = (
 class CopyMetaDataParameters(RenderParameters):
     """Parameters of copy_stack_metadata."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack whose metadata are taken", "aliases": ["inputStack"]},
-    )
-    output_stack = Names(
-        required=True,
+    input_stack = parameter(Str, "stack whose metadata are taken", aliases=["inputStack"])
+    output_stack = parameter(
+        Names,
+        "stack or stacks that receive them",
+        aliases=["output_stacks", "outputStack"],
         validate=Length(min=1),
-        metadata={
-            "description": "stack or stacks that receive them",
-            "aliases": ["output_stacks", "outputStack"],
-        },
     )
-    fields_to_copy = Names(
-        load_default=lambda: list(FIELDS),
+    fields_to_copy = parameter(
+        Names,
+        f"which of {', '.join(FIELDS)}",
+        default=lambda: list(FIELDS),
+        default_text="all that the input has",
         validate=[Length(min=1), ContainsOnly(FIELDS)],
-        metadata={
-            "description": f"which of {', '.join(FIELDS)}",
-            "default_text": "all that the input has",
-        },
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from argschema.fields import Float, OutputDir, Str
 from marshmallow.validate import OneOf
 
+from renderapps.module import parameter
 from renderapps.module.box import BoxParameters, box_of
 from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
@@ -17,25 +18,20 @@ from renderapps.stack.remapping import exact_z, write_tile_specs
 class CreateSubvolumeStackParameters(DisplayRangeParameters, BoxParameters, TileEditParameters):
     """Parameters of create_subvolume_stack."""
 
-    select = Str(
-        load_default="intersects",
+    select = parameter(
+        Str,
+        "tiles to take: those whose bounding box touches the box, or lies in it",
+        default="intersects",
         validate=OneOf(("intersects", "inside")),
-        metadata={
-            "description": "tiles to take: those whose bounding box touches the box, or lies in it"
-        },
     )
-    directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "folder to write the tile specs to as well, tilespec_ZZZZ.json"},
+    directory = parameter(
+        OutputDir, "folder to write the tile specs to as well, tilespec_ZZZZ.json", default=None
     )
-    scale = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "without effect, since tiles are copied and not drawn; known for "
-            "parameter files that have it"
-        },
+    scale = parameter(
+        Float,
+        "without effect, since tiles are copied and not drawn; known for parameter files that "
+        "have it",
+        default=None,
     )
 
 

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.module.stacks import stack_state
 
@@ -17,15 +17,10 @@ from renderapps.module.stacks import stack_state
 class DeleteStacksParameters(RenderParameters):
     """Parameters of delete_stacks."""
 
-    stacks = Names(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks to delete", "aliases": ["stackName", "stack"]},
+    stacks = parameter(
+        Names, "stacks to delete", aliases=["stackName", "stack"], validate=Length(min=1)
     )
-    confirm = Boolean(
-        load_default=False,
-        metadata={"description": "needed: the tiles cannot be brought back"},
-    )
+    confirm = parameter(Boolean, "needed: the tiles cannot be brought back", default=False)
 
     @validates_schema
     def is_meant(self, data: dict[str, Any], **_: Any) -> None:

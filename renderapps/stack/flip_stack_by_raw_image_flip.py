@@ -9,7 +9,7 @@ from argschema.fields import Boolean, Float, OutputDir
 from marshmallow import ValidationError, validates_schema
 
 from renderapi.urls import url_to_path
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.derived_images import show_alone
 from renderapps.module.image_edit import ImageEditModule, holders, summed
 from renderapps.module.stack_edit import InPlaceEditParameters
@@ -26,31 +26,20 @@ from renderapps.stack.flipping import flipped_file, flipped_transforms
 class FlipStackParameters(InPlaceEditParameters):
     """Parameters of flip_stack_by_raw_image_flip."""
 
-    minZ = Float(
-        required=True,
-        metadata={"description": "lowest z to flip", "aliases": ["zmin", "minz"]},
+    minZ = parameter(Float, "lowest z to flip", aliases=["zmin", "minz"])
+    maxZ = parameter(Float, "highest z to flip", aliases=["zmax", "maxz"])
+    output_directory = parameter(
+        OutputDir,
+        "folder for the flipped images: that of /data/a.tif is data/a_flip.png below it (or .tif, "
+        "for other than 8 and 16 bit; with 12 digits where that file has other content)",
+        default=None,
+        default_text="beside each image",
     )
-    maxZ = Float(
-        required=True,
-        metadata={"description": "highest z to flip", "aliases": ["zmax", "maxz"]},
-    )
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder for the flipped images: that of /data/a.tif is "
-            "data/a_flip.png below it (or .tif, for other than 8 and 16 bit; with 12 digits where "
-            "that file has other content)",
-            "default_text": "beside each image",
-        },
-    )
-    delete_after = Boolean(
-        load_default=False,
-        metadata={
-            "description": "remove the original images when all flipped ones have been checked and "
-            "the stack, which must be edited in place, is complete; files that other sections of "
-            "it show stay"
-        },
+    delete_after = parameter(
+        Boolean,
+        "remove the original images when all flipped ones have been checked and the stack, which "
+        "must be edited in place, is complete; files that other sections of it show stay",
+        default=False,
     )
 
     @validates_schema

@@ -11,7 +11,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow.validate import OneOf
 
 from renderapi.render import Render
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.stacks import stack_metadata
 from renderapps.module.tile_documents import (
     Json,
@@ -29,14 +29,13 @@ RESOLUTION = ("stackResolutionX", "stackResolutionY", "stackResolutionZ")
 class CollisionParameters(DefaultSchema):
     """What happens to tiles of different stacks that have one id."""
 
-    on_collision = Str(
-        load_default=POLICIES[0],
+    on_collision = parameter(
+        Str,
+        "tiles of different stacks with the same tileId: fail refuses, first and last keep the "
+        "tile of the first or last stack that has it, prefix puts the name of its stack before "
+        "the tileId in all stacks but the first",
+        default=POLICIES[0],
         validate=OneOf(POLICIES),
-        metadata={
-            "description": "tiles of different stacks with the same tileId: fail refuses, first "
-            "and last keep the tile of the first or last stack that has it, prefix puts the name "
-            "of its stack before the tileId in all stacks but the first"
-        },
     )
 
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from argschema.fields import Str
 
+from renderapps.module import parameter
 from renderapps.stack.merging import MergeModule, MergeParameters
 
 
 class MergeStacksParameters(MergeParameters):
     """Parameters of merge_render_stacks."""
 
-    stack1 = Str(
-        required=True,
-        metadata={"description": "first stack", "aliases": ["input_stack1"]},
-    )
-    stack2 = Str(
-        required=True,
-        metadata={"description": "second stack", "aliases": ["input_stack2"]},
-    )
+    stack1 = parameter(Str, "first stack", aliases=["input_stack1"])
+    stack2 = parameter(Str, "second stack", aliases=["input_stack2"])
 
 
 class MergeStacks(MergeModule):

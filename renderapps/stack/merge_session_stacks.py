@@ -10,7 +10,7 @@ from argschema.fields import Dict, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.display_range import check_holder
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Json, Section
@@ -76,46 +76,30 @@ def _channel(entry: Json) -> tuple[str, Json]:
 class MergeSessionStacksParameters(ZSpellings, StackEditParameters):
     """Parameters of merge_session_stacks."""
 
-    base_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack that gives tileIds, z values and transforms",
-            "aliases": ["input_stack"],
-        },
+    base_stack = parameter(
+        Str, "stack that gives tileIds, z values and transforms", aliases=["input_stack"]
     )
-    channel_stacks = ChannelStacks(
-        required=True,
-        metadata={
-            "description": "by name of the channel its stack, or an object with stack, "
-            "minIntensity and maxIntensity; or a list of such objects with name. The channels "
-            "come in this order"
-        },
+    channel_stacks = parameter(
+        ChannelStacks,
+        "by name of the channel its stack, or an object with stack, minIntensity and "
+        "maxIntensity; or a list of such objects with name. The channels come in this order",
     )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    first_channel = parameter(
+        Str, "channel to put first", default=None, default_text="those with DAPI in their name"
     )
-    first_channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "channel to put first",
-            "default_text": "those with DAPI in their name",
-        },
+    frame_pattern = parameter(
+        Str,
+        "regular expression whose last match in the name of the image file has the frame number "
+        "as its group",
+        default=r"_F(\d{4})",
     )
-    frame_pattern = Str(
-        load_default=r"_F(\d{4})",
-        metadata={
-            "description": "regular expression whose last match in the name of the image file has "
-            "the frame number as its group"
-        },
-    )
-    missing_frames = Str(
-        load_default="fail",
+    missing_frames = parameter(
+        Str,
+        "when a channel lacks the frame of a tile: fail the section, or let the tile go without "
+        "the channel",
+        default="fail",
         validate=OneOf(("fail", "skip")),
-        metadata={
-            "description": "when a channel lacks the frame of a tile: fail the section, or let the "
-            "tile go without the channel"
-        },
     )
 
     @validates_schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow.validate import Length
 
+from renderapps.module import parameter
 from renderapps.module.lists import Names
 from renderapps.stack.merging import MergeModule, MergeParameters
 
@@ -11,13 +12,11 @@ from renderapps.stack.merging import MergeModule, MergeParameters
 class MergeStacksParameters(MergeParameters):
     """Parameters of merge_stacks."""
 
-    stacks = Names(
-        required=True,
+    stacks = parameter(
+        Names,
+        "stacks to merge; the first gives the metadata",
+        aliases=["input_stacks"],
         validate=Length(min=1),
-        metadata={
-            "description": "stacks to merge; the first gives the metadata",
-            "aliases": ["input_stacks"],
-        },
     )
 
 

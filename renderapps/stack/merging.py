@@ -6,6 +6,7 @@ from typing import Any
 
 from argschema.fields import Boolean, Str
 
+from renderapps.module import parameter
 from renderapps.module.output_parameters import ReplacingParameters
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
@@ -24,16 +25,11 @@ from renderapps.stack.joining import (
 class MergeParameters(ReplacingParameters, CollisionParameters, ZSpellings, StackEditParameters):
     """Parameters of every module that merges stacks."""
 
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "stack to make", "aliases": ["outputStack"]},
-    )
-    z_intersection = Boolean(
-        load_default=False,
-        metadata={
-            "description": "take only the z values that all stacks have; by default those of any"
-        },
+    output_stack = parameter(Str, "stack to make", default=None, aliases=["outputStack"])
+    z_intersection = parameter(
+        Boolean,
+        "take only the z values that all stacks have; by default those of any",
+        default=False,
     )
 
 

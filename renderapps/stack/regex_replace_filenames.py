@@ -10,7 +10,7 @@ from argschema.fields import Boolean, Int, List, Str
 from marshmallow import ValidationError, validates_schema
 
 from renderapi.urls import url_to_path
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.stack_edit import DryRunParameters, InPlaceEditParameters, StackEditModule
 from renderapps.module.tile_documents import Json, Section, image_entries
 
@@ -20,26 +20,13 @@ EXAMPLES = 5
 class ReplaceFileNameParameters(DryRunParameters, InPlaceEditParameters):
     """Parameters of regex_replace_filenames."""
 
-    regex_find = Str(
-        required=True, metadata={"description": "regular expression to look for in each URL"}
-    )
-    regex_replace = Str(
-        required=True,
-        metadata={"description": r"what takes its place; \1 or \g<name> stand for groups"},
-    )
-    levels = List(
-        Int(),
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "mipmap levels to edit", "default_text": "all"},
-    )
-    masks = Boolean(load_default=True, metadata={"description": "edit the URLs of masks too"})
-    channels = Boolean(
-        load_default=True, metadata={"description": "edit the images of channels too"}
-    )
-    check_files = Boolean(
-        load_default=False,
-        metadata={"description": "fail a section when a new URL names a file that is not there"},
+    regex_find = parameter(Str, "regular expression to look for in each URL")
+    regex_replace = parameter(Str, "what takes its place; \\1 or \\g<name> stand for groups")
+    levels = parameter(List, "mipmap levels to edit", Int(), default=None, default_text="all")
+    masks = parameter(Boolean, "edit the URLs of masks too", default=True)
+    channels = parameter(Boolean, "edit the images of channels too", default=True)
+    check_files = parameter(
+        Boolean, "fail a section when a new URL names a file that is not there", default=False
     )
 
     @validates_schema

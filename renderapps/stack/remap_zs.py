@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
+from renderapps.module import parameter
 from renderapps.module.lists import Numbers
 from renderapps.module.stack_edit import TileEditParameters
 from renderapps.stack.remapping import RemapModule, SectionIdParameters
@@ -16,17 +17,9 @@ from renderapps.stack.remapping import RemapModule, SectionIdParameters
 class RemapZsParameters(SectionIdParameters, TileEditParameters):
     """Parameters of remap_zs."""
 
-    zs = Numbers(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "z values to change", "aliases": ["zValues"]},
-    )
-    new_zs = Numbers(
-        required=True,
-        metadata={
-            "description": "the z that each of them becomes, in the same order",
-            "aliases": ["new_zValues"],
-        },
+    zs = parameter(Numbers, "z values to change", aliases=["zValues"], validate=Length(min=1))
+    new_zs = parameter(
+        Numbers, "the z that each of them becomes, in the same order", aliases=["new_zValues"]
     )
 
     @validates_schema

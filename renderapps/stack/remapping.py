@@ -11,7 +11,7 @@ from argschema.schemas import DefaultSchema
 
 from renderapi.files import atomic_write
 from renderapi.utils import renderdumps
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.stack_edit import StackEditModule
 from renderapps.module.tile_documents import Json, Section
 
@@ -19,13 +19,12 @@ from renderapps.module.tile_documents import Json, Section
 class SectionIdParameters(DefaultSchema):
     """Whether the sectionId goes with z."""
 
-    remap_sectionId = Boolean(
-        load_default=False,
-        metadata={
-            "description": "set the sectionId from the new z too; by default it stays, so that "
-            "point matches still belong to it",
-            "aliases": ["remap_sectionIds", "remap_section_ids"],
-        },
+    remap_sectionId = parameter(
+        Boolean,
+        "set the sectionId from the new z too; by default it stays, so that point matches still "
+        "belong to it",
+        default=False,
+        aliases=["remap_sectionIds", "remap_section_ids"],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from argschema.fields import Str
 from marshmallow import ValidationError, validates_schema
 
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.display_range import DisplayRangeParameters, range_holders, set_range
 from renderapps.module.lists import Names
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
@@ -17,25 +17,18 @@ from renderapps.module.tile_documents import Section
 class SetStackLevelsParameters(DisplayRangeParameters, ZSpellings, StackEditParameters):
     """Parameters of set_stack_levels."""
 
-    stack = Str(
-        required=True,
-        metadata={"description": "stack to edit", "aliases": ["input_stack", "inputStack"]},
+    stack = parameter(Str, "stack to edit", aliases=["input_stack", "inputStack"])
+    output_stack = parameter(
+        Str,
+        "stack to make instead of editing the stack itself",
+        default=None,
+        aliases=["outputStack"],
     )
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make instead of editing the stack itself",
-            "aliases": ["outputStack"],
-        },
-    )
-    channels = Names(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "channels to set the range of",
-            "default_text": "the tiles themselves and all their channels",
-        },
+    channels = parameter(
+        Names,
+        "channels to set the range of",
+        default=None,
+        default_text="the tiles themselves and all their channels",
     )
 
     @validates_schema

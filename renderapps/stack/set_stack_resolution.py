@@ -8,7 +8,7 @@ from argschema.fields import Float
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
-from renderapps.module import RenderModule, RenderParameters
+from renderapps.module import RenderModule, RenderParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.stack.administration import change_version, require_changeable, version_and_state
 from renderapps.stack.joining import RESOLUTION
@@ -26,10 +26,8 @@ def _resolution(what: str) -> Float:
 class SetStackResolutionParameters(RenderParameters):
     """Parameters of set_stack_resolution."""
 
-    stacks = Names(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks to edit", "aliases": ["stack", "input_stacks"]},
+    stacks = parameter(
+        Names, "stacks to edit", aliases=["stack", "input_stacks"], validate=Length(min=1)
     )
     stackResolutionX = _resolution("width of a pixel")
     stackResolutionY = _resolution("height of a pixel")

@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf
 import renderapi
 from renderapi.errors import RenderError
 from renderapi.stack import STATES
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.lists import Names
 from renderapps.stack.administration import version_and_state
 
@@ -19,19 +19,13 @@ from renderapps.stack.administration import version_and_state
 class SetStackStateParameters(RenderParameters):
     """Parameters of set_stack_state."""
 
-    stack = Names(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "stack or stacks to change", "aliases": ["stacks", "input_stack"]},
+    stack = parameter(
+        Names, "stack or stacks to change", default=None, aliases=["stacks", "input_stack"]
     )
-    all_stacks = Boolean(
-        load_default=False,
-        metadata={"description": "change every stack of the project instead"},
-    )
-    state = Str(required=True, validate=OneOf(STATES), metadata={"description": "the new state"})
-    confirm_offline = Boolean(
-        load_default=False,
-        metadata={"description": "needed for OFFLINE, which removes the tiles of a stack for good"},
+    all_stacks = parameter(Boolean, "change every stack of the project instead", default=False)
+    state = parameter(Str, "the new state", validate=OneOf(STATES))
+    confirm_offline = parameter(
+        Boolean, "needed for OFFLINE, which removes the tiles of a stack for good", default=False
     )
 
     @validates_schema

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from argschema.fields import Float, OutputDir
 
+from renderapps.module import parameter
 from renderapps.module.output_parameters import ReplacingParameters
 from renderapps.module.stack_edit import TileEditParameters
 from renderapps.stack.remapping import RemapModule, SectionIdParameters
@@ -14,13 +15,11 @@ from renderapps.stack.remapping import RemapModule, SectionIdParameters
 class SqueezeStackParameters(ReplacingParameters, SectionIdParameters, TileEditParameters):
     """Parameters of squeeze_stack."""
 
-    first_z = Float(load_default=0.0, metadata={"description": "z of the first section"})
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder to write the tile specs to as well, tilespec_ZZZZ.json by new z"
-        },
+    first_z = parameter(Float, "z of the first section", default=0.0)
+    output_directory = parameter(
+        OutputDir,
+        "folder to write the tile specs to as well, tilespec_ZZZZ.json by new z",
+        default=None,
     )
 
 

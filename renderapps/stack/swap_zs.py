@@ -15,6 +15,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
     written,
 )
 from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
@@ -32,26 +33,20 @@ from renderapps.module.tile_documents import (
 class SwapZsParameters(ParallelParameters, RenderParameters):
     """Parameters of swap_zs."""
 
-    source_stack = Names(
-        required=True,
+    source_stack = parameter(
+        Names,
+        "stacks, each paired with the one of target_stack at the same place",
+        aliases=["source_stacks"],
         validate=Length(min=1),
-        metadata={
-            "description": "stacks, each paired with the one of target_stack at the same place",
-            "aliases": ["source_stacks"],
-        },
     )
-    target_stack = Names(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "the other stack of each pair", "aliases": ["target_stacks"]},
+    target_stack = parameter(
+        Names, "the other stack of each pair", aliases=["target_stacks"], validate=Length(min=1)
     )
-    zs = Numbers(
-        required=True,
+    zs = parameter(
+        Numbers,
+        "z values of the sections to exchange; both stacks have them",
+        aliases=["zValues"],
         validate=Length(min=1),
-        metadata={
-            "description": "z values of the sections to exchange; both stacks have them",
-            "aliases": ["zValues"],
-        },
     )
 
     @validates_schema

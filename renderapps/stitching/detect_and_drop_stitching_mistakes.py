@@ -17,86 +17,65 @@ from marshmallow.validate import Range
 
 from renderapi.files import atomic_write
 from renderapi.utils import renderdumps
-from renderapps.module import Section, StackEditModule, StackEditParameters
+from renderapps.module import Section, StackEditModule, StackEditParameters, parameter
 from renderapps.module.stacks import stack_zs
 
 
 class DetectAndDropStitchingMistakesParameters(StackEditParameters):
     """Parameters of the search for stitching mistakes."""
 
-    prestitchedStack = Str(
-        required=True,
-        metadata={
-            "description": "stack with the tiles as acquired",
-            "aliases": ["prestitched_stack"],
-        },
+    prestitchedStack = parameter(
+        Str, "stack with the tiles as acquired", aliases=["prestitched_stack"]
     )
-    poststitchedStack = Str(
-        required=True,
-        metadata={
-            "description": "stack with the tiles as stitched",
-            "aliases": ["poststitched_stack", "input_stack"],
-        },
+    poststitchedStack = parameter(
+        Str, "stack with the tiles as stitched", aliases=["poststitched_stack", "input_stack"]
     )
-    outputStack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make: the stitched tiles without the mistakes",
-            "aliases": ["output_stack"],
-        },
+    outputStack = parameter(
+        Str,
+        "stack to make: the stitched tiles without the mistakes",
+        default=None,
+        aliases=["output_stack"],
     )
-    jsonDirectory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder to write the kept tile specs to, one file per section",
-            "aliases": ["json_directory"],
-        },
+    jsonDirectory = parameter(
+        OutputDir,
+        "folder to write the kept tile specs to, one file per section",
+        default=None,
+        aliases=["json_directory"],
     )
-    edge_threshold = Float(
-        allow_none=True,
-        load_default=None,
+    edge_threshold = parameter(
+        Float,
+        "neighbours whose centres were further apart than this before stitching are not "
+        "considered, pixels",
+        default=None,
+        default_text="the larger side of the tile",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "neighbours whose centres were further apart than this before stitching "
-            "are not considered, pixels",
-            "default_text": "the larger side of the tile",
-        },
     )
-    distance_threshold = Float(
-        load_default=50.0,
+    distance_threshold = parameter(
+        Float,
+        "greatest tolerated change of a neighbour vector, pixels",
+        default=50.0,
         validate=Range(min=0),
-        metadata={"description": "greatest tolerated change of a neighbour vector, pixels"},
     )
-    minimum_group_size = Int(
-        allow_none=True,
-        load_default=None,
+    minimum_group_size = parameter(
+        Int,
+        "keep every group of at least so many tiles that hang together, and no other",
+        default=None,
+        default_text="keep every group that no vector to a larger one contradicts",
         validate=Range(min=1),
-        metadata={
-            "description": "keep every group of at least so many tiles that hang together, and no "
-            "other",
-            "default_text": "keep every group that no vector to a larger one contradicts",
-        },
     )
-    largest_group_only = Boolean(
-        load_default=False,
-        metadata={
-            "description": "keep only the largest group, even where nothing contradicts the others"
-        },
+    largest_group_only = parameter(
+        Boolean,
+        "keep only the largest group, even where nothing contradicts the others",
+        default=False,
     )
-    explained_tiles = List(
+    explained_tiles = parameter(
+        List,
+        "tiles that are kept and not judged by, as it is known why they went far (relocated_tiles "
+        "of pointmatch.generate_point_matches, for example)",
         Str(),
-        load_default=[],
-        metadata={
-            "description": "tiles that are kept and not judged by, as it is known why they went "
-            "far (relocated_tiles of pointmatch.generate_point_matches, for example)"
-        },
+        default=[],
     )
-    report_only = Boolean(
-        load_default=False,
-        metadata={"description": "only report; write neither a stack nor files"},
-    )
+    report_only = parameter(Boolean, "only report; write neither a stack nor files", default=False)
 
 
 class DetectAndDropStitchingMistakes(StackEditModule):

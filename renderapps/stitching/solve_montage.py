@@ -25,6 +25,7 @@ from renderapps.module import (
     Section,
     StackEditModule,
     StackEditParameters,
+    parameter,
 )
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
@@ -40,64 +41,52 @@ MODELS = ("translation", "rigid", "similarity", "affine")
 class SolveMontageParameters(MatchCollectionParameters, StackEditParameters):
     """Parameters of the montage solver."""
 
-    input_stack = Str(required=True, metadata={"description": "stack with the tiles as acquired"})
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "stack to make, with the tiles in their solved places"},
+    input_stack = parameter(Str, "stack with the tiles as acquired")
+    output_stack = parameter(
+        Str, "stack to make, with the tiles in their solved places", default=None
     )
-    model = Str(
-        load_default="translation",
-        validate=OneOf(MODELS),
-        metadata={"description": "how a tile may change"},
-    )
-    regularization = Float(
-        load_default=1e-3,
+    model = parameter(Str, "how a tile may change", default="translation", validate=OneOf(MODELS))
+    regularization = parameter(
+        Float,
+        "how strongly rotation, scale and shear are held at what they are now, against matches "
+        "that weigh about 1 per pair of tiles; nothing to the translation model",
+        default=1e-3,
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "how strongly rotation, scale and shear are held at what they are now, "
-            "against matches that weigh about 1 per pair of tiles; nothing to the translation model"
-        },
     )
-    minimum_tolerance = Float(
-        load_default=0.75,
+    minimum_tolerance = parameter(
+        Float,
+        "a pair that misses by less than this is never rejected, pixels",
+        default=0.75,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "a pair that misses by less than this is never rejected, pixels"},
     )
-    maximum_tolerance = Float(
-        load_default=20.0,
+    maximum_tolerance = parameter(
+        Float,
+        "a pair that misses by more than this and is not the only connection of its two sides is "
+        "rejected, pixels; in between the limit is three times the spread of the pairs that agree",
+        default=20.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "a pair that misses by more than this and is not the only connection of "
-            "its two sides is rejected, pixels; in between the limit is three times the spread of "
-            "the pairs that agree"
-        },
     )
-    stage_model = Str(
-        load_default="section",
+    stage_model = parameter(
+        Str,
+        "what places tiles and groups that no match connects with the rest: a linear model of the "
+        "stage's error fitted to the section's other tiles, or to those of all sections; none: "
+        "they stay where the stage was",
+        default="section",
         validate=OneOf(("section", "stack", "none")),
-        metadata={
-            "description": "what places tiles and groups that no match connects with the rest: a "
-            "linear model of the stage's error fitted to the section's other tiles, or to those of "
-            "all sections; none: they stay where the stage was"
-        },
     )
-    whole_pixels = Boolean(
-        load_default=True,
-        metadata={
-            "description": "bring the common shift of a translation montage, which nothing else "
-            "determines, onto whole pixels"
-        },
+    whole_pixels = parameter(
+        Boolean,
+        "bring the common shift of a translation montage, which nothing else determines, onto "
+        "whole pixels",
+        default=True,
     )
-    local_transforms = Int(
-        allow_none=True,
-        load_default=None,
+    local_transforms = parameter(
+        Int,
+        "number of leading transforms of a tile that its match points were stored after; they "
+        "stay as they are (0: points are pixels of the stored image)",
+        default=None,
+        default_text="what the match collection says",
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms of a tile that its match points were "
-            "stored after; they stay as they are (0: points are pixels of the stored image)",
-            "default_text": "what the match collection says",
-        },
     )
 
     @validates_schema

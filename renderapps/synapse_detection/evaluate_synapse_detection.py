@@ -6,6 +6,7 @@ from argschema.fields import Boolean, List, Str
 from marshmallow.fields import Raw
 from marshmallow.validate import Length
 
+from renderapps.module import parameter
 from renderapps.synapse_detection.evaluation import (
     Condition,
     EvaluationModule,
@@ -16,17 +17,16 @@ from renderapps.synapse_detection.evaluation import (
 class EvaluateSynapseDetectionParameters(EvaluationParameters):
     """Parameters of evaluate_synapse_detection."""
 
-    EM_inclass_column = Str(
-        required=True, metadata={"description": "column that tells the class of an object"}
-    )
-    EM_inclass_conditions = List(
+    EM_inclass_column = parameter(Str, "column that tells the class of an object")
+    EM_inclass_conditions = parameter(
+        List,
+        "values of that column that count as in the class",
         Raw(),
-        load_default=lambda: [1],
+        default=lambda: [1],
         validate=Length(min=1),
-        metadata={"description": "values of that column that count as in the class"},
     )
-    EM_inclass_invert = Boolean(
-        load_default=False, metadata={"description": "take the objects that are not in the class"}
+    EM_inclass_invert = parameter(
+        Boolean, "take the objects that are not in the class", default=False
     )
 
 

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.fields import Raw
 from marshmallow.validate import Length
 
+from renderapps.module import parameter
 from renderapps.synapse_detection.evaluation import (
     Condition,
     EvaluationModule,
@@ -36,9 +37,8 @@ class EvaluateSynapseDetectionParameters(EvaluationParameters):
     EM_inclass_column2 = _column(2)
     EM_inclass_conditions1 = _values(1)
     EM_inclass_conditions2 = _values(2)
-    EM_inclass_invert = Boolean(
-        load_default=False,
-        metadata={"description": "must be false: it never had an effect with two classes"},
+    EM_inclass_invert = parameter(
+        Boolean, "must be false: it never had an effect with two classes", default=False
     )
 
     @validates_schema

@@ -13,7 +13,7 @@ from argschema import ArgSchema
 from argschema.fields import InputFile, Int, Str
 from marshmallow.validate import Range
 
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.file_module import FileModule
 from renderapps.module.report import ReportSchema
 from renderapps.synapse_detection.annotation_scores import (
@@ -33,38 +33,24 @@ _MOST_BYTES = 1 << 28
 class EvaluationParameters(ArgSchema):
     """Parameters of the modules that score synapse detections."""
 
-    EM_annotation_json = InputFile(
-        required=True, metadata={"description": "true objects, with global_path and z"}
+    EM_annotation_json = parameter(InputFile, "true objects, with global_path and z")
+    LM_annotation_json = parameter(InputFile, "detections, with global_path and z")
+    EM_boundary_json = parameter(InputFile, "the annotated region: one area list for each section")
+    EM_metadata_csv = parameter(
+        Str,
+        "table about the true objects, a path or a URL: a line that is skipped, a line of names, "
+        "then a row for each object; the column oid names it",
     )
-    LM_annotation_json = InputFile(
-        required=True, metadata={"description": "detections, with global_path and z"}
+    EM_not_synapse_column = parameter(Str, "column above 0 for what is to be ignored")
+    edge_distance = parameter(
+        Int, "margin to the boundary, world pixels", default=100, validate=Range(min=0)
     )
-    EM_boundary_json = InputFile(
-        required=True,
-        metadata={"description": "the annotated region: one area list for each section"},
-    )
-    EM_metadata_csv = Str(
-        required=True,
-        metadata={
-            "description": "table about the true objects, a path or a URL: a line that is skipped, "
-            "a line of names, then a row for each object; the column oid names it"
-        },
-    )
-    EM_not_synapse_column = Str(
-        required=True, metadata={"description": "column above 0 for what is to be ignored"}
-    )
-    edge_distance = Int(
-        load_default=100,
+    edge_min_sections = parameter(
+        Int,
+        "objects in fewer sections that are in the first or last section of the region are edge "
+        "cases",
+        default=4,
         validate=Range(min=0),
-        metadata={"description": "margin to the boundary, world pixels"},
-    )
-    edge_min_sections = Int(
-        load_default=4,
-        validate=Range(min=0),
-        metadata={
-            "description": "objects in fewer sections that are in the first or last section of "
-            "the region are edge cases"
-        },
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.files import atomic_path
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters
+from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.report import ReportSchema
 from renderapps.module.stacks import stack_metadata, stack_zs
@@ -27,33 +27,20 @@ Labels = NDArray[np.int32]
 class SegmentSynapsesParameters(RenderParameters):
     """Parameters of segment_synapse_probability."""
 
-    scale = Float(
-        load_default=0.03125,
+    scale = parameter(
+        Float,
+        "scale at which the volume was rendered",
+        default=0.03125,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "scale at which the volume was rendered"},
     )
-    stack_for_bounds = Str(
-        required=True, metadata={"description": "stack whose bounds the volume covers"}
-    )
-    syn_probability_file = InputFile(
-        required=True, metadata={"description": "TIFF volume of probabilities, axes z, y, x"}
-    )
-    output_file = NewFile(required=True, metadata={"description": "annotations, JSON"})
-    threshold_high = Float(
-        load_default=0.25, metadata={"description": "an object has a voxel of at least this"}
-    )
-    threshold_low = Float(
-        load_default=0.065, metadata={"description": "voxels above this belong to objects"}
-    )
-    segment_tiff = NewFile(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "TIFF volume of the labels to write as well"},
-    )
-    minimum_voxels = Int(
-        load_default=1,
-        validate=Range(min=1),
-        metadata={"description": "smaller objects are left out"},
+    stack_for_bounds = parameter(Str, "stack whose bounds the volume covers")
+    syn_probability_file = parameter(InputFile, "TIFF volume of probabilities, axes z, y, x")
+    output_file = parameter(NewFile, "annotations, JSON")
+    threshold_high = parameter(Float, "an object has a voxel of at least this", default=0.25)
+    threshold_low = parameter(Float, "voxels above this belong to objects", default=0.065)
+    segment_tiff = parameter(NewFile, "TIFF volume of the labels to write as well", default=None)
+    minimum_voxels = parameter(
+        Int, "smaller objects are left out", default=1, validate=Range(min=1)
     )
 
     @validates_schema

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates, validates_schema
 from marshmallow.validate import Range
 
 from renderapi.urls import path_to_url, url_to_path
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.derived_images import (
     DerivedImage,
     Source,
@@ -28,81 +28,68 @@ from renderapps.tile.em_contrast import ContrastSettings, even_contrast
 class FilterEMParameters(TileEditParameters):
     """Parameters of create_filtered_EM_images."""
 
-    sat_pix = Float(
-        load_default=0.2,
+    sat_pix = parameter(
+        Float,
+        "percent of the pixels that become black, and as many white",
+        default=0.2,
         validate=Range(0, 50, max_inclusive=False),
-        metadata={"description": "percent of the pixels that become black, and as many white"},
     )
-    contrast_adjust = Float(
-        load_default=0.85,
+    contrast_adjust = parameter(
+        Float,
+        "contrast about grey 128 that the stretched image is given",
+        default=0.85,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "contrast about grey 128 that the stretched image is given"},
     )
-    clahe_size = Int(
-        load_default=90,
+    clahe_size = parameter(
+        Int,
+        "local equalisation (CLAHE): number of cells along each side; more cells, stronger "
+        "effect; 0 leaves it out",
+        default=90,
         validate=Range(min=0),
-        metadata={
-            "description": "local equalisation (CLAHE): number of cells along each side; more "
-            "cells, stronger effect; 0 leaves it out"
-        },
     )
-    clahe_clip_limit = Float(
-        load_default=1.5,
-        validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "its clip limit"},
+    clahe_clip_limit = parameter(
+        Float, "its clip limit", default=1.5, validate=Range(min=0, min_inclusive=False)
     )
-    vert_flip = Boolean(
-        load_default=True, metadata={"description": "turn the image upside down at the end"}
-    )
-    invert = Boolean(load_default=True, metadata={"description": "black becomes white, first"})
-    bilateral_diameter = Int(
-        load_default=3,
+    vert_flip = parameter(Boolean, "turn the image upside down at the end", default=True)
+    invert = parameter(Boolean, "black becomes white, first", default=True)
+    bilateral_diameter = parameter(
+        Int,
+        "diameter of the bilateral filter in pixels; 0 leaves it out",
+        default=3,
         validate=Range(min=0),
-        metadata={"description": "diameter of the bilateral filter in pixels; 0 leaves it out"},
     )
-    sigma_color = Float(
-        load_default=20.0,
-        validate=Range(min=0),
-        metadata={"description": "width of the bilateral filter in grey levels"},
+    sigma_color = parameter(
+        Float, "width of the bilateral filter in grey levels", default=20.0, validate=Range(min=0)
     )
-    sigma_space = Float(
-        load_default=20.0,
-        validate=Range(min=0),
-        metadata={"description": "width of the bilateral filter in pixels"},
+    sigma_space = parameter(
+        Float, "width of the bilateral filter in pixels", default=20.0, validate=Range(min=0)
     )
-    source_find = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "regular expression in the path of a tile's image; replaced by "
-            "source_replace it gives the image to filter, where that is another one"
-        },
+    source_find = parameter(
+        Str,
+        "regular expression in the path of a tile's image; replaced by source_replace it gives "
+        "the image to filter, where that is another one",
+        default=None,
     )
-    source_replace = Str(load_default="", metadata={"description": r"see source_find; \1: group"})
-    output_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder of the new images: /data/a.png becomes data/a SUFFIX.tif below",
-            "default_text": "beside the image of the tile",
-        },
+    source_replace = parameter(Str, "see source_find; \\1: group", default="")
+    output_directory = parameter(
+        OutputDir,
+        "folder of the new images: /data/a.png becomes data/a SUFFIX.tif below",
+        default=None,
+        default_text="beside the image of the tile",
     )
-    suffix = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "added to the name of the tile's image, before .tif; where that file "
-            "has other content, 12 digits follow",
-            "default_text": "_flip, or _filtered without vert_flip",
-        },
+    suffix = parameter(
+        Str,
+        "added to the name of the tile's image, before .tif; where that file has other content, "
+        "12 digits follow",
+        default=None,
+        default_text="_flip, or _filtered without vert_flip",
     )
-    overwrite = Boolean(
-        load_default=False,
-        metadata={
-            "description": "make every image again; else those are kept that were made of the "
-            "same source with the same settings",
-            "aliases": ["force_redo"],
-        },
+    overwrite = parameter(
+        Boolean,
+        "make every image again; else those are kept that were made of the same source with the "
+        "same settings",
+        default=False,
+        aliases=["force_redo"],
     )
 
     @validates("source_find")

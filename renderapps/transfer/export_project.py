@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 
 import renderapi
 from renderapi.urls import url_scheme, url_to_path
-from renderapps.module import ParameterError, RenderModule, RenderModuleException
+from renderapps.module import ParameterError, RenderModule, RenderModuleException, parameter
 from renderapps.module.fields import check_new_file
 from renderapps.module.stacks import missing_stack, stack_metadata, stack_zs
 from renderapps.module.tile_documents import Section, read_section
@@ -24,16 +24,14 @@ from renderapps.transfer.move_stacks_and_data_to_s3 import storage_of
 class ExportProjectParameters(ArchiveParameters):
     """Parameters of export_project."""
 
-    include_images = Boolean(
-        load_default=False,
-        metadata={"description": "put the image, mask and mipmap files of the tiles in, too"},
+    include_images = parameter(
+        Boolean, "put the image, mask and mipmap files of the tiles in, too", default=False
     )
-    skip_missing = Boolean(
-        load_default=False,
-        metadata={
-            "description": "with include_images: leave out files that are missing, and list them "
-            "in the output, instead of failing"
-        },
+    skip_missing = parameter(
+        Boolean,
+        "with include_images: leave out files that are missing, and list them in the output, "
+        "instead of failing",
+        default=False,
     )
 
     @validates_schema

@@ -11,7 +11,14 @@ from marshmallow import ValidationError, validates_schema
 
 import renderapi
 from renderapi.urls import path_to_url
-from renderapps.module import OutputStack, RenderModule, RenderModuleException, Section, written
+from renderapps.module import (
+    OutputStack,
+    RenderModule,
+    RenderModuleException,
+    Section,
+    parameter,
+    written,
+)
 from renderapps.module.output_parameters import ExistingStackParameters
 from renderapps.module.stacks import stack_state
 from renderapps.module.tile_documents import read_section
@@ -28,27 +35,20 @@ NOT_OPEN = ("LOADING", "OFFLINE")
 class ImportProjectParameters(ExistingStackParameters, ArchiveParameters):
     """Parameters of import_project."""
 
-    check_only = Boolean(
-        load_default=False,
-        metadata={"description": "compare all checksums and write nothing"},
+    check_only = parameter(Boolean, "compare all checksums and write nothing", default=False)
+    image_directory = parameter(
+        OutputDir,
+        "folder below which the images of the archive are unpacked, in the folders they had; the "
+        "tiles then name them there",
+        default=None,
+        default_text="images are not unpacked and URLs stay as they are",
     )
-    image_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder below which the images of the archive are unpacked, in the "
-            "folders they had; the tiles then name them there",
-            "default_text": "images are not unpacked and URLs stay as they are",
-        },
-    )
-    source_prefix = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "with image_directory: folder or object store that is taken off the "
-            "paths; images that are not below it are not unpacked",
-            "default_text": "none: whole paths",
-        },
+    source_prefix = parameter(
+        Str,
+        "with image_directory: folder or object store that is taken off the paths; images that "
+        "are not below it are not unpacked",
+        default=None,
+        default_text="none: whole paths",
     )
 
     @validates_schema

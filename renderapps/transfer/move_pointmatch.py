@@ -6,7 +6,7 @@ from argschema.fields import Boolean, Str
 
 import renderapi
 from renderapi.errors import NotFoundError
-from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure
+from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure, parameter
 from renderapps.transfer.match_copy import MatchCopy, p_groups
 from renderapps.transfer.transfer_module import RenderTransfer, RenderTransferParameters
 
@@ -14,28 +14,20 @@ from renderapps.transfer.transfer_module import RenderTransfer, RenderTransferPa
 class PointMatchTransferParameters(ParallelParameters, RenderTransferParameters):
     """Parameters of move_pointmatch."""
 
-    collection_source = Str(
-        required=True,
-        metadata={
-            "description": "collection to copy, of the owner of render_source",
-            "aliases": ["collection_in"],
-        },
+    collection_source = parameter(
+        Str, "collection to copy, of the owner of render_source", aliases=["collection_in"]
     )
-    collection_target = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "collection to write, of the owner of render_target",
-            "default_text": "collection_source",
-            "aliases": ["collection_out"],
-        },
+    collection_target = parameter(
+        Str,
+        "collection to write, of the owner of render_target",
+        default=None,
+        default_text="collection_source",
+        aliases=["collection_out"],
     )
-    delete_target = Boolean(
-        load_default=False,
-        metadata={
-            "description": "delete the target collection first; else pairs that it has are "
-            "replaced and others stay"
-        },
+    delete_target = parameter(
+        Boolean,
+        "delete the target collection first; else pairs that it has are replaced and others stay",
+        default=False,
     )
 
 

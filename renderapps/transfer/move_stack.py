@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argschema.fields import Str
 
+from renderapps.module import parameter
 from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase, write_copies
 from renderapps.transfer.transfer_module import RenderTransfer
 
@@ -11,17 +12,9 @@ from renderapps.transfer.transfer_module import RenderTransfer
 class StackTransferParameters(StackTransferParametersBase):
     """Parameters of move_stack."""
 
-    stack_in = Str(
-        required=True, metadata={"description": "stack to copy", "aliases": ["input_stack"]}
-    )
-    stack_out = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to write",
-            "default_text": "stack_in",
-            "aliases": ["output_stack"],
-        },
+    stack_in = parameter(Str, "stack to copy", aliases=["input_stack"])
+    stack_out = parameter(
+        Str, "stack to write", default=None, default_text="stack_in", aliases=["output_stack"]
     )
 
 

@@ -11,7 +11,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.stacks import missing_stack, stack_state
 from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase, write_copies
 from renderapps.transfer.storage import Copied, Storage, copy_verified, look_for_copy
@@ -21,28 +21,21 @@ from renderapps.transfer.transfer_module import RenderTransfer
 class StorageParameters(DefaultSchema):
     """How object stores are reached. Credentials come from where the s3fs package finds them."""
 
-    aws_region = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "region of the bucket", "default_text": "that of the account"},
+    aws_region = parameter(
+        Str, "region of the bucket", default=None, default_text="that of the account"
     )
-    endpoint_url = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "address of a server with the S3 protocol that is not Amazon's"},
+    endpoint_url = parameter(
+        Str, "address of a server with the S3 protocol that is not Amazon's", default=None
     )
-    storage_options = Dict(
+    storage_options = parameter(
+        Dict,
+        "further arguments of the fsspec file system of the object store",
+        default=dict,
+        default_text="{}",
         keys=Str(),
-        load_default=dict,
-        metadata={
-            "description": "further arguments of the fsspec file system of the object store",
-            "default_text": "{}",
-        },
     )
-    retries = Int(
-        load_default=4,
-        validate=Range(min=0),
-        metadata={"description": "how often a transfer that failed is tried again"},
+    retries = parameter(
+        Int, "how often a transfer that failed is tried again", default=4, validate=Range(min=0)
     )
 
 
@@ -56,38 +49,25 @@ def storage_of(args: dict[str, Any]) -> Storage:
 class MoveStacksAndDataToS3Parameters(StorageParameters, StackTransferParametersBase):
     """Parameters of move_stacks_and_data_to_s3."""
 
-    input_stacks = List(
+    input_stacks = parameter(List, "stacks to copy", Str(), validate=Length(min=1))
+    output_stacks = parameter(
+        List,
+        "names in the target, in the order of input_stacks",
         Str(),
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks to copy"},
+        default=None,
+        default_text="the same names",
     )
-    output_stacks = List(
-        Str(),
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "names in the target, in the order of input_stacks",
-            "default_text": "the same names",
-        },
+    output_prefix = parameter(
+        Str, "put before the name of every stack, instead of output_stacks", default=""
     )
-    output_prefix = Str(
-        load_default="",
-        metadata={"description": "put before the name of every stack, instead of output_stacks"},
+    upload_data = parameter(Boolean, "copy the images, mipmaps and masks", default=False)
+    check_only = parameter(
+        Boolean,
+        "with upload_data: only say which files have a copy; nothing is written",
+        default=False,
     )
-    upload_data = Boolean(
-        load_default=False, metadata={"description": "copy the images, mipmaps and masks"}
-    )
-    check_only = Boolean(
-        load_default=False,
-        metadata={
-            "description": "with upload_data: only say which files have a copy; nothing is written"
-        },
-    )
-    pool_size = Int(
-        load_default=8,
-        validate=Range(min=1),
-        metadata={"description": "number of files that are copied at once"},
+    pool_size = parameter(
+        Int, "number of files that are copied at once", default=8, validate=Range(min=1)
     )
 
     @validates_schema

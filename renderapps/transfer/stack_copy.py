@@ -15,7 +15,14 @@ from argschema.fields import Boolean, Str
 from marshmallow import ValidationError, validates
 
 import renderapi
-from renderapps.module import OutputStack, RenderModuleException, Section, ZParameters, written
+from renderapps.module import (
+    OutputStack,
+    RenderModuleException,
+    Section,
+    ZParameters,
+    parameter,
+    written,
+)
 from renderapps.module.output_parameters import WrittenStackParameters
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_zs, version_of
@@ -33,33 +40,27 @@ from renderapps.transfer.url_rewriting import (
 class StackTransferParametersBase(WrittenStackParameters, ZParameters, RenderTransferParameters):
     """Parameters of modules that copy stacks."""
 
-    data_destination = Str(
-        load_default="file:",
-        metadata={
-            "description": "folder (path or file: URL) or object store (s3://bucket/folder) that "
-            "the paths of images and masks are put below; file: alone leaves the paths as they are"
-        },
+    data_destination = parameter(
+        Str,
+        "folder (path or file: URL) or object store (s3://bucket/folder) that the paths of images "
+        "and masks are put below; file: alone leaves the paths as they are",
+        default="file:",
     )
-    source_prefix = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder or object store that is taken off the paths; images that are "
-            "not below it keep their URLs",
-            "default_text": "none: whole paths, without the bucket",
-        },
+    source_prefix = parameter(
+        Str,
+        "folder or object store that is taken off the paths; images that are not below it keep "
+        "their URLs",
+        default=None,
+        default_text="none: whole paths, without the bucket",
     )
-    remove_masks = Boolean(load_default=False, metadata={"description": "leave out masks"})
-    upload_json = Boolean(
-        load_default=True,
-        metadata={
-            "description": "write the tiles to the target; false only finds out which files "
-            "would have to be copied"
-        },
+    remove_masks = parameter(Boolean, "leave out masks", default=False)
+    upload_json = parameter(
+        Boolean,
+        "write the tiles to the target; false only finds out which files would have to be copied",
+        default=True,
     )
-    rewrite_urls = Boolean(
-        load_default=True,
-        metadata={"description": "change the URLs; false leaves all of them as they are"},
+    rewrite_urls = parameter(
+        Boolean, "change the URLs; false leaves all of them as they are", default=True
     )
 
     @validates("data_destination")

@@ -8,7 +8,7 @@ from argschema import ArgSchema
 from argschema.fields import Nested, Str
 from marshmallow import Schema, ValidationError, pre_load, validates_schema
 
-from renderapps.module import RenderModule, RenderModuleException
+from renderapps.module import RenderModule, RenderModuleException, parameter
 from renderapps.module.render_module import RenderClientParameters, connect, is_local
 
 CONNECTIONS = ("render_source", "render_target")
@@ -17,12 +17,11 @@ CONNECTIONS = ("render_source", "render_target")
 class TransferClientParameters(RenderClientParameters):
     """One of the two services; nothing is taken from the environment but the store."""
 
-    host = Str(
-        load_default="local",
-        metadata={"description": "render web service; local is the embedded one, in this process"},
+    host = parameter(
+        Str, "render web service; local is the embedded one, in this process", default="local"
     )
-    owner = Str(required=True, metadata={"description": "owner of the stacks or matches"})
-    project = Str(required=True, metadata={"description": "project of the stacks"})
+    owner = parameter(Str, "owner of the stacks or matches")
+    project = parameter(Str, "project of the stacks")
 
     @pre_load
     def take_environment(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -39,15 +38,11 @@ class TransferClientParameters(RenderClientParameters):
 class RenderTransferParameters(ArgSchema):
     """Parameters of a module that has two connections."""
 
-    render_source = Nested(
-        TransferClientParameters,
-        required=True,
-        metadata={"description": "service, owner and project to read from"},
+    render_source = parameter(
+        Nested, "service, owner and project to read from", TransferClientParameters
     )
-    render_target = Nested(
-        TransferClientParameters,
-        required=True,
-        metadata={"description": "service, owner and project to write to"},
+    render_target = parameter(
+        Nested, "service, owner and project to write to", TransferClientParameters
     )
 
 

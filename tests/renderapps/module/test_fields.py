@@ -4,12 +4,12 @@ import os
 import stat
 
 import pytest
-from argschema import ArgSchema
+from argschema import ArgSchema, fields
 from argschema.fields import InputDir, InputFile, Int, List, OutputDir, OutputFile, Str
-from marshmallow import ValidationError
-from marshmallow.validate import Length
+from marshmallow import Schema, ValidationError
+from marshmallow.validate import Length, Range
 
-from renderapps.module.fields import NewFile, ordered_fields, prepare
+from renderapps.module.fields import NewFile, ordered_fields, parameter, prepare
 from renderapps.module.validation import load_example
 
 
@@ -148,3 +148,22 @@ def test_names_that_no_service_takes_are_told_before_anything_is_done():
     fine = {"output_stack": "a_{channel}", "stacks": ["a_1"], "matchOwner": None}
     loaded = prepare(Names()).load(fine | {"outputStackPrefix": "ACQ_"})
     assert loaded["stacks"] == ["a_1"]
+
+
+def test_a_parameter_is_required_unless_it_has_a_default_and_may_be_null_where_that_is_none():
+    class Parameters(Schema):
+        name = parameter(fields.Str, "a name", aliases=("called",), default_text="none")
+        level = parameter(fields.Float, "a level", default=None, validate=Range(min=0))
+        few = parameter(fields.List, "some", fields.Int(), default=[3])
+
+    schema = Parameters()
+    assert schema.load({"name": "a"}) == {"name": "a", "level": None, "few": [3]}
+    assert schema.load({"name": "a", "level": None, "few": [1]})["level"] is None
+    assert schema.validate({"level": -1, "few": None}) == {
+        "name": ["Missing data for required field."],
+        "level": ["Must be greater than or equal to 0."],
+        "few": ["Field may not be null."],
+    }
+    described = {"description": "a name", "aliases": ["called"], "default_text": "none"}
+    assert schema.fields["name"].metadata == described
+    assert schema.fields["level"].metadata == {"description": "a level"}
