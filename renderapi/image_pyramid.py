@@ -173,6 +173,9 @@ class ImagePyramid(TransformedDict):
     """Mipmaps by level. Levels may be given as numbers or texts; they are kept as texts."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not args and not kwargs:
+            self.store = {}
+            return
         levels = kwargs.pop("mipMapLevels", None)
         if levels is None and args and _is_level_list(args[0]):
             levels, args = args[0], args[1:]

@@ -15,6 +15,8 @@ class Layout:
     called "temca" and cameraId "camera".
     """
 
+    distanceZ: float | None = None
+
     def __init__(
         self,
         sectionId: str | None = None,
@@ -38,8 +40,11 @@ class Layout:
         self.stageX = stageX
         self.stageY = stageY
         self.rotation = rotation
-        self.pixelsize = DEFAULT_PIXELSIZE if pixelsize is None and force_pixelsize else pixelsize
-        self.distanceZ = distanceZ
+        if pixelsize is None and force_pixelsize:
+            pixelsize = DEFAULT_PIXELSIZE
+        self.pixelsize = pixelsize
+        if distanceZ is not None:
+            self.distanceZ = distanceZ
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object of the fields that are set."""

@@ -14,7 +14,7 @@ from renderapi.errors import ClientScriptError
 from renderapi.session import is_local, local_host, new_session
 from renderapi.utils import defaultifNone, fit_arguments, get_json, positional_names
 from renderapi.utils import fitargspec as fitargspec
-from renderapi.web import join
+from renderapi.web import join, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +66,13 @@ class Render:
     ) -> dict[str, Any]:
         """Keywords with what is None taken from this connection; others pass unchanged."""
         scripts = self.DEFAULT_CLIENT_SCRIPTS if client_scripts is None else client_scripts
-        return {
-            **kwargs,
-            "host": self.DEFAULT_HOST if host is None else host,
-            "port": self.DEFAULT_PORT if port is None else port,
-            "owner": self.DEFAULT_OWNER if owner is None else owner,
-            "project": self.DEFAULT_PROJECT if project is None else project,
-            "client_scripts": scripts,
-            "session": self.session if session is None else session,
-        }
+        kwargs["host"] = self.DEFAULT_HOST if host is None else host
+        kwargs["port"] = self.DEFAULT_PORT if port is None else port
+        kwargs["owner"] = self.DEFAULT_OWNER if owner is None else owner
+        kwargs["project"] = self.DEFAULT_PROJECT if project is None else project
+        kwargs["client_scripts"] = scripts
+        kwargs["session"] = self.session if session is None else session
+        return kwargs
 
     def run(self, f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function with this connection."""
@@ -328,7 +326,7 @@ def format_preamble(
     'http://h/render-ws/v1/owner/me/project/brain/stack/raw'
     """
     base = format_baseurl(host, port)
-    return join(base, "owner", owner, "project", project, "stack", stack)
+    return f"{base}/owner/{quoted(owner)}/project/{quoted(project)}/stack/{quoted(stack)}"
 
 
 @renderaccess

@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 _REQUESTS_AT_ONCE = 4
 _BOX = ("minX", "minY", "maxX", "maxY")
 _STORED = ("meshCellSize", "mipmapPathBuilder")
+_OLD_LEVELS = ((1, "scale1Url"), (2, "scale2Url"), (3, "scale3Url"))
 _REQUIRED_KEYS = {
     "leaf": ("className", "dataString"),
     "list": ("specList",),
@@ -117,14 +118,14 @@ class TileSpec:
         self.minint = minint
         self.maxint = maxint
         self.layout = Layout(**kwargs) if layout is None else layout
-        self.tforms = [] if tforms is None else tforms
+        self._tforms = [] if tforms is None else tforms
         self.labels = [] if labels is None else labels
         self.groupId = groupId
         self.inputfilters = [] if inputfilters is None else inputfilters
         self.channels = channels
         self.ip = _pyramid(imagePyramid, mipMapLevels, kwargs)
         if imageUrl is not None:
-            self.ip["0"] = MipMap(imageUrl, maskUrl)
+            self.ip.store["0"] = MipMap(imageUrl, maskUrl)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state of a pickle; one of release 2.4.2 has properties as attributes."""
@@ -329,10 +330,9 @@ def _pyramid(
         pyramid = ImagePyramid()
         for level in levels or ():
             pyramid.append(level)
-    for scale in (1, 2, 3) if kwargs else ():
-        url = kwargs.get(f"scale{scale}Url")
-        if url is not None:
-            pyramid[scale] = MipMap(url)
+    for scale, name in _OLD_LEVELS if kwargs else ():
+        if kwargs.get(name) is not None:
+            pyramid[scale] = MipMap(kwargs[name])
     return pyramid
 
 

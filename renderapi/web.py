@@ -29,13 +29,14 @@ def join(base: str, *parts: object) -> str:
     >>> join("http://h/render-ws/v1/stack/s", "tile", "a/b#1 %", "render-parameters")
     'http://h/render-ws/v1/stack/s/tile/a%2Fb%231%20%25/render-parameters'
     """
-    return "/".join([base, *map(_quoted, parts)])
+    return "/".join([base, *map(quoted, parts)])
 
 
-def _quoted(part: object) -> str:
-    return (
-        _quoted_text(part) if type(part) is str else _quoted_text("" if part is None else str(part))
-    )
+def quoted(part: object) -> str:
+    """One part of the path of a URL; RenderError as for `join`."""
+    if type(part) is str:
+        return _quoted_text(part)
+    return _quoted_text("" if part is None else str(part))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,12 +15,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderapi import utils
+from renderapi.base64arrays import MOST_BYTES, decoded
 from renderapi.errors import RenderError, RequestError
 
 
 @given(st.lists(st.floats(allow_nan=False)))
 def test_base64_arrays_come_back(values):
     assert utils.decodeBase64(utils.encodeBase64(values)).tolist() == values
+
+
+def test_long_base64_arrays_are_read_the_same_whether_their_size_is_known_or_not():
+    numbers = np.random.default_rng(0).normal(size=5000)
+    text, data = utils.encodeBase64(numbers), numbers.astype(">f8").tobytes()
+    for known in (None, len(data), len(data) - 8, len(data) + 8, 1 << 60):
+        assert decoded(text, known) == data
+    assert decoded("@" + base64.b64encode(data).decode(), len(data)) == data
+    # line breaks, as some writers of base 64 put in
+    assert decoded(text[:76] + "\n" + text[76:], len(data)) == data
+
+
+@pytest.mark.parametrize("known", [None, 40_000])
+@pytest.mark.parametrize("damage", ["cut", "changed", "not zlib", "not base 64"])
+def test_damaged_long_base64_arrays_are_refused(known, damage):
+    raw = zlib.compress(np.random.default_rng(0).normal(size=5000).tobytes())
+    text = {
+        "cut": base64.b64encode(raw[:-40]),
+        "changed": base64.b64encode(raw[:2000] + bytes([raw[2000] ^ 255]) + raw[2001:]),
+        "not zlib": base64.b64encode(b"x" * 6000),
+        "not base 64": base64.b64encode(raw)[:-1],
+    }[damage]
+    with pytest.raises(RenderError, match="is not a base 64 array"):
+        decoded(text, known)
+
+
+def test_arrays_are_bounded_whatever_size_is_claimed():
+    text = utils.encodeBase64(np.zeros(MOST_BYTES // 8 + 8))
+    for known in (None, MOST_BYTES, MOST_BYTES + 64, 1 << 60):
+        with pytest.raises(RenderError, match="inflates to more"):
+            decoded(text, known)
 
 
 def test_base64_is_big_endian_zlib_6_or_marked_as_plain():

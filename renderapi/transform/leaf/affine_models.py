@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import ConversionError, EstimationError
+from renderapi.transform.leaf import few_points
 from renderapi.transform.leaf.common import (
     FirstOrderProperties,
     calc_first_order_properties,
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 _PACKAGE = "mpicbg.trakem2.transform."
 _AFFINE = _PACKAGE + "AffineModel2D"
 _TEN_DECIMALS = " ".join(["%.10f"] * 6)
+_SHOWN = "M=[[%f,%f],[%f,%f]] B=[%f,%f]"
 _SIX_DECIMALS = 1.0000001e-6
 #: this many points are mapped one by one: arrays cost more than they save
 _FEW = 4
@@ -125,6 +127,8 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     className: Any = _AFFINE
     _M: Any = None
+    #: bytes of M when it was last looked at, the numbers they stand for, and their data string
+    _seen: tuple[bytes, tuple[float, ...], str | None] | None = None
     _numbers: tuple[float, ...] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
     M00, M01, B0 = _coefficient(0, 0), _coefficient(0, 1), _coefficient(0, 2)
@@ -169,7 +173,7 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     @M.setter
     def M(self, matrix: Any) -> None:
-        self._M = matrix
+        self._M, self._seen = matrix, None
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Read a document in place; className and dataString are required (KeyError)."""
@@ -185,11 +189,15 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     @property
     def dataString(self) -> str:
         """Six numbers with ten decimals, or what was read while they are the same."""
-        numbers = self._numbers if self._M is None else self._state()
+        numbers, seen = self._state(), self._seen
+        if seen is not None and seen[2] is not None:
+            return seen[2]
         read = self._read
-        if read is not None and read[1] == numbers:
-            return str(read[0])
-        return _TEN_DECIMALS % numbers
+        same = read is not None and read[1] == numbers
+        text = str(read[0]) if same else _TEN_DECIMALS % numbers
+        if seen is not None:
+            self._seen = (seen[0], numbers, text)
+        return text
 
     @dataString.setter
     def dataString(self, datastring: str) -> None:
@@ -201,7 +209,7 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     def _set_numbers(self, numbers: Sequence[float]) -> tuple[float, ...]:
         if len(numbers) != 6:
             raise ValueError(f"6 numbers are needed, not {len(numbers)}")
-        self._numbers, self._M = tuple(numbers), None
+        self._numbers, self._M, self._seen = tuple(numbers), None, None
         return self._numbers
 
     def _format(self) -> str:
@@ -213,9 +221,12 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         if M is None:
             return self._numbers
         if not isinstance(M, np.ndarray):
-            M = np.asarray(M, dtype=np.float64)
-        (m00, m01, b0), (m10, m11, b1), *_ = M.tolist()
-        return (m00, m10, m01, m11, b0, b1)
+            self._seen = None
+            return _numbers_of(np.asarray(M, dtype=np.float64))
+        seen, now = self._seen, M.tobytes()
+        if seen is None or seen[0] != now:
+            self._seen = seen = (now, _numbers_of(M), None)
+        return seen[1]
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         return map_affine(np.asarray(self.M, dtype=np.float64), points)
@@ -289,8 +300,7 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         -------
         ndarray, 3 x 3, or None
         """
-        m00, m01, m10, m11, b0, b1 = self.fit(A, B, **kwargs)[:, 0].tolist()
-        self.M = np.array(((m00, m01, b0), (m10, m11, b1), (0.0, 0.0, 1.0)))
+        self.M = fit_linear("affine", A, B, **kwargs)
         return self.M if return_params else None
 
     @staticmethod
@@ -318,15 +328,18 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 
     def __str__(self) -> str:
         m00, m10, m01, m11, b0, b1 = self._state()
-        text = f"M=[[{m00:f},{m01:f}],[{m10:f},{m11:f}]] B=[{b0:f},{b1:f}]"
+        text = _SHOWN % (m00, m01, m10, m11, b0, b1)
         return text.replace("-0.000000", "0.000000")
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, AffineModel):
-            pairs = zip(self._state(), other._state(), strict=True)
-            # numbers that agree in six decimals are no further apart than this
-            if any(abs(a - b) > _SIX_DECIMALS for a, b in pairs):
-                return False
+            mine, theirs = self._state(), other._state()
+            if mine == theirs:
+                return True
+            for a, b in zip(mine, theirs, strict=True):
+                # numbers that agree in six decimals are no further apart than this
+                if abs(a - b) > _SIX_DECIMALS:
+                    return False
         return str(self) == str(other)
 
     __hash__ = CoordinateTransform.__hash__
@@ -335,6 +348,13 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
 def _affine_matrix(numbers: Sequence[float]) -> NDArray[np.float64]:
     m00, m10, m01, m11, b0, b1 = numbers
     return np.array((m00, m01, b0, m10, m11, b1, 0.0, 0.0, 1.0)).reshape(3, 3)
+
+
+def _numbers_of(matrix: NDArray[np.float64]) -> tuple[float, ...]:
+    rows = matrix.tolist()
+    m00, m01, b0 = rows[0]
+    m10, m11, b1 = rows[1]
+    return (m00, m10, m01, m11, b0, b1)
 
 
 def _fit_with_details(A: ArrayLike, B: ArrayLike, weights: ArrayLike | None) -> tuple[Any, ...]:
@@ -422,9 +442,8 @@ class TranslationModel(_SpecialAffine):
         """Difference of the (weighted) means, 3 x 3; without weights the numbers may differ."""
         if weights is not None:
             return fit_linear("translation", src, dst, weights)
-        M = np.eye(3)
-        M[:2, 2] = _mean(dst) - _mean(src)
-        return M
+        (x, y), (to_x, to_y) = _mean(src), _mean(dst)
+        return np.array(((1.0, 0.0, to_x - x), (0.0, 1.0, to_y - y), (0.0, 0.0, 1.0)))
 
     def estimate(  # type: ignore[override]
         self, src: ArrayLike, dst: ArrayLike, return_params: bool = True, **kwargs: Any
@@ -433,10 +452,14 @@ class TranslationModel(_SpecialAffine):
         return super().estimate(src, dst, return_params, **kwargs)
 
 
-def _mean(points: ArrayLike) -> NDArray[np.float64]:
+def _mean(points: ArrayLike) -> tuple[float, float]:
     """Mean of N x 2 points; EstimationError if there is none."""
+    mean = few_points.mean(points)
+    if mean is not None:
+        return mean
     array, _ = as_pairs(points, points, 1, "translation")
-    return column_means(array)
+    x, y = column_means(array).tolist()
+    return (x, y)
 
 
 class RigidModel(_SpecialAffine):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import EstimationError
+from renderapi.transform.leaf import few_points
 from renderapi.transform.leaf.points import SingularTransform, as_pairs, as_weights
 
 MINIMUM_POINTS = {"translation": 1, "rigid": 2, "similarity": 2, "affine": 3}
@@ -43,6 +44,10 @@ def fit_linear(
         Too few points, points that do not determine the model (identical, or collinear for the
         affine), unequal numbers of points, or unusable weights.
     """
+    if model == "affine" and weights is None:
+        rows = few_points.affine(source, target, COLLINEAR)
+        if rows is not None:
+            return np.array((*rows, (0.0, 0.0, 1.0)))
     needed = MINIMUM_POINTS[model]
     p, q = as_pairs(source, target, needed, model)
     if weights is None:

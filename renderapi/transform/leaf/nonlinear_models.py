@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import EstimationError, SpecError
 from renderapi.transform.leaf import polynomials
+from renderapi.transform.leaf.lazy import LazyArrays
 from renderapi.transform.leaf.points import (
     as_pairs,
     as_points,
@@ -27,7 +28,7 @@ from renderapi.transform.leaf.transform import CoordinateTransform
 CONSTANT = 100.0
 
 
-class NonLinearCoordinateTransform(CoordinateTransform):
+class NonLinearCoordinateTransform(LazyArrays, CoordinateTransform):
     """Lens transform.
 
     Parameters
@@ -52,9 +53,14 @@ class NonLinearCoordinateTransform(CoordinateTransform):
     """
 
     className: Any = "mpicbg.trakem2.transform.NonLinearCoordinateTransform"
-    _parameters = ("dimension", "length", "beta", "normMean", "normVar", "width", "height")
     width = 0
     height = 0
+    _arrays = frozenset({"beta", "normMean", "normVar"})
+    #: numbers of the arrays as they were read, one array after the other
+    _packed: list[float] | None = None
+    beta: Any
+    normMean: Any
+    normVar: Any
 
     def __init__(
         self,
@@ -81,30 +87,46 @@ class NonLinearCoordinateTransform(CoordinateTransform):
             raise ValueError(f"{4 + 4 * length} numbers are needed, not {len(numbers)}")
         if 0.0 in numbers[2 + 3 * length : 1 + 4 * length]:
             raise ValueError("a kernel term has a variance of 0")
-        array = np.array(numbers)
         self.dimension, self.length = dimension, length
-        self.beta = array[2 : 2 + 2 * length].reshape(length, 2)
-        self.normMean, self.normVar = array[2 + 2 * length : -2].reshape(2, length)
         self.width, self.height = int(numbers[-2]), int(numbers[-1])
-        return [dimension, length, *numbers[2:-2], self.width, self.height]
+        self._keep(numbers[2:-2])
+        return self._state()
 
-    def _state(self) -> list[float] | None:
-        """The numbers of the data string as they are now."""
-        if "beta" not in self.__dict__:
+    def _unpack(self, packed: list[float]) -> dict[str, NDArray[np.float64]]:
+        array, length = np.array(packed), len(packed) // 4
+        mean, deviation = array[2 * length :].reshape(2, length)
+        return {
+            "beta": array[: 2 * length].reshape(length, 2),
+            "normMean": mean,
+            "normVar": deviation,
+        }
+
+    def _state(self) -> tuple[Any, ...] | None:
+        """Sizes, and the numbers of the arrays one after the other, as they are now."""
+        numbers = self._numbers()
+        if numbers is None:
+            return None
+        return (self.dimension, self.length, self.width, self.height, numbers)
+
+    def _numbers(self) -> list[float] | None:
+        """Numbers of the arrays, one after the other; None before there are any."""
+        read = self._untouched()
+        if read is not None:
+            return read
+        if getattr(self, "beta", None) is None:
             return None
         arrays = (self.beta, self.normMean, self.normVar)
-        numbers = [number for array in arrays for number in np.ravel(array).tolist()]
-        return [self.dimension, self.length, *numbers, self.width, self.height]
+        return [number for array in arrays for number in np.ravel(array).tolist()]
 
     def _format(self) -> str:
-        self._require_parameters()
-        arrays = (self.beta, self.normMean, self.normVar)
-        numbers = java_doubles(v for array in arrays for v in np.ravel(array).tolist())
+        numbers = java_doubles(self._require_parameters())
         return f"{self.dimension} {self.length} {numbers} {int(self.width)} {int(self.height)} "
 
-    def _require_parameters(self) -> None:
-        if "beta" not in self.__dict__:
+    def _require_parameters(self) -> list[float]:
+        numbers = self._numbers()
+        if numbers is None:
             raise SpecError(f"{self.className} has no parameters yet")
+        return numbers
 
     def kernelExpand(
         self,

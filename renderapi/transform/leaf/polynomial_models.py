@@ -18,6 +18,7 @@ from renderapi.transform.leaf.common import (
     svd_of,
 )
 from renderapi.transform.leaf.inverse import invert
+from renderapi.transform.leaf.lazy import LazyArrays
 from renderapi.transform.leaf.nonlinear_models import LensCorrection as LensCorrection
 from renderapi.transform.leaf.nonlinear_models import (
     NonLinearCoordinateTransform as NonLinearCoordinateTransform,
@@ -40,7 +41,7 @@ def __getattr__(name: str) -> Any:
     return svd_of(__name__, name)
 
 
-class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
+class Polynomial2DTransform(LazyArrays, FirstOrderProperties, CoordinateTransform):
     """Polynomial in x and y for each axis.
 
     The parameters come from the first that is given of json, dataString, identity, params, and
@@ -74,7 +75,9 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
     """
 
     className: Any = "mpicbg.trakem2.transform.PolynomialTransform2D"
-    _parameters = ("params",)
+    _arrays = frozenset({"params"})
+    #: numbers of the data string that was read
+    _packed: list[float] | None = None
     params: NDArray[Any]
 
     def __init__(
@@ -115,19 +118,27 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
 
     def _rows(self) -> NDArray[Any]:
         """Coefficients 2 x K, however they were given; SpecError where they are none."""
-        given = self.__dict__.get("params")
+        given = getattr(self, "params", None)
         if given is None:
             raise SpecError(f"{self.className} has no parameters yet")
         params = np.asarray(given)
-        if params.ndim == 2 and params.shape[0] != 2 and params.shape[1] == 2:
-            params = params.T
-        if params.ndim != 2 or params.shape[0] != 2:
-            raise SpecError(f"{self.className}: params must be 2 x K, not {params.shape}")
-        return params
+        shape = params.shape
+        if len(shape) == 2 and shape[0] == 2:
+            return params
+        if len(shape) == 2 and shape[1] == 2:
+            return params.T
+        raise SpecError(f"{self.className}: params must be 2 x K, not {shape}")
+
+    def _unpack(self, packed: list[float]) -> dict[str, NDArray[Any]]:
+        return {"params": np.array(packed).reshape(2, -1)}
 
     def _order(self) -> int:
+        read = self._untouched()
+        return self._order_of(self._rows().shape[1] if read is None else len(read) // 2)
+
+    def _order_of(self, terms: int) -> int:
         try:
-            return polynomials.order_of(self._rows().shape[1])
+            return polynomials.order_of(terms)
         except ValueError as error:
             raise SpecError(f"{self.className}: {error}") from error
 
@@ -146,12 +157,24 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         if len(numbers) % 2:
             raise ValueError(f"an even count of numbers is needed, not {len(numbers)}")
         polynomials.order_of(len(numbers) // 2)
-        self.params = np.array(numbers).reshape(2, -1)
+        self._keep(numbers)
         return numbers
 
     def _state(self) -> list[float] | None:
         """The coefficients as they are now, in the order of the data string."""
+        read = self._untouched()
+        if read is not None:
+            return read
         return self._rows().ravel().tolist() if "params" in self.__dict__ else None
+
+    def _numbers(self) -> list[float]:
+        """The coefficients as they are now; SpecError where they are no polynomial."""
+        read = self._untouched()
+        if read is not None:
+            return read
+        rows = self._rows()
+        self._order_of(rows.shape[1])
+        return rows.ravel().tolist()
 
     @property
     def dataString(self) -> str:
@@ -163,13 +186,10 @@ class Polynomial2DTransform(FirstOrderProperties, CoordinateTransform):
         self._process_dataString(datastring)
 
     def _format(self) -> str:
-        self._order()
-        return java_doubles(self._rows().ravel().tolist())
+        return java_doubles(self._numbers())
 
     def _canonical(self) -> str:
-        self._order()
-        numbers = np.asarray(self._rows(), dtype=np.float64) + 0.0
-        return java_doubles(numbers.ravel().tolist())
+        return java_doubles([number + 0.0 for number in self._numbers()])
 
     def _map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         self._order()

@@ -6,6 +6,7 @@ Order o has K = (o + 1)(o + 2) / 2 of them.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ def term_count(order: int) -> int:
     return (order + 1) * (order + 2) // 2
 
 
+@functools.lru_cache(maxsize=64)
 def order_of(terms: int) -> int:
     """Order of a polynomial of that many terms; ValueError where there is none."""
     order = (math.isqrt(8 * terms + 1) - 3) // 2
@@ -117,14 +119,17 @@ def rescaled(params: NDArray[np.float64], centre: NDArray[np.float64], scale: fl
     order = order_of(params.shape[1])
     index = {power: k for k, power in enumerate(exponents(order))}
     cx, cy = (-centre).tolist()
-    result = np.zeros_like(params)
+    given_x, given_y = params.tolist()
+    x, y = [0.0] * len(index), [0.0] * len(index)
     for (i, j), k in index.items():
-        factor = params[:, k] / scale ** (i + j)
+        size = scale ** (i + j)
+        factor_x, factor_y = given_x[k] / size, given_y[k] / size
         for a in range(i + 1):
             for b in range(j + 1):
                 weight = math.comb(i, a) * math.comb(j, b) * cx ** (i - a) * cy ** (j - b)
-                result[:, index[a, b]] += weight * factor
-    return result
+                x[index[a, b]] += weight * factor_x
+                y[index[a, b]] += weight * factor_y
+    return np.array((x, y))
 
 
 def fit(
@@ -159,6 +164,11 @@ def fit(
             "(too few distinct ones, or all on one curve)"
         )
     params = (vt.T @ ((u.T @ right) / s[:, None])).T
-    params = rescaled(params, centre, scale)
+    try:
+        params = rescaled(params, centre, scale)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise EstimationError(
+            f"polynomial: the coordinates are too large or too close for order {order}"
+        ) from error
     params[:, 0] += q_centre
     return params

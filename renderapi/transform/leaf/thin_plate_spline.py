@@ -18,6 +18,7 @@ from renderapi.base64arrays import decoded, encoded
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform.leaf import spline_kernel
 from renderapi.transform.leaf.inverse import invert
+from renderapi.transform.leaf.lazy import LazyArrays
 from renderapi.transform.leaf.points import all_finite, as_pairs, as_points
 from renderapi.transform.leaf.transform import CoordinateTransform
 
@@ -28,10 +29,8 @@ Array = NDArray[np.float64]
 #: a fixed-point inverse whose steps have grown this much does not converge any more
 DIVERGED = 10.0
 
-_ARRAYS = frozenset({"srcPts", "dMtxDat", "aMtx", "bVec"})
 
-
-class ThinPlateSplineTransform(CoordinateTransform):
+class ThinPlateSplineTransform(LazyArrays, CoordinateTransform):
     """Thin plate spline.
 
     Parameters
@@ -63,8 +62,8 @@ class ThinPlateSplineTransform(CoordinateTransform):
     dMtxDat: Any
     aMtx: Any
     bVec: Any
-    #: big-endian bytes of the affine part (empty without one) and of the landmarks that were read,
-    #: until somebody asks for the arrays
+    _arrays = frozenset({"srcPts", "dMtxDat", "aMtx", "bVec"})
+    #: big-endian bytes of the affine part (empty without one) and of the landmarks
     _packed: tuple[bytes, bytes] | None = None
 
     def __init__(
@@ -85,42 +84,26 @@ class ThinPlateSplineTransform(CoordinateTransform):
         self.transformId = transformId
         self.labels = labels
 
-    def __getattr__(self, name: str) -> Any:
-        """The arrays, made when one of them is first asked for."""
-        if name in _ARRAYS and self._packed is not None:
-            self.complete()
-            return self.__dict__[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        if name in _ARRAYS:
-            self.complete()
-        super().__delattr__(name)
-
-    def complete(self) -> None:
-        """Make the arrays of a data string that was read; SpecError for NaN in it."""
-        if self._packed is None:
-            return
-        affine, data = (np.frombuffer(part, ">f8").astype(np.float64) for part in self._packed)
+    def _unpack(self, packed: tuple[bytes, bytes]) -> dict[str, Any]:
+        """The arrays; SpecError for NaN in the data string."""
+        affine, data = (np.frombuffer(part, ">f8").astype(np.float64) for part in packed)
         if not (all_finite(affine) and all_finite(data)):
             raise SpecError(
                 f"{self.className}: cannot read the dataString: it holds NaN or infinite values"
             )
         count = len(data) // 4
-        made: dict[str, Any] = {
+        return {
             "aMtx": affine[:4].reshape(2, 2) if len(affine) else None,
             "bVec": affine[4:] if len(affine) else None,
             "srcPts": data[: 2 * count].reshape(count, 2).T,
             "dMtxDat": data[2 * count :].reshape(2, count),
         }
-        # what was assigned since then stays
-        self.__dict__.update({**made, **{k: v for k, v in self.__dict__.items() if k in made}})
-        self._packed = None
 
     def _state(self) -> tuple[bytes, bytes]:
         """The bytes of `_packed` for the arrays as they are now."""
-        if self._packed is not None and not _ARRAYS & self.__dict__.keys():
-            return self._packed
+        packed = self._untouched()
+        if packed is not None:
+            return packed
         affine = [] if self.aMtx is None else [np.ravel(self.aMtx), _vector(self.bVec)]
         landmarks = np.asarray(self.srcPts).T.ravel()
         data = [landmarks, np.ravel(getattr(self, "dMtxDat", ()))]
@@ -134,11 +117,9 @@ class ThinPlateSplineTransform(CoordinateTransform):
         if ndims != 2:
             raise ValueError(f"only 2 dimensions are supported, not {ndims}")
         affine = b"" if words[3] == "null" else _numbers(words[3], 6, "the affine part")
-        data = _numbers(words[4], 4 * landmarks, f"{landmarks} landmarks")
-        for name in _ARRAYS & self.__dict__.keys():
-            del self.__dict__[name]
+        data = _numbers(words[4], 4 * landmarks, "the landmarks")
         self.ndims, self.nLm = ndims, landmarks
-        self._packed = (affine, data)
+        self._keep((affine, data))
         return self._packed
 
     def _format(self) -> str:
@@ -150,7 +131,7 @@ class ThinPlateSplineTransform(CoordinateTransform):
     def _canonical(self) -> str:
         self.complete()
         positive = type(self).__new__(type(self))
-        for name in _ARRAYS:
+        for name in self._arrays:
             value = self.__dict__.get(name)
             setattr(positive, name, None if value is None else np.asarray(value) + 0.0)
         return positive._format()
@@ -445,7 +426,7 @@ class ThinPlateSplineTransform(CoordinateTransform):
 
 
 def _numbers(word: str, count: int, what: str) -> bytes:
-    data = decoded(word) if count or len(word) > 1 else b""
+    data = decoded(word, 8 * count) if count or len(word) > 1 else b""
     if len(data) != 8 * count:
         raise ValueError(f"{what} need {count} numbers, not {len(data) / 8:g}")
     return data
