@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from argschema.fields import Str
 
+import renderapi
 from renderapps.module import ParallelParameters, RenderParameters, parameter
+from renderapps.module.parallel import cpu_count
 from renderapps.pointmatch.match_edit import WrittenMatchesParameters
 from renderapps.pointmatch.pair_matches import Tile
 from renderapps.pointmatch.rekeying import RekeyModule, TileNames
-from renderapps.registration.correspondence import CorrespondenceParameters, rule_of
+from renderapps.registration.correspondence import (
+    AUTO,
+    CorrespondenceParameters,
+    Rule,
+    rule_of,
+)
 
 
 class CopyPointMatchesByFrameParameters(
@@ -56,6 +63,39 @@ class CopyPointMatchesByFrame(RekeyModule):
     def groups_after(self, collection: int, group: str) -> set[str]:
         """Sections of output_stack."""
         return self.names.groups(group)
+
+
+def find_corresponding_tile(
+    render: renderapi.Render, section: str, input_id: str, input_stack: str, output_stack: str
+) -> str | None:
+    """Id of the tile of output_stack that shows the same frame as one of a section; None if none.
+
+    By the rule `auto` of `renderapps.registration.correspondence`.
+    """
+    found = TileNames(render, input_stack, output_stack, Rule(AUTO)).rename((section, input_id))
+    return None if isinstance(found, str) else found[1]
+
+
+def copy_point_matches_by_frame(
+    render: renderapi.Render,
+    input_collection: str,
+    output_collection: str,
+    input_stack: str,
+    output_stack: str,
+    pool_size: int = 20,
+) -> None:
+    """Run the module on a connection, with the defaults of its other parameters."""
+    names = ("host", "port", "owner", "project")
+    connection = {name: getattr(render, f"DEFAULT_{name.upper()}") for name in names}
+    parameters = {
+        "render": {name: value for name, value in connection.items() if value is not None},
+        "input_matchcollection": input_collection,
+        "output_matchcollection": output_collection,
+        "input_stack": input_stack,
+        "output_stack": output_stack,
+        "pool_size": min(pool_size, cpu_count()),
+    }
+    CopyPointMatchesByFrame(input_data=parameters, args=[]).run()
 
 
 if __name__ == "__main__":

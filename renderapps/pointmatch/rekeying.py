@@ -20,6 +20,7 @@ from renderapps.pointmatch.match_edit import Edited, MatchEditModule
 from renderapps.pointmatch.pair_matches import Json, PairMatches, Tile, joined
 from renderapps.registration.correspondence import Rule, correspond
 
+MOST_GROUPS = 40  # whose names are held at a time
 NOWHERE = ""  # the group of what no group of the output comes of
 
 
@@ -53,6 +54,8 @@ class TileNames:
         """The tile of the other stack, or why there is none."""
         group, name = tile
         if group not in self.known:
+            if len(self.known) >= MOST_GROUPS:
+                del self.known[next(iter(self.known))]
             self.known[group] = self._names_of(group)
         return self.known[group].get(name, f"stack {self.stack} has no tile {name} in {group}")
 

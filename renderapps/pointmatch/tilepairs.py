@@ -29,6 +29,7 @@ from renderapps.module import (
     parameter,
 )
 from renderapps.module.fields import NewFile
+from renderapps.module.parallel import cpu_count
 from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import read_section
 
@@ -404,7 +405,8 @@ def _pair_file(
     fraction: float | None,
 ) -> Json:
     needed = sorted({z for first, others in plan for z in (first, *others)})
-    layers = map_tasks(partial(read_outlines, render, stack), needed, pool_size=pool_size)
+    processes = min(pool_size, cpu_count())
+    layers = map_tasks(partial(read_outlines, render, stack), needed, pool_size=processes)
     for layer in layers:
         if isinstance(layer, TaskFailure):
             raise RenderModuleException(f"z={layer.item:g}: {layer.reason}")

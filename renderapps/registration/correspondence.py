@@ -111,7 +111,7 @@ class CorrespondenceParameters(DefaultSchema):
         Int,
         "with match_by numeric_id: ids differ by less than this",
         default=10,
-        validate=Range(min=1),
+        validate=Range(1, 10_000),
     )
     id_offset = parameter(
         Int,

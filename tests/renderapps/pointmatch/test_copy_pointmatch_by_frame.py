@@ -6,7 +6,11 @@ from match_collections import match, stored
 
 from renderapi.pointmatch import get_collection_metadata, import_matches, set_collection_metadata
 from renderapps.module import ParameterError
-from renderapps.pointmatch.copy_pointmatch_by_frame import CopyPointMatchesByFrame
+from renderapps.pointmatch.copy_pointmatch_by_frame import (
+    CopyPointMatchesByFrame,
+    copy_point_matches_by_frame,
+    find_corresponding_tile,
+)
 
 S1, S2 = "s1", "s2"
 
@@ -97,6 +101,14 @@ def test_frames_and_places_in_sections_of_other_names(render):
     assert stored(render, "out") == [match(("y", "b0"), ("y", "b1"), (1, 2, 3, 4, 1))]
     assert go(render, **given, match_by="row_column")[0] == 0
     assert stored(render, "out") == [match(("y", "b1"), ("y", "b2"), (3, 4, 1, 2, 1))]
+
+
+def test_the_functions_do_what_the_module_does(render, stacks):
+    assert find_corresponding_tile(render, S2, "900", "dapi", "gfp") == "897"
+    assert find_corresponding_tile(render, S2, "100", "dapi", "gfp") is None
+    go(render)
+    copy_point_matches_by_frame(render, "in", "copy", "dapi", "gfp", 1)
+    assert stored(render, "copy") == stored(render, "out")
 
 
 def test_bad_input(render, stacks, capsys):
