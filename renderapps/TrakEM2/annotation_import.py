@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.point_location import TilesOnTop
 from renderapps.TrakEM2.annotations import AnnotationFile, Area, AreaList
 from renderapps.TrakEM2.file_matching import by_image, tile_key
 from renderapps.TrakEM2.patches import patch_tile
 from renderapps.TrakEM2.placement import patch_name
-from renderapps.TrakEM2.point_location import TilesOnTop
 from renderapps.TrakEM2.project import AreaList as DrawnList
 from renderapps.TrakEM2.project import Layer, Project, map_points
 

@@ -11,6 +11,7 @@ from marshmallow.validate import Range
 from numpy.typing import NDArray
 
 from renderapi.errors import SpecError
+from renderapi.point_location import TilesOnTop
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.fields import NewFile
 from renderapps.module.report import ReportSchema
@@ -18,7 +19,6 @@ from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import read_section
 from renderapps.TrakEM2.annotations import AnnotationFile, Area, AreaList, write_annotations
 from renderapps.TrakEM2.exporting import tiles_in_box
-from renderapps.TrakEM2.point_location import TilesOnTop
 from renderapps.TrakEM2.rasters import rings_of_pixels
 
 Voxels = NDArray[np.int64]

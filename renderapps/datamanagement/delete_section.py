@@ -8,17 +8,18 @@ from argschema.fields import Boolean, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
-import renderapi
 from renderapps.module import (
+    OutputStack,
     RenderModule,
     RenderModuleException,
     RenderParameters,
     ZParameters,
     parameter,
+    written,
 )
 from renderapps.module.lists import Numbers
 from renderapps.module.stack_edit import ZSpellings
-from renderapps.module.stacks import stack_metadata, stack_zs
+from renderapps.module.stacks import stack_metadata, stack_zs, version_of
 
 
 class DeleteSectionParameters(ZSpellings, ZParameters, RenderParameters):
@@ -54,11 +55,9 @@ class DeleteSection(RenderModule):
     default_schema = DeleteSectionParameters
 
     def run(self) -> None:
-        """Check, remove, restore the state."""
+        """Check, then remove all in one step."""
         stack = self.args["input_stack"]
         state = stack_metadata(self.render, stack)["state"]
-        if state in ("READ_ONLY", "OFFLINE"):
-            raise RenderModuleException(f"stack {stack} is {state}: set it to COMPLETE first")
         available = stack_zs(self.render, stack, every_tile=False)
         doomed, absent = self.choose(available)
         empty = len(doomed) == len(available)
@@ -101,11 +100,12 @@ class DeleteSection(RenderModule):
 
     def remove(self, stack: str, zs: list[float], state: str) -> None:
         """Remove the sections and set the state."""
-        renderapi.stack.set_stack_state(stack, "LOADING", render=self.render)
-        for z in zs:
-            renderapi.stack.delete_section(stack, z, render=self.render)
-        if state != "LOADING":
-            renderapi.stack.set_stack_state(stack, state, render=self.render)
+        version = version_of(self.render, stack)
+        output = OutputStack(
+            self.render, stack, [], version, edits=zs, state=state, may_be_empty=True
+        )
+        with written([output], self.module_name()):
+            pass
 
 
 def span(zs: list[float]) -> str:

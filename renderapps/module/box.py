@@ -11,9 +11,9 @@ from marshmallow import ValidationError, validates_schema
 
 import renderapi
 from renderapi.errors import NotFoundError
-from renderapi.render import Render, format_preamble, renderaccess
+from renderapi.render import Render
 from renderapi.utils import get_json
-from renderapi.web import join
+from renderapps.module.addresses import stack_url
 from renderapps.module.tile_documents import Json, Section
 
 SIDES = ("minX", "minY", "maxX", "maxY")
@@ -90,7 +90,9 @@ def box_of(args: Mapping[str, Any], render: Render, stack: str) -> Box:
 def read_box(render: Render, stack: str, z: float, box: Box) -> Section:
     """The tiles of a section whose bounding boxes touch a box; none where there is none."""
     try:
-        document = render.run(_tiles_in_box, stack, z, box)
+        sides = {side: at for side, at in zip(SIDES, box, strict=True) if abs(at) < 1e30}
+        url = stack_url(render, stack, "resolvedTiles")
+        document = get_json(render.session, url, params={"minZ": z, "maxZ": z} | sides)
     except NotFoundError:
         return Section(z)
     tiles: list[Json] = [
@@ -98,21 +100,3 @@ def read_box(render: Render, stack: str, z: float, box: Box) -> Section:
     ]
     found = [tile for tile in tiles if box.touches(tile)]
     return Section(z, found, dict(document.get("transformIdToSpecMap") or {}))
-
-
-@renderaccess
-def _tiles_in_box(
-    stack: str,
-    z: float,
-    box: Box,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> Json:
-    sides = {side: value for side, value in zip(SIDES, box, strict=True) if abs(value) < 1e30}
-    url = join(format_preamble(host, port, owner, project, stack), "resolvedTiles")
-    return get_json(session, url, params={"minZ": z, "maxZ": z} | sides)

@@ -12,7 +12,6 @@ import logging
 import os
 import platform
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -158,7 +157,7 @@ class Report:
         schema = self.module.output_schema_type
         self.module.full_report = document
         if path := self.module.args.get("output_json"):
-            write_report(path, to_json(document))
+            atomic_write(path, to_json(document))
         if error is None and schema is not None and issubclass(schema, ReportSchema):
             problems = schema().validate(document)
             if problems:
@@ -228,18 +227,6 @@ def report_failure(module: Reporting, error: BaseException) -> None:
 def is_regular(path: str) -> bool:
     """Whether a report is written to a file that can be replaced, and not to a pipe or the like."""
     return path != "-" and (os.path.isfile(path) or not os.path.lexists(path))
-
-
-def write_report(path: str, data: bytes) -> None:
-    """Write a report to a file, whole or not at all, or into a pipe, a device or `-`."""
-    if path == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    elif is_regular(path):
-        atomic_write(path, data)
-    else:
-        with open(path, "wb") as stream:
-            stream.write(data)
 
 
 def versions() -> dict[str, str]:

@@ -31,9 +31,6 @@ class SectionModule(RenderModule):
     and whatever `prepare()` has set on `self` are there; what it sets on `self` is lost. It must be
     safe to run again. Its result, a dict of JSON values, is the section's entry in the report.
 
-    Sections that are cheaper together, or depend on each other, are worked on as one unit: let
-    `units(zs)` say which (see `chunks`), and write `process_unit(zs)`.
-
     Attributes
     ----------
     stack : str
@@ -50,14 +47,6 @@ class SectionModule(RenderModule):
     def process_section(self, z: float) -> dict[str, Any] | None:
         """Do the work of one section."""
         raise NotImplementedError(f"{type(self).__name__} has no process_section()")
-
-    def units(self, zs: Sequence[float]) -> list[Sequence[float]]:
-        """The sections that are worked on together; each by itself."""
-        return [[z] for z in zs]
-
-    def process_unit(self, zs: Sequence[float]) -> list[dict[str, Any]]:
-        """Do the work of one unit; an entry with its z for each section."""
-        return [{"z": z} | (self.process_section(z) or {}) for z in zs]
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """Called once after the sections, with the entries of those that succeeded: more report."""
@@ -104,16 +93,15 @@ class SectionModule(RenderModule):
         self, zs: Sequence[float]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Reports of the sections that succeeded, and z and reason of those that did not."""
-        units = self.units(zs)
-        results = self.map_tasks(partial(_process, self), units, processes=self.processes_for(zs))
+        results = self.map_tasks(partial(_process, self), zs, processes=self.processes_for(zs))
         sections: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []
         for result in results:
             if isinstance(result, TaskFailure):
                 self.logger.debug("z=%s\n%s", result.item, result.details)
-                failed += [{"z": z, "reason": result.reason} for z in result.item]
+                failed.append({"z": result.item, "reason": result.reason})
             else:
-                sections += result
+                sections.append(result)
         return sections, failed
 
     def raise_failures(self, failed: list[dict[str, Any]], total: int) -> None:
@@ -128,28 +116,8 @@ class SectionModule(RenderModule):
             )
 
 
-def _process(module: SectionModule, zs: Sequence[float]) -> list[dict[str, Any]]:
-    return module.process_unit(zs)
-
-
-def chunks(zs: Sequence[float], size: int) -> list[Sequence[float]]:
-    """Consecutive sections, so many at a time.
-
-    >>> chunks([1, 2, 3, 4, 5], 2)
-    [[1, 2], [3, 4], [5]]
-    """
-    return [zs[start : start + size] for start in range(0, len(zs), size)]
-
-
-def neighbours(zs: Sequence[float], z: float, before: int = 1, after: int = 1) -> list[float]:
-    """The so many sections before and after one, ascending, without itself.
-
-    >>> neighbours([1, 2, 4, 8], 4), neighbours([1, 2, 4, 8], 1, before=3, after=2)
-    ([2, 8], [2, 4])
-    """
-    low = [other for other in sorted(zs) if other < z]
-    high = [other for other in sorted(zs) if other > z]
-    return low[max(0, len(low) - before) :] + high[:after]
+def _process(module: SectionModule, z: float) -> dict[str, Any]:
+    return {"z": z} | (module.process_section(z) or {})
 
 
 def chosen_zs(

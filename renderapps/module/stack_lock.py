@@ -19,11 +19,15 @@ SECONDS = 120.0
 
 @contextmanager
 def locked(
-    run: Run, render: renderapi.Render, stack: str, zs: Sequence[float] | None
+    run: Run,
+    render: renderapi.Render,
+    stack: str,
+    zs: Sequence[float] | None,
+    what: str = "stack",
 ) -> Iterator[None]:
     """Keep others that ask out of a stack (which need not exist), or of some z of it, for a while.
 
-    What dead runs have left of that stack is removed first.
+    `what` is what errors call it. What dead runs have left of that stack is removed first.
 
     Raises
     ------
@@ -34,7 +38,7 @@ def locked(
     try:
         stackchanges.lock_stack(stack, run.id, run.holder, SECONDS, zs, render=render)
     except ConflictError as error:
-        raise RenderModuleException(_refusal(render, stack, zs) or str(error)) from error
+        raise RenderModuleException(_refusal(render, stack, zs, what) or str(error)) from error
     done = threading.Event()
     renewing = threading.Thread(
         target=_renew, args=(pickle.dumps(render), stack, run.id, done), daemon=True
@@ -72,12 +76,14 @@ def remove_dead(render: renderapi.Render, stack: str) -> None:
             stackchanges.unlock_stack(stack, lock["id"], render=render)
 
 
-def _refusal(render: renderapi.Render, stack: str, zs: Sequence[float] | None) -> str | None:
+def _refusal(
+    render: renderapi.Render, stack: str, zs: Sequence[float] | None, what: str
+) -> str | None:
     """Who is writing to some of it, on one line; None: nobody any more."""
     for lock in stackchanges.get_stack_locks(stack, render=render):
         if zs is None or lock["zs"] is None or not set(zs).isdisjoint(lock["zs"]):
             return (
-                f"stack {stack} is being written by {lock['holder'].get('name')} since "
+                f"{what} {stack} is being written by {lock['holder'].get('name')} since "
                 f"{lock['since']}: wait until that is done"
             )
     return None

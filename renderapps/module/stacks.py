@@ -6,10 +6,9 @@ from typing import Any
 
 import renderapi
 from renderapi.errors import NotFoundError
-from renderapi.render import format_preamble, renderaccess
 from renderapi.stack import StackVersion
 from renderapi.utils import get_json
-from renderapi.web import join
+from renderapps.module.addresses import stack_url
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.stack_listing import missing_stack as missing_stack
 
@@ -88,26 +87,11 @@ def refuse_tiles_without_z(render: renderapi.Render, stack: str) -> None:
         return
     names = ""
     if stats.get("tileCount", 0) <= _FEW_TILES:
-        tiles = render.run(_every_tile, stack)
+        found = get_json(render.session, stack_url(render, stack, "resolvedTiles"))
+        tiles = found["tileIdToSpecMap"]
         lacking = sorted(key for key, tile in tiles.items() if tile.get("z") is None)
         names = f" ({', '.join(lacking[:5])}{', ...' if len(lacking) > 5 else ''})"
     raise RenderModuleException(
         f"stack {stack} has {number} tiles without z{names}, which are in no section: import them "
         "again with a z, or delete them"
     )
-
-
-@renderaccess
-def _every_tile(
-    stack: str,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: renderapi.Render | None = None,
-    **kwargs: Any,
-) -> dict[str, Any]:
-    base = format_preamble(host, port, owner, project, stack)
-    tiles: dict[str, Any] = get_json(session, join(base, "resolvedTiles"))["tileIdToSpecMap"]
-    return tiles

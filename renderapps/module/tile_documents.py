@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.layers import layer_resolved_tiles
-from renderapi.render import Render, format_preamble, renderaccess
+from renderapi.render import Render
 from renderapi.utils import get_json, jbool, put_json
-from renderapi.web import join, number
+from renderapi.web import number
+from renderapps.module.addresses import stack_url
 from renderapps.module.errors import RenderModuleException
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _document(tile: TileSpec, known: Json) -> Json:
 def read_section(render: Render, stack: str, z: float, missing_ok: bool = False) -> Section:
     """The section at `z`; where there is none no tiles if `missing_ok`, else an error."""
     try:
-        document = render.run(_resolved_tiles, stack, z)
+        document = layer_resolved_tiles(render.session, stack_url(render, stack), z)
     except NotFoundError as error:
         if missing_ok:
             return Section(z)
@@ -109,7 +110,11 @@ def put_section(
         renderapi.stack.delete_section(stack, section.z, render=render)
     if section.tiles:
         derive = moved or any(tile.get(key) is None for tile in section.tiles for key in _BOX)
-        render.run(_put_resolved_tiles, stack, section, derive, bool(in_one))
+        tiles = {tile["tileId"]: tile for tile in section.tiles}
+        body = {"transformIdToSpecMap": section.transforms, "tileIdToSpecMap": tiles}
+        url = stack_url(render, stack, "z", number("%f", section.z), "resolvedTiles")
+        params = {"deriveData": jbool(derive)} | ({"replace": "true"} if in_one else {})
+        put_json(render.session, url, body, params=params)
 
 
 def refuse_doubles(section: Section, stack: str) -> None:
@@ -122,66 +127,10 @@ def refuse_doubles(section: Section, stack: str) -> None:
         )
 
 
-@renderaccess
-def _resolved_tiles(
-    stack: str,
-    z: float,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> Json:
-    base = format_preamble(host, port, owner, project, stack)
-    return layer_resolved_tiles(session, base, z)
-
-
-@renderaccess
-def _put_resolved_tiles(
-    stack: str,
-    section: Section,
-    derive: bool,
-    replace: bool,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> None:
-    body = {
-        "transformIdToSpecMap": section.transforms,
-        "tileIdToSpecMap": {tile["tileId"]: tile for tile in section.tiles},
-    }
-    base = format_preamble(host, port, owner, project, stack)
-    url = join(base, "z", number("%f", section.z), "resolvedTiles")
-    params = {"deriveData": jbool(derive)} | ({"replace": "true"} if replace else {})
-    put_json(session, url, body, params=params)
-
-
-@renderaccess
-def _transform(
-    stack: str,
-    transform: str,
-    host: str | None = None,
-    port: int | str | None = None,
-    owner: str | None = None,
-    project: str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> Json:
-    base = format_preamble(host, port, owner, project, stack)
-    return get_json(session, join(base, "transform", transform))
-
-
 def shared_transform(render: Render, stack: str, transform: str) -> Json | None:
     """JSON object of a shared transform of a stack; None when the stack has none of that id."""
     try:
-        return render.run(_transform, stack, transform)
+        return get_json(render.session, stack_url(render, stack, "transform", transform))
     except NotFoundError:
         return None
 

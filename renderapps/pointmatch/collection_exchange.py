@@ -13,9 +13,12 @@ import secrets
 from dataclasses import dataclass, field
 
 import renderapi
-from renderapi.errors import NotFoundError
 from renderapps.module.errors import RenderModuleException
-from renderapps.pointmatch.match_target import rename_collection
+from renderapps.pointmatch.match_collection import (
+    collection_names,
+    delete_if_there,
+    rename_collection,
+)
 
 
 @dataclass
@@ -91,11 +94,7 @@ class CollectionExchange:
         rename_collection(self.render, self.owner, name, new_name)
 
     def _delete(self, name: str) -> None:
-        try:
-            renderapi.pointmatch.delete_collection(name, owner=self.owner, render=self.render)
-        except NotFoundError:
-            return
+        delete_if_there(self.render, self.owner, name)
 
     def _there(self) -> set[str]:
-        found = renderapi.pointmatch.get_matchcollections(owner=self.owner, render=self.render)
-        return {entry["collectionId"]["name"] for entry in found}
+        return collection_names(self.render, self.owner)

@@ -32,7 +32,12 @@ from renderapps.module import (
 )
 from renderapps.module.fields import NewFile
 from renderapps.module.stacks import stack_zs
-from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
+from renderapps.pointmatch.match_collection import (
+    MatchCollectionParameters,
+    import_in_batches,
+    owner_of_matches,
+    record_metadata,
+)
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from renderapps.pointmatch.relocation import Relocation
 
 MODELS = ("translation", "rigid", "similarity", "affine")
-BATCH = 500  # match documents stored at once
 SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
 FIXED_SIGNIFICANCE = 6.0  # where nothing tells what unrelated pairs reach
 
@@ -401,13 +405,8 @@ class GeneratePointMatches(RenderModule):
         """Record with the collection which coordinates its points are in."""
         metadata = {"local_transforms": self.args["local_transforms"]}
         name = self.args["matchCollection"]
-        self.recorded = True
-        try:
-            renderapi.pointmatch.set_collection_metadata(
-                name, metadata, owner=self.owner, render=self.render
-            )
-        except NotFoundError:
-            self.recorded = False
+        self.recorded = record_metadata(self.render, self.owner, name, metadata)
+        if not self.recorded:
             self.logger.warning(
                 "the service cannot record the coordinates of collection %s: give local_transforms "
                 "%d to modules that read it",
@@ -427,13 +426,7 @@ class GeneratePointMatches(RenderModule):
             if o.match.accepted
         ]
         documents += [empty_document(pair) for pair in stale]
-        for start in range(0, len(documents), BATCH):
-            renderapi.pointmatch.import_matches(
-                self.args["matchCollection"],
-                documents[start : start + BATCH],
-                owner=self.owner,
-                render=self.render,
-            )
+        import_in_batches(self.render, self.owner, self.args["matchCollection"], documents)
         return stale
 
     def stored_keys(self, rejected: dict[Any, Pair]) -> set[Any]:

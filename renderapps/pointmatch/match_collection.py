@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
+from typing import Any
+
 from argschema.fields import Int, Str
 from argschema.schemas import DefaultSchema
 from marshmallow.validate import Range
 
 import renderapi
+from renderapi import stackchanges
 from renderapi.errors import NotFoundError
+from renderapi.utils import put_json
 from renderapps.module import RenderModule, RenderModuleException, parameter
+from renderapps.module.addresses import collection_url
+from renderapps.module.running import Run
+from renderapps.module.stack_lock import locked
+
+BATCH = 1000
+LOCKS = "locks_of_match_collections"
 
 
 class MatchOwnerParameters(DefaultSchema):
@@ -52,7 +65,70 @@ def owner_of_matches(module: RenderModule) -> str:
     return owner
 
 
-def p_groups_of(render: renderapi.Render, owner: str, collection: str) -> list[str]:
+def collection_names(render: renderapi.Render, owner: str) -> set[str]:
+    """Names of the match collections of an owner."""
+    found = renderapi.pointmatch.get_matchcollections(owner=owner, render=render)
+    return {entry["collectionId"]["name"] for entry in found}
+
+
+def delete_if_there(render: renderapi.Render, owner: str, collection: str) -> None:
+    """Delete a match collection, unless there is none of that name."""
+    with suppress(NotFoundError):
+        renderapi.pointmatch.delete_collection(collection, owner=owner, render=render)
+
+
+def rename_collection(render: renderapi.Render, owner: str, name: str, new_name: str) -> None:
+    """Give a match collection another name; an error where that is taken."""
+    url = collection_url(render, owner, name, "collectionId")
+    put_json(render.session, url, {"owner": owner, "name": new_name})
+
+
+def record_metadata(
+    render: renderapi.Render, owner: str | None, collection: str, found: Mapping[str, Any]
+) -> bool:
+    """Record metadata with a match collection; False where the service cannot."""
+    try:
+        renderapi.pointmatch.set_collection_metadata(collection, found, owner=owner, render=render)
+    except NotFoundError:
+        return False
+    return True
+
+
+def import_in_batches(
+    render: renderapi.Render,
+    owner: str | None,
+    collection: str,
+    matches: Sequence[Mapping[str, Any]],
+) -> None:
+    """Store matches, so many with each request; those of pairs that are there are replaced."""
+    for start in range(0, len(matches), BATCH):
+        batch = matches[start : start + BATCH]
+        renderapi.pointmatch.import_matches(collection, batch, owner=owner, render=render)
+
+
+@contextmanager
+def locked_collection(
+    render: renderapi.Render, owner: str, collection: str, module: str
+) -> Iterator[None]:
+    """Keep other runs out of a match collection, where the service has locks.
+
+    The lock is that of a stack of its name in project LOCKS, where nobody has stacks.
+
+    Raises
+    ------
+    RenderModuleException
+        Another run writes to the collection; which one.
+    """
+    if "stackLocks" not in stackchanges.additions(render=render):
+        yield
+        return
+    where = copy(render)
+    where.DEFAULT_OWNER, where.DEFAULT_PROJECT = owner, LOCKS
+    with locked(Run(module), where, collection, None, what="match collection"):
+        yield
+
+
+def p_groups_of(render: renderapi.Render, owner: str | None, collection: str) -> list[str]:
     """Group ids that occur as p; RenderModuleException when there is no such collection."""
     try:
         return renderapi.pointmatch.get_match_groupIds_from_only(
@@ -60,7 +136,7 @@ def p_groups_of(render: renderapi.Render, owner: str, collection: str) -> list[s
         )
     except NotFoundError as error:
         raise RenderModuleException(
-            f"owner {owner} has no match collection {collection}"
+            f"owner {owner or render.DEFAULT_OWNER} has no match collection {collection}"
         ) from error
 
 

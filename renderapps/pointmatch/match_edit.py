@@ -23,7 +23,7 @@ from renderapps.module import (
     parameter,
 )
 from renderapps.module.report import ReportSchema
-from renderapps.pointmatch.match_collection import p_groups_of
+from renderapps.pointmatch.match_collection import locked_collection, p_groups_of
 from renderapps.pointmatch.match_target import EXISTING, MatchTarget
 from renderapps.pointmatch.pair_matches import Json, PairMatches
 
@@ -154,6 +154,11 @@ class MatchEditModule(RenderModule):
             raise RenderModuleException(
                 f"{self.output_role}: {name} is also an input; name another collection"
             )
+        with locked_collection(self.render, self.owner, name, self.module_name()):
+            self.write_collection(name)
+
+    def write_collection(self, name: str) -> None:
+        """The same, once nobody else writes to the output."""
         self.target = MatchTarget(self.render, self.owner, name, self.args["existing"])
         self.target.recover()
         groups = self.work_groups()

@@ -15,16 +15,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import renderapi
-from renderapi.errors import NotFoundError
-from renderapi.render import Render, format_baseurl, renderaccess
-from renderapi.utils import put_json
-from renderapi.web import join
+from renderapi.render import Render
 from renderapps.module.errors import RenderModuleException
+from renderapps.pointmatch.match_collection import (
+    collection_names,
+    delete_if_there,
+    import_in_batches,
+    record_metadata,
+    rename_collection,
+)
 from renderapps.pointmatch.pair_matches import PairMatches
 
 EXISTING = ("replace", "append", "fail")
-BATCH = 500
 
 
 @dataclass
@@ -45,18 +47,20 @@ class MatchTarget:
     def recover(self) -> None:
         """Give a collection its name back that a killed run left without."""
         left = self.left_behind("old")
-        if left and self.name not in self._names():
-            rename_collection(self.render, self.owner, left[-1], self.name)
+        if left and self.name not in collection_names(self.render, self.owner):
+            self._rename(left[-1], self.name)
 
     def left_behind(self, kind: str = "old|new") -> list[str]:
         """Collections of other runs: killed ones, or some that write the same one now."""
         pattern = re.compile(rf"{re.escape(self.name)}_({kind})_[0-9a-f]{{12}}")
-        found = {name for name in self._names() if pattern.fullmatch(name)}
+        found = {
+            name for name in collection_names(self.render, self.owner) if pattern.fullmatch(name)
+        }
         return sorted(found - {self.written})
 
     def open(self) -> None:
         """Refuse a collection that is there, where `existing` says so."""
-        if self.existing == "fail" and self.name in self._names():
+        if self.existing == "fail" and self.name in collection_names(self.render, self.owner):
             raise RenderModuleException(
                 f"match collection {self.name} of owner {self.owner} is there already: "
                 "name another one, or give existing"
@@ -64,35 +68,26 @@ class MatchTarget:
 
     def write(self, pairs: Sequence[PairMatches]) -> None:
         """Store pairs, a batch at a time."""
-        for start in range(0, len(pairs), BATCH):
-            documents = [pair.to_document() for pair in pairs[start : start + BATCH]]
-            renderapi.pointmatch.import_matches(
-                self.written, documents, owner=self.owner, render=self.render
-            )
+        documents = [pair.to_document() for pair in pairs]
+        import_in_batches(self.render, self.owner, self.written, documents)
 
     def record(self, metadata: dict[str, Any]) -> bool:
         """Record metadata with what is written; False where the service cannot."""
-        try:
-            renderapi.pointmatch.set_collection_metadata(
-                self.written, metadata, owner=self.owner, render=self.render
-            )
-        except NotFoundError:
-            return False
-        return True
+        return record_metadata(self.render, self.owner, self.written, metadata)
 
     def close(self) -> None:
         """Let what was written take its name."""
         if self.written == self.name:
             return
         old = f"{self.name}_old_{self.run}"
-        is_there = self.name in self._names()
+        is_there = self.name in collection_names(self.render, self.owner)
         if is_there:
-            rename_collection(self.render, self.owner, self.name, old)
+            self._rename(self.name, old)
         try:
-            rename_collection(self.render, self.owner, self.written, self.name)
+            self._rename(self.written, self.name)
         except BaseException:
             if is_there:
-                rename_collection(self.render, self.owner, old, self.name)
+                self._rename(old, self.name)
             raise
         if is_there:
             self._delete(old)
@@ -103,31 +98,7 @@ class MatchTarget:
             self._delete(self.written)
 
     def _delete(self, name: str) -> None:
-        try:
-            renderapi.pointmatch.delete_collection(name, owner=self.owner, render=self.render)
-        except NotFoundError:
-            return
+        delete_if_there(self.render, self.owner, name)
 
-    def _names(self) -> set[str]:
-        found = renderapi.pointmatch.get_matchcollections(owner=self.owner, render=self.render)
-        return {entry["collectionId"]["name"] for entry in found}
-
-
-def rename_collection(render: Render, owner: str, name: str, new_name: str) -> None:
-    """Give a collection another name; an error where that is taken."""
-    render.run(_put_collection_id, name, new_name, owner=owner)
-
-
-@renderaccess
-def _put_collection_id(
-    name: str,
-    new_name: str,
-    owner: str | None = None,
-    host: str | None = None,
-    port: int | str | None = None,
-    session: Any = None,
-    render: Render | None = None,
-    **kwargs: Any,
-) -> None:
-    url = join(format_baseurl(host, port), "owner", owner, "matchCollection", name, "collectionId")
-    put_json(session, url, {"owner": owner, "name": new_name})
+    def _rename(self, name: str, new_name: str) -> None:
+        rename_collection(self.render, self.owner, name, new_name)

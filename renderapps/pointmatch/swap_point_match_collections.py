@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,12 +27,13 @@ from renderapps.module.section_table import section_table
 from renderapps.pointmatch.collection_exchange import CollectionExchange
 from renderapps.pointmatch.match_collection import (
     MatchOwnerParameters,
+    import_in_batches,
+    locked_collection,
     owner_of_matches,
     p_groups_of,
 )
 
 Json = dict[str, Any]
-BATCH = 2000
 
 
 class SwapPointMatchCollectionsParameters(
@@ -76,6 +78,14 @@ class SwapPointMatchCollections(RenderModule):
         """Find what both have, write both collections, exchange their names."""
         self.owner = owner_of_matches(self)
         names = (self.args["source_collection"], self.args["target_collection"])
+        with ExitStack() as held:
+            for name in sorted(names):
+                lock = locked_collection(self.render, self.owner, name, self.module_name())
+                held.enter_context(lock)
+            self.exchange(names)
+
+    def exchange(self, names: tuple[str, str]) -> None:
+        """The same, once nobody else writes to either."""
         exchange = CollectionExchange(self.render, self.owner, names)
         exchange.undo_interrupted()
         self.groups = {name: set(p_groups_of(self.render, self.owner, name)) for name in names}
@@ -213,10 +223,7 @@ def _write_group(
     kept = [match for match in read(name) if not selection.has(match)]
     received = [match for match in read(other) if selection.has(match)]
     matches = [*kept, *received]
-    for start in range(0, len(matches), BATCH):
-        renderapi.pointmatch.import_matches(
-            new, matches[start : start + BATCH], owner=owner, render=render
-        )
+    import_in_batches(render, owner, new, matches)
     return len(kept), len(received)
 
 

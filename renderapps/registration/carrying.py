@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.point_location import TilesOnTop
 from renderapi.transform.slices import TileTransforms
 from renderapps.module.tile_documents import Section
 from renderapps.registration.fitting import grid_points
-from renderapps.TrakEM2.point_location import TilesOnTop
 
 Floats = NDArray[np.float64]
 

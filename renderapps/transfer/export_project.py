@@ -14,10 +14,10 @@ from renderapps.module import ParameterError, RenderModule, RenderModuleExceptio
 from renderapps.module.fields import check_new_file
 from renderapps.module.stacks import missing_stack, stack_metadata, stack_zs
 from renderapps.module.tile_documents import Section, read_section
+from renderapps.pointmatch.match_collection import p_groups_of
 from renderapps.transfer.archive import ArchiveWriter, member_name, written_archive
 from renderapps.transfer.archive_parameters import ArchiveParameters
 from renderapps.transfer.archived_images import CollectedImages
-from renderapps.transfer.match_copy import p_groups
 from renderapps.transfer.move_stacks_and_data_to_s3 import storage_of
 
 
@@ -142,7 +142,7 @@ class ExportProject(RenderModule):
         found = renderapi.pointmatch.get_collection_metadata(collection, render=self.render)
         archive.add(member_name("matches", collection, "metadata.json"), found)
         files, pairs = [], 0
-        for number, group in enumerate(p_groups(self.render, collection)):
+        for number, group in enumerate(p_groups_of(self.render, None, collection)):
             matches = renderapi.pointmatch.get_matches_with_group(
                 collection, group, render=self.render
             )

@@ -22,10 +22,10 @@ from renderapps.module import (
 from renderapps.module.output_parameters import ExistingStackParameters
 from renderapps.module.stacks import stack_state
 from renderapps.module.tile_documents import read_section
+from renderapps.pointmatch.match_collection import import_in_batches, record_metadata
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
 from renderapps.transfer.archive_parameters import ArchiveParameters
 from renderapps.transfer.archived_images import UnpackedImages
-from renderapps.transfer.match_copy import batches, record_metadata
 from renderapps.transfer.move_stacks_and_data_to_s3 import storage_of
 from renderapps.transfer.url_rewriting import UrlRules, split_url
 
@@ -184,11 +184,10 @@ class ImportProject(RenderModule):
         """Write a collection group by group."""
         name = entry["name"]
         found = archive.read(member_name("matches", name, "metadata.json"))
-        if found and not record_metadata(self.render, name, found):
+        if found and not record_metadata(self.render, None, name, found):
             self.logger.warning("the service cannot record the metadata of %s", name)
         for file in entry["files"]:
-            for batch in batches(archive.read(file)):
-                renderapi.pointmatch.import_matches(name, batch, render=self.render)
+            import_in_batches(self.render, None, name, archive.read(file))
 
 
 def section_of(entry: dict[str, Any], document: dict[str, Any]) -> Section:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import renderapi
-from renderapi.errors import NotFoundError
 from renderapps.module import RenderModuleException
-
-BATCH = 2000
+from renderapps.pointmatch.match_collection import import_in_batches, record_metadata
 
 Match = Mapping[str, Any]
 Pair = frozenset[tuple[str, str]]
@@ -19,21 +17,6 @@ Pair = frozenset[tuple[str, str]]
 def pair_of(match: Match) -> Pair:
     """The two tiles of a match; services may exchange p and q."""
     return frozenset(((match["pGroupId"], match["pId"]), (match["qGroupId"], match["qId"])))
-
-
-def batches(matches: Sequence[Any], size: int = BATCH) -> Iterable[Sequence[Any]]:
-    """Consecutive parts of a list."""
-    return (matches[start : start + size] for start in range(0, len(matches), size))
-
-
-def p_groups(render: renderapi.Render, collection: str) -> list[str]:
-    """Group ids that occur as p; an error when there is no such collection."""
-    try:
-        return renderapi.pointmatch.get_match_groupIds_from_only(collection, render=render)
-    except NotFoundError as error:
-        raise RenderModuleException(
-            f"owner {render.DEFAULT_OWNER} has no match collection {collection}"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -50,8 +33,7 @@ class MatchCopy:
         matches = renderapi.pointmatch.get_matches_with_group(
             self.collection_in, group, render=self.source
         )
-        for batch in batches(matches):
-            renderapi.pointmatch.import_matches(self.collection_out, batch, render=self.target)
+        import_in_batches(self.target, None, self.collection_out, matches)
         self._verify(group, matches)
         return len(matches)
 
@@ -78,13 +60,4 @@ class MatchCopy:
     def copy_metadata(self) -> bool:
         """Copy what is recorded with the collection; False if the target cannot record it."""
         found = renderapi.pointmatch.get_collection_metadata(self.collection_in, render=self.source)
-        return not found or record_metadata(self.target, self.collection_out, found)
-
-
-def record_metadata(render: renderapi.Render, collection: str, found: Mapping[str, Any]) -> bool:
-    """Record metadata with a collection; False where the service cannot."""
-    try:
-        renderapi.pointmatch.set_collection_metadata(collection, found, render=render)
-    except NotFoundError:
-        return False
-    return True
+        return not found or record_metadata(self.target, None, self.collection_out, found)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argschema.fields import Boolean, Str
 
-import renderapi
-from renderapi.errors import NotFoundError
 from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure, parameter
-from renderapps.transfer.match_copy import MatchCopy, p_groups
+from renderapps.pointmatch.match_collection import locked_collection, p_groups_of
+from renderapps.pointmatch.match_target import MatchTarget
+from renderapps.transfer.match_copy import MatchCopy
 from renderapps.transfer.transfer_module import RenderTransfer, RenderTransferParameters
 
 
@@ -26,7 +26,8 @@ class PointMatchTransferParameters(ParallelParameters, RenderTransferParameters)
     )
     delete_target = parameter(
         Boolean,
-        "delete the target collection first; else pairs that it has are replaced and others stay",
+        "let the copy take the place of the target collection when it is complete; else pairs "
+        "that it has are replaced and others stay",
         default=False,
     )
 
@@ -46,10 +47,31 @@ class PointMatchTransfer(RenderTransfer):
         target = self.args["collection_target"] or name
         same = self.same_owner() and target == name
         self.refuse_same(same, "match collection", name, "collection_target")
-        groups = p_groups(self.render_source, name)
-        if self.args["delete_target"]:
-            self.delete(target)
-        copy = MatchCopy(self.render_source, self.render_target, name, target)
+        groups = p_groups_of(self.render_source, None, name)
+        owner = self.render_target.DEFAULT_OWNER or ""
+        existing = "replace" if self.args["delete_target"] and groups else "append"
+        output = MatchTarget(self.render_target, owner, target, existing)
+        with locked_collection(self.render_target, owner, target, self.module_name()):
+            output.recover()
+            try:
+                failed = self.copy(groups, output)
+                if not failed:
+                    output.close()
+            finally:
+                output.abandon()
+        if failed:
+            left = "run again to complete the copy"
+            if existing == "replace":
+                left = f"{target} is as it was before"
+            raise RenderModuleException(
+                f"{len(failed)} of {len(groups)} groups failed; "
+                f"{failed[0].item}: {failed[0].reason}; {left}"
+            )
+
+    def copy(self, groups: list[str], output: MatchTarget) -> list[TaskFailure]:
+        """Copy and report the groups; those that failed."""
+        name = self.args["collection_source"]
+        copy = MatchCopy(self.render_source, self.render_target, name, output.written)
         if not copy.copy_metadata():
             self.logger.warning("the target service cannot record the metadata of %s", name)
         results = self.map_tasks(copy.copy_group, groups, "copying matches")
@@ -57,24 +79,13 @@ class PointMatchTransfer(RenderTransfer):
         self.output(
             {
                 "collection_source": name,
-                "collection_target": target,
+                "collection_target": output.name,
                 "groups": len(groups),
                 "pairs": sum(r for r in results if not isinstance(r, TaskFailure)),
                 "failed_groups": [{"groupId": f.item, "reason": f.reason} for f in failed],
             }
         )
-        if failed:
-            raise RenderModuleException(
-                f"{len(failed)} of {len(groups)} groups failed; "
-                f"{failed[0].item}: {failed[0].reason}; run again to complete the copy"
-            )
-
-    def delete(self, collection: str) -> None:
-        """Delete a collection if it is there."""
-        try:
-            renderapi.pointmatch.delete_collection(collection, render=self.render_target)
-        except NotFoundError:
-            self.logger.debug("there was no collection %s to delete", collection)
+        return failed
 
 
 if __name__ == "__main__":

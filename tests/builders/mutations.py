@@ -223,7 +223,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "pointmatch/match_target.py",
         "pointmatch/test_match_edit",
         [
-            ("if left and self.name not in self._names()", "if False"),
+            ("if left and self.name not in collection_names(self.render, self.owner)", "if False"),
             ('self.name if self.existing == "append"', 'self.name if self.existing != "fail"'),
         ],
     ),

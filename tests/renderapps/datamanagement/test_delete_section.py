@@ -1,9 +1,10 @@
 """Sections removed from stacks."""
 
 import pytest
-from layered_stacks import layers, run, state, zs_of
+from layered_stacks import documents, layers, run, state, zs_of
 
 import renderapi
+from renderapi.errors import ConflictError
 from renderapps.datamanagement.delete_section import DeleteSection
 
 
@@ -49,3 +50,22 @@ def test_what_is_refused(render, raw):
     renderapi.stack.set_stack_state("raw", "READ_ONLY", render=render)
     assert run(DeleteSection, render, input_stack="raw", zs=[1])[0] == 1
     assert state(render, "raw") == "READ_ONLY" and len(zs_of(render, "raw")) == 3
+
+
+def test_all_go_at_once_or_none(render, raw, capsys, monkeypatch):
+    def lost(*args, **kwargs):
+        raise ConflictError("the service went away")
+
+    monkeypatch.setattr("renderapi.stackchanges.change_stacks", lost)
+    assert run(DeleteSection, render, input_stack="raw", zs=[0, 1])[0] == 1
+    assert "went away" in capsys.readouterr().err
+    assert zs_of(render, "raw") == [0.0, 1.0, 2.5] and state(render, "raw") == "COMPLETE"
+
+
+def test_what_stays_is_as_it_was(render, raw):
+    before = documents(render, "raw")
+    version = renderapi.stack.get_full_stack_metadata("raw", render=render)["currentVersion"]
+    assert run(DeleteSection, render, input_stack="raw", zs=[0, 1])[0] == 0
+    assert documents(render, "raw") == {k: v for k, v in before.items() if v["z"] == 2.5}
+    after = renderapi.stack.get_full_stack_metadata("raw", render=render)["currentVersion"]
+    assert after == version

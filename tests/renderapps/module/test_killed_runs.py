@@ -13,6 +13,7 @@ import renderapi
 from renderapi import stackchanges
 from renderapi.utils import renderdumps
 from renderapps.dataimport.upload_tilespecdir import UploadTileSpecs
+from renderapps.datamanagement.delete_section import DeleteSection
 from renderapps.stack.apply_global_affine_to_stacks import ApplyAffineMultiple
 from renderapps.stack.clone_stack import CloneStack
 from renderapps.stack.set_stack_levels import SetStackLevels
@@ -46,6 +47,10 @@ CASES = {
     "clone": (CloneStack, {"input_stack": "raw", "output_stack": "out", "existing": "replace"}),
     "appended tiles": (UploadTileSpecs, {"outputStack": "out", "existing": "append"}),
     "imported stack": (UploadTileSpecs, {"outputStack": "out", "existing": "replace"}),
+    "deleted sections": (
+        DeleteSection,
+        {"input_stack": "raw", "zs": [0, 1], "missing_ok": True},
+    ),
     "transfer": (StackTransfer, {"stack_in": "raw", "stack_out": "out", "rewrite_urls": False}),
 }
 

@@ -13,6 +13,7 @@ from renderapi.errors import RenderError, SpecError
 from renderapi.pointmatch import get_collection_metadata, import_matches
 from renderapi.tilespec import TileSpec
 from renderapps.module import RenderModuleException
+from renderapps.pointmatch.match_collection import locked_collection
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, MatchEditParameters
 from renderapps.pointmatch.match_target import MatchTarget, rename_collection
 from renderapps.pointmatch.pair_matches import PairMatches
@@ -218,6 +219,19 @@ def test_a_swap_that_fails_is_undone(render, collection, monkeypatch):
     assert stored(render, "out") == MATCHES[1:2] and names(render) == ["out", "raw"]
 
 
+@pytest.mark.parametrize("existing", ["replace", "append"])
+def test_a_second_writer_is_refused_and_told_who_is_there(render, collection, existing):
+    import_matches("out", MATCHES[1:2], render=render)
+    with locked_collection(render, "test", "out", "my.module"):
+        busy = f"match collection out is being written by my.module, pid {os.getpid()} on host"
+        with pytest.raises(RenderModuleException, match=busy):
+            go(render, existing=existing)
+        assert stored(render, "out") == MATCHES[1:2] and names(render) == ["out", "raw"]
+        assert go(render, output_collection="other")["pairs_written"] == 2
+    assert go(render, existing=existing)["pairs_written"] == 2
+    assert renderapi.render.get_projects_by_owner("test", render=render) == []
+
+
 def test_collections_of_a_user_are_never_taken_for_those_of_a_run(render, collection):
     for name in ("out_old_1", "out_new_of_mine", "xout_old_0123456789ab"):
         import_matches(name, MATCHES[2:], render=render)
@@ -227,10 +241,10 @@ def test_collections_of_a_user_are_never_taken_for_those_of_a_run(render, collec
 
 KILLED = """
 import os, signal, sys
-from renderapps.pointmatch import match_target
+from renderapps.pointmatch import match_collection
 from test_match_edit import Heavy
 step = int(sys.argv.pop(1))
-real = match_target.put_json, match_target.renderapi.pointmatch.delete_collection
+real = match_collection.put_json, match_collection.renderapi.pointmatch.delete_collection
 done = 0
 def die(number, function):
     def call(*args, **kwargs):
@@ -240,8 +254,8 @@ def die(number, function):
         done += 1
         return function(*args, **kwargs)
     return call
-match_target.put_json = die(0, real[0])
-match_target.renderapi.pointmatch.delete_collection = die(1, real[1])
+match_collection.put_json = die(0, real[0])
+match_collection.renderapi.pointmatch.delete_collection = die(1, real[1])
 Heavy.main(sys.argv[1:])
 """
 

@@ -4,6 +4,7 @@ import pytest
 
 import renderapi
 from renderapps.module import ParameterError, RenderModuleException
+from renderapps.transfer.match_copy import MatchCopy
 from renderapps.transfer.move_pointmatch import PointMatchTransfer
 
 
@@ -63,6 +64,24 @@ def test_a_second_run_changes_nothing_and_others_stay_unless_deleted(move, rende
     assert len(all_matches(other, "kept")) == 5
     move(collection_target="kept", delete_target=True)
     assert all_matches(other, "kept") == all_matches(render, "montage")
+
+
+def test_a_copy_that_fails_does_not_take_the_place_of_what_is_there(move, other, monkeypatch):
+    renderapi.pointmatch.import_matches("kept", MATCHES[3:], render=other)
+    there = all_matches(other, "kept")
+    copied = MatchCopy.copy_group
+
+    def fail(self, group):
+        if group == "2.0":
+            raise RenderModuleException("it is too far")
+        return copied(self, group)
+
+    monkeypatch.setattr(MatchCopy, "copy_group", fail)
+    with pytest.raises(RenderModuleException, match=r"2\.0: it is too far; kept is as it was"):
+        move(collection_target="kept", delete_target=True)
+    assert all_matches(other, "kept") == there
+    found = renderapi.pointmatch.get_matchcollections(render=other)
+    assert [entry["collectionId"]["name"] for entry in found] == ["kept"]
 
 
 def test_groups_are_copied_by_worker_processes(move, other):

@@ -73,7 +73,7 @@ class TilesOnTop:
         tree = shapely.STRtree(self._outlines)
         places = shapely.points(points)
         found = tree.query(places, predicate="dwithin", distance=_ROUNDING)
-        self._take(*found, points, names, local)
+        self._take(found[0], found[1], points, names, local)
         if tolerance > 0:
             missing = np.flatnonzero(np.isnan(local[:, 0]))
             near = tree.query_nearest(places[missing], max_distance=tolerance)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from renderapps.TrakEM2.point_location import TilesOnTop
+from renderapi.point_location import TilesOnTop
 
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 
