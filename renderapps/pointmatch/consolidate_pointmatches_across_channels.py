@@ -10,11 +10,11 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
 from renderapps.module import ParallelParameters, RenderParameters, parameter
+from renderapps.module.correspondence import CorrespondenceParameters, rule_of
 from renderapps.module.lists import Names
 from renderapps.pointmatch.match_edit import WrittenMatchesParameters
 from renderapps.pointmatch.pair_matches import PairMatches, Tile, joined
 from renderapps.pointmatch.rekeying import RekeyModule, TileNames
-from renderapps.registration.correspondence import CorrespondenceParameters, rule_of
 
 PATTERNS = ("tile_pattern", "group_pattern")
 

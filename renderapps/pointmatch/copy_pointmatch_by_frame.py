@@ -6,16 +6,16 @@ from argschema.fields import Str
 
 import renderapi
 from renderapps.module import ParallelParameters, RenderParameters, parameter
-from renderapps.module.parallel import cpu_count
-from renderapps.pointmatch.match_edit import WrittenMatchesParameters
-from renderapps.pointmatch.pair_matches import Tile
-from renderapps.pointmatch.rekeying import RekeyModule, TileNames
-from renderapps.registration.correspondence import (
+from renderapps.module.correspondence import (
     AUTO,
     CorrespondenceParameters,
     Rule,
     rule_of,
 )
+from renderapps.module.parallel import cpu_count
+from renderapps.pointmatch.match_edit import WrittenMatchesParameters
+from renderapps.pointmatch.pair_matches import Tile
+from renderapps.pointmatch.rekeying import RekeyModule, TileNames
 
 
 class CopyPointMatchesByFrameParameters(
@@ -70,7 +70,7 @@ def find_corresponding_tile(
 ) -> str | None:
     """Id of the tile of output_stack that shows the same frame as one of a section; None if none.
 
-    By the rule `auto` of `renderapps.registration.correspondence`.
+    By the rule `auto` of `renderapps.module.correspondence`.
     """
     found = TileNames(render, input_stack, output_stack, Rule(AUTO)).rename((section, input_id))
     return None if isinstance(found, str) else found[1]

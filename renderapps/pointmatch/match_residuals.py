@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.matching.models import distances
+from renderapps.module.fitting import LINEAR, FitRules, fit_linear_models
 from renderapps.pointmatch.pair_matches import Floats, PairMatches
-from renderapps.registration.fitting import LINEAR, FitRules, fit_linear_models
 
 _AT_ONCE = 1_000_000  # points held at once, those of the longest pair for each
 

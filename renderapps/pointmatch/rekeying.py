@@ -14,11 +14,11 @@ import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.matching.neighbours import group_of
 from renderapps.module import RenderModuleException
+from renderapps.module.correspondence import Rule, correspond
 from renderapps.module.section_table import SectionTable, section_table
 from renderapps.module.tile_documents import read_section
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule
 from renderapps.pointmatch.pair_matches import Json, PairMatches, Tile, joined
-from renderapps.registration.correspondence import Rule, correspond
 
 MOST_GROUPS = 40  # whose names are held at a time
 NOWHERE = ""  # the group of what no group of the output comes of

@@ -13,16 +13,16 @@ from marshmallow.validate import OneOf, Range
 from renderapi.errors import SpecError
 from renderapi.transform.slices import TileTransforms, entries_of
 from renderapps.module import RenderModuleException, Section, TaskFailure
-from renderapps.module.stacks import stack_zs
-from renderapps.module.tile_documents import Json, read_section, shared_transform
-from renderapps.module.tiles_by_id import tiles_with_ids
-from renderapps.registration.correspondence import (
+from renderapps.module.correspondence import (
     AUTO,
     RULES,
     CorrespondenceParameters,
     correspond,
     rule_of,
 )
+from renderapps.module.stacks import stack_zs
+from renderapps.module.tile_documents import Json, read_section, shared_transform
+from renderapps.module.tiles_by_id import tiles_with_ids
 from renderapps.registration.placed_stack import (
     PlacedStackModule,
     PlacedStackParameters,

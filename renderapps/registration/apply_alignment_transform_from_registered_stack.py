@@ -6,7 +6,7 @@ from argschema.fields import Int, Str
 from marshmallow.validate import Range
 
 from renderapps.module import parameter
-from renderapps.registration.fitting import Placement
+from renderapps.module.fitting import Placement
 from renderapps.registration.registered_stack import (
     RegisteredStackModule,
     RegisteredStackParameters,

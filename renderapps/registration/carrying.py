@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from renderapi.point_location import TilesOnTop
 from renderapi.transform.slices import TileTransforms
+from renderapps.module.fitting import grid_points
 from renderapps.module.tile_documents import Section
-from renderapps.registration.fitting import grid_points
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argschema.fields import Boolean, Str
 
 from renderapps.module import parameter
-from renderapps.registration.fitting import Placement
+from renderapps.module.fitting import Placement
 from renderapps.registration.registered_stack import (
     RegisteredStackModule,
     RegisteredStackParameters,

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
 from renderapps.module import parameter
-from renderapps.registration.fitting import LINEAR, MODELS, FitRules
+from renderapps.module.fitting import LINEAR, MODELS, FitRules
 
 
 class FitParameters(DefaultSchema):

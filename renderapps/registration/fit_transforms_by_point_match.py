@@ -10,6 +10,7 @@ from marshmallow.validate import Range
 
 from renderapi.errors import SpecError
 from renderapps.module import Section
+from renderapps.module.fitting import Fit, Placement, fit_points
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_collection import (
     MatchOwnerParameters,
@@ -19,7 +20,6 @@ from renderapps.pointmatch.match_collection import (
 )
 from renderapps.registration.cross_matches import CrossMatches, Targets
 from renderapps.registration.fit_parameters import FitParameters, fit_rules
-from renderapps.registration.fitting import Fit, Placement, fit_points
 from renderapps.registration.placed_stack import (
     PlacedStackModule,
     PlacedStackParameters,

@@ -27,6 +27,7 @@ from renderapps.module import (
     RenderParameters,
     TaskFailure,
 )
+from renderapps.module.fitting import grid_points
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.made_matches import (
     MadeMatchesParameters,
@@ -36,7 +37,6 @@ from renderapps.pointmatch.made_matches import (
 from renderapps.pointmatch.match_collection import owner_of_matches
 from renderapps.pointmatch.match_points import GroupTiles
 from renderapps.pointmatch.pair_matches import Floats, PairMatches, Tile
-from renderapps.registration.fitting import grid_points
 
 Json = dict[str, Any]
 AnyTile = TileSpec | Mapping[str, Any]

@@ -12,6 +12,7 @@ from marshmallow.validate import OneOf
 from renderapi.errors import RenderError
 from renderapi.transform.slices import TileTransforms
 from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, Section
+from renderapps.module.fitting import LINEAR, Placement, fit_points
 from renderapps.module.output_parameters import OutputStackParameters
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.section_table import section_table
@@ -26,7 +27,6 @@ from renderapps.pointmatch.match_collection import (
 )
 from renderapps.registration.cross_matches import CrossMatches, require_matches
 from renderapps.registration.fit_parameters import FitParameters, fit_rules
-from renderapps.registration.fitting import LINEAR, Placement, fit_points
 from renderapps.registration.placed_stack import PlacedStackModule, Planned
 from renderapps.stack.consolidate_render_transforms import consolidate, drop_unused, listed
 

@@ -9,12 +9,12 @@ from argschema.schemas import DefaultSchema
 from marshmallow import Schema
 from marshmallow.validate import Range
 
+from renderapps.module.fitting import Placement, fit_and_place
 from renderapps.module.output_stack import OutputStack
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters
 from renderapps.module.tile_documents import Section
 from renderapps.registration.carrying import carried_targets, tile_grids
 from renderapps.registration.fit_parameters import GridParameters, fit_rules
-from renderapps.registration.fitting import Placement, fit_and_place
 
 
 def _resolution(axis: str) -> Float:

@@ -11,10 +11,10 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf
 
 from renderapps.module import RenderModuleException, parameter
+from renderapps.module.correspondence import frame_of, image_name
 from renderapps.module.display_range import check_holder
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters, ZSpellings
 from renderapps.module.tile_documents import Json, Section
-from renderapps.registration.correspondence import frame_of, image_name
 
 RANGE = {"min": "minIntensity", "max": "maxIntensity"}
 CHANNEL_KEYS = {"name", "stack", *RANGE, *RANGE.values()}

@@ -118,7 +118,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "registration/correspondence.py",
+        "module/correspondence.py",
         "stack/test_merge_session_stacks",
         [("int(found[-1]) if", "int(found[0]) if")],
     ),
@@ -189,8 +189,8 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "registration/fitting.py",
-        "registration/test_fitting",
+        "module/fitting.py",
+        "module/test_fitting",
         [
             ("& np.isfinite(q).all(-1)", ""),
             ("entries_of(tile)[: self.space(tile)]", "entries_of(tile)[self.space(tile) :]"),

@@ -6,10 +6,10 @@ from marshmallow import ValidationError
 
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, ReferenceTransform
+from renderapps.module.fitting import FitRules, Placement, fit_and_place
 from renderapps.module.tile_documents import Section
 from renderapps.registration.carrying import carried_targets, carry, tile_grids
 from renderapps.registration.fit_parameters import FitParameters, fit_rules
-from renderapps.registration.fitting import FitRules, Placement, fit_and_place
 
 LENS = AffineModel(M00=1.1, transformId="lens").to_dict()
 

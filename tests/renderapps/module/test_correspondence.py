@@ -4,7 +4,7 @@ import pytest
 from marshmallow import ValidationError
 
 from renderapps.module import RenderModuleException
-from renderapps.registration.correspondence import (
+from renderapps.module.correspondence import (
     CorrespondenceParameters,
     Rule,
     correspond,

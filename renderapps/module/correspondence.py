@@ -19,8 +19,8 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
-from renderapps.module import parameter
 from renderapps.module.errors import RenderModuleException
+from renderapps.module.fields import parameter
 from renderapps.module.tile_documents import first_level
 
 Json = Mapping[str, Any]

@@ -6,7 +6,7 @@ import pytest
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Polynomial2DTransform, ReferenceTransform
 from renderapi.transform.slices import TileTransforms
-from renderapps.registration.fitting import (
+from renderapps.module.fitting import (
     LINEAR,
     FitRules,
     Placement,
