@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.sessions import merge_setting
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
@@ -38,6 +40,15 @@ _POOL_SIZE = 16
 
 _ONCE = re.compile(r"/render-ws/v1/owner/.*/(stackId|cloneTo/[^/]+|collectionId)$")
 """Paths of changes that fail, or do something else, when they are done again: rename and clone."""
+_ONCE_HAS = ("stackId", "cloneTo", "collectionId")
+
+_PROXY_VARIABLES = (
+    *(f"{kind}_proxy" for kind in ("http", "https", "all", "no")),
+    *(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL", "NO")),
+    "REQUEST_METHOD",
+)
+"""All that `requests` looks for in the environment to choose a proxy for http and https."""
+_MOST_HOSTS = 64
 
 
 class ServiceUnreachable(RequestError, requests.ConnectionError):
@@ -91,6 +102,7 @@ class RenderSession(requests.Session):
         self.with_token = with_token
         self.timeout: Any = TIMEOUT
         self._process = os.getpid()
+        self._proxies: dict[str, tuple[tuple[str | None, ...], dict[str, str]]] = {}
         self._mount_pools()
 
     def _mount_pools(self) -> None:
@@ -109,6 +121,7 @@ class RenderSession(requests.Session):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._process = os.getpid()
+        self._proxies = {}
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """Adapter for a URL; the one of the embedded service is made on first use."""
@@ -119,7 +132,8 @@ class RenderSession(requests.Session):
         if is_local(url) and LOCAL_SCHEME not in self.adapters:
             self.mount(LOCAL_SCHEME, local_service())
         adapter = super().get_adapter(url)
-        return _careful(adapter) if _ONCE.search(urlsplit(url).path) else adapter
+        once = any(name in url for name in _ONCE_HAS) and _ONCE.search(urlsplit(url).path)
+        return _careful(adapter) if once else adapter
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """A request ready to be sent, with the token of the service where there is one."""
@@ -130,6 +144,37 @@ class RenderSession(requests.Session):
             if token is not None:
                 prepared.headers["Authorization"] = f"Bearer {token}"
         return prepared
+
+    def merge_environment_settings(  # type: ignore[override]
+        self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> dict[str, Any]:
+        """Settings of a request with those of the environment.
+
+        As in `requests`, which reads the whole environment twice for every request; here that is
+        done once for each host, and again when one of the variables it looks for has changed.
+        """
+        if proxies or not self.trust_env:
+            settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            return dict(settings)
+        if verify is True or verify is None:
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+            verify = bundle or verify
+        return {
+            "proxies": merge_setting(self._environment_proxies(url), self.proxies),
+            "stream": merge_setting(stream, self.stream),
+            "verify": merge_setting(verify, self.verify),
+            "cert": merge_setting(cert, self.cert),
+        }
+
+    def _environment_proxies(self, url: str) -> dict[str, str]:
+        site = "/".join(url.split("/", 3)[:3])
+        environment = tuple(map(os.environ.get, _PROXY_VARIABLES))
+        known = self._proxies.get(site)
+        if known is None or known[0] != environment:
+            if len(self._proxies) >= _MOST_HOSTS:
+                self._proxies.clear()
+            known = self._proxies[site] = (environment, dict(get_environ_proxies(url)))
+        return known[1].copy()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request, with the time-out of this session unless another one is given."""

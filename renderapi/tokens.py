@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from pathlib import Path
@@ -15,12 +16,13 @@ from renderapi.errors import RenderError
 from renderapi.files import atomic_path
 
 VARIABLE = "RENDER_TOKEN"
+_FOLDER = (".render", "tokens")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def token_file(port: int) -> Path:
     """Where a service of this user that listens at `port` of this machine keeps its token."""
-    return Path.home() / ".render" / "tokens" / str(port)
+    return Path.home().joinpath(*_FOLDER, str(port))
 
 
 def write_token(port: int, token: str) -> Path:
@@ -50,15 +52,24 @@ def token_for(url: str) -> str | None:
     token = os.environ.get(VARIABLE)
     if token:
         return token
+    port = _own_port("/".join(url.split("/", 3)[:3]))
+    if port is None:
+        return None
+    path = os.path.join(os.path.expanduser("~"), *_FOLDER, str(port))
+    return _own_text(path) if os.path.exists(path) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _own_port(site: str) -> int | None:
+    """Port of a URL on this machine; None of any other."""
     try:
-        parts = urlsplit(url)
-        port = parts.port or 80
+        parts = urlsplit(site)
+        return (parts.port or 80) if parts.hostname in _LOOPBACK else None
     except ValueError:
         return None
-    return _own_text(token_file(port)) if parts.hostname in _LOOPBACK else None
 
 
-def _own_text(path: Path) -> str | None:
+def _own_text(path: str) -> str | None:
     """Text of a file of this user that others cannot read; None without such a file."""
     try:
         with open(path) as file:

@@ -148,6 +148,73 @@ def test_a_host_without_a_scheme_is_an_error_that_says_so():
         renderapi.render.get_owners(host=None)
 
 
+VARIABLES = [
+    v for name in ("http", "all", "no") for v in (f"{name}_proxy", f"{name}_proxy".upper())
+]
+
+
+@pytest.fixture
+def no_proxies(monkeypatch):
+    for name in (*VARIABLES, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUEST_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_settings_of_the_environment_are_those_that_requests_finds(no_proxies):
+    """Also after the environment has changed: what was found before counts for its host only."""
+    ours, theirs = new_session(), requests.Session()
+    changes = [
+        {},
+        {"http_proxy": "http://127.0.0.1:9"},
+        {"no_proxy": "b.invalid,127.0.0.0/8"},
+        {"http_proxy": "http://127.0.0.1:10", "ALL_PROXY": "http://127.0.0.1:11"},
+        {"REQUEST_METHOD": "GET"},
+        {"REQUESTS_CA_BUNDLE": "/some/file"},
+    ]
+    urls = [
+        "http://a.invalid/x",
+        "http://b.invalid:80/y?z=/",
+        "http://127.0.0.2:7/",
+        "https://a.invalid",
+    ]
+    seen = set()
+    for change in changes:
+        for name, value in change.items():
+            no_proxies.setenv(name, value)
+        for url in urls * 2:
+            for given in ({}, {"http": "http://127.0.0.1:12"}):
+                for verify in (None, True, False):
+                    asked = [
+                        session.merge_environment_settings(url, dict(given), None, verify, None)
+                        for session in (ours, theirs)
+                    ]
+                    assert asked[0] == asked[1]
+                    seen.add(str(asked[0]))
+    assert len(seen) > 10
+
+
+def test_what_a_caller_does_to_its_proxies_concerns_that_call_only(no_proxies):
+    no_proxies.setenv("http_proxy", "http://127.0.0.1:9")
+    session = new_session()
+    first = session.merge_environment_settings("http://a.invalid/", {}, None, None, None)
+    first["proxies"].clear()
+    second = session.merge_environment_settings("http://a.invalid/", {}, None, None, None)
+    assert second["proxies"]["http"] == "http://127.0.0.1:9"
+
+
+def test_the_environment_is_read_once_for_a_host(no_proxies):
+    read = []
+    no_proxies.setattr(
+        "renderapi.session.get_environ_proxies", lambda url: read.append(url) or {"no": "proxy"}
+    )
+    session = new_session()
+    for n in range(200):
+        session.merge_environment_settings(f"http://h{n % 100}.invalid/{n}", {}, None, None, None)
+        session.merge_environment_settings(f"http://h{n % 100}.invalid/", {}, None, None, None)
+    assert len(read) == 200  # 64 hosts are remembered
+    assert len(session._proxies) <= 64
+
+
 def test_a_session_can_be_pickled_after_use(render):
     assert renderapi.render.get_owners(render=render) == []
     copy = pickle.loads(pickle.dumps(render))
@@ -175,6 +242,9 @@ def test_a_local_host_stands_for_any_path(tmp_path, name):
     assert local_store(f"{host}/render-ws/v1/owners/") == str(path)
     assert "/" not in host.removeprefix(session.LOCAL_SCHEME)
     assert renderapi.render.get_owners(host=host) == []
+    assert not path.exists()  # nothing was written yet
+    renderapi.stack.create_stack("s", host=host, owner="o", project="p")
+    assert renderapi.render.get_owners(host=host) == ["o"]
     assert path.exists()
 
 
