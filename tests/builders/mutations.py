@@ -237,6 +237,84 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
+        "pointmatch/match_points.py",
+        "pointmatch/test_pair_matches",
+        [("(index, 1))", "(index, 0))"), ("start += len(part)", "start += len(part) - 1")],
+    ),
+    (
+        "pointmatch/tilepairs.py",
+        "pointmatch/test_tilepairs",
+        [
+            ("z < other <= first + dz", "z <= other <= first + dz"),
+            ("z < other <= first + dz", "z < other <= z + dz"),
+            ("if z - dz <= first <= z", "if z - dz <= first < z"),
+            ("value is not None and (value or name", "value is not None and (True or name"),
+        ],
+    ),
+    (
+        "pointmatch/rekeying.py",
+        "pointmatch/test_copy_pointmatch_by_frame",
+        [
+            ("elif min(tiles)[0] == group", "elif tiles[0][0] == group or True"),
+            ("if group == self._home(index, pair)", "if True"),
+            ("PairMatches.of(*tiles, pair.p, pair.q", "PairMatches.of(*tiles, pair.q, pair.p"),
+        ],
+    ),
+    (
+        "pointmatch/consolidate_pointmatches_across_channels.py",
+        "pointmatch/test_consolidate_pointmatches_across_channels",
+        [
+            (
+                "        if collection == 0:\n            return tile",
+                "        if False:\n            return tile",
+            ),
+            ("self.names[collection - 1].rename", "self.names[collection - 2].rename"),
+        ],
+    ),
+    (
+        "pointmatch/match_plot.py",
+        "pointmatch/test_make_point_match_plots",
+        [
+            ("(q - p) * settings", "(p - q) * settings"),
+            ("set_ylim(bottom, top)", "set_ylim(top, bottom)"),
+        ],
+    ),
+    (
+        "pointmatch/match_residuals.py",
+        "pointmatch/test_filter_point_matches",
+        [
+            ("(off**2).sum(1) / w.sum(1)", "(off**2).sum(1) / w.shape[1]"),
+            ("range(LINEAR.index(model), -1, -1)", "range(LINEAR.index(model), 0, -1)"),
+            ("pair.q, counted(pair)", "pair.q, 1.0"),
+        ],
+    ),
+    (
+        "pointmatch/filter_point_matches.py",
+        "pointmatch/test_filter_point_matches",
+        [
+            ("apart = places[0] - places[1]", "apart = pair.p - pair.q"),
+            ("weight == 1.0 and (pair.w > 0).any()", "weight == 1.0"),
+        ],
+    ),
+    (
+        "pointmatch/match_connections.py",
+        "pointmatch/test_qc_point_match_results",
+        [("count >= least", "count > least"), ("zs[0] < z < zs[-1]", "zs[0] <= z")],
+    ),
+    (
+        "pointmatch/collection_exchange.py",
+        "pointmatch/test_swap_point_match_collections",
+        [
+            ("for name in reversed(self.names)", "for name in self.names[:1]"),
+            ("            self._undo()", "            pass"),
+        ],
+    ),
+    (
+        "registration/correspondence.py",
+        "registration/test_correspondence",
+        [("number + offset", "number - offset"), ("if len(some) > 1", "if len(some) > 9")],
+    ),
+    (
         "stack/flipping.py",
         "stack/test_flip_stack_by_raw_image_flip",
         [

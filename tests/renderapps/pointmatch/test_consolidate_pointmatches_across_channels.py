@@ -91,13 +91,18 @@ def test_tiles_without_a_partner_are_named(render, channels):
     put(render, "d", [[tile(n, 1.0, section=D1, x=50 * i) for i, n in enumerate(("a0", "b0"))]])
     lone = [tile(n, 1.0, section="1-GFP", x=50 * i) for i, n in enumerate(("a1", "b1"))]
     put(render, "g", [lone, [tile("c1", 2.0, section="2-GFP")]])
-    options = {"input_stacks": ["d", "g"], "match_by": "file_name", "file_pattern": r"(\w)\d_0.tif"}
-    status, report = go(render, ["dapi", "gfp"], **options)
+    other = [tile(n, 1.0, section="1-PSD", x=50 * i) for i, n in enumerate(("a2", "b2"))]
+    put(render, "p", [other])
+    options = {"match_by": "file_name", "file_pattern": r"(\w)\d_0.tif"}
+    status, report = go(render, channels, input_stacks=["d", "g", "p"], **options)
     assert status == 0
-    (dropped,) = report["dropped_pairs"]
-    assert dropped["collection"] == "gfp" and dropped["qId"] == "c1"
-    assert "tile c1 of stack g: the other stack has no tile" in dropped["reason"]
-    assert report["pairs_read"] == 4 and report["pairs_written"] == 2
+    dropped = {entry["collection"]: entry for entry in report["dropped_pairs"]}
+    assert len(report["dropped_pairs"]) == 2 and set(dropped) == {"gfp", "psd"}
+    assert dropped["gfp"]["qId"] == "c1"
+    assert "tile c1 of stack g: the other stack has no tile" in dropped["gfp"]["reason"]
+    assert "stack p has no tile c2 in 2-PSD" in dropped["psd"]["reason"]
+    assert report["pairs_read"] == 6
+    assert stored(render, "pooled") == [EXPECTED[0], match(A0, C0, (9, 9, 8, 8, 0.5))]
 
 
 def test_tiles_that_would_become_one_are_refused(render, channels, capsys):

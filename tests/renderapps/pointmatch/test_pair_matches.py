@@ -50,11 +50,13 @@ def test_each_tile_is_mapped_once_and_a_tile_that_fails_takes_its_pairs():
         return points + {A: 100, B: 10}[tile]
 
     pairs = [pair(A, B, (1, 2, 3, 4, 1), (5, 6, 7, 8, 1)), pair(A, C, (1, 1, 2, 2, 1)), pair(A, B)]
+    pairs.append(pair(A, B, (50, 60, 70, 80, 1)))
     found = mapped_ends(pairs, move)
-    assert calls == [("a", 3), ("b", 2), ("c", 1)]
+    assert calls == [("a", 4), ("b", 3), ("c", 1)]
     np.testing.assert_array_equal(found[0][0], [[101, 102], [105, 106]])
     np.testing.assert_array_equal(found[0][1], [[13, 14], [17, 18]])
     assert found[1] == "no tile c"
     assert found[2][0].shape == (0, 2)
+    assert (found[3][0].tolist(), found[3][1].tolist()) == ([[150, 160]], [[80, 90]])
     with pytest.raises(KeyError):
         mapped_ends([pair(("9", "x"), ("9", "y"), (0, 0, 0, 0, 1))], move)
