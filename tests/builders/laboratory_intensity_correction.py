@@ -35,6 +35,12 @@ def parameters(lab, at):
         "intensity_correction.apply_deconv_zoned": section | sharp | {"zone_size": 64},
         "intensity_correction.apply_deconvolution": section | sharp,
         "intensity_correction.apply_deconvolution_multi": section | {"deconv_settings": [sharp]},
+        "intensity_correction.balance_intensities": {
+            "input_stack": "acquired",
+            "output_stack": "made",
+            "output_directory": at("balanced"),
+        },
+        "intensity_correction.estimate_shading": _median(at("shading")),
         "intensity_correction.make_median": _median(at("medians")),
         "intensity_correction.multIntensityCorr": section | {"correction_stack": "flat"},
     }

@@ -71,6 +71,10 @@ class Images:
         path = url_to_path(pyramid[level].imageUrl)
         return path.name, tifffile.imread(path)
 
+    def shown_raw(self, stack, name):
+        """Pixels of level 0 of a tile."""
+        return tifffile.imread(url_to_path(self.tile_of(stack, name).imageUrl))
+
 
 @pytest.fixture
 def images(render, tmp_path):
