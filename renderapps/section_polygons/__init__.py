@@ -1,0 +1,1 @@
+"""Outlines of sections, and matches kept only within them."""
