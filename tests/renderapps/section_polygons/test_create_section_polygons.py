@@ -119,7 +119,7 @@ def test_vertical_lines_in_files_named_by_z(render, sections, tmp_path):
 
 
 def test_tissue_is_outlined(render, sections, tmp_path):
-    tissue = {"outline": "tissue", "isHorizontal": None, "tissue_threshold": 50, "smoothing": 10}
+    tissue = {"outline": "tissue", "isHorizontal": None, "tissue_threshold": 50, "smoothing": 3}
     status, report = create(render, tmp_path, zs=[3], **tissue)
     assert status == 0
     found = polygon(tmp_path, 3)
@@ -127,7 +127,7 @@ def test_tissue_is_outlined(render, sections, tmp_path):
     outline = shapely.Polygon(found["roi"]["coordinates"][0])
     strip = shapely.Polygon(sections[3][[0, 1, 3, 2]])
     assert outline.intersection(strip).area > 0.97 * strip.area
-    assert outline.difference(strip).area < 0.03 * strip.area
+    assert outline.difference(strip).area < 0.05 * strip.area
     assert report["one_line_zs"] == []
 
 
