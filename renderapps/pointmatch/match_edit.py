@@ -210,14 +210,9 @@ class MatchEditModule(RenderModule):
             "dropped_pairs": [entry for r in done for entry in r["dropped_pairs"]],
             "failed_groups": failed,
             "left_behind": self.target.left_behind(),
-            **self.more_report(done),
         }
         report |= self.more_report([entry for r in done for entry in r["details"]])
         return report, failed
-
-    def more_report(self, done: list[Json]) -> Json:
-        """What else the report says, of the entries that `edit_group` made."""
-        return {}
 
     def edit_group(self, group: str) -> Json:
         """Edit and write one p group; counts, and what was dropped."""

@@ -46,9 +46,9 @@ class FilterPointMatch(PolygonFilterModule):
         """The folder."""
         return f"folder {self.args['polygon_dir']}"
 
-    def more_report(self, done: list[Json]) -> Json:
+    def more_report(self, details: list[Json]) -> Json:
         """Polygons that crossed themselves, too."""
-        return super().more_report(done) | {"repaired_polygons": self.repaired}
+        return super().more_report(details) | {"repaired_polygons": self.repaired}
 
 
 if __name__ == "__main__":

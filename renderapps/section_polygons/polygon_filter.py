@@ -128,29 +128,19 @@ class PolygonFilterModule(MatchEditModule):
                 "missing_polygon keep or drop"
             )
 
-    def edit_group(self, group: str) -> Json:
-        """Filter and write one p group; counts for each two sections."""
-        self.filtered: dict[tuple[str, str], Counter[str]] = {}
-        report = super().edit_group(group)
-        rows = [
-            {"pGroupId": p, "qGroupId": q} | {name: counts[name] for name in COUNTS}
-            for (p, q), counts in self.filtered.items()
-        ]
-        return report | {"filtered": rows}
-
-    def more_report(self, done: list[Json]) -> Json:
+    def more_report(self, details: list[Json]) -> Json:
         """Counts of each two sections, and of all."""
-        rows = [row for entry in done for row in entry["filtered"]]
         return {
             "outside": self.args["outside"],
             "missing_polygon_zs": self.missing,
             "local_transforms_known": self.known,
-            "filtered": rows,
-            "totals": {name: sum(row[name] for row in rows) for name in COUNTS},
+            "filtered": details,
+            "totals": {name: sum(row[name] for row in details) for name in COUNTS},
         }
 
     def edit_matches(self, pairs: list[PairMatches]) -> Edited:
         """The pairs of one p group without what lies outside."""
+        self.filtered: dict[tuple[str, str], Counter[str]] = {}
         kept: list[PairMatches] = []
         dropped: list[Json] = []
         by_q: dict[str, list[PairMatches]] = {}
@@ -166,7 +156,11 @@ class PolygonFilterModule(MatchEditModule):
                     dropped.append(pair.ids | {"reason": result})
                 else:
                     kept.append(result)
-        return Edited(kept, dropped)
+        rows = [
+            {"pGroupId": p, "qGroupId": q} | {name: counts[name] for name in COUNTS}
+            for (p, q), counts in self.filtered.items()
+        ]
+        return Edited(kept, dropped, rows)
 
     def marked(self, tiles: Tiles, name: Tile, points: Floats) -> Floats:
         """World points of a tile, NaN where they are not inside the outline of its section."""
