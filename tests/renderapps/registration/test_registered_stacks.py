@@ -135,7 +135,7 @@ def test_many_stacks_get_their_names_by_prefixes(render, stacks):
     [
         ({"registered_stacks": ["source"]}, "which is an input"),
         ({"registered_stacks": ["source"], "new_prefix": "s", "old_prefix": "s"}, "an input"),
-        ({"registered_stacks": ["REG_", "x"], "old_prefix": "REG_"}, "nothing is left"),
+        ({"registered_stacks": ["REG", "x"], "old_prefix": "REG"}, "nothing is left"),
         ({"registered_stacks": ["A_x", "x"], "old_prefix": "A_", "new_prefix": "B"}, "would both"),
     ],
 )
