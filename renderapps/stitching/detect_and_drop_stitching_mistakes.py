@@ -9,14 +9,11 @@ output JSON lists all dropped tiles with their reasons.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from argschema.fields import Boolean, Float, Int, List, OutputDir, Str
 from marshmallow.validate import Range
 
-from renderapi.files import atomic_write
-from renderapi.utils import renderdumps
 from renderapps.module import Section, StackEditModule, StackEditParameters, parameter
 from renderapps.module.stacks import stack_zs
 
@@ -109,6 +106,7 @@ class DetectAndDropStitchingMistakes(StackEditModule):
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The stitched section without its mistakes, and why each of them is one."""
         from renderapps.stitching.displacements import find_mistakes
+        from renderapps.stitching.kept_tiles import write_kept
         from renderapps.stitching.montage import placements
 
         after, before = (section.resolved() for section in sections)
@@ -132,15 +130,9 @@ class DetectAndDropStitchingMistakes(StackEditModule):
             "separate_groups": verdict.separate,
         }
         if self.args["jsonDirectory"] and not self.args["report_only"]:
-            report["file"] = self.write_tiles(before.tilespecs[0].z, kept)
+            folder = self.args["jsonDirectory"]
+            report["file"] = write_kept(folder, self.output_stack, sections[0].z, kept)
         return sections[0].with_tilespecs(kept), report
-
-    def write_tiles(self, z: float, tiles: list[Any]) -> str:
-        """Write the kept tile specs of a section; the z in the file name is exact."""
-        exact = f"{z:04.0f}" if z == int(z) else repr(z)
-        path = Path(self.args["jsonDirectory"]) / f"{self.output_stack}_z{exact}.json"
-        atomic_write(path, renderdumps(tiles))
-        return str(path)
 
 
 if __name__ == "__main__":
