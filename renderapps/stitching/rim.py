@@ -85,6 +85,32 @@ def side_neighbours(
     return found
 
 
+def overlapping_tiles(
+    outlines: Mapping[str, Polygon], corners: NDArray[np.float64], with_corners: bool = False
+) -> list[tuple[str, str]]:
+    """Tiles that overlap by an area, in string order; corner neighbours only if asked for.
+
+    A corner neighbour is one whose centre lies outside both the rows and the columns of the other.
+    """
+    import shapely
+
+    tiles = list(outlines)
+    if len(tiles) < 2:
+        return []
+    shapes = np.array(list(outlines.values()), object)
+    i, j = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    i, j = i[i < j], j[i < j]
+    if not with_corners:
+        centres = corners.mean(axis=1)
+        axes = np.stack([corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0]], axis=-1)
+        steps = np.linalg.solve(axes[i], (centres[j] - centres[i])[..., None])[..., 0]
+        beside = np.abs(steps).min(axis=1, initial=np.inf) <= _BESIDE
+        i, j = i[beside], j[beside]
+    areas = shapely.area(shapely.intersection(shapes[i], shapes[j]))
+    found = ((tiles[a], tiles[b]) for a, b in zip(i[areas > 0], j[areas > 0], strict=True))
+    return sorted((min(pair), max(pair)) for pair in found)
+
+
 def _sides(steps: NDArray[np.float64]) -> NDArray[np.intp]:
     """Index of the side for offsets in widths and heights; -1 for corners and the same place."""
     across, down = steps.T
