@@ -1,0 +1,1 @@
+"""Modules for tiles that are crossed by wrinkles."""
