@@ -168,7 +168,7 @@ class SplitTile(StackEditModule):
         return [self.z] if self.in_place else zs
 
     def prepare(self) -> None:
-        """Find the pieces and write their masks."""
+        """Find the pieces."""
         self.owner, collection = owner_of_matches(self), self.args["matchCollection"]
         p_groups_of(self.render, self.owner, collection)
         self.local, _ = recorded_transforms(
@@ -203,9 +203,6 @@ class SplitTile(StackEditModule):
                 f"stack {self.args['stack']} has a tile {sorted(taken)[0]} already"
             )
         self.split, self.left_out = self.split_pairs(pairs, labels, place)
-        self.masks = [
-            self.write_masks(document, number, width, height) for number in range(len(self.names))
-        ]
 
     def pairs_of_tile(self) -> list[PairMatches]:
         """Matches of the tile with any other one."""
@@ -273,7 +270,7 @@ class SplitTile(StackEditModule):
                     made.append(PairMatches.of((self.name[0], name), other, *ends, pair.more))
         return made, lost
 
-    def write_masks(self, document: Json, number: int, width: int, height: int) -> dict[str, str]:
+    def write_masks(self, document: Any, number: int, width: int, height: int) -> dict[str, str]:
         """URL of the mask of a piece for each mipmap level of the tile, within its own masks."""
         import tifffile
 
@@ -300,7 +297,7 @@ class SplitTile(StackEditModule):
             urls[level] = path_to_url(path)
         return urls
 
-    def mask_folder(self, document: Json) -> Path:
+    def mask_folder(self, document: Any) -> Path:
         """Where masks go."""
         if self.args["mask_directory"]:
             return Path(self.args["mask_directory"])
@@ -337,7 +334,12 @@ class SplitTile(StackEditModule):
         return replace(section, tiles=tiles)
 
     def fill(self) -> list[Json]:
-        """Write the sections, then the matches: where these fail the stack stays as it was."""
+        """Write masks, sections, then matches: where these fail the stack stays as it was."""
+        document = self.tile.tile
+        size = (int(document["width"]), int(document["height"]))
+        self.masks = [
+            self.write_masks(document, number, *size) for number in range(len(self.names))
+        ]
         sections = super().fill()
         self.write_matches()
         return sections
