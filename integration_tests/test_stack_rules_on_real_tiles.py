@@ -171,7 +171,7 @@ def test_a_section_that_fails_leaves_the_stack_as_it_was(service, serial, capsys
     given = {"input_stack": "serial"} | names
     status, lines = service.module("stack.regex_replace_filenames", capsys, **given)
     assert status == 1 and len(lines) == 1
-    assert "2 of 3 sections failed" in lines[0] and "stack serial is left as it was" in lines[0]
+    assert "2 of 3 sections failed" in lines[0] and "all is left as it was" in lines[0]
 
 
 def test_filtered_images(service, data):

@@ -23,6 +23,7 @@ from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Polynomial2DTransform, ReferenceTransform
 from renderapi.urls import path_to_url
 from renderapps.module.catalogue import find
+from renderapps.module.report import ReportSchema
 
 VERSION = {
     "cycleNumber": 3,
@@ -71,11 +72,21 @@ class Service:
         return renderapi.connect(**self.group)
 
     def command(self, module, *flags, status=0, **parameters):
-        """Run `python -m renderapps.MODULE --input_json FILE FLAGS`: its report, or its stderr."""
+        """Run `python -m renderapps.MODULE --input_json FILE FLAGS`: its stderr, or its report.
+
+        Without the entries that every report has.
+        """
         given, report = self.folder / "in.json", self.folder / "out.json"
         report.unlink(missing_ok=True)
         given.write_text(json.dumps({"render": self.group} | parameters))
-        command = [sys.executable, "-m", f"renderapps.{module}", "--input_json", str(given)]
+        command = [
+            sys.executable,
+            "-m",
+            f"renderapps.{module}",
+            "--quiet",
+            "--input_json",
+            str(given),
+        ]
         words = [str(flag) for flag in flags]
         done = subprocess.run(
             [*command, *words, "--output_json", str(report)], capture_output=True, text=True
@@ -84,7 +95,8 @@ class Service:
         if status:
             return done.stderr
         assert (done.stdout, done.stderr) == ("", "")
-        return json.loads(report.read_text())
+        every = ReportSchema().fields
+        return {k: v for k, v in json.loads(report.read_text()).items() if k not in every}
 
     def module(self, name, capsys=None, **parameters):
         """Run a module in this process through its command line: status and lines on stderr.
@@ -93,7 +105,7 @@ class Service:
         """
         given = self.folder / "in.json"
         given.write_text(json.dumps({"render": self.group} | parameters))
-        status = loaded(name).exit_status(["--input_json", str(given)])
+        status = loaded(name).exit_status(["--quiet", "--input_json", str(given)])
         return status, capsys.readouterr().err.splitlines() if capsys else []
 
     # what is in the stacks
