@@ -81,8 +81,9 @@ def check_holder(
         return
     low = holder.get("minIntensity") if minimum is None else minimum
     high = holder.get("maxIntensity") if maximum is None else maximum
-    channel = "" if holder is tile else f" channel {holder.get('name')}"
-    checked_range(low, high, f"tile {tile['tileId']}{channel}")
+    if low is not None and high is not None and low >= high:
+        channel = "" if holder is tile else f" channel {holder.get('name')}"
+        checked_range(low, high, f"tile {tile['tileId']}{channel}")
 
 
 def check_drawn(

@@ -14,7 +14,7 @@ from renderapps.module.fields import parameter
 EXISTING = ("overwrite_z", "replace", "fail")
 APPENDING = (*EXISTING, "append")
 
-_TEXT = (
+EXISTING_TEXT = (
     "what to do with an output stack that has tiles: overwrite_z replaces the sections that are "
     "written and keeps the others, replace lets the new stack take its place when that is "
     "complete, fail refuses"
@@ -24,7 +24,7 @@ _TEXT = (
 class ExistingStackParameters(DefaultSchema):
     """What becomes of an output stack that is there."""
 
-    existing = parameter(Str, _TEXT, default=EXISTING[0], validate=OneOf(EXISTING))
+    existing = parameter(Str, EXISTING_TEXT, default=EXISTING[0], validate=OneOf(EXISTING))
 
 
 class WrittenStackParameters(ExistingStackParameters):
@@ -38,7 +38,8 @@ class AppendedStackParameters(WrittenStackParameters):
 
     existing = parameter(
         Str,
-        f"{_TEXT}, append keeps also the tiles of sections that are written that have other ids",
+        f"{EXISTING_TEXT}, append keeps also the tiles of sections that are written that have "
+        "other ids",
         default=APPENDING[0],
         validate=OneOf(APPENDING),
     )
@@ -72,11 +73,19 @@ class OutputStackParameters(WrittenStackParameters):
 
 
 class ReplacingParameters(DefaultSchema):
-    """An output that is made of all sections takes the place of one that is there."""
+    """An output that is made of all sections takes the place of one that is there.
+
+    Attributes
+    ----------
+    choosing : tuple of str
+        The parameters by which only some of the sections of an output are written.
+    """
+
+    choosing: tuple[str, ...] = ("zs", "minZ", "maxZ")
 
     existing = parameter(
         Str,
-        _TEXT,
+        EXISTING_TEXT,
         default=None,
         default_text="replace, or overwrite_z where sections are chosen",
         validate=OneOf(EXISTING),
@@ -85,6 +94,6 @@ class ReplacingParameters(DefaultSchema):
     @post_load
     def all_or_some(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Without a choice of sections the output is of this run alone."""
-        chosen = any(data.get(key) is not None for key in ("zs", "minZ", "maxZ"))
+        chosen = any(data.get(key) is not None for key in self.choosing)
         default = "overwrite_z" if chosen or data.get("in_place") else "replace"
         return {**data, "existing": data["existing"] or default}

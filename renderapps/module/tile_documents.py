@@ -7,6 +7,7 @@ gives them and `with_tilespecs` takes them back, again without losing what they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,10 @@ def read_section(render: Render, stack: str, z: float, missing_ok: bool = False)
         if missing_ok:
             return Section(z)
         raise RenderModuleException(f"stack {stack} has no section at z={z:g}") from error
-    tiles = [_identified(key, tile) for key, tile in document["tileIdToSpecMap"].items()]
-    return Section(z, tiles, dict(document.get("transformIdToSpecMap") or {}))
+    tiles = document["tileIdToSpecMap"]
+    for key, tile in tiles.items():
+        tile.setdefault("tileId", key)
+    return Section(z, list(tiles.values()), dict(document.get("transformIdToSpecMap") or {}))
 
 
 def put_section(
@@ -97,34 +100,33 @@ def put_section(
     deleted before, or, with None, only the tiles of the same ids are replaced. `moved`: the boxes
     of the tiles have to be derived; else those that they carry are kept.
     """
-    output = output or stack
-    strangers = {tile["tileId"]: tile["z"] for tile in section.tiles if tile["z"] != section.z}
-    if strangers:
-        tile, z = next(iter(strangers.items()))
-        raise RenderModuleException(
-            f"tile {tile} with z={z:g} cannot be written as section z={section.z:g} "
-            f"of stack {output}"
-        )
-    refuse_doubles(section, output)
+    tiles = tiles_to_write(section, output or stack)
     if in_one is False or (in_one and not section.tiles):
         renderapi.stack.delete_section(stack, section.z, render=render)
     if section.tiles:
-        derive = moved or any(tile.get(key) is None for tile in section.tiles for key in _BOX)
-        tiles = {tile["tileId"]: tile for tile in section.tiles}
+        derive = moved or any(None in map(tile.get, _BOX) for tile in section.tiles)
         body = {"transformIdToSpecMap": section.transforms, "tileIdToSpecMap": tiles}
         url = stack_url(render, stack, "z", number("%f", section.z), "resolvedTiles")
         params = {"deriveData": jbool(derive)} | ({"replace": "true"} if in_one else {})
         put_json(render.session, url, body, params=params)
 
 
-def refuse_doubles(section: Section, stack: str) -> None:
-    """Refuse a section in which two tiles have one id: one of them would be lost."""
-    ids = section.tile_ids
-    if len(set(ids)) < len(ids):
-        double = next(tile for i, tile in enumerate(ids) if tile in ids[:i])
+def tiles_to_write(section: Section, stack: str) -> dict[str, Json]:
+    """The tiles by id. A tile of another z is refused, and two of one id: one would be lost."""
+    wanted = section.z
+    stranger = next((tile for tile in section.tiles if tile["z"] != wanted), None)
+    if stranger is not None:
+        raise RenderModuleException(
+            f"tile {stranger['tileId']} with z={stranger['z']:g} cannot be written as section "
+            f"z={section.z:g} of stack {stack}"
+        )
+    tiles = {tile["tileId"]: tile for tile in section.tiles}
+    if len(tiles) < len(section.tiles):
+        double = Counter(section.tile_ids).most_common(1)[0][0]
         raise RenderModuleException(
             f"two tiles of section z={section.z:g} for stack {stack} have the tileId {double}"
         )
+    return tiles
 
 
 def shared_transform(render: Render, stack: str, transform: str) -> Json | None:
@@ -185,8 +187,3 @@ def first_level(holder: Json) -> tuple[str, Json] | None:
         return None
     lowest = min(with_image, key=int)
     return lowest, levels[lowest]
-
-
-def _identified(key: str, tile: Json) -> Json:
-    tile.setdefault("tileId", key)
-    return tile

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from argschema.fields import Str
 from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import Length
+from marshmallow.validate import Length, OneOf
 
 from renderapps.module import parameter
 from renderapps.module.lists import Numbers
+from renderapps.module.output_parameters import EXISTING, EXISTING_TEXT, ReplacingParameters
 from renderapps.module.stack_edit import TileEditParameters
 from renderapps.stack.remapping import RemapModule, SectionIdParameters
 
 
-class RemapZsParameters(SectionIdParameters, TileEditParameters):
-    """Parameters of remap_zs."""
+class RemapZsParameters(ReplacingParameters, SectionIdParameters, TileEditParameters):
+    """Parameters of remap_zs. `zs` does not choose: it says all that the output will have."""
 
+    choosing = ()
+    existing = parameter(
+        Str,
+        EXISTING_TEXT,
+        default=None,
+        default_text="replace, so that running again with other sections equals running once",
+        validate=OneOf(EXISTING),
+    )
     zs = parameter(Numbers, "z values to change", aliases=["zValues"], validate=Length(min=1))
     new_zs = parameter(
         Numbers, "the z that each of them becomes, in the same order", aliases=["new_zValues"]
@@ -36,7 +46,8 @@ class RemapZsParameters(SectionIdParameters, TileEditParameters):
 
 
 class RemapZs(RemapModule):
-    """Out of place the output holds the sections that are named; in place the others stay.
+    """Out of place the output holds the sections that are named and no others, unless `existing` is
+    overwrite_z (so that it can be filled by several runs); in place the others stay.
 
     A new z may be the old one of another section that is named, so sections can change places.
     """

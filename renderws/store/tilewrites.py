@@ -84,11 +84,13 @@ class TileWrites:
             changed = store_transforms(connection, row.key, transforms)
             columns = _columns(connection, tiles)
             old = {} if row.tile_count == 0 else _stored_places(connection, row.key, tiles)
+            gone = []  # those of before: looked for while the new ones are not there yet
+            if replace_z is not None and row.tile_count:
+                gone = _others_at(connection, row.key, replace_z, tiles)
             _insert(connection, row.key, tiles, columns, without=old)
             _replace(connection, row.key, tiles, columns, old)
             if changed:
                 derive_boxes_again(connection, row.key, changed, except_for=set(tiles.tile_ids))
-            gone = [] if replace_z is None else _others_at(connection, row.key, replace_z, tiles)
             remove_tiles(connection, gone)
             added = len(tiles.tile_ids) - len(old)
             touch_data(connection, row.key, added=added, removed=len(gone))

@@ -14,11 +14,11 @@ from renderapps.module.tile_documents import (
     image_entries,
     put_section,
     read_section,
-    refuse_doubles,
     replace_references,
     same_transform,
     shared_transform,
     tile_ids_at,
+    tiles_to_write,
 )
 
 
@@ -126,7 +126,7 @@ def test_a_missing_section_is_an_error_or_empty(render):
 
 def test_sections_with_doubles_or_strangers_are_refused():
     with pytest.raises(RenderModuleException, match="tileId a"):
-        refuse_doubles(Section(1.0, [{"tileId": "a"}, {"tileId": "a"}]), "out")
+        tiles_to_write(Section(1.0, [{"tileId": "a", "z": 1.0}] * 2), "out")
     with pytest.raises(RenderModuleException, match="tile a with z=2"):
         put_section(None, "out", Section(1.0, [{"tileId": "a", "z": 2.0}]))
 

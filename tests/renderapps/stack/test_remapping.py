@@ -71,6 +71,19 @@ def test_a_remap_that_would_lose_a_section_is_refused(render, capsys, parameters
     assert documents(render, "raw") == before and state(render, "raw") == "COMPLETE"
 
 
+def test_remapping_again_with_fewer_sections_leaves_none_of_the_last_run(render):
+    layers(render, "raw")
+    given = {"input_stack": "raw", "output_stack": "out"}
+    assert run(RemapZs, render, **given, zs=[0, 1, 2.5], new_zs=[5, 6, 7])[0] == 0
+    status, report = run(RemapZs, render, **given, zs=[1], new_zs=[9])
+    assert status == 0 and report["kept_zs"] == []
+    assert {tile.z for tile in read(render, "out").values()} == {9.0}
+    more = {"zs": [0], "new_zs": [3], "existing": "overwrite_z"}
+    status, report = run(RemapZs, render, **given, **more)
+    assert status == 0 and report["kept_zs"] == [9.0]
+    assert {tile.z for tile in read(render, "out").values()} == {3.0, 9.0}
+
+
 def test_section_ids_follow_z_exactly(render):
     specs = [tile("a", 1.0, section="x"), tile("b", 1.0, section="1.0")]
     bare = tile("c", 1.04)
