@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 ROUNDS = 6
 HUBER = 1.345
 LEAST_SPREAD = 1e-6
+LEAST_ERROR = 0.01  # of logarithms of gains, and of the spread: what is below it is no outlier
 CONSTANT_PENALTY, FIELD_PENALTY = 1e-6, 1e-2
 ACROSS = 0.3  # weight of overlaps of two sections, which show different things
 
@@ -99,7 +100,7 @@ def _gains(count: int, overlaps: Sequence[Overlap]) -> Floats:
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import spsolve
 
-    told = [(o, *_spreads(o)) for o in overlaps]
+    told = [(o, *o.spreads) for o in overlaps]
     told = [part for part in told if min(part[1], part[2]) > LEAST_SPREAD]
     if not told:
         return np.ones(count)
@@ -107,6 +108,7 @@ def _gains(count: int, overlaps: Sequence[Overlap]) -> Floats:
     trust = np.array([_trust(o) for o, _, _ in told])
     rows = np.arange(len(told))
     ends = np.array([(o.p, o.q) for o, _, _ in told])
+    across = np.array([o.across for o, _, _ in told])
     ones = np.ones(len(told))
     matrix = coo_matrix(
         (np.r_[ones, -ones], (np.r_[rows, rows], ends.T.ravel())), (len(told), count)
@@ -116,7 +118,7 @@ def _gains(count: int, overlaps: Sequence[Overlap]) -> Floats:
     for _ in range(ROUNDS):
         weighted = matrix.T @ diags(weights)
         logs = np.atleast_1d(spsolve((weighted @ matrix + keep).tocsc(), weighted @ ratios))
-        weights = trust * _huber(ratios - matrix @ logs)
+        weights = trust * _huber(ratios - matrix @ logs, across, LEAST_ERROR)
     return np.exp(logs - logs.mean())
 
 
@@ -132,7 +134,7 @@ def _offsets(
     start[:, 0] = levels - gains * levels  # where nothing else is known the level stays
     if not overlaps:
         return start * 0
-    blocks, rows, columns, wanted, trust = [], [], [], [], []
+    blocks, rows, columns, wanted, trust, across = [], [], [], [], [], []
     row = 0
     for o in overlaps:
         n = len(o.p_values)
@@ -143,6 +145,7 @@ def _offsets(
             columns.append(np.tile(tile * width + np.arange(width), n))
         wanted.append(gains[o.q] * o.q_values - gains[o.p] * o.p_values)
         trust.append(np.full(n, _trust(o)))
+        across.append(np.full(n, o.across))
         row += n
     shape = (row, count * width)
     where = (np.concatenate(rows), np.concatenate(columns))
@@ -152,11 +155,12 @@ def _offsets(
     penalty = np.outer(per_tile, [CONSTANT_PENALTY] + [FIELD_PENALTY] * (width - 1)).ravel()
     keep = diags(penalty)
     weights, found = trusted, start.ravel()
+    least = max(LEAST_ERROR * float(np.median([o.spreads for o in overlaps])), LEAST_SPREAD)
     for _ in range(ROUNDS):
         weighted = matrix.T @ diags(weights)
         right = weighted @ target + penalty * _constant_only(start)
         found = np.atleast_1d(spsolve((weighted @ matrix + keep).tocsc(), right))
-        weights = trusted * _huber(target - matrix @ found)
+        weights = trusted * _huber(target - matrix @ found, np.concatenate(across), least)
     result = found.reshape(count, width)
     result[:, 0] += (levels - gains * levels - result[:, 0]).mean()
     return result
@@ -168,19 +172,19 @@ def _constant_only(start: Floats) -> Floats:
     return kept.ravel()
 
 
-def _spreads(overlap: Overlap) -> tuple[float, float]:
-    """Robust spread of both tiles in an overlap: distance of the quartiles."""
-    p, q = (np.percentile(v, [25, 75]) for v in (overlap.p_values, overlap.q_values))
-    return float(p[1] - p[0]), float(q[1] - q[0])
-
-
 def _trust(overlap: Overlap) -> float:
     return ACROSS / np.sqrt(len(overlap.p_values)) if overlap.across else 1.0
 
 
-def _huber(residuals: Floats) -> Floats:
-    scale = max(float(np.median(np.abs(residuals))) / 0.6745, 1e-9)
-    return 1 / np.maximum(np.abs(residuals) / (HUBER * scale), 1.0)
+def _huber(residuals: Floats, across: NDArray[np.bool_], least: float) -> Floats:
+    """Weights of residuals: those within and across sections have a scale each, or `least`."""
+    weights = np.ones_like(residuals)
+    for group in (across, ~across):
+        if group.any():
+            size = np.abs(residuals[group])
+            scale = max(float(np.median(size)) / 0.6745, least)
+            weights[group] = 1 / np.maximum(size / (HUBER * scale), 1.0)
+    return weights
 
 
 def seams(overlaps: Sequence[Overlap], balances: Sequence[Balance] | None = None) -> Floats:

@@ -2,7 +2,9 @@
 
 Tiles are read once, reduced to means of blocks of `block` x `block` pixels. In the overlap of two
 tiles a grid of world points, one block apart, is taken to the pixels of both, where the block means
-are interpolated. Points outside either image, or where a mask is not white, are left out.
+are interpolated. Points outside either image, or where a mask is not white, are left out. What is
+kept of an overlap are the spreads of both tiles and the means in some cells of it, so that memory
+is small for many tiles.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from renderapps.module.tile_documents import Json
 Floats = NDArray[np.float64]
 SIDES = ("minX", "minY", "maxX", "maxY")
 MOST_POINTS = 4000
+CELLS, CELLS_ACROSS = 48, 12
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ class Overlap:
     ----------
     p, q : int
         Numbers of the tiles.
+    spreads : (float, float)
+        Distance of the quartiles of what each of them shows.
     p_values, q_values : (N,)
-        What they show.
+        What they show in N cells of the overlap, means.
     p_places, q_places : (N, 2)
         Where, x and y of each image from -1 to 1.
     across : bool
@@ -80,6 +85,7 @@ class Overlap:
 
     p: int
     q: int
+    spreads: tuple[float, float]
     p_values: Floats
     q_values: Floats
     p_places: Floats
@@ -166,4 +172,23 @@ def _overlap(p: ReducedTile, q: ReducedTile, i: int, j: int, across: bool) -> Ov
         2 * pixels[both] / (np.array(tile.size) - 1) - 1
         for tile, pixels in ((p, p_pixels), (q, q_pixels))
     ]
-    return Overlap(i, j, p_values[both], q_values[both], places[0], places[1], across)
+    columns = np.column_stack([p_values[both], q_values[both], *places])
+    low_quarter, high_quarter = np.percentile(columns[:, :2], [25, 75], axis=0)
+    spreads = (high_quarter - low_quarter).tolist()
+    cells = _cell_means(world[both], low, high, columns, CELLS_ACROSS if across else CELLS)
+    return Overlap(
+        i, j, tuple(spreads), cells[:, 0], cells[:, 1], cells[:, 2:4], cells[:, 4:], across
+    )
+
+
+def _cell_means(world: Floats, low: Floats, high: Floats, columns: Floats, cells: int) -> Floats:
+    """Means of columns of numbers over the points in each of about so many cells of a box."""
+    side = float(np.sqrt((high - low).prod() / cells))
+    shape = np.maximum(1, np.rint((high - low) / side)).astype(int)
+    shape = np.minimum(shape, cells)
+    at = np.minimum((world - low) / (high - low) * shape, shape - 1).astype(int)
+    number = at[:, 1] * shape[0] + at[:, 0]
+    counts = np.bincount(number, minlength=shape.prod())
+    sums = [np.bincount(number, column, minlength=shape.prod()) for column in columns.T]
+    used = counts > 0
+    return np.stack([total[used] / counts[used] for total in sums], axis=1)
