@@ -152,7 +152,7 @@ function listSections() {
   }));
   $("list").children[state.index]?.scrollIntoView({ block: "nearest" });
   const entry = state.list[state.index];
-  const lines = entry.lines_found === undefined ? "" : `, ${entry.lines_found} glue lines found`;
+  const lines = entry.lines_found === undefined ? "" : `, glue lines found: ${entry.lines_found}`;
   $("section").textContent = `z ${entry.z}${lines}`;
   const done = state.list.filter((one) => one.reviewed).length;
   $("count").textContent = `${done} of ${state.list.length} reviewed`;
