@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
-from layered_stacks import lens, put, read, run, shared, tile
+from laboratory_obsolete import acquired_project
+from layered_stacks import lens, put, read, run, shared, tile, version
 
 from renderapi.transform import AffineModel, ReferenceTransform, estimate_dstpts
 from renderapps.obsolete.apply_alignment_from_render_stack import ApplyAlignmentFromRenderStack
 from renderapps.obsolete.apply_ztransforms_to_render_stack import ApplyZTransforms
+from renderapps.obsolete.create_acquiredff_fullstack import CreateAcquiredFFFullstack
 
 STACKS = {"prealignedStack": "before", "postalignedStack": "after"}
 STACKS |= {"inputStack": "source", "outputStack": "out"}
@@ -55,3 +57,33 @@ def test_all_tiles_of_a_section_refer_to_its_transform(render, tmp_path, capsys)
     path.unlink()
     assert run(ApplyZTransforms, render, **given)[0] == 1
     assert "cannot be read as JSON" in capsys.readouterr().err
+
+
+def test_stitched_tiles_of_statetables_are_uploaded_by_channel(render, tmp_path, capsys):
+    acquired_project(tmp_path, ("DAPI_1", "GFP"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    given = {"rootDir": str(tmp_path), "firstStatetableNum": 1, "lastStatetableNum": 2}
+    given |= {"outputStack": "full", "channels": ["DAPI_1", "GFP"], "updateZval": True}
+    status, report = run(CreateAcquiredFFFullstack, render, **given)
+    assert status == 0
+    assert [stack["output_stack"] for stack in report["stacks"]] == ["full_DAPI_1", "full_GFP"]
+    for channel in ("DAPI_1", "GFP"):
+        tiles = read(render, f"full_{channel}")
+        assert {name: tile.z for name, tile in tiles.items()} == {
+            f"{channel}_1": 3.0,
+            f"{channel}_2": 4.0,
+        }
+        assert tiles[f"{channel}_2"].minX == 7
+        assert list(shared(render, f"full_{channel}", 3.0)) == ["lens_1"]
+    assert version(render, "full_GFP")["cycleNumber"] == 1
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+    only = given | {"outputStack": "one", "updateZval": False, "lastStatetableNum": 1}
+    assert run(CreateAcquiredFFFullstack, render, **(only | {"channels": "GFP"}))[0] == 0
+    assert {tile.z for tile in read(render, "one_GFP").values()} == {0.0}
+    capsys.readouterr()
+    assert run(CreateAcquiredFFFullstack, render, **(only | {"channels": ["RFP"]}))[0] == 1
+    assert "no channel RFP; they have DAPI_1, GFP, OTHER" in capsys.readouterr().err
+    assert run(CreateAcquiredFFFullstack, render, **(only | {"lastStatetableNum": 0}))[0] == 2
+    assert run(CreateAcquiredFFFullstack, render, **(only | {"lastStatetableNum": 3}))[0] == 1
+    assert "statetable_0003" in capsys.readouterr().err
