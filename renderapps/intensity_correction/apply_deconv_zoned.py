@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from renderapps.intensity_correction.corrected_images import CorrectedImagesModule
 from renderapps.intensity_correction.deconvolution import (
-    grey,
     require_fit,
+    require_grey,
     to_16_bit,
     without_background,
 )
@@ -124,7 +124,7 @@ class ApplyDeconvZoned(CorrectedImagesModule):
 
     def deconvolve(self, pixels: NDArray) -> NDArray[np.uint16]:
         """The image of a tile or channel, deconvolved."""
-        args, image, psf = self.args, grey(pixels), self.psf
+        args, image, psf = self.args, require_grey(pixels), self.psf
         require_fit(image, psf[0] if psf.ndim == 3 else psf)
         if args["estimate_psf"]:
             radius = args["bgrd_size"] and args["bgrd_size_psf"]

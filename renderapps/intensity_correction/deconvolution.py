@@ -54,31 +54,36 @@ class DeconvolutionSettings:
 
 def deconvolved_image(pixels: NDArray, settings: DeconvolutionSettings) -> NDArray[np.uint16]:
     """The whole chain for one image, 16 bit."""
-    image = without_background(grey(pixels), settings.bgrd_size)
+    image = without_background(require_grey(pixels), settings.bgrd_size)
     return to_16_bit(deconvolved(image, settings.psf, settings.num_iter), settings.scale_factor)
 
 
-def grey(pixels: NDArray) -> Floats:
-    """The image as floats; colours are refused, for none of them is the light."""
+def require_grey(pixels: NDArray) -> NDArray:
+    """The image; colours are refused, for none of them is the light."""
     if pixels.ndim != 2:
         raise RenderModuleException(
             f"its image has {pixels.shape[-1]} components: deconvolution needs grey images"
         )
-    return pixels.astype(np.float64)
+    return pixels
 
 
-def without_background(image: Floats, radius: int) -> Floats:
-    """White top-hat: the image less its grey opening with a flat disk (dx^2 + dy^2 <= radius^2)."""
+def without_background(image: NDArray, radius: int) -> Floats:
+    """White top-hat: the image less its grey opening with a flat disk (dx^2 + dy^2 <= radius^2).
+
+    8 and 16 bit images are opened as such, which is many times as fast as with floats.
+    """
     if not radius:
-        return image
+        return image.astype(np.float64)
     import cv2
 
     side = np.arange(-radius, radius + 1)
     disk = (side[:, None] ** 2 + side**2 <= radius**2).astype(np.uint8)
+    if image.dtype not in (np.uint8, np.uint16, np.float32):
+        image = image.astype(np.float64)
     padded = np.pad(image, 2 * radius, mode="symmetric")
     opened = cv2.dilate(cv2.erode(padded, disk), disk)
     inside = slice(2 * radius, -2 * radius)
-    return image - opened[inside, inside]
+    return image.astype(np.float64) - opened[inside, inside]
 
 
 def deconvolved(image: Floats, psf: Floats, num_iter: int) -> Floats:

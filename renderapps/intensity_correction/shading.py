@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from renderapps.intensity_correction.make_median import smoothed
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.pixel_statistics import across_images
+from renderapps.module.pixel_statistics import MAX_BYTES, across_images
 
 Floats = NDArray[np.float64]
 DEGREE = 6
 ROUNDS = 8
+COPIES, COPIES_DARK = 16, 64  # memory for the work on some rows, as multiples of 16 bit images
 TUKEY = 4.685  # residuals of so many standard deviations have no say
 
 
@@ -62,7 +63,7 @@ def estimate_fields(images: Iterable[NDArray], dark: bool, sigma: float) -> tupl
             return np.stack([flat, np.zeros_like(flat)], axis=-1)
         return np.stack(robust_lines(means, chosen), axis=-1)
 
-    lines = across_images(noted(), statistic)
+    lines = across_images(noted(), statistic, MAX_BYTES // (COPIES_DARK if dark else COPIES))
     return as_fields(lines[..., 0], lines[..., 1], sigma)
 
 
