@@ -16,9 +16,18 @@ from marshmallow.validate import Range
 
 from renderapps.module import Section, StackEditModule, StackEditParameters, parameter
 from renderapps.module.stacks import stack_zs
+from renderapps.pointmatch.match_collection import (
+    MatchOwnerParameters,
+    PointSpaceParameters,
+    owner_of_matches,
+    p_groups_of,
+    recorded_transforms,
+)
 
 
-class DetectAndDropStitchingMistakesParameters(StackEditParameters):
+class DetectAndDropStitchingMistakesParameters(
+    MatchOwnerParameters, PointSpaceParameters, StackEditParameters
+):
     """Parameters of the search for stitching mistakes."""
 
     prestitchedStack = parameter(
@@ -72,6 +81,31 @@ class DetectAndDropStitchingMistakesParameters(StackEditParameters):
         Str(),
         default=[],
     )
+    matchCollection = parameter(
+        Str,
+        "match collection by which seams, and groups that nothing connects, are also reported",
+        default=None,
+        default_text="only holes, gaps and distortion are",
+        aliases=["match_collection", "matchcollection"],
+    )
+    residual_threshold = parameter(
+        Float,
+        "matches whose ends lie at least so far apart after stitching belong to a seam, pixels",
+        default=4.0,
+        validate=Range(min=0),
+    )
+    neighbors_distance = parameter(
+        Float,
+        "such matches at most so far from each other are of one seam, pixels",
+        default=80.0,
+        validate=Range(min=0, min_inclusive=False),
+    )
+    min_cluster_size = parameter(
+        Int,
+        "seams of more matches than this are reported",
+        default=12,
+        validate=Range(min=0),
+    )
     report_only = parameter(Boolean, "only report; write neither a stack nor files", default=False)
 
 
@@ -92,6 +126,11 @@ class DetectAndDropStitchingMistakes(StackEditModule):
     def prepare(self) -> None:
         """Find out which sections the stitcher has lost as a whole."""
         self.stitched_zs = set(stack_zs(self.render, self.args["poststitchedStack"]))
+        self.owner, collection = owner_of_matches(self), self.args["matchCollection"]
+        if collection:
+            p_groups_of(self.render, self.owner, collection)
+            given = self.args["local_transforms"]
+            self.local, _ = recorded_transforms(self.render, self.owner, collection, given)
 
     @property
     def dry_run(self) -> bool:
@@ -128,11 +167,30 @@ class DetectAndDropStitchingMistakes(StackEditModule):
             ],
             "group_sizes": verdict.group_sizes,
             "separate_groups": verdict.separate,
+            "defects": self.defects(*sections),
         }
         if self.args["jsonDirectory"] and not self.args["report_only"]:
             folder = self.args["jsonDirectory"]
             report["file"] = write_kept(folder, self.output_stack, sections[0].z, kept)
         return sections[0].with_tilespecs(kept), report
+
+    def defects(self, after: Section, before: Section) -> dict[str, Any]:
+        """Defects of the section as it was stitched, with its mistakes."""
+        from renderapps.stitching.defect_report import (
+            SeamRules,
+            match_defects,
+            matches_within,
+            shape_defects,
+        )
+
+        found = shape_defects(before, after)
+        collection = self.args["matchCollection"]
+        if collection:
+            names = ("residual_threshold", "neighbors_distance", "min_cluster_size")
+            rules = SeamRules(**{name: self.args[name] for name in names})
+            pairs = matches_within(self.render, self.owner, collection, after)
+            found |= match_defects(after, pairs, self.local, rules)
+        return found
 
 
 if __name__ == "__main__":

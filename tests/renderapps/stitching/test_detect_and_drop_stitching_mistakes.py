@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from section_builder import make_stack, nominal
+from section_builder import make_stack, nominal, side_neighbours, true_matches
 
 import renderapi
 from renderapps.module.errors import ParameterError
@@ -72,6 +72,31 @@ def test_a_report_alone_writes_nothing(render, stitched):
     assert module.result["sections"][0]["kept"] == 7
     stacks = renderapi.render.get_stacks_by_owner_project(render=render)
     assert sorted(stacks) == ["acquired", "stitched"]
+
+
+def test_defects_are_reported_as_they_are_before_anything_is_dropped(render, stitched):
+    """11 went 60 to the right: off its left neighbour; the matches say where it should be."""
+    rng = np.random.default_rng(0)
+    pairs = [pair for pair in side_neighbours(3, 3) if "22" not in pair and "01" not in pair]
+    truth = {t: place + np.array([2.0, -1.0]) for t, place in PRIOR.items()}
+    matches = true_matches(truth, pairs, rng, points=20)
+    renderapi.pointmatch.import_matches("m", matches, render=render)
+    parameters = arguments(render, report_only=True, outputStack=None, matchCollection="m")
+    module = DetectAndDropStitchingMistakes(input_data=parameters, args=[])
+    module.run()
+    found = module.result["sections"][0]["defects"]
+    assert found["holes"] == ["22"] and found["gaps"] == [["10", "11"]]
+    assert found["scale_deviation"] == [0.0, 0.0] and found["unusable_pairs"] == []
+    assert found["disconnected_groups"] == [["01"]]
+    assert found["seams"] and all(
+        abs(s["residual"] - np.hypot(58, 1)) < 1e-3 for s in found["seams"]
+    )
+    concerned = {tile for seam in found["seams"] for pair in seam["pairs"] for tile in pair}
+    assert "11" in concerned and concerned <= {"11", "10", "12", "21"}
+    few = arguments(render, report_only=True, outputStack=None)
+    module = DetectAndDropStitchingMistakes(input_data=few, args=[])
+    module.run()
+    assert "seams" not in module.result["sections"][0]["defects"]
 
 
 def test_output_equal_to_an_input_is_refused(render):
