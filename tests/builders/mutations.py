@@ -60,6 +60,74 @@ def _mutations() -> Iterator[Mutation]:
 
 LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
     (
+        "registration/cross_matches.py",
+        "registration/test_fit_transforms_by_point_match",
+        [
+            ("forward(stored, self.local_transforms)", "forward(stored)"),
+            ("yield pair.q_tile, pair.p_tile, pair.q, pair.p", "pass"),
+            ("yield pair.p_tile, pair.q_tile, pair.p, pair.q", "pass"),
+            ("good = (weights > 0) &", "good ="),
+            ("counts == counts.max()", "counts == counts.min()"),
+        ],
+    ),
+    (
+        "registration/fit_transforms_by_point_match.py",
+        "registration/test_fit_transforms_by_point_match",
+        [
+            ("[row.weights for row in rows]", "None"),
+            (
+                """        for tile in section.tiles:
+            placement.put(""",
+                """        placement = Placement(0)
+        for tile in section.tiles:
+            placement.put(""",
+            ),
+        ],
+    ),
+    (
+        "registration/register_sections.py",
+        "registration/test_register_sections",
+        [
+            ("forward(row.points, self.local)", "forward(row.points, self.local + 1)"),
+            ("Placement(None).put", "Placement(0).put"),
+            ("[points], [world]", "[world], [points]"),
+        ],
+    ),
+    (
+        "registration/make_synthetic_cross_stack_point_matches.py",
+        "registration/test_synthetic_matches",
+        [
+            ("((pixel > 0) & (pixel < size))", "((there > 0) & (there < size))"),
+            ("p_tile.forward(raw, 0, local_transforms)", "raw"),
+            ("p_tile.forward(raw), local_transforms)", "p_tile.forward(raw))"),
+        ],
+    ),
+    (
+        "registration/applied_transforms.py",
+        "registration/test_apply_transforms",
+        [
+            ('entries_of(aligned)[self.args["keep_local_transforms"] :]', "entries_of(aligned)"),
+            ('partners[name]["z"] if self.args["copy_z"] else section.z', "section.z"),
+        ],
+    ),
+    (
+        "stitching/create_montage_pointmatches_in_place.py",
+        "stitching/test_create_montage_pointmatches_in_place",
+        [
+            ("tile.backward(world, local)", "tile.backward(world)"),
+            ("names[one], names[other], p, q", "names[one], names[other], q, p"),
+        ],
+    ),
+    (
+        "wrinkle_detection/pieces.py",
+        "wrinkle_detection/test_pieces",
+        [
+            ("<= 2 * rules.max_epsilon", "<= 0"),
+            ("alike.mean() >= rules.coherence", "True"),
+            ("owner[np.isin(owner, owner[seen])] = owner[counts.argmax()]", "pass"),
+        ],
+    ),
+    (
         "stack/consolidate_render_transforms.py",
         "stack/test_consolidate_render_transforms",
         [
