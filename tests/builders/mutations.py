@@ -378,8 +378,8 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "registration/correspondence.py",
-        "registration/test_correspondence",
+        "module/correspondence.py",
+        "module/test_correspondence",
         [("number + offset", "number - offset"), ("if len(some) > 1", "if len(some) > 9")],
     ),
     (
