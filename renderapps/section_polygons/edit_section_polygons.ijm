@@ -39,12 +39,12 @@ function review(name) {
         if (xs.length < 3)
             print(name + ": fewer than three corners, left as it is");
         else
-            save(name, text, xs, ys, left, top, sx, sy);
+            writePolygon(name, text, xs, ys, left, top, sx, sy);
     }
     close();
 }
 
-function save(name, text, xs, ys, left, top, sx, sy) {
+function writePolygon(name, text, xs, ys, left, top, sx, sy) {
     points = "";
     for (k = 0; k <= xs.length; k++) {
         c = k % xs.length;
@@ -60,10 +60,10 @@ function save(name, text, xs, ys, left, top, sx, sy) {
     else
         changed = "{\"reviewed\": true, " + substring(changed, indexOf(changed, "{") + 1);
     if (!File.exists(backups)) File.makeDirectory(backups);
-    number_ = 1;
+    copy = 1;
     stem = substring(name, 0, lengthOf(name) - 5);
-    while (File.exists(backups + stem + "." + IJ.pad(number_, 3) + ".json")) number_++;
-    File.copy(folder + name, backups + stem + "." + IJ.pad(number_, 3) + ".json");
+    while (File.exists(backups + stem + "." + IJ.pad(copy, 3) + ".json")) copy++;
+    File.copy(folder + name, backups + stem + "." + IJ.pad(copy, 3) + ".json");
     File.saveString(changed, folder + name);
 }
 

@@ -220,7 +220,7 @@ WRITES_NO_STACK = {
     "cross_modal_registration.make_EM_LM_registration_projects",
     "cross_modal_registration.make_EM_LM_registration_projects_multi",
     "TrakEM2.create_trakem2_subvolume_from_render",  # its parameters are for both ways
-    "pointmatch.copy_pointmatch_by_frame",  # output_stack is read: the matches are for its tiles,
+    "pointmatch.copy_pointmatch_by_frame",  # output_stack is read: the matches are for its tiles
     "obsolete.create_acquiredff_fullstack",  # it is the start of several names
 }
 
