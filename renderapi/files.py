@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gzip
 import io
 import os
+import platform
+import re
 import secrets
 import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +27,9 @@ LARGEST_TEXT = 1 << 32
 """Bytes of a packed JSON or XML file once it is unpacked; what is larger would fill the memory."""
 _OPEN_FILES = "/proc/"  # where a process has names for what it has open
 _PIECE = 1 << 20
+_LONGEST_NAME = 255
+_LEFTOVER = re.compile(r"\.([0-9a-f]{4})-([0-9a-f]{1,8})-[0-9a-f]{6}(?:\.|$)")
+"""Names by `temporary_sibling`: machine, process, and a random number."""
 
 
 @contextmanager
@@ -34,7 +42,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The temporary name keeps the suffixes of `path`, since writers choose their format by them.
     Missing parent folders are made. On an error the temporary file is removed and `path` is as it
-    was.
+    was; what a killed process has left is removed by the next one that writes into the folder.
     """
     if os.fspath(path) == STANDARD_OUTPUT or _is_stream(path):
         with tempfile.TemporaryDirectory(prefix="render-") as folder:
@@ -44,7 +52,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    temporary = temporary_sibling(target)
     try:
         yield temporary
         _take_mode(temporary, target)
@@ -57,6 +65,57 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def temporary_sibling(target: Path) -> Path:
+    """A hidden name beside `target` that nobody else uses; it says which process is using it.
+
+    What dead processes of this machine have left in the folder is removed first, once for each
+    folder.
+    """
+    _remove_leftovers(os.fspath(target.parent), os.getpid())
+    mark = f".{_machine()}-{os.getpid():x}-{secrets.token_hex(3)}"
+    name = f"{mark}.{target.name}"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = mark + target.suffix
+    return target.with_name(name)
+
+
+@functools.lru_cache(maxsize=1)
+def _machine() -> str:
+    """Four digits for where the numbers of processes mean something: host and namespace."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        namespace = 0
+    return f"{zlib.crc32(f'{platform.node()} {namespace}'.encode()) & 0xFFFF:04x}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _remove_leftovers(folder: str, process: int) -> None:
+    """Remove temporary files and folders whose process is gone; once for each process."""
+    if os.name == "nt":  # where asking for a process would end it
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _LEFTOVER.match(entry.name)
+            if found is None or found[1] != _machine() or not _is_gone(int(found[2], 16)):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's
+        return False
+    return False
 
 
 def _is_stream(path: str | os.PathLike[str]) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from renderapi.files import atomic_write
+from renderapi.files import atomic_write, temporary_sibling
 from renderapps.materialize.reduction import block_sums, rounded_means, sum_type
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
@@ -304,15 +303,21 @@ def _pair_sums(values: np.ndarray, axis: int) -> np.ndarray:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a temporary sibling folder; it replaces `target` when the block succeeds.
 
-    Until then `target` is as it was. On an error the temporary folder is removed.
+    Until then `target` is as it was. On an error the temporary folder is removed. Where a process
+    was killed while it replaced one folder by the other, `target` is put back first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    token = secrets.token_hex(4)
-    temporary = target.with_name(f".{token}.{target.name}")
+    aside = target.with_name(f".{target.name}.replaced")
+    if aside.exists():
+        if target.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(aside, target)
+    temporary = temporary_sibling(target)
     try:
         temporary.mkdir()
         yield temporary
-        _replace_folder(temporary, target, target.with_name(f".{token}.old.{target.name}"))
+        _replace_folder(temporary, target, aside)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -29,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.errors import ImageError
-from renderapi.files import atomic_write
+from renderapi.files import atomic_write, temporary_sibling
 from renderapi.urls import path_to_url, url_to_path
 from renderapps.module.image_files import Coding, encoded, is_whole, text_of
 
@@ -199,8 +198,8 @@ def show_alone(holder: Json, level: str, image: Path, mask: Path | None = None) 
 
 def _created(path: Path, data: bytes) -> bool:
     """Write a new file, whole; False where there is one of that name."""
-    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_sibling(path)
     try:
         temporary.write_bytes(data)
         _claim(temporary, path)

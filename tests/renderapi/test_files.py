@@ -126,3 +126,54 @@ def test_packed_text_is_unpacked_no_further_than_it_may_be(tmp_path):
     assert len(unzipped(packed)) == 3_000_000
     with pytest.raises(RenderError, match="more than"):
         unzipped(packed, 2_000_000)
+
+
+WRITING = """
+import os, signal, sys
+from pathlib import Path
+from renderapi.files import atomic_path, temporary_sibling
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    folder = temporary_sibling(Path(sys.argv[1]).with_name("folder"))
+    folder.mkdir()
+    (folder / "part").write_text("half")
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="killed processes of POSIX systems")
+def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else(tmp_path):
+    target = tmp_path / "out" / "file.json"
+    command = [sys.executable, "-c", WRITING, str(target)]
+    killed, living = (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
+    )
+    with killed, living:
+        for process in (killed, living):
+            assert process.stdout.readline() == b"written\n"
+        foreign = target.with_name(".0000-1-abcdef.file.json")  # of another machine
+        others = [foreign, target.with_name(".hidden"), target.with_name(".12345678.file.json")]
+        for path in others:
+            path.write_text("kept")
+        killed.kill()
+        killed.wait()
+        assert not target.exists()
+        before = set(target.parent.iterdir())
+        assert len(before) == 4 + len(others)
+        atomic_write(target, "whole")
+        after = set(target.parent.iterdir())
+        gone = {path.name for path in before - after}
+        assert len(gone) == 2 and all(f"-{killed.pid:x}-" in name for name in gone)
+        assert target.read_text() == "whole"
+        living.communicate(b"")
+    assert set(target.parent.iterdir()) >= {target, *others}
+    assert target.read_text() == "half"  # the other one came to its end
+
+
+def test_names_of_any_length_can_be_written(tmp_path):
+    target = tmp_path / ("n" * 250 + ".json")
+    with atomic_path(target) as temporary:
+        assert temporary.suffix == ".json"
+        temporary.write_text("whole")
+    assert target.read_text() == "whole"

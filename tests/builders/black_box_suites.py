@@ -22,6 +22,8 @@ _PUBLISHED = "render-python==2.4.2"
 # there is no MongoDB here: the tests that want one need not wait half a minute each to learn it
 _NO_MONGO = "import pymongo.common; pymongo.common.SERVER_SELECTION_TIMEOUT = 0.3\n"
 _TESTS = ("pytest", "mock", "jinja2")
+_SECONDS = 600
+"""For an installation, and for the tests of a package."""
 
 
 class CannotRun(Exception):
@@ -37,14 +39,20 @@ class Suite(NamedTuple):
 
 
 def _run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(word) for word in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        **options,  # type: ignore[call-overload]
-    )
+    """What a program did; CannotRun where it takes longer than `_SECONDS`."""
+    words = [str(word) for word in command]
+    try:
+        return subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+            **options,  # type: ignore[call-overload]
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"not done within {_SECONDS} s: {' '.join(words[:5])} ...") from error
 
 
 def fetched(requirement: str, folder: Path) -> Path:
@@ -86,8 +94,16 @@ def environment(suite: Suite, sources: list[Path], folder: Path, published: bool
     return python
 
 
-def outcome(python: Path, source: Path, port: int, output: Path) -> tuple[set[str], str]:
-    """Tests of an unpacked source that pass, and what pytest printed at its end."""
+class Outcome(NamedTuple):
+    """Tests that pass, those that do not and why, in a line each, and the end of the output."""
+
+    passed: set[str]
+    others: list[str]
+    report: str
+
+
+def outcome(python: Path, source: Path, port: int, output: Path) -> Outcome:
+    """What the tests of an unpacked source do."""
     from renderapi.client import scripts
 
     settings = {
@@ -103,9 +119,10 @@ def outcome(python: Path, source: Path, port: int, output: Path) -> tuple[set[st
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RENDER", "PYTHON"))}
     done = _run(
         *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull),
-        *("--rootdir", source, "-rpfE", "integration_tests"),
+        *("--rootdir", source, "-rpfEs", "integration_tests"),
         cwd=source,
         env=inherited | settings,
     )
     passed = re.findall(r"^PASSED (\S.*)$", done.stdout, re.MULTILINE)
-    return set(passed), done.stdout[-4000:]
+    others = re.findall(r"^(?:FAILED|ERROR|SKIPPED) .*$", done.stdout, re.MULTILINE)
+    return Outcome(set(passed), others, done.stdout[-4000:])
