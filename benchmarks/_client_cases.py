@@ -240,6 +240,58 @@ def object_cases():
     }
 
 
+def repeated(count, action):
+    """Work that does one small thing many times."""
+
+    def work():
+        for _ in range(count):
+            action()
+
+    return work
+
+
+def small_cases():
+    """Single transforms, fits of few points, tiles by keywords: what programs do tile by tile."""
+    random = np.random.RandomState(3)
+    few = random.rand(4, 2) * SIDE
+    moved = few * 1.01 + 5.0 + random.rand(4, 2)
+    used = [AffineModel(1.01, 0.02, -0.03, 0.99, n + 0.5, 6.25) for n in range(20_000)]
+    for model in used:
+        model.M = model.M * 1.0
+    terms = [2.0, 1.01, 0.02, 1e-6, 2e-6, -1e-6, 3.0, -0.01, 0.99, 2e-6, -1e-6, 1e-6]
+    polynomial = Polynomial2DTransform(params=np.reshape(terms, (2, 6))).to_dict()
+    text = lens().dataString
+    spline, marks = ThinPlateSplineTransform(), random.rand(100, 2) * SIDE
+    spline.estimate(marks, bent(marks))
+    render = renderapi.Render("http://127.0.0.1", 8080, "o", "p", session=object())
+    place = {"sectionId": "1.0", "imageRow": 1, "imageCol": 2, "stageX": 1.0, "stageY": 2.0}
+
+    def tile():
+        TileSpec(tileId="t", z=1.0, width=2048, height=2048, imageUrl="file:/a/b.tif", **place)
+
+    return {
+        "20,000 affines to dict after their matrix was used": lambda: [a.to_dict() for a in used],
+        "20,000 hashes of affines": lambda: [hash(model) for model in used],
+        "affine of 4 points, 2,000 fits": repeated(
+            2000, lambda: AffineModel().estimate(few, moved)
+        ),
+        "translation of 4 points, 5,000 fits": repeated(
+            5000, lambda: TranslationModel().estimate(few, moved)
+        ),
+        "10,000 polynomials from documents": repeated(
+            10_000, lambda: load_transform_json(polynomial)
+        ),
+        "5,000 lenses from data strings": repeated(
+            5000, lambda: NonLinearCoordinateTransform(dataString=text)
+        ),
+        "1,000 splines to dict": repeated(1000, spline.to_dict),
+        "10,000 tiles by keywords": repeated(10_000, tile),
+        "100,000 keywords of a connection": repeated(
+            100_000, lambda: render.make_kwargs(host=None, port=None, stack="s")
+        ),
+    }
+
+
 def read_cases(host, port, stack, z):
     """A section of a stack of a service that listens."""
     render = renderapi.Render(host, int(port), "bench", "bench")
@@ -258,7 +310,7 @@ def read_cases(host, port, stack, z):
 def main(repeats, *service):
     """Print {name: seconds}."""
     found = {}
-    for cases in (tiles_cases, transform_cases, object_cases):
+    for cases in (tiles_cases, transform_cases, object_cases, small_cases):
         for name, action in cases().items():
             found[name] = seconds(action, repeats)
     for name, action in read_cases(*service).items() if service else ():

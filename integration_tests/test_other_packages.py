@@ -67,5 +67,5 @@ def summary(client, found):
 
 def client_of(python):
     """Where an environment's `renderapi` is."""
-    command = [python, "-c", "import renderapi; print(renderapi.__file__)"]
+    command = [python, "-P", "-c", "import renderapi; print(renderapi.__file__)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
