@@ -9,7 +9,7 @@ one for `TilesToSave`, which also knows how to say what is wrong with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -163,19 +163,22 @@ class UsualTiles:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StoreError) as error:
             raise Unusual from error
         self.tiles = list(request.tileIdToSpecMap.values())
-        self._groups = _by_shared_transforms(self.tiles)
+        groups = _by_shared_transforms(self.tiles)
+        self._groups = [(len(key), _references(key), places) for key, places in groups.items()]
         self._box_table: np.ndarray | None = None
 
     def resolve(self, stored: Stored) -> dict[str, Json]:
         """Transforms by id for every reference."""
-        used = set().union(*map(_references, self._groups))
+        used = set().union(*(references for _, references, _ in self._groups))
         lookup, unknown = find_shared(used, self.transforms, stored)
         if unknown:
             raise Unusual
         try:
             sizes = checked_sizes(self.transforms, lookup)
-            total = sum(len(tiles) * _parts(specs, sizes) for specs, tiles in self._groups.items())
-            check_total(total)
+            alike: Counter[tuple[int, tuple[str, ...]]] = Counter()
+            for number, references, places in self._groups:
+                alike[number, references] += len(places)
+            check_total(sum(tiles * _parts(*kind, sizes) for kind, tiles in alike.items()))
         except (RenderError, StoreError) as error:
             raise Unusual from error
         return lookup
@@ -202,11 +205,10 @@ class UsualTiles:
         from renderapi.transform.plain import AFFINE, Alike, affine_numbers
 
         alike = []
-        for shared, members in self._groups.items():
-            references = _references(shared)
+        for number, references, members in self._groups:
             tiles = [self.tiles[place] for place in members]
             lengths = {len(tile.transforms.specList) for tile in tiles}
-            if len(references) < len(shared) or lengths != {len(shared) + 1}:
+            if len(references) < number or lengths != {number + 1}:
                 return None
             lasts = [cast(_Leaf, tile.transforms.specList[-1]) for tile in tiles]
             names = [last.className for last in lasts]
@@ -238,8 +240,11 @@ class UsualTiles:
         places[:, 0] = [tile.z for tile in tiles]  # NaN where it is None
         places[:, 1:] = self._box_table
         contents = [NOTHING] * len(tiles)
-        for shared, members in self._groups.items():
-            found = Contents(tuple(sorted(set(_references(shared)))), ())
+        known: dict[tuple[str, ...], Contents] = {}
+        for _, references, members in self._groups:
+            found = known.get(references)
+            if found is None:
+                found = known[references] = Contents(tuple(sorted(set(references))), ())
             for place in members:
                 contents[place] = found
         return NewTiles(
@@ -267,10 +272,10 @@ def _by_shared_transforms(tiles: Sequence[_Tile]) -> dict[_Specs, list[int]]:
     return groups
 
 
-def _parts(specs: _Specs, sizes: Expansions) -> int:
-    """How many transforms a tile has with these and one of its own, references resolved."""
-    found = [sizes.of_shared(key) for key in _references(specs)]
-    parts = len(specs) - len(found) + 2 + sum(size.parts for size in found)
+def _parts(number: int, references: tuple[str, ...], sizes: Expansions) -> int:
+    """How many transforms a tile has with so many and one of its own, references resolved."""
+    found = [sizes.of_shared(key) for key in references]
+    parts = number - len(found) + 2 + sum(size.parts for size in found)
     if parts > MAXIMUM_PARTS or sum(size.characters for size in found) > MAXIMUM_CHARACTERS:
         raise too_large()
     return parts
