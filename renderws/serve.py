@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ipaddress
 import logging
@@ -295,6 +296,7 @@ def _config(
     app: Starlette | str, settings: Settings | None = None, **options: Any
 ) -> uvicorn.Config:
     seconds = (settings or Settings()).stop_seconds
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
     return uvicorn.Config(
         app,
         http=GatheringProtocol,
@@ -309,6 +311,12 @@ def _config(
         log_level="error",
         **options,
     )
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Whether it is no request that was given up since the service stops, which is no error."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)
 
 
 class _Server(uvicorn.Server):
