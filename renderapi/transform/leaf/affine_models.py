@@ -129,6 +129,8 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
     _M: Any = None
     #: bytes of M when it was last looked at, the numbers they stand for, and their data string
     _seen: tuple[bytes, tuple[float, ...], str | None] | None = None
+    #: numbers that were shown last, and their text
+    _shown: tuple[tuple[float, ...], str] | None = None
     _numbers: tuple[float, ...] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
     M00, M01, B0 = _coefficient(0, 0), _coefficient(0, 1), _coefficient(0, 2)
@@ -327,9 +329,12 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         return (float(self.M[0, 2]), float(self.M[1, 2]))
 
     def __str__(self) -> str:
-        m00, m10, m01, m11, b0, b1 = self._state()
-        text = _SHOWN % (m00, m01, m10, m11, b0, b1)
-        return text.replace("-0.000000", "0.000000")
+        numbers, shown = self._state(), self._shown
+        if shown is None or shown[0] is not numbers:
+            m00, m10, m01, m11, b0, b1 = numbers
+            text = _SHOWN % (m00, m01, m10, m11, b0, b1)
+            self._shown = shown = (numbers, text.replace("-0.000000", "0.000000"))
+        return shown[1]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, AffineModel):
