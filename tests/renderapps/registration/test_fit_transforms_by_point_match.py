@@ -50,7 +50,7 @@ def matched(name, there, raw=GRID, weights=None, off=0.0, groups=("s_src", "s_ds
     q = pixels_of(there, wanted(name, raw)) + off
     weights = np.ones(len(raw)) if weights is None else weights
     rows = np.column_stack([p, q, weights]).tolist()
-    group = groups[1] if PLACES[there][2] == 1.0 else "s_dst7"
+    group = groups[1] if PLACES[there][2] == 1.0 else "t_dst7"
     return match((groups[0], name), (group, there), *rows)
 
 
@@ -58,7 +58,7 @@ def matched(name, there, raw=GRID, weights=None, off=0.0, groups=("s_src", "s_ds
 def stacks(render):
     put(render, "src", [tiles_of("abc", 1.0, "s_src")])
     dst = [[tile("t", 1.0, 0, 0, section="s_dst", lens_id="other")]]
-    dst += [[tile("u", 7.0, 600, 90, section="s_dst7", lens_id="other")]]
+    dst += [[tile("u", 7.0, 600, 90, section="t_dst7", lens_id="other")]]
     put(render, "dst", dst, shared=[OTHER_LENS], stackResolutionZ=35.0)
 
 
@@ -74,7 +74,7 @@ def check(render, names, stack="out"):
 
 
 def test_tiles_come_to_lie_where_their_matches_say(render, stacks):
-    """Groups are named so that a service stores the destination as p: tiles are told by id."""
+    """Services store the destination of a as p, that of b as q: tiles are told by id."""
     import_matches("m", [matched("a", "t"), matched("b", "u")], render=render)
     status, report = run(FitTransformsByPointMatch, render, **STACKS, num_local_transforms=1)
     assert status == 0
@@ -96,6 +96,13 @@ def test_z_is_that_of_most_points_or_stays(render, stacks):
     assert check(render, "a")["a"].z == 7.0
     given = STACKS | {"num_local_transforms": 1, "setz": False, "existing": "replace"}
     assert run(FitTransformsByPointMatch, render, **given)[0] == 0
+    assert check(render, "a")["a"].z == 1.0
+
+
+def test_points_without_weight_have_no_say_in_z(render, stacks):
+    some = matched("a", "t", GRID[[0, 3, 8]]), matched("a", "u", GRID, np.zeros(12))
+    import_matches("m", some, render=render)
+    assert run(FitTransformsByPointMatch, render, **STACKS, num_local_transforms=1)[0] == 0
     assert check(render, "a")["a"].z == 1.0
 
 
