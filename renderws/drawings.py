@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from threading import Lock
@@ -49,6 +50,9 @@ class Drawings:
             stop.begin()
             stop.check()
             yield
+        except BaseException as error:
+            _release_pixels(error)
+            raise
         finally:
             with self._lock:
                 self._running.discard(stop)
@@ -59,6 +63,16 @@ class Drawings:
             self._is_over = True
             for stop in self._running:
                 stop.tell("the service is stopping")
+
+
+def _release_pixels(error: BaseException | None) -> None:
+    """Let go of what the functions that failed held: an error and they refer to each other.
+
+    Else images that cannot be decoded stay in memory until cycles are looked for.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @asynccontextmanager
