@@ -20,6 +20,10 @@ FLAT_WINDOW = 5
 
 SATURATED = (0.003, 0.5)
 """Shares of the pixels that may be taken for cut off."""
+DEGREE = 2
+TERMS = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
+FITTED = 64
+"""A trend is fitted to so many rows and columns, about."""
 HEAPED = 4
 """Light is cut off where the top grey level is this many times as frequent as the next one."""
 
@@ -112,9 +116,7 @@ def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0
     """
     weight = mask.astype(np.float32)
     everywhere = bool(mask.all())
-    values = (image if everywhere else np.where(mask, image, 0)).astype(np.float32)
-    if mask.any():
-        values -= np.float32(values.sum(dtype=np.float64) / weight.sum(dtype=np.float64)) * weight
+    values = detrended(image, mask)
     inside = weight if everywhere else np.maximum(_blur(weight, sigma), 1e-6)
     detail = (values - _blur(values, sigma) / inside) * weight
     local = np.sqrt(np.maximum(_blur(detail * detail, sigma) / inside, 0))
@@ -141,8 +143,41 @@ def band_passed(
         return normalised(image, mask, sigma)
     weight = mask.astype(np.float32)
     inside = np.maximum(_blur(weight, smoothing), 1e-6)
-    values = np.where(mask, image, 0).astype(np.float32)
-    return normalised(_blur(values, smoothing) / inside, mask, sigma * (1 + smoothing))
+    return normalised(
+        _blur(detrended(image, mask), smoothing) / inside, mask, sigma * (1 + smoothing)
+    )
+
+
+def detrended(image: NDArray, mask: Mask) -> NDArray[np.float32]:
+    """The image less the polynomial in x and y that fits it best, 0 where masked.
+
+    Light that falls off towards the edges of every tile is the same in all tiles. Near the edges
+    of a tile a high-pass leaves of a slope what looks like a picture, and tiles would agree in it.
+
+    Parameters
+    ----------
+    image : (H, W) array
+    mask : (H, W) boolean array
+    """
+    values = image.astype(np.float32)
+    rows, columns = (
+        np.vander(np.linspace(-1, 1, side), DEGREE + 1, increasing=True) for side in image.shape
+    )
+    steps = [max(1, side // FITTED) for side in image.shape]
+    some = tuple(slice(step // 2, None, step) for step in steps)
+    counted = mask[some]
+    if counted.sum() < 4 * len(TERMS):
+        mean = values[mask].mean(dtype=np.float64) if mask.any() else 0.0
+        return np.where(mask, values - np.float32(mean), np.float32(0))
+    table = np.stack([np.outer(rows[some[0], i], columns[some[1], j])[counted] for i, j in TERMS])
+    normal = table @ table.T
+    normal += 1e-9 * np.trace(normal) * np.eye(len(TERMS))
+    fitted = np.linalg.solve(normal, table @ values[some][counted].astype(np.float64))
+    matrix = np.zeros((DEGREE + 1, DEGREE + 1))
+    for (i, j), value in zip(TERMS, fitted, strict=True):
+        matrix[i, j] = value
+    values -= (rows @ matrix @ columns.T).astype(np.float32)
+    return values if mask.all() else values * mask
 
 
 def _blur(image: FloatImage, sigma: float) -> FloatImage:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from renderapi.matching.contrast import Mask, band_passed, content_mask, halved
 from renderapi.matching.correlation_map import correlation_map
+from renderapi.matching.grey_fit import refine_grey
 from renderapi.matching.peaks import PEAK_RADIUS, Peak, find_peaks
 from renderapi.matching.shifts import ShiftRange, common_windows, overlap
 from renderapi.matching.subpixel import SMOOTHING, refine
@@ -39,6 +40,14 @@ ATTEMPTS = 3
 """A fit is made anew from where it has led, when that is another whole pixel, so many times."""
 WIDER = 2.0
 """Low-pass of the fit that helps where the usual one does not converge."""
+SAME = 0.1
+"""Two ways to fit a shift that differ by less than this are of one opinion, pixels."""
+DETAIL = 0.6
+"""Correlation of the detail of both pictures below which it is smoothed away before a fit."""
+WORSE = 1.2
+"""A smoother fit may have an error that is larger by this factor: that of the other is too low."""
+COARSER = 6.0
+"""High-pass of such a fit, pixels."""
 FEWEST_PIXELS = 100
 """Overlaps of fewer common pixels than this are not judged, at whatever scale."""
 
@@ -369,6 +378,7 @@ def _refined(scales: list[_Scale], peak: Peak, sigma: float, smoothing: float) -
     steps = [(level, SMOOTHING) for level in range(top, -1, -1)]
     if smoothing:
         steps = [(0, s) for s in (*reversed(SMOOTHINGS), SMOOTHING) if s <= smoothing]
+    finest, converged = top, False
     for number, (level, low_pass) in enumerate(steps):
         if level < top and scales[level].p.size > MAX_FIT_PIXELS:
             break
@@ -379,6 +389,11 @@ def _refined(scales: list[_Scale], peak: Peak, sigma: float, smoothing: float) -
         if smoothing and fit[2] * 2**level > error:
             break
         shift, correlation, error = fit[0] * 2**level, fit[1], fit[2] * 2**level
+        finest, converged = level, low_pass == SMOOTHING
+    if converged and np.isfinite(error):
+        here = scales[finest], shift / 2**finest, error / 2**finest
+        shift, error = _sharpened(*here) if correlation > DETAIL else _smoother(*here)
+        shift, error = shift * 2**finest, error * 2**finest
     place = (shift[0] + scales[0].offset[0], shift[1] + scales[0].offset[1])
     return Candidate(
         (float(place[0]), float(place[1])),
@@ -390,6 +405,41 @@ def _refined(scales: list[_Scale], peak: Peak, sigma: float, smoothing: float) -
         peak.correlation,
         smoothing,
     )
+
+
+def _sharpened(
+    scale: _Scale, shift: NDArray[np.float64], error: float
+) -> tuple[NDArray[np.float64], float]:
+    """Shift fitted to the grey values and its error, where they tell it as well and the same."""
+    whole = np.round(shift)
+    a, b = overlap(scale.p.shape, scale.q.shape, (int(whole[0]), int(whole[1])))
+    if min(a.width, a.height) < 3:
+        return shift, error
+    cuts = scale.p[a.slices], scale.q[b.slices], scale.p_mask[a.slices] & scale.q_mask[b.slices]
+    rest = shift - whole
+    found = refine_grey(*cuts, (float(rest[0]), float(rest[1])))
+    if found.correlation < DETAIL / 2:
+        return shift, error
+    off = np.abs(rest - found.rest).max()
+    if found.error > max(SAME, 2 * error) or off > max(SAME, 5 * (error + found.error)):
+        return shift, error
+    return whole + np.array(found.rest), found.error
+
+
+def _smoother(
+    scale: _Scale, shift: NDArray[np.float64], error: float
+) -> tuple[NDArray[np.float64], float]:
+    """Shift fitted to pictures so smooth that detail is above the noise, and its error."""
+    for smoothing in SMOOTHINGS:
+        fit = _fit_overlap(scale, shift, COARSER, smoothing)
+        if fit is None or not fit[2] < WORSE * error:
+            break
+        if np.abs(fit[0] - shift).max() > np.clip(5 * (error + fit[2]), SAME, 1.0):
+            break
+        shift, error = fit[0], fit[2]
+        if fit[1] > DETAIL:
+            break
+    return shift, error
 
 
 def _fit_overlap(

@@ -73,7 +73,7 @@ def refine(
     start was not within reach: the rest is then (0, 0). With more smoothing the reach is longer in
     proportion.
     """
-    a, b = (_smoothed(normalised(image, mask, sigma), smoothing) for image in (p, q))
+    a, b = (smoothed(normalised(image, mask, sigma), smoothing) for image in (p, q))
     if np.array_equal(a, b):
         return Refined((0.0, 0.0), 1.0 if a[mask].any() else 0.0, 0.0)
     reach = max(1.0, smoothing / SMOOTHING / 2)
@@ -81,7 +81,7 @@ def refine(
     for axis in (0, 1):  # interpolation and gradients need a neighbour on either side
         if mask.shape[axis] > 8:
             np.moveaxis(inner, axis, 0)[[0, -1]] = False
-    weight = _away_from_holes(inner).astype(np.float32)
+    weight = away_from_holes(inner).astype(np.float32)
     start = _correlation(a, b, mask.astype(np.float32))
     rest, error = _aligned(a, b, weight, reach, smoothing)
     if not np.all(np.abs(rest) <= reach):
@@ -92,7 +92,7 @@ def refine(
     return Refined((float(rest[0]), float(rest[1])), max(start, end), error)
 
 
-def _away_from_holes(mask: Mask) -> Mask:
+def away_from_holes(mask: Mask) -> Mask:
     """Pixels that the filters do not mix with masked ones, where enough are left."""
     import cv2
 
@@ -111,7 +111,7 @@ def _filled_border(mask: Mask) -> NDArray[np.uint8]:
     return filled
 
 
-def _smoothed(image: FloatImage, smoothing: float) -> NDArray[np.float32]:
+def smoothed(image: FloatImage, smoothing: float) -> NDArray[np.float32]:
     import cv2
 
     return np.asarray(
@@ -165,9 +165,9 @@ def _error_factor(
     Noise that a Gaussian has smoothed is correlated: the covariance of the solution is that of the
     columns smoothed once more, over the power that the Gaussian leaves of white noise.
     """
-    again = np.stack([_smoothed(c.reshape(weight.shape), smoothing).ravel() for c in columns])
+    again = np.stack([smoothed(c.reshape(weight.shape), smoothing).ravel() for c in columns])
     covariance = inverse @ (again @ again.T).astype(np.float64) @ inverse
-    left = float((_smoothed(_IMPULSE, smoothing) ** 2).sum())
+    left = float((smoothed(_IMPULSE, smoothing) ** 2).sum())
     return float(max(covariance[0, 0], covariance[1, 1])) / left
 
 
