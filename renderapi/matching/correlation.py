@@ -12,7 +12,7 @@ A *shift* (dx, dy) is where the pixel (0, 0) of q lies in the pixel coordinates 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,10 +38,19 @@ SMOOTHINGS = (1.0, 2.0, 4.0)
 thin to be reduced."""
 ATTEMPTS = 3
 """A fit is made anew from where it has led, when that is another whole pixel, so many times."""
+SETTLED = 0.6
+"""A fit has come to its end where it lies within so much of a pixel of its start."""
 WIDER = 2.0
 """Low-pass of the fit that helps where the usual one does not converge."""
 SAME = 0.1
 """Two ways to fit a shift that differ by less than this are of one opinion, pixels."""
+CLEAR = 1.5
+"""Agreement so many times as far above chance as it must be needs no look at other bands."""
+NEAR = 8.0
+"""Pixels by which bands may differ about one shift."""
+CLOSE, MUCH_LESS = 0.9, 0.4
+"""Correlation of pictures that are the same, but for noise; one part of what is left unexplained
+at another shift."""
 DETAIL = 0.6
 """Correlation of the detail of both pictures below which it is smoothed away before a fit."""
 WORSE = 1.2
@@ -186,7 +195,7 @@ def match_translation(
     p_mask = content_mask(p_image) if p_mask is None else p_mask
     q_mask = content_mask(q_image) if q_mask is None else q_mask
     scales = [_cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)]
-    best: list[Candidate] = []
+    tried: list[list[Candidate]] = []
     for band in bands_of(p_image.shape, q_image.shape, prior_shift, radius):
         if band[1] and band not in limits.chance:
             continue  # a fixed limit is for pictures as they are
@@ -195,13 +204,46 @@ def match_translation(
         peaks = _search(scales[band[0]], band, radius, limits.pixels, max_candidates, sigma)
         upto = scales[: band[0] + 1]
         candidates = [_unrefined(upto, peak, band[1]) for peak in peaks]
-        if candidates and limits.surplus(candidates[0]) >= 1:
+        if not candidates:
+            continue
+        surplus = limits.surplus(candidates[0])
+        if surplus >= 1:
             candidates = [_refined(upto, peak, sigma, band[1]) for peak in peaks]
-        if not verdict(candidates, limits):
+        elif limits.chance:
+            candidates[0] = _refined(upto, peaks[0], sigma, band[1])
+        if not verdict(candidates, limits) and (surplus >= CLEAR or not limits.chance):
             return candidates
-        if candidates and (not best or limits.surplus(candidates[0]) > limits.surplus(best[0])):
-            best = candidates
-    return best
+        tried.append(candidates)
+    return _decided(tried, limits)
+
+
+def _decided(tried: list[list[Candidate]], limits: TranslationLimits) -> list[Candidate]:
+    """The candidates of the band that is furthest above chance, the first of them made exact.
+
+    Near the rim of a tile coarse bands mistake a shift by some pixels, and what the light makes of
+    fine ones is little above chance. Where the bands are not of one opinion, the shift is taken at
+    which the detail of both pictures agrees best, of those near the one that is above chance.
+    """
+    if not tried:
+        return []
+    best = max(tried, key=lambda candidates: limits.surplus(candidates[0]))
+    first = best[0]
+    near = [c[0] for c in tried if _apart(c[0], first) <= NEAR and np.isfinite(c[0].error)]
+    fine = [c for c in near if c.level == first.level and c.correlation >= DETAIL]
+    exact = max(fine, key=lambda c: c.correlation, default=None)
+    if exact is None or limits.surplus(first) < 1 or _apart(exact, first) <= 1:
+        good = [candidates for candidates in tried if not verdict(candidates, limits)]
+        return max(good, key=lambda candidates: limits.surplus(candidates[0]), default=best)
+    others = [c for c in best[1:] if _apart(c, exact) > PEAK_RADIUS]
+    return [
+        replace(first, shift=exact.shift, correlation=exact.correlation, error=exact.error),
+        *others,
+    ]
+
+
+def _apart(one: Candidate, two: Candidate) -> float:
+    """Distance of two shifts along x or y, pixels."""
+    return max(abs(a - b) for a, b in zip(one.shift, two.shift, strict=True))
 
 
 def search_significances(
@@ -252,14 +294,19 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
         return f"correlation of {correlation:.2f} is below {limits.correlation:g}"
     if len(candidates) > 1:
         ratio = limits.surplus(candidates[1]) / limits.surplus(first)
-        exact = first.correlation > 0.999 and candidates[1].correlation < 0.99
-        if ratio > limits.second and not exact:
+        if ratio > limits.second and not _explains(first, candidates[1]):
             (x, y), (x2, y2) = first.shift, candidates[1].shift
             return (
                 f"ambiguous: shifts ({x:.1f}, {y:.1f}) and ({x2:.1f}, {y2:.1f}) "
                 "are about equally good"
             )
     return ""
+
+
+def _explains(first: Candidate, second: Candidate) -> bool:
+    """Whether one shift leaves clearly less of the pictures unexplained than another."""
+    rest = 1 - first.correlation
+    return first.correlation > CLOSE and rest < MUCH_LESS * (1 - second.correlation)
 
 
 def bands_of(
@@ -450,7 +497,7 @@ def _fit_overlap(
     Where noise keeps the fit from converging, a smoother one says where to start again.
     """
     fit = None
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS if smoothing <= SMOOTHING else 2 * ATTEMPTS):
         whole = np.round(shift)
         a, b = overlap(scale.p.shape, scale.q.shape, (int(whole[0]), int(whole[1])))
         if min(a.width, a.height) < 3:
@@ -463,6 +510,6 @@ def _fit_overlap(
                 found = wider._replace(correlation=found.correlation)
         shift = whole + np.array(found.rest)
         fit = shift, found.correlation, found.error
-        if (np.round(shift) == whole).all():
-            break
-    return fit
+        if np.abs(found.rest).max() <= SETTLED:
+            return fit
+    return None if fit is None else (fit[0], fit[1], float("inf"))

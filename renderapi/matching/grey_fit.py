@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.matching.contrast import Mask
-from renderapi.matching.subpixel import CONVERGED, SMOOTHING, Refined, away_from_holes, moved, smoothed
+from renderapi.matching.subpixel import (
+    CONVERGED,
+    SMOOTHING,
+    Refined,
+    away_from_holes,
+    moved,
+    smoothed,
+)
 
 ITERATIONS = 12
 GAIN_DEGREE, OFFSET_DEGREE = 1, 3
