@@ -44,6 +44,8 @@ WIDER = 2.0
 """Low-pass of the fit that helps where the usual one does not converge."""
 SAME = 0.1
 """Two ways to fit a shift that differ by less than this are of one opinion, pixels."""
+COARSE_MARGIN = 1.1
+"""Low-passed pictures also agree by the rims of their tiles: they must agree better by this."""
 CLEAR = 1.5
 """Agreement so many times as far above chance as it must be needs no look at other bands."""
 NEAR = 8.0
@@ -150,6 +152,8 @@ class TranslationLimits:
         by_correlation = np.arctanh(min(candidate.searched, 0.9999)) / np.arctanh(
             min(needed.correlation, 0.99999)
         )
+        if candidate.smoothing:
+            by_correlation /= COARSE_MARGIN
         return float(max(candidate.significance / max(needed.significance, 1e-9), by_correlation))
 
 

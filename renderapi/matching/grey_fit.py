@@ -122,7 +122,7 @@ def _fitted(
     return Refined((float(rest[0]), float(rest[1])), _alike(gradients, target, weight), error)
 
 
-def _error(influence: NDArray, residual: Float32, shape: tuple[int, ...]) -> float:
+def _error(influence: NDArray, residual: NDArray, shape: tuple[int, ...]) -> float:
     """Standard error of the worse direction, from sums over blocks of what each pixel moves it by.
 
     The sandwich of P. J. Huber (1967), for clusters: residuals of smoothed pictures, of the steps

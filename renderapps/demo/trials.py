@@ -36,7 +36,8 @@ class Verdict:
         Error of the tiles of the largest group that matches placed; its common shift does not
         count.
     placed : float
-        Largest error of the other tiles that show the picture, against the same common shift.
+        Largest error of the other tiles that show the picture, against the same common shift;
+        without exchanged tiles where the data do not hold the answer, as nothing tells of these.
     stage : float
         Largest error that the best linear model of the stage would leave, for comparison.
     used, wrong : int
@@ -64,7 +65,7 @@ class Verdict:
     @property
     def answered(self) -> bool:
         """Whether the data hold the answer."""
-        return self.bound[0] <= ANSWERED[0] and self.bound[1] <= ANSWERED[1]
+        return _holds(self.bound)
 
     @property
     def failures(self) -> list[str]:
@@ -82,6 +83,11 @@ class Verdict:
                 f"{self.matched} of {self.linkable} tiles matched": self.matched >= self.linkable,
             }
         return [text for text, good in checks.items() if not good]
+
+
+def _holds(bound: tuple[float, float]) -> bool:
+    """Whether data with such a bound hold the answer."""
+    return bound[0] <= ANSWERED[0] and bound[1] <= ANSWERED[1]
 
 
 def run_trial(folder: Path, picture: str, condition: str, seed: int) -> tuple[Verdict, Any, Any]:
@@ -171,9 +177,11 @@ def judged(scene: Montage, places: dict[str, np.ndarray], matched: Any, section:
     common = np.median([errors[name] for name in main], axis=0)
     off = {name: float(np.linalg.norm(error - common)) for name, error in errors.items()}
     inside = [off[name] for name in main]
-    others = [off[n] for n in places if n not in main and n not in scene.blank]
     used = [pair for pair in section["pairs"] if pair["accepted"]]
     information = pair_information(scene)
+    bound = tile_bounds(scene, information)
+    unknown = scene.blank if _holds(bound) else scene.blank | scene.swapped
+    others = [off[n] for n in places if n not in main and n not in unknown]
     return Verdict(
         median=float(np.median(inside)),
         worst=float(max(inside)),
@@ -185,7 +193,7 @@ def judged(scene: Montage, places: dict[str, np.ndarray], matched: Any, section:
         matched=len(main),
         linkable=max(len(island - scene.blank) for island in scene.islands),
         explained=len(places) == len(scene.images) and _explained(section, matched),
-        bound=tile_bounds(scene, information),
+        bound=bound,
     )
 
 

@@ -25,6 +25,9 @@ MATCHES, GROUP, STAGE_MODEL, STAGE = (
 """Rules that place a tile; the last: it stays where the stage said."""
 BETTER = 0.9
 """A model with more freedom must predict tiles better than a simpler one by this factor."""
+CERTAIN = 12.0
+"""A linear part must exceed what chance makes of the tiles so many times (variances): where a few
+small groups are known, chance would send tiles far away from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,10 @@ def fit_stage(centres: np.ndarray, moves: np.ndarray, groups: np.ndarray) -> Sta
         fitted = _robust(columns, moves, groups)
         if fitted is None:
             continue
-        values, left_out = fitted
+        values, left_out, certainty = fitted
         spread = float(np.median(left_out))
+        if kind != "shift" and certainty < CERTAIN:
+            continue
         if spread < BETTER * best.spread and spread < best.spread - 1e-6:
             best = StageModel(kind, _linear(values, kind) / scale, spread, len(centres))
     return best
@@ -110,8 +115,11 @@ def _linear(values: np.ndarray, kind: str) -> np.ndarray:
 
 def _robust(
     columns: np.ndarray, moves: np.ndarray, groups: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Unknowns, and (N,) distances of the tiles from predictions without them; None: undetermined.
+) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Unknowns, (N,) distances of the tiles from predictions without them, and the certainty.
+
+    None: undetermined. The certainty is Fisher's F, what the unknowns explain against what they
+    leave, both per degree of freedom.
 
     Least distances first (iteratively reweighted), then a loss that forgets outliers.
     """
@@ -139,7 +147,23 @@ def _robust(
     free = 1.0 - _leverages(columns, weights, groups)
     if np.median(free) < 1e-6:
         return None
-    return values, distances / np.maximum(free, 1e-6)
+    return (
+        values,
+        distances / np.maximum(free, 1e-6),
+        _certainty(columns, values, distances, groups),
+    )
+
+
+def _certainty(
+    columns: np.ndarray, values: np.ndarray, distances: np.ndarray, groups: np.ndarray
+) -> float:
+    """Fisher's F of the unknowns; infinite where nothing is left unexplained."""
+    freedom = 2 * (len(distances) - int(groups.max()) - 1) - len(values)
+    if not len(values) or freedom < 1:
+        return 0.0
+    explained = (columns - _group_means(columns, np.ones(len(distances)), groups)) @ values
+    left = len(distances) * float(np.median(distances**2)) / np.log(4) * 2 / freedom
+    return float((explained**2).sum()) / len(values) / max(left, 1e-12)
 
 
 def _group_means(values: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -29,6 +29,21 @@ def test_a_turned_and_sheared_stage_is_recovered_exactly():
     assert model.spread < 1e-6
 
 
+def test_few_small_groups_do_not_turn_the_stage():
+    """A turn fitted to pairs of neighbours that lie at random moves far tiles by tens of pixels."""
+    pairs, scattered = np.array([0, 1, 3, 4, 10, 15, 13, 18]), np.arange(0, 20, 3)
+    turn = np.array([[0, -0.035], [0.035, 0]])
+    by_chance, turned = 0, 0
+    for seed in range(40):
+        miss = np.random.default_rng(seed).uniform(-7.7, 7.7, (8, 2))
+        centres = grid(4, 5)[pairs]
+        by_chance += fit_stage(centres, miss, np.repeat(range(4), 2)).kind != "shift"
+        centres = grid(4, 5)[scattered]
+        turned += fit_stage(centres, miss[:7] + centres @ turn.T, np.zeros(7, int)).kind != "shift"
+    assert by_chance <= 4
+    assert turned >= 35
+
+
 def test_groups_have_shifts_of_their_own_and_share_the_rest():
     centres = grid(4, 6)
     groups = np.tile([0, 0, 0, 1, 1, 1], 4)
