@@ -34,6 +34,6 @@ def trials():
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("picture", "condition", "seed"), trials())
+@pytest.mark.parametrize(("picture", "condition", "seed"), list(trials()))
 def test_every_condition(tmp_path, picture, condition, seed):
     assert failures(tmp_path, picture, condition, seed) == []
