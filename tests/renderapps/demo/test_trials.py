@@ -5,10 +5,18 @@ import pytest
 from renderapps.demo.conditions import CONDITIONS, PICTURES
 from renderapps.demo.trials import run_trial
 
-REPEATED = (
-    "the lattice is half of the picture and all of its detail: every shift by a period fits as "
-    "well; with seed 0, 7 of 31 pairs are decided and 4 of 20 tiles matched, none wrong"
-)
+KNOWN = {
+    ("cells", "periodic", 0): (
+        "the lattice is half of the picture and all of its detail: every shift by a period fits as "
+        "well; 7 of 31 pairs are decided and 4 of 20 tiles matched, none wrong"
+    ),
+    ("cells", "all at once", 0): (
+        "the data do not hold the answer (no method errs by less than 0.55 px); one pair of 4 that "
+        "are used is 5 px off, as coarse pictures agree by the rims of their tiles, and with 3 "
+        "tiles matched the others lie up to 29 px off"
+    ),
+}
+"""What was measured not to be as it must be."""
 
 
 def failures(folder, picture, condition, seed):
@@ -24,12 +32,12 @@ def test_tiles_are_where_they_truly_are(tmp_path, picture, condition):
 
 
 def trials():
-    """Every picture, condition and seed; those whose failure is known are expected to fail."""
+    """Every picture, condition and seed; those known to fail are expected to fail."""
     for picture in sorted(PICTURES):
         for condition in sorted(CONDITIONS):
-            known = (picture, condition) == ("cells", "periodic")
-            marks = [pytest.mark.xfail(strict=True, reason=REPEATED)] if known else []
             for seed in range(3):
+                reason = KNOWN.get((picture, condition, seed))
+                marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
                 yield pytest.param(picture, condition, seed, marks=marks)
 
 
