@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tracemalloc
 import zipfile
 
@@ -169,6 +170,30 @@ def test_an_archive_cannot_write_elsewhere(exported, other, tmp_path, url):
     with pytest.raises(RenderModuleException, match=r"has '\.\.' in its path"):
         run(ImportProject, other, archive=exported, image_directory=str(tmp_path / "b" / "c"))
     assert not list(tmp_path.rglob("evil.tif"))
+
+
+def test_a_link_cannot_lead_files_elsewhere(exported, other, images, tmp_path):
+    target, elsewhere = images.parent / "b", tmp_path / "elsewhere"
+    target.mkdir()
+    elsewhere.mkdir()
+    (target / "mips").symlink_to(elsewhere)
+    options = {"image_directory": str(target), "source_prefix": str(images)}
+    with pytest.raises(RenderModuleException, match=r"mips/.* is led out of .*/b by a link"):
+        run(ImportProject, other, archive=exported, **options)
+    assert not list(elsewhere.iterdir())
+    assert renderapi.render.get_stacks_by_owner_project(render=other) == []
+
+
+def test_a_file_for_which_there_is_no_room_is_refused_before_it_is_written(
+    exported, other, tmp_path, monkeypatch
+):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
+    target = tmp_path / "b"
+    with pytest.raises(RenderModuleException, match=r"there is no room for images/"):
+        run(ImportProject, other, archive=exported, image_directory=str(target))
+    assert not list(target.rglob("*.tif"))
+    assert renderapi.render.get_stacks_by_owner_project(render=other) == []
 
 
 def test_memory_does_not_grow_with_a_file(render, other, images, archive, tmp_path):
