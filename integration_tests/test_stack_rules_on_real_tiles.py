@@ -89,7 +89,7 @@ def serial(service):
     before = content(service, "serial"), content(service, "twin")
     yield
     assert (content(service, "serial"), content(service, "twin")) == before
-    assert not [name for name in service.stacks() if "_of_this_" in name or "_of_swap_" in name]
+    assert not [name for name in service.stacks() if "_unfinished_" in name]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,6 +6,7 @@ there, and p and q of a match are a row of x and a row of y.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import renderapi
@@ -113,7 +114,7 @@ def test_many_sections_in_parallel(guide):
 
 
 def test_point_matches(guide, collection):
-    """As the guide has it, point by point; they come back as rows of x and of y."""
+    """As the guide has it, point by point: they come back as sent, and `with_rows` makes rows."""
     points = [[0, 0], [1000, 1000], [1000, 0], [0, 1000]]
     matches_in = {
         "pGroupId": "0",
@@ -126,6 +127,8 @@ def test_point_matches(guide, collection):
     (match,) = renderapi.pointmatch.get_matches_from_tile_to_tile(
         collection, "0", "0_0_0", "1", "1_0_0", render=guide
     )
+    assert match["matches"] == {"p": points, "q": points, "w": [1, 1, 1, 1]}
     rows = [[0, 1000, 1000, 0], [0, 1000, 0, 1000]]
-    assert match["matches"] == {"p": rows, "q": rows, "w": [1, 1, 1, 1]}
+    made = renderapi.pointmatch.with_rows(match)["matches"]
+    assert [np.asarray(made[side]).tolist() for side in "pq"] == [rows, rows]
     assert (match["pId"], match["qId"]) == ("0_0_0", "1_0_0")
