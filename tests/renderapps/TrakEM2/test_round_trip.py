@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from layered_stacks import documents, run, shared, state, version
 from lxml import etree
-from trakem2_scenes import changed, edited, grids, montage, rotation, without
+from trakem2_scenes import changed, edited, grids, montage, put, rotation, tile, without
 
 import renderapi
+from renderapi.channel import Channel
+from renderapi.image_pyramid import ImagePyramid, MipMap
 from renderapps.TrakEM2.create_trakem2_subvolume_from_render import CreateTrakEM2Project
 from renderapps.TrakEM2.exporting import central_chunk, createchunks, z_name
 from renderapps.TrakEM2.reader import read_project
@@ -142,6 +144,29 @@ def test_project_without_the_list_of_tiles(render, exported):
         for name, points in before.items():
             shift = (12.25, -7.5) if name == "t1_z1" else (0, 0)
             np.testing.assert_allclose(after[name], points + np.array(shift), atol=1e-6)
+
+
+def test_tiles_of_two_channels_come_back_with_both(render, given, tmp_path):
+    def channel(name, high):
+        return Channel(name, high, 2, ImagePyramid({"0": MipMap(f"file:///data/{name}.tif")}))
+
+    both = [channel("DAPI", 4000), channel("PSD", 9000)]
+    tiles = [
+        tile(f"c{i}", 1.0, 5000 + 300 * i, 0, channels=both, imagePyramid=ImagePyramid())
+        for i in range(2)
+    ]
+    put(render, "acquired", tiles)
+    assert run(CreateTrakEM2Project, render, **given)[0] == 0
+    project = tmp_path / "xml" / "1-1" / "project.xml"
+    (layer,) = read_project(project).layers
+    assert {patch.file_path for patch in layer.patches} == {"/data/DAPI.tif"}
+    edited(project, "c1", np.array([[1, 0, 4.0], [0, 1, 3.0], [0, 0, 1.0]]))
+    assert run(ReImportTrakEM2ToRender, render, **given)[0] == 0
+    before, after = documents(render, "acquired"), documents(render, "corrected")
+    assert after["c0"] == before["c0"]
+    assert after["c1"]["channels"] == before["c1"]["channels"]
+    moved = grids(render, "corrected", 1.0)["c1"] - grids(render, "acquired", 1.0)["c1"]
+    np.testing.assert_allclose(moved, np.broadcast_to((4.0, 3.0), moved.shape), atol=1e-6)
 
 
 def test_tiles_outside_the_box_are_left_out_or_carried(render, given, tmp_path):
