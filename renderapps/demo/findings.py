@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from renderapps.alignment.stage_model import GROUP, MATCHES, STAGE, STAGE_MODEL
 from renderapps.demo.accuracy import MEDIAN_LIMIT, WORST_LIMIT, TileError, within_limits
 from renderapps.demo.pipeline import OWNER, PROJECT, STITCHED, Pipeline
 from renderapps.demo.report import Block, Commands, Heading, Paragraph, Picture, Table
-from renderapps.stitching.stage_model import GROUP, MATCHES, STAGE, STAGE_MODEL
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 import renderapi
 from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
+from renderapps.alignment.stage_model import MATCHES
 from renderapps.demo.conditions import CONDITIONS, SIDE, Montage, montage
-from renderapps.stitching.stage_model import MATCHES
 
 OWNER, PROJECT, STACK, SOLVED, COLLECTION = "trial", "montage", "acquired", "solved", "matches"
 WRONG = 1.5

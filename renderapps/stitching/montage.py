@@ -17,8 +17,8 @@ from renderapi.pointmatch import match_points
 from renderapi.resolvedtiles import ResolvedTiles
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, Transform, estimate_dstpts
+from renderapps.alignment.solving import Link
 from renderapps.stitching.displacements import Placement
-from renderapps.stitching.solving import Link
 
 Json = dict[str, Any]
 DECIMALS = 10

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from renderapps.stitching.placing import Placed
-from renderapps.stitching.solving import Link, Solution
-from renderapps.stitching.stage_model import MATCHES, STAGE
+from renderapps.alignment.placing import Placed
+from renderapps.alignment.solving import Link, Solution
+from renderapps.alignment.stage_model import MATCHES, STAGE
 
 Json = dict[str, Any]
 NAMED = 5

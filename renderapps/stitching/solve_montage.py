@@ -32,8 +32,8 @@ from renderapps.pointmatch.match_collection import MatchCollectionParameters, ow
 if TYPE_CHECKING:
     import numpy as np
 
-    from renderapps.stitching.solving import Link, Solution
-    from renderapps.stitching.stage_model import StageModel
+    from renderapps.alignment.solving import Link, Solution
+    from renderapps.alignment.stage_model import StageModel
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 
@@ -140,8 +140,8 @@ class SolveMontage(StackEditModule):
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """Solve one section."""
+        from renderapps.alignment.placing import place
         from renderapps.stitching import montage, montage_report
-        from renderapps.stitching.placing import place
 
         (section,) = sections
         resolved = section.resolved()
@@ -164,8 +164,8 @@ class SolveMontage(StackEditModule):
 
     def solved(self, section: ResolvedTiles) -> tuple[np.ndarray, list[Link], Solution]:
         """Corners of the tiles of a section in the world, their links, and what these say."""
+        from renderapps.alignment.solving import solve
         from renderapps.stitching import montage
-        from renderapps.stitching.solving import solve
 
         tiles, references = section.tilespecs, section.transforms
         links = montage.links_from_matches(
@@ -184,13 +184,13 @@ class SolveMontage(StackEditModule):
 
     def stage_for(self) -> StageModel | None:
         """The model that places the unconnected; None: what the section itself tells."""
-        from renderapps.stitching.stage_model import unmoved
+        from renderapps.alignment.stage_model import unmoved
 
         return unmoved() if self.args["stage_model"] == "none" else self.stage
 
     def stage_of_stack(self) -> StageModel:
         """How the stage errs, by the tiles of all sections that are worked on."""
-        from renderapps.stitching.placing import stage_of_sections
+        from renderapps.alignment.placing import stage_of_sections
 
         stack = self.input_stacks[0]
         return stage_of_sections(

@@ -23,8 +23,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from renderapps.stitching.stage_model import fit_stage
-from renderapps.stitching.tile_problem import Problem
+from renderapps.alignment.stage_model import fit_stage
+from renderapps.alignment.tile_problem import Problem
 
 ERRORS = 3.0
 """A link may miss by this many of its own standard errors, whatever the tolerance."""
@@ -33,6 +33,8 @@ CLEARLY = 1.5
 IMPLAUSIBLE = 6.0
 """Departures from the stage beyond this many times the usual one speak against a link."""
 ROUNDS = 10
+MANY = 20_000
+"""Units from which on trust fades in larger steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +68,81 @@ def components(tiles: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def bridges(first: np.ndarray, second: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """(L,) whether a used link is the only connection of what lies on its two sides."""
+    """(L,) whether a used link is the only connection of what lies on its two sides.
+
+    Every link beside a spanning tree has a random label of 64 bits. The exclusive or of the labels
+    of the links that leave a branch of the tree is 0 where there are none, and by chance once in
+    2^64 (Pritchard and Thurimella 2011).
+    """
     found = np.zeros(len(used), bool)
-    ends = [(min(pair), max(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)]
-    counted: dict[tuple[int, int], list[int]] = {}
-    for k in np.flatnonzero(used):
-        counted.setdefault(ends[k], []).append(int(k))
-    graph = nx.Graph(list(counted))
-    for one, two in nx.bridges(graph):
-        members = counted[min(one, two), max(one, two)]
-        found[members] = len(members) == 1
+    links = np.flatnonzero(used & (first != second))
+    if not len(links):
+        return found
+    i, j = first[links], second[links]
+    order, parents, starts = _tree(i, j, int(max(i.max(), j.max())) + 1)
+    nodes = len(parents)
+    keys = np.minimum(i, j) * nodes + np.maximum(i, j)
+    children = np.flatnonzero((parents >= 0) & (parents < nodes - 1))
+    wanted = np.minimum(children, parents[children]) * nodes
+    wanted = wanted + np.maximum(children, parents[children])
+    unique, place = np.unique(keys, return_index=True)
+    of_tree = place[np.searchsorted(unique, wanted)]
+    labels = np.random.default_rng(0).integers(1, 2**63, len(links), np.uint64)
+    labels[of_tree] = 0
+    values = np.zeros(nodes, np.uint64)
+    np.bitwise_xor.at(values, i, labels)
+    np.bitwise_xor.at(values, j, labels)
+    for begin, end in zip(starts[-2:0:-1], starts[:1:-1], strict=True):
+        level = order[begin:end]
+        np.bitwise_xor.at(values, parents[level], values[level])
+    found[links[of_tree]] = values[children] == 0
     return found
 
 
-def agree(problem: Problem, minimum: float, maximum: float) -> Agreement:
-    """Find the links that agree; `problem.changes` is left at the solution by those.
+def _tree(
+    first: np.ndarray, second: np.ndarray, nodes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A spanning tree from a node beyond the others, which leads to one of each group.
+
+    Nodes in breadth first order, (nodes + 1,) parents (negative: none), and where levels begin.
+    """
+    groups = components(nodes, first, second)
+    roots = np.unique(groups, return_index=True)[1]
+    ends = np.concatenate([first, np.full(len(roots), nodes)]), np.concatenate([second, roots])
+    graph = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(nodes + 1, nodes + 1))
+    order, parents = csgraph.breadth_first_order(graph.tocsr(), nodes, directed=False)
+    places = np.zeros(nodes + 1, int)
+    places[order] = np.arange(nodes + 1)
+    of_parents = places[parents[order[1:]]]
+    starts = [0, 1]
+    while starts[-1] < nodes + 1:
+        starts.append(1 + int(np.searchsorted(of_parents, starts[-1])))
+    return order, parents, np.array(starts)
+
+
+def agree(problem: Problem, minimum: float, maximum: float, by_stage: bool = True) -> Agreement:
+    """Find the links that agree; `problem` is left at the solution by those.
 
     Parameters
     ----------
     minimum, maximum : float
         Bounds of the tolerance, pixels; in between it is three times the spread of the links on
         cycles that agree.
+    by_stage : bool
+        Where cycles leave open which link is wrong, let a model of the stage tell.
     """
-    count = len(problem.links)
+    count = len(problem.first)
     never = np.zeros(count, bool)
     if not count:
         return Agreement(never, np.zeros(0), minimum, never, never)
-    fixed = bridges(problem.first, problem.second, ~never)
+    first, second = problem.joined_ends()
+    fixed = bridges(first, second, ~never)
     tolerance = _annealed(problem, fixed, minimum, maximum)
     limits = np.maximum(tolerance, ERRORS * problem.shift_errors)
     accepted = fixed | (problem.misfits() <= limits)
-    accepted, by_stage = _Settlement(problem, limits).settle(accepted)
-    final = bridges(problem.first, problem.second, accepted)
-    return Agreement(accepted, problem.misfits(), tolerance, final, by_stage)
+    accepted, against = _Settlement(problem, limits, by_stage).settle(accepted)
+    final = bridges(first, second, accepted)
+    return Agreement(accepted, problem.misfits(), tolerance, final, against)
 
 
 def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: float) -> float:
@@ -108,7 +152,11 @@ def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: floa
     if fixed.all():
         return minimum
     misfits = problem.misfits()
+    if misfits.max() <= minimum:
+        spread = 1.4826 * float(np.median(misfits[~fixed]))
+        return float(np.clip(3.0 * spread, minimum, maximum))
     scale = max(2.0 * float(misfits.max()), minimum)
+    faster = 1.5 if len(problem.corners) < MANY else 3.0
     while True:
         trust = np.where(fixed, 1.0, (scale**2 / (misfits**2 + scale**2)) ** 2)
         problem.converge(trust)
@@ -117,7 +165,7 @@ def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: floa
         tolerance = float(np.clip(3.0 * spread, minimum, maximum))
         if scale <= tolerance:
             return tolerance
-        scale = max(scale / 1.5, tolerance)
+        scale = max(scale / faster, tolerance)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
@@ -129,10 +177,12 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 class _Settlement:
     """Corrections to a set of accepted links that only the structure of the graph can tell."""
 
-    def __init__(self, problem: Problem, limits: np.ndarray) -> None:
+    def __init__(self, problem: Problem, limits: np.ndarray, stage: bool) -> None:
         self.problem = problem
         self.limits = limits
+        self.stage = stage
         self.by_stage = np.zeros(len(limits), bool)
+        self.first, self.second = problem.joined_ends()
 
     def settle(self, accepted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Accepted links, and those of the others that the stage has spoken against."""
@@ -145,6 +195,8 @@ class _Settlement:
             if accepted.all() or key in seen:
                 break
             seen.add(key)
+            if not self.stage:
+                continue
             changed = self._connected(accepted)
             if (changed == accepted).all():
                 changed = self._exchanged(accepted)
@@ -155,8 +207,8 @@ class _Settlement:
         return accepted, self.by_stage
 
     def _groups(self, accepted: np.ndarray) -> np.ndarray:
-        problem = self.problem
-        return components(len(problem.corners), problem.first[accepted], problem.second[accepted])
+        count = len(self.problem.corners)
+        return components(count, self.first[accepted], self.second[accepted])
 
     def _departures(self, accepted: np.ndarray) -> tuple[np.ndarray, float]:
         """How far each link departs from the stage as others know it, and what is usual."""
@@ -195,7 +247,7 @@ class _Settlement:
         Where the stage speaks strongly against both, both go.
         """
         problem = self.problem
-        single = bridges(problem.first, problem.second, accepted)
+        single = bridges(self.first, self.second, accepted)
         solid = self._groups(accepted & ~single)
         doubtful = [
             k

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from renderapps.stitching.stage_model import (
+from renderapps.alignment.stage_model import (
     GROUP,
     MATCHES,
     STAGE,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from renderapps.stitching.solving import Solution
-from renderapps.stitching.stage_model import (
+from renderapps.alignment.solving import Solution
+from renderapps.alignment.stage_model import (
     STAGE,
     StageModel,
     fit_stage,

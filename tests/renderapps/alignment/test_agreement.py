@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from renderapps.stitching.agreement import bridges
-from renderapps.stitching.solving import Link, solve
+from renderapps.alignment.agreement import bridges
+from renderapps.alignment.solving import Link, solve
 
 
 def corners_at(origins, side):

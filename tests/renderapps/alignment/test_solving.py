@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from renderapps.stitching.solving import Link, apply_changes, solve
+from renderapps.alignment.solving import Link, apply_changes, solve
 
 SIZE = 100.0
 STEP = 90.0

@@ -1,0 +1,242 @@
+"""Matched points of pairs, reduced to sums over their points: all that a solve needs of them.
+
+The size of a problem is then that of its pairs, however many points they have, and points need not
+be kept. All sums are of scaled coordinates (see `models.py`) and of the gap d = p - q of the two
+points in world pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.matching.pairs import USUAL_ERROR
+from renderapps.alignment.models import Floats, Model, scaled_points
+
+Ints = NDArray[np.int64]
+
+HALF_TRUST = 10.0  # points (by weight) at which a link has half the say of a perfectly matched one
+_BLOCK = 4_000_000  # numbers held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Matched points of two units: `p` on unit `first`, `q` on unit `second`, weights `w`."""
+
+    first: int
+    second: int
+    p: Floats
+    q: Floats
+    w: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PairPoints:
+    """Points of many pairs, one pair after the other.
+
+    Attributes
+    ----------
+    first, second : (L,) int
+        Units of each pair.
+    counts : (L,) int
+        Points of each pair, at least one.
+    p, q : (N, 2) float64
+        In world pixels, on the first and on the second unit.
+    w : (N,) float64
+        Positive weights.
+    """
+
+    first: Ints
+    second: Ints
+    counts: Ints
+    p: Floats
+    q: Floats
+    w: Floats
+
+    @classmethod
+    def of(cls, links: Sequence[Link]) -> PairPoints:
+        """The points of links."""
+
+        def joined(parts: list[Floats], shape: tuple[int, ...]) -> Floats:
+            arrays = [np.asarray(part, float) for part in parts]
+            return np.concatenate(arrays) if arrays else np.zeros(shape)
+
+        return cls(
+            np.array([link.first for link in links], int),
+            np.array([link.second for link in links], int),
+            np.array([len(link.w) for link in links], int),
+            joined([link.p for link in links], (0, 2)),
+            joined([link.q for link in links], (0, 2)),
+            joined([link.w for link in links], (0,)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Sums over the points of each pair.
+
+    The weights of a pair's points are scaled so that they add up to n / (n + 10), n being their sum
+    as given: a well matched pair weighs about 1 however many points it has.
+
+    Attributes
+    ----------
+    first, second, counts : (L,) int
+    given : (L,) float64
+        Sum of the weights as given.
+    grams : (L, 2 K + 2, 2 K + 2) float64
+        Weighted sums of products of the columns f_k(p), f_k(q), d_x, d_y.
+    scatters : (L,) float64
+        Root mean squared distance of the points from their own best common movement, pixels: a
+        shift, a similarity (rigid models too) or an affine of one side to the other.
+    """
+
+    first: Ints
+    second: Ints
+    counts: Ints
+    given: Floats
+    grams: Floats
+    scatters: Floats
+
+    @property
+    def terms(self) -> int:
+        """Number K of functions."""
+        return (self.grams.shape[1] - 2) // 2
+
+    @property
+    def totals(self) -> Floats:
+        """(L,) sums of the scaled weights."""
+        return self.given / (self.given + HALF_TRUST)
+
+    @property
+    def pp(self) -> Floats:
+        """(L, K, K) products of the functions at p."""
+        return self.grams[:, : self.terms, : self.terms]
+
+    @property
+    def qq(self) -> Floats:
+        """(L, K, K) products of the functions at q."""
+        return self.grams[:, self.terms : -2, self.terms : -2]
+
+    @property
+    def pq(self) -> Floats:
+        """(L, K, K) products of those at p (rows) with those at q."""
+        return self.grams[:, : self.terms, self.terms : -2]
+
+    @property
+    def pd(self) -> Floats:
+        """(L, K, 2) products of the functions at p with the gap."""
+        return self.grams[:, : self.terms, -2:]
+
+    @property
+    def qd(self) -> Floats:
+        """(L, K, 2) products of the functions at q with the gap."""
+        return self.grams[:, self.terms : -2, -2:]
+
+    @property
+    def dd(self) -> Floats:
+        """(L,) sums of the squared gaps."""
+        return self.grams[:, -2, -2] + self.grams[:, -1, -1]
+
+    @property
+    def shifts(self) -> Floats:
+        """(L, 2) mean gap of each pair, pixels."""
+        return self.pd[:, 0] / self.totals[:, None]
+
+    def with_terms(self, terms: int) -> Moments:
+        """Those of the first functions alone."""
+        k = self.terms
+        kept = np.r_[0:terms, k : k + terms, 2 * k : 2 * k + 2]
+        grams = self.grams[:, kept][:, :, kept]
+        return Moments(self.first, self.second, self.counts, self.given, grams, self.scatters)
+
+    def shift_errors(self, unknowns: int) -> Floats:
+        """(L,) standard error of the common movement of each pair, pixels."""
+        number = np.maximum(self.counts, 1)
+        by_scatter = self.scatters * np.sqrt(unknowns / 2 / number)
+        shares = np.clip(self.given / number, 1e-6, 1.0)
+        by_weight = USUAL_ERROR * np.sqrt(1 / shares - 1)  # as `shift_weight` gives weights
+        return np.hypot(by_scatter, by_weight)
+
+
+def joined_moments(parts: Sequence[Moments], model: Model) -> Moments:
+    """Moments of all parts one after the other; of no pair where there is none."""
+    if not parts:
+        side = 2 * model.terms + 2
+        none, zero = np.zeros(0, int), np.zeros(0)
+        return Moments(none, none, none, zero, np.zeros((0, side, side)), zero)
+    names = Moments.__slots__
+    return Moments(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+
+
+def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) -> Moments:
+    """Moments of pairs whose units have these centres (T, 2) and sizes (T,), world pixels."""
+    if not len(points.counts):
+        return joined_moments([], model)
+    side = 2 * model.terms + 2
+    grams = np.empty((len(points.counts), side, side))
+    given = np.empty(len(points.counts))
+    ends = np.cumsum(points.counts)
+    for count in np.unique(points.counts):
+        same = np.flatnonzero(points.counts == count)
+        step = max(1, _BLOCK // (side * int(count)))
+        for begin in range(0, len(same), step):
+            part = same[begin : begin + step]
+            rows = (ends[part] - count)[:, None] + np.arange(count)
+            given[part], grams[part] = _products(points, part, rows, model, centres, sizes)
+    scatters = _scatters(grams, model, sizes[points.first])
+    _restore(grams, given, points, ends)
+    return Moments(points.first, points.second, points.counts, given, grams, scatters)
+
+
+def _mean_gaps(p: Floats, q: Floats, w: Floats, total: Floats) -> Floats:
+    return (w[..., None] * (p - q)).sum(1) / total[:, None]
+
+
+def _products(
+    points: PairPoints, part: Ints, rows: Ints, model: Model, centres: Floats, sizes: Floats
+) -> tuple[Floats, Floats]:
+    """Given weights and grams of pairs with the same number of points; gaps about their mean."""
+    p, q, w = points.p[rows], points.q[rows], points.w[rows]
+    total = w.sum(1)
+    columns = np.empty((*rows.shape, 2 * model.terms + 2))
+    k = model.terms
+    for place, ends, unit in ((slice(0, k), p, points.first), (slice(k, -2), q, points.second)):
+        owner = np.repeat(unit[part], rows.shape[1])
+        scaled = scaled_points(ends.reshape(-1, 2), centres[owner], sizes[owner])
+        columns[..., place] = model.functions(scaled).reshape(*rows.shape, k)
+    columns[..., -2:] = p - q - _mean_gaps(p, q, w, total)[:, None]
+    weighted = columns * (w / (total + HALF_TRUST)[:, None])[..., None]
+    return total, np.swapaxes(columns, 1, 2) @ weighted
+
+
+def _restore(grams: Floats, given: Floats, points: PairPoints, ends: Ints) -> None:
+    """Add the mean gap again, which was taken out so that large ones cost no digits."""
+    gaps = points.w[:, None] * (points.p - points.q)
+    means = np.add.reduceat(gaps, ends - points.counts, axis=0) / given[:, None]
+    totals = given / (given + HALF_TRUST)
+    grams[:, :-2, -2:] += grams[:, :-2, :1] * means[:, None]
+    grams[:, -2:, :-2] = np.swapaxes(grams[:, :-2, -2:], 1, 2)
+    grams[:, -2:, -2:] += totals[:, None, None] * means[:, :, None] * means[:, None]
+
+
+def _scatters(grams: Floats, model: Model, sizes: Floats) -> Floats:
+    """(L,) of moments whose gaps have mean 0; a regression of the gap on where p lies."""
+    totals = grams[:, 0, 0]
+    left = grams[:, -2, -2] + grams[:, -1, -1]
+    if model.terms > 1:
+        middle = grams[:, 0, 1:3] / totals[:, None]
+        spread = grams[:, 1:3, 1:3] - totals[:, None, None] * middle[:, :, None] * middle[:, None]
+        cross = grams[:, 1:3, -2:]
+        if model.coupled:
+            power = np.maximum(spread[:, 0, 0] + spread[:, 1, 1], 1e-12 / sizes**2)
+            along = cross[:, 0, 0] + cross[:, 1, 1]
+            across = cross[:, 0, 1] - cross[:, 1, 0]
+            left = left - (along**2 + across**2) / power
+        else:
+            # points on a line determine no affine across it
+            inverse = np.linalg.pinv(spread, rcond=1e-9, hermitian=True)
+            left = left - np.einsum("lka,lkm,lma->l", cross, inverse, cross)
+    return np.asarray(np.sqrt(np.maximum(left, 0) / totals))

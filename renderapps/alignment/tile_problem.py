@@ -1,0 +1,329 @@
+"""The least squares problem of the places of units, and steps towards its solution.
+
+What is minimised is written down in `solving.py` and in docs/alignment.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from renderapps.alignment.models import Floats, Model, changes_of
+from renderapps.alignment.moments import Moments
+from renderapps.alignment.normal_equations import DIRECT, Pattern, Solver
+from renderapps.alignment.rotations import start_turned
+
+UNITS_TOGETHER = 48
+"""Units of a group whose common movement an iterative solver finds exactly."""
+STILL = 1e-9
+"""Of the size of units: a rigid solution that moves by less is found; linear ones take one step."""
+
+
+@dataclass(frozen=True)
+class Stiffness:
+    """How strongly units are held at their prior, against links that weigh about 1.
+
+    Attributes
+    ----------
+    place : float
+        Against movements of the centre.
+    shape : float
+        Against rotation, scale and shear: of the mean squared movement of the corners about the
+        centre.
+    bending : float
+        Against higher terms: of the sum of their squares.
+    """
+
+    place: float = 1e-7
+    shape: float = 1e-3
+    bending: float = 1e-3
+
+
+def unit_sizes(corners: Floats) -> tuple[Floats, Floats]:
+    """Centres (T, 2) and sizes (T,) of (T, 4, 2) corners: their mean, and mean distance from it."""
+    centres = corners.mean(axis=1)
+    sizes = np.linalg.norm(corners - centres[:, None], axis=2).mean(axis=1)
+    return centres, np.where(sizes > 0, sizes, 1.0)
+
+
+class Problem:
+    """The current maps of the units, and one Gauss-Newton step from them.
+
+    Parameters
+    ----------
+    corners : (T, 4, 2) float64
+        Of the units, in world pixels as they lie now.
+    moments : Moments
+    model : Model
+    stiffness : Stiffness
+    free : (T,) bool, optional
+        Units that may move; all by default.
+    prior : (T, K, 2) float64, optional
+        Terms that the units are held at; by default they are held where they lie.
+    strengths : (L,) float64, optional
+        Factors of the weights of the links.
+    solver : {"direct", "iterative"}
+    sections : (T,) int, optional
+        The section of each unit.
+    """
+
+    def __init__(
+        self,
+        corners: Floats,
+        moments: Moments,
+        model: Model,
+        stiffness: Stiffness,
+        free: NDArray[np.bool_] | None = None,
+        prior: Floats | None = None,
+        strengths: Floats | None = None,
+        solver: str = DIRECT,
+        sections: NDArray[np.int64] | None = None,
+    ) -> None:
+        count = len(corners)
+        self.corners = corners
+        self.centres, self.sizes = unit_sizes(corners)
+        self.moments = moments
+        self.model = model
+        self.free = np.ones(count, bool) if free is None else free
+        self.prior = np.zeros((count, model.terms, 2)) if prior is None else prior
+        self.strengths = np.ones(len(moments.counts)) if strengths is None else strengths
+        self.sections = np.zeros(count, int) if sections is None else sections
+        self.first, self.second = moments.first, moments.second
+        self.shifts, self.scatters = moments.shifts, moments.scatters
+        self.shift_errors = moments.shift_errors(model.unknowns)
+        self.pattern = Pattern(self.first, self.second, self.free)
+        self.hold = self._hold(stiffness)
+        self.solver = Solver(solver)
+        self._for: Floats | None = None
+        self.start()
+
+    def start(self, trust: Floats | None = None) -> None:
+        """Begin where the units are held; a rigid model where the links turn them to."""
+        self.terms = np.where(self.free[:, None, None], self.prior, 0.0)
+        if self.model.name == "rigid":
+            self.terms = start_turned(
+                self.moments, self.sizes, self.terms, self.free, trust, self.solver.kind
+            )
+        self._for = None
+
+    def joined_ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(L,) ends of the links, where all units that do not move count as one."""
+        nodes = np.arange(len(self.corners))
+        if not self.free.all():
+            nodes[~self.free] = np.flatnonzero(~self.free)[0]
+        return nodes[self.first], nodes[self.second]
+
+    def _hold(self, stiffness: Stiffness) -> Floats:
+        """(T, K, K) quadratic forms that hold the terms of each axis at the prior."""
+        k = self.model.terms
+        hold = np.zeros((len(self.corners), k, k))
+        hold[:, 0, 0] = stiffness.place
+        if k > 1:
+            arms = (self.corners - self.centres[:, None]) / self.sizes[:, None, None]
+            moments = np.einsum("nca,ncb->nab", arms, arms) / arms.shape[1]
+            hold[:, 1:3, 1:3] = stiffness.shape * moments
+            higher = np.arange(3, k)
+            hold[:, higher, higher] = stiffness.bending
+        return hold
+
+    @property
+    def changes(self) -> Floats:
+        """(T, 3, 3) affine part of the maps, world to world."""
+        return changes_of(self.terms, self.centres, self.sizes)
+
+    def moves(self) -> Floats:
+        """(T, 2) how far the centre of each unit goes, pixels.
+
+        That of the affine part; higher terms may move a centre besides.
+        """
+        return self.terms[:, 0]
+
+    def solve_with(self, accepted: NDArray[np.bool_]) -> None:
+        """Set the maps to those of the accepted links alone."""
+        trust = accepted.astype(float)
+        if self._for is not None and np.array_equal(trust, self._for):
+            return
+        if self.model.name == "rigid":
+            self.start(trust)
+        self.converge(trust)
+
+    def converge(self, trust: Floats) -> None:
+        """Steps until nothing moves; one, where the model is linear."""
+        if not self.free.any():
+            return
+        if self._for is not None and np.array_equal(trust, self._for):
+            return
+        for _ in range(50):
+            before = self.terms
+            self.terms = self._stepped(trust)
+            moved = float(np.abs(self.terms - before).max(initial=0))
+            if self.model.name != "rigid" or moved < STILL * max(1.0, float(self.sizes.max())):
+                break
+        self._for = trust.copy()
+
+    def gaps(self) -> Floats:
+        """(L,) weighted sum of the squared distances of each link's points as things are."""
+        m = self.moments
+        one, two = self.terms[self.first], self.terms[self.second]
+        along = m.pp @ one - m.pq @ two + 2 * m.pd
+        back = m.qq @ two - np.swapaxes(m.pq, 1, 2) @ one - 2 * m.qd
+        total = m.dd + np.einsum("lka,lka->l", one, along) + np.einsum("lka,lka->l", two, back)
+        return np.asarray(np.maximum(total, 0))
+
+    def residuals(self) -> Floats:
+        """(L,) weighted root mean square distance of each link as things are, pixels."""
+        return np.asarray(np.sqrt(self.gaps() / self.moments.totals))
+
+    def misfits(self) -> Floats:
+        """(L,) how far the two sides of each link are apart in common, pixels."""
+        if self.model.terms == 1:
+            gaps = self.shifts + self.terms[self.first, 0] - self.terms[self.second, 0]
+            return np.asarray(np.linalg.norm(gaps, axis=1))
+        return np.asarray(np.sqrt(np.maximum(self.residuals() ** 2 - self.scatters**2, 0)))
+
+    def _stepped(self, trust: Floats) -> Floats:
+        """The terms after one step for links of these weights."""
+        weights = trust * self.strengths
+        if not self.model.coupled:
+            return self._separate(weights)
+        return self._coupled(weights)
+
+    def _separate(self, weights: Floats) -> Floats:
+        """Both axes have the same matrix, and the solution does not depend on where one is."""
+        m, free = self.moments, self.pattern.free
+        w = weights[:, None, None]
+        matrix = self.pattern.matrix(self.hold, w * m.pp, w * m.qq, -w * m.pq)
+        right = self.pattern.sums(-w * m.pd, w * m.qd) + (self.hold @ self.prior)[free]
+        self._share(self._spread_separate)
+        solution = self.solver.solve(matrix, right.reshape(-1, 2), self.terms[free].reshape(-1, 2))
+        result = self.terms.copy()
+        result[free] = solution.reshape(len(free), self.model.terms, 2)
+        return result
+
+    def _coupled(self, weights: Floats) -> Floats:
+        m, free = self.moments, self.pattern.free
+        tangents = self._tangents()
+        one, two = tangents[self.first], tangents[self.second]
+        w = weights[:, None, None]
+
+        def form(left: Floats, gram: Floats, right: Floats) -> Floats:
+            """(N, U, U) of a gram in terms of the unknowns of its two ends, axes summed."""
+            x = left[..., 0] @ gram @ np.swapaxes(right[..., 0], 1, 2)
+            return x + left[..., 1] @ gram @ np.swapaxes(right[..., 1], 1, 2)
+
+        matrix = self.pattern.matrix(
+            form(tangents, self.hold, tangents),
+            form(one, w * m.pp, one),
+            form(two, w * m.qq, two),
+            form(one, -w * m.pq, two),
+        )
+        here, there = self.terms[self.first], self.terms[self.second]
+        p = w * (m.pd + m.pp @ here - m.pq @ there)
+        q = -w * (m.qd + np.swapaxes(m.pq, 1, 2) @ here - m.qq @ there)
+        pull = self.hold @ (self.terms - self.prior)
+        right = self.pattern.sums(
+            -np.einsum("luka,lka->lu", one, p), -np.einsum("luka,lka->lu", two, q)
+        )
+        right = right - np.einsum("tuka,tka->tu", tangents, pull)[free]
+        self._share(lambda: self._spread_coupled(tangents))
+        size = right.shape[1]
+        step = np.zeros((len(self.terms), size))
+        solution = self.solver.solve(matrix, right.reshape(-1, 1), np.zeros((right.size, 1)))
+        step[free] = solution.reshape(-1, size)
+        return self._composed(step, tangents)
+
+    def _linear(self) -> Floats:
+        """(T, 2, 2) linear parts of the maps."""
+        return np.asarray(
+            np.eye(2) + np.swapaxes(self.terms[:, 1:3], 1, 2) / self.sizes[:, None, None]
+        )
+
+    def _tangents(self) -> Floats:
+        """(T, U, K, 2): the terms that each unknown moves, and how far; in pixels at size 1."""
+        linear = self._linear()
+        if self.model.name == "similarity":
+            linear = np.tile(np.eye(2), (len(linear), 1, 1))
+        tangents = np.zeros((len(linear), self.model.unknowns, 3, 2))
+        tangents[:, 0, 0, 0] = tangents[:, 1, 0, 1] = 1.0
+        turned = np.array([[0.0, -1.0], [1.0, 0.0]]) @ linear
+        tangents[:, 2, 1:] = np.swapaxes(turned, 1, 2)
+        if self.model.name == "similarity":
+            tangents[:, 3, 1:] = np.swapaxes(linear, 1, 2)
+        return tangents
+
+    def _composed(self, step: Floats, tangents: Floats) -> Floats:
+        """Terms after a step: similarities add up, rotations are composed and stay rotations."""
+        if self.model.name == "similarity":
+            return self.terms + np.einsum("tu,tuka->tka", step, tangents)
+        angle = step[:, 2] / self.sizes
+        cos, sin = np.cos(angle), np.sin(angle)
+        turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
+        result = self.terms.copy()
+        result[:, 0] += step[:, :2]
+        linear = turn @ self._linear()
+        moved = (linear - np.eye(2)) * self.sizes[:, None, None]
+        result[self.free, 1:3] = np.swapaxes(moved, 1, 2)[self.free]
+        return result
+
+    def _share(self, spread: Callable[[], sparse.csr_matrix]) -> None:
+        """Tell an iterative solver which movements groups of units share."""
+        if self.solver.kind == DIRECT or (
+            self.solver.shared is not None and self.model.name != "rigid"
+        ):
+            return
+        self.solver.shared = spread()
+
+    def _groups(self) -> NDArray[np.int64]:
+        """(F,) group of each free unit: squares of about UNITS_TOGETHER units of one section."""
+        free = self.pattern.free
+        centres = self.centres[free]
+        step = float(np.median(self.sizes[free])) * np.sqrt(2.0 * UNITS_TOGETHER)
+        cells = np.floor((centres - centres.min(axis=0)) / step).astype(int)
+        keys = np.column_stack([self.sections[free], cells])
+        return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1]).ravel()
+
+    def _arms(self) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """Groups of the free units, where each lies from the middle of its own, and its size.
+
+        Both relative to the size of units.
+        """
+        free, groups = self.pattern.free, self._groups()
+        counts = np.bincount(groups)
+        places = (self.centres + self.terms[:, 0])[free]
+        middles = np.stack([np.bincount(groups, places[:, k]) / counts for k in (0, 1)], axis=1)
+        size = float(np.median(self.sizes[free])) * np.sqrt(UNITS_TOGETHER)
+        return groups, (places - middles[groups]) / size, self.sizes[free] / size
+
+    def _spread_separate(self) -> sparse.csr_matrix:
+        groups, arms, sizes = self._arms()
+        k, affine = self.model.terms, min(self.model.terms, 3)
+        blocks = np.zeros((len(groups), k, affine))
+        blocks[:, 0, 0] = 1.0
+        if affine == 3:
+            blocks[:, 0, 1:] = arms
+            blocks[:, 1, 1] = blocks[:, 2, 2] = sizes
+        return _block_rows(blocks, groups)
+
+    def _spread_coupled(self, tangents: Floats) -> sparse.csr_matrix:
+        groups, arms, sizes = self._arms()
+        size = self.model.unknowns
+        blocks = np.zeros((len(groups), size, size))
+        blocks[:, 0, 0] = blocks[:, 1, 1] = 1.0
+        blocks[:, 0, 2], blocks[:, 1, 2] = -arms[:, 1], arms[:, 0]
+        blocks[:, 2, 2] = sizes
+        if size == 4:
+            blocks[:, 0, 3], blocks[:, 1, 3] = arms.T
+            blocks[:, 3, 3] = sizes
+        return _block_rows(blocks, groups)
+
+
+def _block_rows(blocks: Floats, groups: NDArray[np.int64]) -> sparse.csr_matrix:
+    """A matrix with one (B, S) block in each row of blocks, in the column of its group."""
+    count, rows, columns = blocks.shape
+    shape = (count * rows, (int(groups.max(initial=-1)) + 1) * columns)
+    pointers = np.arange(count + 1)
+    return sparse.bsr_matrix((blocks, groups, pointers), shape=shape).tocsr()
