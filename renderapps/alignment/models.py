@@ -1,8 +1,8 @@
 """The families of maps that a tile or section may go through, as functions of few unknowns.
 
 A *unit* (a tile, or a section that moves as one) has a centre c and a size s in world pixels as
-it lies before solving. A point x of it has the scaled coordinates (u, v) = (x - c) / s, of the order
-of 1 whatever the size of the unit and wherever in the world it lies. Its map is
+it lies before solving. A point x of it has the scaled coordinates (u, v) = (x - c) / s, which are
+of the order of 1 whatever the size of the unit and wherever in the world it lies. Its map is
 
     D(x) = x + sum over k  f_k(u, v) d_k
 
