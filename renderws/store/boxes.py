@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
 
 import orjson
@@ -10,8 +9,8 @@ import orjson
 from renderapi.errors import SpecError
 from renderws.store.documents import tile_contents
 from renderws.store.protocol import Invalid
+from renderws.store.source import Connection
 from renderws.store.transforms import parsed, reachable, users_of
-from renderws.store.tree import refresh
 
 BATCH = 2_000
 
@@ -24,14 +23,14 @@ StoredTile = tuple[int, str, bytes]
 
 
 def derive_boxes_again(
-    connection: sqlite3.Connection,
+    connection: Connection,
     stack_key: int,
     changed: set[str],
     except_for: Collection[str],
 ) -> None:
     """Give the tiles that use any of the changed transforms the boxes that follow from them.
 
-    Columns, R*Tree and documents are updated. Tiles named in `except_for` came with the change and
+    Columns and documents are updated. Tiles named in `except_for` came with the change and
     bring their own boxes. Raises Invalid, naming the tile, where a box cannot be derived.
     """
     _, sets = users_of(connection, stack_key, changed)
@@ -42,9 +41,7 @@ def derive_boxes_again(
                 _update(connection, stack_key, tiles, changed)
 
 
-def _batches(
-    connection: sqlite3.Connection, stack_key: int, set_key: int
-) -> Iterator[list[StoredTile]]:
+def _batches(connection: Connection, stack_key: int, set_key: int) -> Iterator[list[StoredTile]]:
     last = 0
     while batch := connection.execute(TILES_OF_SET, (set_key, stack_key, last, BATCH)).fetchall():
         last = batch[-1][0]
@@ -52,7 +49,7 @@ def _batches(
 
 
 def _update(
-    connection: sqlite3.Connection, stack_key: int, tiles: list[StoredTile], changed: set[str]
+    connection: Connection, stack_key: int, tiles: list[StoredTile], changed: set[str]
 ) -> None:
     from renderapi.bounds import derive_boxes  # here, since it brings scipy along
 
@@ -72,8 +69,4 @@ def _update(
     for (key, *_), spec, box in zip(tiles, specs, boxes, strict=True):
         spec.update(zip(("minX", "minY", "maxX", "maxY"), box, strict=True))
         rows.append((*box, orjson.dumps(spec), key))
-    connection.executemany(
-        "UPDATE tile SET min_x = ?, min_y = ?, max_x = ?, max_y = ?, document = ? WHERE key = ?",
-        rows,
-    )
-    refresh(connection, (key for key, *_ in tiles))
+    connection.tables.set_boxes(connection, stack_key, rows)

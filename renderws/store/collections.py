@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import NamedTuple
 
 import orjson
 
-from renderws.store.database import Source
 from renderws.store.protocol import CollectionId, Invalid, Json, NotFound
+from renderws.store.source import Connection, Source
 
 GROUPS = """
 WITH RECURSIVE found (name) AS (
   SELECT (SELECT min({column}) FROM match INDEXED BY {index}
-          WHERE collection = :key {condition})
+          WHERE collection = ? {condition})
   UNION ALL
   SELECT (SELECT min({column}) FROM match INDEXED BY {index}
-          WHERE collection = :key AND {column} > found.name {condition})
+          WHERE collection = ? AND {column} > found.name {condition})
   FROM found WHERE found.name IS NOT NULL
 )
 SELECT name FROM found WHERE name IS NOT NULL
@@ -40,7 +39,7 @@ class Collections:
     def match_owners(self) -> list[str]:
         with self._source.read() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT owner FROM collection WHERE dropped IS NULL AND visible"
+                "SELECT DISTINCT owner FROM collection WHERE dropped IS NULL AND visible = 1"
                 " ORDER BY owner"
             )
             return [owner for (owner,) in rows]
@@ -49,7 +48,7 @@ class Collections:
         with self._source.read() as connection:
             rows = connection.execute(
                 "SELECT name, pair_count FROM collection"
-                " WHERE owner = ? AND dropped IS NULL AND visible ORDER BY name",
+                " WHERE owner = ? AND dropped IS NULL AND visible = 1 ORDER BY name",
                 (owner,),
             )
             return [(CollectionId(owner, name), count) for name, count in rows]
@@ -67,12 +66,12 @@ class Collections:
         return self._groups(collection, side, indices, "AND consensus IS NOT NULL")
 
     def delete_collection(self, collection: CollectionId) -> None:
-        with self._source.write() as connection:
+        with self._source.write(collection) as connection:
             row = need_collection(connection, collection)
             _drop(connection, row)
 
     def rename_collection(self, collection: CollectionId, to: CollectionId) -> None:
-        with self._source.write() as connection:
+        with self._source.write(collection, to) as connection:
             row = need_collection(connection, collection)
             target = find_collection(connection, to)
             if target is not None and target.visible:
@@ -93,7 +92,7 @@ class Collections:
         return result
 
     def set_collection_metadata(self, collection: CollectionId, metadata: Json) -> None:
-        with self._source.write() as connection:
+        with self._source.write(collection) as connection:
             row = find_collection(connection, collection)
             key = insert_collection(connection, collection, 0) if row is None else row.key
             connection.execute(
@@ -113,13 +112,11 @@ class Collections:
                 sql = GROUPS.format(
                     column=f"{part}_group", index=indices[part], condition=condition
                 )
-                names.update(name for (name,) in connection.execute(sql, {"key": row.key}))
+                names.update(name for (name,) in connection.execute(sql, (row.key, row.key)))
         return sorted(names)
 
 
-def find_collection(
-    connection: sqlite3.Connection, collection: CollectionId
-) -> CollectionRow | None:
+def find_collection(connection: Connection, collection: CollectionId) -> CollectionRow | None:
     row = connection.execute(
         "SELECT key, visible, pair_count FROM collection"
         " WHERE owner = ? AND name = ? AND dropped IS NULL",
@@ -128,22 +125,20 @@ def find_collection(
     return None if row is None else CollectionRow._make(row)
 
 
-def need_collection(connection: sqlite3.Connection, collection: CollectionId) -> CollectionRow:
+def need_collection(connection: Connection, collection: CollectionId) -> CollectionRow:
     row = find_collection(connection, collection)
     if row is None or not row.visible:
         raise NotFound(f"{collection_text(collection)} does not exist")
     return row
 
 
-def insert_collection(
-    connection: sqlite3.Connection, collection: CollectionId, visible: int
-) -> int:
+def insert_collection(connection: Connection, collection: CollectionId, visible: int) -> int:
     """A new collection without pairs; returns its key."""
-    cursor = connection.execute(
-        "INSERT INTO collection (owner, name, visible, metadata) VALUES (?, ?, ?, ?)",
+    row = connection.execute(
+        "INSERT INTO collection (owner, name, visible, metadata) VALUES (?, ?, ?, ?) RETURNING key",
         (*collection, visible, b"{}"),
-    )
-    return int(cursor.lastrowid or 0)
+    ).fetchone()
+    return int(row[0])
 
 
 def collection_text(collection: CollectionId) -> str:
@@ -151,7 +146,7 @@ def collection_text(collection: CollectionId) -> str:
     return f"match collection {collection.name} of owner {collection.owner}"
 
 
-def _drop(connection: sqlite3.Connection, row: CollectionRow) -> None:
+def _drop(connection: Connection, row: CollectionRow) -> None:
     connection.execute(
         "UPDATE collection SET dropped = ? WHERE key = ?", (time.time_ns() // 1_000_000, row.key)
     )

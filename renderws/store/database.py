@@ -28,10 +28,11 @@ from renderws.store.protocol import (
     StoreGone,
 )
 from renderws.store.schema import migrate
+from renderws.store.source import Lease, Name, Row, SnapshotSource, Source, Statement
+from renderws.store.sqlite_tables import SqliteTables
 
 T = TypeVar("T")
 C = TypeVar("C", bound=sqlite3.Connection)
-Statement = tuple[str, Sequence[Any]]
 
 BUSY_SECONDS = 10.0
 """How long a change waits for other processes."""
@@ -47,26 +48,16 @@ CHECKPOINT_PAGES = 2_000
 WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 
-class Source(Protocol):
-    """Where the parts of the store get their connections: a database, or a snapshot of one."""
+class Writer(sqlite3.Connection):
+    """The connection that writes; it knows nothing of before."""
 
-    path: Path
+    tables = SqliteTables()
 
-    def lease(self) -> Lease: ...
+    @property
+    def known(self) -> dict[Any, Any]:
+        return {}
 
-    def take(self) -> Reader: ...
-
-    def take_back(self, connection: Reader) -> None: ...
-
-    def read(self) -> AbstractContextManager[sqlite3.Connection]: ...
-
-    def write(self) -> AbstractContextManager[sqlite3.Connection]: ...
-
-    def exclusive(self) -> AbstractContextManager[sqlite3.Connection]: ...
-
-    def close(self) -> None: ...
-
-    def check_place(self) -> None: ...
+    lasting = known
 
 
 class Reader(sqlite3.Connection):
@@ -80,26 +71,13 @@ class Reader(sqlite3.Connection):
         Changes when others, processes or connections, have changed the store.
     """
 
+    tables = SqliteTables()
     known: dict[Any, Any]
     version: int = -1
 
-
-class Lease:
-    """A reading connection inside a transaction, given back once: explicitly, or when it is
-    forgotten.
-    """
-
-    def __init__(self, connection: Reader, give_back: Callable[[Reader], None]) -> None:
-        self.connection = connection
-        self._give_back: Callable[[Reader], None] | None = give_back
-
-    def release(self) -> None:
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back(self.connection)
-
-    def __del__(self) -> None:
-        self.release()
+    @property
+    def lasting(self) -> dict[Any, Any]:
+        return self.known
 
 
 class Database:
@@ -123,8 +101,38 @@ class Database:
         self._log: Place | None = None
         check_location(self.path, create)
         with translated(self.path):
-            self._writer: sqlite3.Connection | None = self._open_writer(create)
+            self._writer: Writer | None = self._open_writer(create)
         self._place = place_of(self.path)
+
+    @property
+    def place(self) -> str:
+        """How messages name the store."""
+        return str(self.path)
+
+    def translated(self, value: Any = None) -> AbstractContextManager[Any]:
+        """Turns what SQLite raises into the errors of the store, and gives `value`."""
+        return _Translated(self.path, value)
+
+    def stream(
+        self, lease: Lease, statements: Sequence[Statement], convert: Callable[[Row], T]
+    ) -> Iterator[T]:
+        """Rows of the statements, one after the other, from one snapshot, a few at a time.
+
+        The lease is released at the end, when the generator is closed, and when it is forgotten.
+        """
+        try:
+            with translated(self.path):
+                for sql, parameters in statements:
+                    cursor = lease.connection.execute(sql, parameters)
+                    try:
+                        rows = [()] * FETCH_ROWS
+                        while len(rows) == FETCH_ROWS:
+                            rows = cursor.fetchmany(FETCH_ROWS)
+                            yield from map(convert, rows)
+                    finally:
+                        cursor.close()
+        finally:
+            lease.release()
 
     def lease(self) -> Lease:
         """A connection whose transaction sees the store as it is now."""
@@ -151,7 +159,7 @@ class Database:
         return connection
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Reader]:
         """A reading transaction."""
         lease = self.lease()
         try:
@@ -161,8 +169,11 @@ class Database:
             lease.release()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A writing transaction: committed at the end of the block, undone when it raises."""
+    def write(self, *names: Name) -> Iterator[Writer]:
+        """A writing transaction: committed at the end of the block, undone when it raises.
+
+        There is one at a time, whatever it is about.
+        """
         self._check_usable()
         with self._lock, translated(self.path):
             self._check_usable()
@@ -290,8 +301,8 @@ class Database:
         if not keep:
             connection.close()
 
-    def _open_writer(self, create: bool) -> sqlite3.Connection:
-        connection = self._connect("rwc" if create else "rw", sqlite3.Connection)
+    def _open_writer(self, create: bool) -> Writer:
+        connection = self._connect("rwc" if create else "rw", Writer)
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a file yet to be made
             enter_wal_mode(connection, self.path)
@@ -323,64 +334,22 @@ class Database:
         )
 
 
-class SnapshotSource:
-    """One reading transaction that serves every read; writing is refused."""
+class SqliteSource(Source, Protocol):
+    """A file, or a snapshot of one."""
 
-    def __init__(self, source: Source) -> None:
+    path: Path
+
+    def exclusive(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+
+class Snapshot(SnapshotSource):
+    """One reading transaction on a file; writing is refused."""
+
+    def __init__(self, source: SqliteSource) -> None:
+        super().__init__(source)
         self.path = source.path
-        self._source = source
-        self._connection = source.take()
-        self._is_open = True
 
-    def take(self) -> Reader:
-        return self._connection
-
-    def take_back(self, connection: Reader) -> None:
-        """It is kept until the snapshot is closed."""
-
-    def lease(self) -> Lease:
-        return Lease(self._connection, self.take_back)
-
-    def read(self) -> AbstractContextManager[sqlite3.Connection]:
-        return _Translated(self.path, self._connection)
-
-    def write(self) -> AbstractContextManager[sqlite3.Connection]:
-        raise StoreError("a snapshot of the store cannot be written to")
-
-    exclusive = write
-
-    def check_place(self) -> None:
-        self._source.check_place()
-
-    def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._source.take_back(self._connection)
-
-
-def stream(
-    path: Path,
-    lease: Lease,
-    statements: Sequence[Statement],
-    convert: Callable[[tuple[Any, ...]], T],
-) -> Iterator[T]:
-    """Rows of the statements, one after the other, from one snapshot, a few at a time.
-
-    The lease is released at the end, when the generator is closed, and when it is forgotten.
-    """
-    try:
-        with translated(path):
-            for sql, parameters in statements:
-                cursor = lease.connection.execute(sql, parameters)
-                try:
-                    rows = [()] * FETCH_ROWS
-                    while len(rows) == FETCH_ROWS:
-                        rows = cursor.fetchmany(FETCH_ROWS)
-                        yield from map(convert, rows)
-                finally:
-                    cursor.close()
-    finally:
-        lease.release()
+    exclusive = SnapshotSource.write
 
 
 def enter_wal_mode(connection: sqlite3.Connection, path: Path) -> None:

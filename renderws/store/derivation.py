@@ -7,12 +7,12 @@ All of it is read from the index `tile_layer`; no document is touched.
 from __future__ import annotations
 
 import math
-import sqlite3
 from typing import Any
 
 import orjson
 
 from renderws.store.protocol import Conflict, Json, SectionData
+from renderws.store.source import Connection
 from renderws.store.stackrows import StackRow
 from renderws.store.states import COMPLETE, READ_ONLY, stack_text
 
@@ -20,7 +20,7 @@ SECTIONS_OF_LAYER = """
 SELECT section_id, z, count(*), min(min_x), min(min_y), max(max_x), max(max_y)
 FROM tile INDEXED BY tile_layer
 WHERE stack = ? AND z = ? AND section_id IS NOT NULL
-GROUP BY section_id ORDER BY section_id
+GROUP BY section_id, z ORDER BY section_id
 """
 
 STATS = """
@@ -31,7 +31,7 @@ FROM tile INDEXED BY tile_layer WHERE stack = ?
 LARGEST_INT = (1 << 31) - 1  # sizes are 32 bit in the contract, and stop there
 
 
-def derive(connection: sqlite3.Connection, row: StackRow) -> Json:
+def derive(connection: Connection, row: StackRow) -> Json:
     """Rebuild the section data of a stack and return its stats; Conflict when it has no tiles."""
     if row.tile_count == 0:
         raise Conflict(
@@ -42,21 +42,19 @@ def derive(connection: sqlite3.Connection, row: StackRow) -> Json:
     for z in zs:
         connection.execute(
             "INSERT INTO section (stack, section_id, z, tile_count, min_x, min_y, max_x, max_y)"
-            f" SELECT ?, * FROM ({SECTIONS_OF_LAYER})",
+            f" SELECT ?, * FROM ({SECTIONS_OF_LAYER}) AS derived",
             (row.key, row.key, z),
         )
     return stats(connection, row.key, zs)
 
 
-def sections_of_layer(
-    connection: sqlite3.Connection, stack_key: int, z: float
-) -> list[SectionData]:
+def sections_of_layer(connection: Connection, stack_key: int, z: float) -> list[SectionData]:
     rows = connection.execute(SECTIONS_OF_LAYER, (stack_key, z))
     return [SectionData._make(row) for row in rows]
 
 
 def stack_z_values(
-    connection: sqlite3.Connection,
+    connection: Connection,
     row: StackRow,
     min_z: float | None = None,
     max_z: float | None = None,
@@ -69,7 +67,7 @@ def stack_z_values(
     if row.sections_derived and row.state in (COMPLETE, READ_ONLY):
         in_sections = "FROM section INDEXED BY section_z WHERE stack = ?"
         (tiles,) = connection.execute(
-            f"SELECT sum(tile_count) {in_sections}", (row.key,)
+            f"SELECT CAST(sum(tile_count) AS BIGINT) {in_sections}", (row.key,)
         ).fetchone()
         if tiles == row.tile_count:
             zs = connection.execute(f"SELECT DISTINCT z {in_sections} ORDER BY z", (row.key,))
@@ -80,7 +78,7 @@ def stack_z_values(
 
 
 def z_values(
-    connection: sqlite3.Connection,
+    connection: Connection,
     stack_key: int,
     min_z: float | None = None,
     max_z: float | None = None,
@@ -107,7 +105,7 @@ def z_values(
     return [z for (z,) in rows]
 
 
-def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Json:
+def stats(connection: Connection, stack_key: int, zs: list[float]) -> Json:
     """StackStats of the contract, and how many tiles are in no layer, where there are such."""
     row = connection.execute(STATS, (stack_key,)).fetchone()
     names = ("minX", "minY", "minZ", "maxX", "maxY", "maxZ")
@@ -134,20 +132,7 @@ def stats(connection: sqlite3.Connection, stack_key: int, zs: list[float]) -> Js
     }
 
 
-def channel_names(connection: sqlite3.Connection, stack_key: int) -> list[str]:
+def channel_names(connection: Connection, stack_key: int) -> list[str]:
     """Distinct channel names of the stack's tiles, in order."""
-    rows = connection.execute(
-        """
-        WITH RECURSIVE kind (names) AS (
-          SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
-                  WHERE stack = ? AND channels IS NOT NULL)
-          UNION ALL
-          SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
-                  WHERE stack = ? AND channels > kind.names)
-          FROM kind WHERE kind.names IS NOT NULL
-        )
-        SELECT names FROM kind WHERE names IS NOT NULL
-        """,
-        (stack_key, stack_key),
-    )
-    return sorted({name for (names,) in rows for name in orjson.loads(names)})
+    kinds = connection.tables.channel_kinds(connection, stack_key)
+    return sorted({name for names in kinds for name in orjson.loads(names)})

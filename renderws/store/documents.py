@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import orjson
 
 from renderws.store.protocol import Contents, Invalid, Json, NewTiles, TileRecord
+from renderws.store.source import Connection
 
 
 class Spec(msgspec.Struct, gc=False):
@@ -129,18 +129,36 @@ def with_values(document: bytes, values: Json) -> bytes:
     return orjson.dumps({**orjson.loads(document), **values})
 
 
-def ids_to_find(ids: Sequence[str]) -> str:
-    """A JSON list of ids that may be stored.
+class IdList(str):
+    """A JSON list of ids, keys or z, the form in which lists are given to SQLite.
+
+    Attributes
+    ----------
+    values : list
+        What is in it, for databases that take lists.
+    """
+
+    values: list[Any]
+    __slots__ = ("values",)
+
+
+def id_list(values: Sequence[Any]) -> IdList:
+    """A list for a condition `IN (SELECT value FROM json_each(?))`.
 
     SQLite's JSON functions end a text at a zero character, so that an id with one would find
     another; none is ever stored.
     """
-    text = json_list(ids)
-    return json_list([key for key in ids if "\0" not in key]) if "\\u0000" in text else text
+    text = json_list(values)
+    if "\\u0000" in text:
+        values = [one for one in values if not (isinstance(one, str) and "\0" in one)]
+        text = json_list(values)
+    made = IdList(text)
+    made.values = list(values)
+    return made
 
 
 def json_list(values: Sequence[str] | Sequence[float]) -> str:
-    """A JSON list, the form in which lists of ids, keys and z are given to SQL."""
+    """The text of a JSON list."""
     try:
         return orjson.dumps(values).decode()
     except TypeError as error:
@@ -148,10 +166,10 @@ def json_list(values: Sequence[str] | Sequence[float]) -> str:
 
 
 def chunks_by_ids(
-    connection: sqlite3.Connection, sql: str, before: tuple[object, ...], ids: list[str]
+    connection: Connection, sql: str, before: tuple[object, ...], ids: list[str]
 ) -> Iterator[tuple[Any, ...]]:
     """Rows of a query whose last parameter is a JSON list of ids, asked for 10,000 ids at a
     time.
     """
     for start in range(0, len(ids), 10_000):
-        yield from connection.execute(sql, (*before, ids_to_find(ids[start : start + 10_000])))
+        yield from connection.execute(sql, (*before, id_list(ids[start : start + 10_000])))

@@ -6,10 +6,8 @@ time so that no other writer waits long; from its first step on a stack can no l
 
 from __future__ import annotations
 
-import sqlite3
-
-from renderws.store.database import Source
 from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
+from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
     StackRow,
@@ -19,7 +17,6 @@ from renderws.store.stackrows import (
     time_text,
 )
 from renderws.store.states import OFFLINE, stack_text
-from renderws.store.tree import refresh
 
 
 class Drops:
@@ -28,7 +25,7 @@ class Drops:
     _source: Source
 
     def delete_stack(self, stack: StackId) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             row = find_stack(connection, stack)
             if row is None:
                 return
@@ -49,7 +46,7 @@ class Drops:
         return [_dropped(StackRow._make(row)) for row in rows]
 
     def undelete_stack(self, stack: StackId) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             dropped = _last_dropped(connection, stack)
             live = find_stack(connection, stack)
             if live is not None:
@@ -71,7 +68,7 @@ class Drops:
 def reclaim(source: Source, limit: int = 5000, grace: float = 0.0) -> int:
     """Remove some rows of what was dropped more than `grace` seconds ago; returns how many."""
     before = now_after() - int(grace * 1000)
-    with source.write() as connection:
+    with source.write(("reclaim",)) as connection:
         for kind, remove in (("stack", _reclaim_stack), ("collection", _reclaim_collection)):
             row = connection.execute(
                 f"SELECT key FROM {kind} WHERE dropped <= ? ORDER BY dropped, key LIMIT 1",
@@ -82,13 +79,7 @@ def reclaim(source: Source, limit: int = 5000, grace: float = 0.0) -> int:
     return 0
 
 
-def remove_tiles(connection: sqlite3.Connection, keys: list[tuple[int]]) -> None:
-    """Remove tiles, given by their keys, from the table and the R*Tree."""
-    connection.executemany("DELETE FROM tile WHERE key = ?", keys)
-    refresh(connection, (key for (key,) in keys))
-
-
-def _last_dropped(connection: sqlite3.Connection, stack: StackId) -> StackRow:
+def _last_dropped(connection: Connection, stack: StackId) -> StackRow:
     row = connection.execute(
         f"SELECT {COLUMNS} FROM stack WHERE dropped IS NOT NULL AND reclaiming = 0"
         " AND owner = ? AND project = ? AND name = ? ORDER BY dropped DESC, key DESC LIMIT 1",
@@ -103,13 +94,13 @@ def _dropped(row: StackRow) -> DroppedStack:
     return DroppedStack(row.id, row.state, row.tile_count, time_text(row.dropped or 0))
 
 
-def _reclaim_stack(connection: sqlite3.Connection, key: int, limit: int) -> int:
+def _reclaim_stack(connection: Connection, key: int, limit: int) -> int:
     connection.execute("UPDATE stack SET reclaiming = 1 WHERE key = ?", (key,))
     tiles = connection.execute(
         "SELECT key FROM tile WHERE stack = ? LIMIT ?", (key, limit)
     ).fetchall()
     if tiles:
-        remove_tiles(connection, tiles)
+        connection.tables.remove_tiles(connection, [key for (key,) in tiles])
         return len(tiles)
     removed = 1
     for table in ("transform", "transform_reference", "section"):
@@ -119,7 +110,7 @@ def _reclaim_stack(connection: sqlite3.Connection, key: int, limit: int) -> int:
     return removed
 
 
-def _reclaim_collection(connection: sqlite3.Connection, key: int, limit: int) -> int:
+def _reclaim_collection(connection: Connection, key: int, limit: int) -> int:
     cursor = connection.execute(
         "DELETE FROM match WHERE key IN (SELECT key FROM match WHERE collection = ? LIMIT ?)",
         (key, limit),

@@ -7,13 +7,12 @@ later, a few at a time, so that the transaction costs no more than new index ent
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
-from renderws.store.database import Source
-from renderws.store.documents import json_list, same_json
+from renderws.store.documents import id_list, same_json
 from renderws.store.locks import give_back
 from renderws.store.protocol import Conflict, StackChange, StackId
+from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     StackRow,
     find_stack,
@@ -26,9 +25,7 @@ from renderws.store.stackrows import (
 from renderws.store.stacks import change_state
 from renderws.store.states import COMPLETE, LOADING, OFFLINE, READ_ONLY, stack_text
 from renderws.store.transforms import store_transforms, users_of
-from renderws.store.tree import BLOCK, BLOCK_BITS, next_free_key, refresh
 
-_BATCH = 20_000
 _WAYS = {
     LOADING: (LOADING,),
     COMPLETE: (LOADING, COMPLETE),
@@ -46,14 +43,22 @@ class Exchanges:
     def change_stacks(
         self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
     ) -> None:
-        with self._source.write() as connection:
+        with self._source.write(*_names(changes, locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change in changes:
                 _apply(connection, change)
 
 
-def _apply(connection: sqlite3.Connection, change: StackChange) -> None:
+def _names(changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]]) -> list[StackId]:
+    """All stacks that are read or changed."""
+    return [
+        *(stack for stack, _ in locks),
+        *(stack for change in changes for stack in (change.source, change.to)),
+    ]
+
+
+def _apply(connection: Connection, change: StackChange) -> None:
     source, target = need_stack(connection, change.source), find_stack(connection, change.to)
     if change.source == change.to:
         raise Conflict(f"{stack_text(change.to)} cannot take its own place")
@@ -83,7 +88,7 @@ def _apply(connection: sqlite3.Connection, change: StackChange) -> None:
 
 
 def _take_place(
-    connection: sqlite3.Connection, source: StackRow, target: StackRow | None, to: StackId
+    connection: Connection, source: StackRow, target: StackRow | None, to: StackId
 ) -> None:
     """The whole stack gets the name of the target, which is dropped."""
     number, data, modified = source.version_number, source.data_version, source.modified
@@ -98,88 +103,54 @@ def _take_place(
     )
 
 
-def _drop(connection: sqlite3.Connection, key: int) -> None:
+def _drop(connection: Connection, key: int) -> None:
     connection.execute("UPDATE stack SET dropped = ? WHERE key = ?", (now_after(), key))
 
 
 def _going(
-    connection: sqlite3.Connection, source: StackRow, target: StackRow, change: StackChange
+    connection: Connection, source: StackRow, target: StackRow, change: StackChange
 ) -> list[int] | None:
     """Keys of the tiles of the target that go; None: the whole stack."""
     if change.zs is None:
         return None
     wanted = _AT_ZS
-    parameters: list[object] = [target.key, json_list([float(z) for z in change.zs])]
+    parameters: list[object] = [target.key, id_list([float(z) for z in change.zs])]
     if change.keep:
         wanted, parameters = wanted + _OF_SOURCE, [*parameters, source.key]
     return _keys(connection, wanted, parameters)
 
 
 def _take_sections(
-    connection: sqlite3.Connection, source: StackRow, target: StackRow, old: Sequence[int]
+    connection: Connection, source: StackRow, target: StackRow, old: Sequence[int]
 ) -> None:
     """The sections of the source come into the target, in place of some of its tiles."""
     new = _keys(connection, "stack = ?", [source.key])
     if old:
-        _move(connection, old, _bin(connection, source, len(old)))
+        connection.tables.move_tiles(connection, old, _bin(connection, source, len(old)))
     _refuse_double(connection, source, target)
     _take_transforms(connection, source, target)
-    _move(connection, new, target.key)
+    connection.tables.move_tiles(connection, new, target.key)
     touch_data(connection, target.key, added=len(new), removed=len(old))
     touch_data(connection, source.key, removed=len(new))
     _drop(connection, source.key)
 
 
-def _keys(
-    connection: sqlite3.Connection, condition: str, parameters: Sequence[object]
-) -> list[int]:
+def _keys(connection: Connection, condition: str, parameters: Sequence[object]) -> list[int]:
     sql = f"SELECT key FROM tile WHERE {condition} ORDER BY key"
     return [key for (key,) in connection.execute(sql, parameters)]
 
 
-def _bin(connection: sqlite3.Connection, source: StackRow, tiles: int) -> int:
+def _bin(connection: Connection, source: StackRow, tiles: int) -> int:
     """A dropped stack for the sections that go; it can be brought back under the source's name."""
-    cursor = connection.execute(
+    row = connection.execute(
         "INSERT INTO stack (owner, project, name, state, modified, version_number, version,"
-        " tile_count, dropped) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        " tile_count, dropped) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?) RETURNING key",
         (*source.id, LOADING, now_after(), source.version, tiles, now_after()),
-    )
-    return int(cursor.lastrowid or 0)
+    ).fetchone()
+    return int(row[0])
 
 
-def _move(connection: sqlite3.Connection, keys: Sequence[int], to: int) -> None:
-    """Let tiles be of another stack, with their entries in the R*Tree."""
-    for start in range(0, len(keys), _BATCH):
-        part = keys[start : start + _BATCH]
-        connection.execute(
-            "UPDATE tile SET stack = ? WHERE key IN (SELECT value FROM json_each(?))",
-            (to, json_list(part)),
-        )
-    refresh(connection, _without_strangers(connection, keys))
-
-
-def _without_strangers(connection: sqlite3.Connection, keys: Sequence[int]) -> list[int]:
-    """The keys of moved tiles, once those that share a block with others have blocks of their own.
-
-    A block holds tiles of one stack. Sections fill whole blocks, but for tiles that changed z.
-    """
-    moved, blocks = set(keys), sorted({key >> BLOCK_BITS for key in keys})
-    found = connection.execute(
-        f"SELECT tile.key FROM json_each(?) AS block CROSS JOIN tile NOT INDEXED ON tile.key"
-        f" BETWEEN block.value << {BLOCK_BITS} AND (block.value << {BLOCK_BITS}) + {BLOCK - 1}",
-        (json_list(blocks),),
-    )
-    mixed = {key >> BLOCK_BITS for (key,) in found if key not in moved}
-    first = next_free_key(connection) if mixed else 0
-    crowded = (key for key in keys if key >> BLOCK_BITS in mixed)
-    new = {key: first + number for number, key in enumerate(crowded)}
-    connection.executemany(
-        "UPDATE tile SET key = ? WHERE key = ?", [(v, k) for k, v in new.items()]
-    )
-    return [new.get(key, key) for key in keys] + [block << BLOCK_BITS for block in mixed]
-
-
-def _refuse_double(connection: sqlite3.Connection, source: StackRow, target: StackRow) -> None:
+def _refuse_double(connection: Connection, source: StackRow, target: StackRow) -> None:
     double = connection.execute(
         "SELECT old.tile_id, old.z FROM tile AS new INDEXED BY tile_identity"
         " JOIN tile AS old INDEXED BY tile_identity"
@@ -193,7 +164,7 @@ def _refuse_double(connection: sqlite3.Connection, source: StackRow, target: Sta
         )
 
 
-def _take_transforms(connection: sqlite3.Connection, source: StackRow, target: StackRow) -> None:
+def _take_transforms(connection: Connection, source: StackRow, target: StackRow) -> None:
     """Shared transforms come along; one that kept tiles use must not become another."""
     rows = connection.execute(
         "SELECT new.id, new.document, old.document FROM transform AS new"
@@ -207,7 +178,7 @@ def _take_transforms(connection: sqlite3.Connection, source: StackRow, target: S
         used = connection.execute(
             "SELECT tile_id FROM tile WHERE stack = ?"
             " AND reference_set IN (SELECT value FROM json_each(?)) LIMIT 1",
-            (target.key, json_list(sets)),
+            (target.key, id_list(sets)),
         ).fetchone()
         if used is not None:
             raise Conflict(

@@ -8,14 +8,13 @@ else takes what it covers, so that a holder that was only slow can go on.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from renderws.store.database import Source
 from renderws.store.protocol import Conflict, Json, NotFound, StackId
+from renderws.store.source import Connection, Source
 from renderws.store.stackrows import now_after, time_text
 from renderws.store.states import stack_text
 
@@ -31,7 +30,7 @@ class Locks:
     def lock_stack(
         self, stack: StackId, lock: str, zs: Sequence[float] | None, seconds: float, holder: Json
     ) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             now = now_after()
             for row in connection.execute(f"SELECT {_COLUMNS} {_OF_STACK}", stack).fetchall():
                 other, covered, document, since, expires = row
@@ -41,13 +40,15 @@ class Locks:
                     _remove(connection, stack, other)
             text = None if zs is None else orjson.dumps(sorted(set(map(float, zs)))).decode()
             connection.execute(
-                f"INSERT OR REPLACE INTO stack_lock (owner, project, name, {_COLUMNS})"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO stack_lock (owner, project, name, {_COLUMNS})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, project, name, id)"
+                " DO UPDATE SET zs = excluded.zs, document = excluded.document,"
+                " since = excluded.since, expires = excluded.expires",
                 (*stack, lock, text, orjson.dumps(holder), now, now + int(seconds * 1000)),
             )
 
     def renew_lock(self, stack: StackId, lock: str, seconds: float) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             changed = connection.execute(
                 "UPDATE stack_lock SET expires = ?"
                 " WHERE owner = ? AND project = ? AND name = ? AND id = ?",
@@ -57,7 +58,7 @@ class Locks:
                 raise _lost(stack, lock)
 
     def unlock_stack(self, stack: StackId, lock: str) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             _remove(connection, stack, lock)
 
     def stack_locks(self, stack: StackId) -> list[Json]:
@@ -78,13 +79,13 @@ class Locks:
         ]
 
 
-def give_back(connection: sqlite3.Connection, stack: StackId, lock: str) -> None:
+def give_back(connection: Connection, stack: StackId, lock: str) -> None:
     """Remove a lock within a transaction that relies on it; NotFound when it was lost."""
     if not _remove(connection, stack, lock):
         raise _lost(stack, lock)
 
 
-def _remove(connection: sqlite3.Connection, stack: StackId, lock: str) -> int:
+def _remove(connection: Connection, stack: StackId, lock: str) -> int:
     return connection.execute(
         "DELETE FROM stack_lock WHERE owner = ? AND project = ? AND name = ? AND id = ?",
         (*stack, lock),

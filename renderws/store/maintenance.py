@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import orjson
 
 from renderapi.files import atomic_path
-from renderws.store.database import Source, translated
+from renderws.store.database import SqliteSource, translated
 from renderws.store.drops import reclaim
 from renderws.store.protocol import Invalid, Json
+from renderws.store.source import Row
 from renderws.store.tree import BLOCK_BITS, STACK_THICKNESS
 
 # each finds rows that contradict each other; the first column names the place
@@ -28,10 +29,12 @@ COUNT_CHECKS = {
         WHERE dropped IS NULL
           AND pair_count <> (SELECT count(*) FROM match WHERE match.collection = collection.key)""",
     "tiles of no stack, key {0}": """
-        SELECT DISTINCT stack FROM tile WHERE stack NOT IN (SELECT key FROM stack)""",
+        SELECT DISTINCT tile.stack FROM tile WHERE tile.stack NOT IN (SELECT key FROM stack)""",
     "matches of no collection, key {0}": """
         SELECT DISTINCT collection FROM match WHERE collection NOT IN (SELECT key FROM
         collection)""",
+}
+TREE_CHECKS = {
     "tile {0} is not in the box tree where it should be": f"""
         SELECT tile.tile_id FROM tile LEFT JOIN tile_box AS b ON b.key = tile.key >> {BLOCK_BITS}
         WHERE b.key IS NULL
@@ -46,7 +49,7 @@ REPORTED = 20
 class Maintenance:
     """The part of the store that looks after the file."""
 
-    _source: Source
+    _source: SqliteSource
 
     def check(self, documents: bool = True) -> list[str]:
         with self._source.read() as connection:
@@ -58,7 +61,12 @@ class Maintenance:
                 problems.append(f"box tree: {tree}")
             problems += _count_problems(connection)
             if documents:
-                problems += _document_problems(connection)
+                problems += document_problems(
+                    connection.execute(
+                        "SELECT tile_id, z, min_x, min_y, max_x, max_y, document FROM tile"
+                        " ORDER BY key"
+                    )
+                )
         return problems
 
     def compact(self) -> None:
@@ -131,16 +139,16 @@ def _size(path: Path) -> int:
 
 
 def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:
-    for text, sql in COUNT_CHECKS.items():
+    for text, sql in (COUNT_CHECKS | TREE_CHECKS).items():
         for (name,) in connection.execute(f"SELECT * FROM ({sql}) LIMIT {REPORTED}"):
             yield f"{text.format(name)} is wrong" if "count" in text else text.format(name)
 
 
-def _document_problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """Tiles whose document is no JSON or says something else than their columns."""
-    rows = connection.execute(
-        "SELECT tile_id, z, min_x, min_y, max_x, max_y, document FROM tile ORDER BY key"
-    )
+def document_problems(rows: Iterable[Row]) -> Iterator[str]:
+    """Tiles whose document is no JSON or says something else than their columns.
+
+    Rows are tile_id, z, min_x, min_y, max_x, max_y, document.
+    """
     found = 0
     for tile_id, *columns, document in rows:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,19 +13,12 @@ from renderws.store.collections import (
     insert_collection,
     need_collection,
 )
-from renderws.store.database import Source, Statement, stream, translated
 from renderws.store.matchquery import canvas_sql, of_canvas, search_sql, searches
 from renderws.store.points import decode_points, encode_points
 from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery
+from renderws.store.source import Connection, Source, Statement
 
 IDS = "p_group, p_id, q_group, q_id, count, consensus"
-SAVE = """
-INSERT INTO match (collection, p_group, p_id, q_group, q_id, count, consensus, points)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (collection, p_group, q_group, p_id, q_id)
-DO UPDATE SET count = excluded.count, consensus = excluded.consensus, points = excluded.points
-"""
-DELETE_BATCH = 10_000
 
 
 class Matches:
@@ -37,12 +29,10 @@ class Matches:
     def save_matches(self, collection: CollectionId, matches: Sequence[Match]) -> None:
         if not matches:
             return
-        rows = [_row(normalised(match)) for match in matches]
-        with self._source.write() as connection:
+        rows = {row[:4]: row for row in map(_row, map(normalised, matches))}  # the last of each
+        with self._source.write(collection) as connection:
             key = _existing(connection, collection)
-            before = _last_key(connection)
-            connection.executemany(SAVE, [(key, *row) for row in rows])
-            added = _last_key(connection) - before  # new rows take the keys after the last one
+            added = connection.tables.save_pairs(connection, key, list(rows.values()))
             connection.execute(
                 "UPDATE collection SET visible = 1, pair_count = pair_count + ? WHERE key = ?",
                 (added, key),
@@ -53,25 +43,21 @@ class Matches:
     ) -> Iterator[Match]:
         lease = self._source.lease()
         try:
-            with translated(self._source.path):
+            with self._source.translated():
                 row = need_collection(lease.connection, collection)
             columns = f"{IDS}, points" if details else IDS
             statements = _statements(row.key, query, columns)
         except BaseException:
             lease.release()
             raise
-        return stream(self._source.path, lease, statements, _match if details else _bare_match)
+        return self._source.stream(lease, statements, _match if details else _bare_match)
 
     def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int:
         removed = 0
-        with self._source.write() as connection:
+        with self._source.write(collection) as connection:
             row = need_collection(connection, collection)
             for sql, parameters in _statements(row.key, query, f"key, {IDS}"):
-                while found := connection.execute(
-                    f"SELECT key FROM ({sql}) LIMIT {DELETE_BATCH}", parameters
-                ).fetchall():
-                    connection.executemany("DELETE FROM match WHERE key = ?", found)
-                    removed += len(found)
+                removed += connection.tables.delete_pairs(connection, sql, parameters)
             connection.execute(
                 "UPDATE collection SET pair_count = pair_count - ? WHERE key = ?",
                 (removed, row.key),
@@ -97,7 +83,7 @@ def normalised(match: Match) -> Match:
     )
 
 
-def _existing(connection: sqlite3.Connection, collection: CollectionId) -> int:
+def _existing(connection: Connection, collection: CollectionId) -> int:
     row = find_collection(connection, collection)
     return insert_collection(connection, collection, 1) if row is None else row.key
 
@@ -128,7 +114,3 @@ def _bare_match(row: tuple[Any, ...]) -> Match:
     p_group, p_id, q_group, q_id, count, consensus = row
     consensus_set = None if consensus is None else orjson.loads(consensus)
     return Match(p_group, p_id, q_group, q_id, None, None, None, count, consensus_set)
-
-
-def _last_key(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(key), 0) FROM match").fetchone()[0])

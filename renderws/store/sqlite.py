@@ -9,7 +9,7 @@ from typing import Self
 
 from renderws.store.clones import Clones
 from renderws.store.collections import Collections
-from renderws.store.database import BUSY_SECONDS, Database, SnapshotSource, Source, damaged
+from renderws.store.database import BUSY_SECONDS, Database, Snapshot, SqliteSource, damaged
 from renderws.store.drops import Drops
 from renderws.store.exchanges import Exchanges
 from renderws.store.locks import Locks
@@ -39,8 +39,8 @@ class _Parts(
 ):
     """A store on top of whatever gives it connections."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: SqliteSource) -> None:
+        self._source: SqliteSource = source
 
     @property
     def path(self) -> Path:
@@ -57,7 +57,7 @@ class _Parts(
         return damaged(error, self.path)
 
     def snapshot(self) -> AbstractContextManager[Store]:
-        return _Parts(SnapshotSource(self._source))
+        return _Parts(Snapshot(self._source))
 
     def __enter__(self) -> Self:
         return self

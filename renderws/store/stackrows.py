@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from renderws.store.protocol import Conflict, Json, NotFound, StackId
+from renderws.store.source import Connection
 from renderws.store.states import LOADING, OFFLINE, READ_ONLY, not_loading, stack_text
 
 
@@ -43,15 +43,9 @@ class StackRow(NamedTuple):
 COLUMNS = ", ".join(StackRow._fields)
 
 
-def known_of(connection: sqlite3.Connection) -> dict[Any, Any]:
-    """What a reader has found since the store last changed, to be added to; of a writer nothing."""
-    known: dict[Any, Any] = getattr(connection, "known", {})
-    return known
-
-
-def find_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow | None:
+def find_stack(connection: Connection, stack: StackId) -> StackRow | None:
     """The live stack of that name."""
-    known = known_of(connection)
+    known = connection.known
     row = known.get(stack)
     if row is not None:
         return row
@@ -66,20 +60,20 @@ def find_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow | Non
     return found
 
 
-def find_key(connection: sqlite3.Connection, stack: StackId) -> int:
+def find_key(connection: Connection, stack: StackId) -> int:
     """Key of the live stack of that name; 0, which no stack has, when there is none."""
     row = find_stack(connection, stack)
     return 0 if row is None else row.key
 
 
-def need_stack(connection: sqlite3.Connection, stack: StackId) -> StackRow:
+def need_stack(connection: Connection, stack: StackId) -> StackRow:
     row = find_stack(connection, stack)
     if row is None:
         raise NotFound(f"{stack_text(stack)} does not exist")
     return row
 
 
-def need_writable(connection: sqlite3.Connection, stack: StackId) -> StackRow:
+def need_writable(connection: Connection, stack: StackId) -> StackRow:
     """The stack, unless it is READ_ONLY."""
     row = need_stack(connection, stack)
     refuse_read_only(row)
@@ -94,7 +88,7 @@ def refuse_read_only(row: StackRow) -> None:
         )
 
 
-def need_loading(connection: sqlite3.Connection, stack: StackId) -> StackRow:
+def need_loading(connection: Connection, stack: StackId) -> StackRow:
     """The stack, if its tiles may be changed."""
     row = need_stack(connection, stack)
     if row.state != LOADING:
@@ -134,9 +128,7 @@ def time_text(milliseconds: int) -> str:
     return f"{moment.replace(tzinfo=None).isoformat()}.{milliseconds % 1000:03d}Z"
 
 
-def touch_data(
-    connection: sqlite3.Connection, key: int, *, added: int = 0, removed: int = 0
-) -> None:
+def touch_data(connection: Connection, key: int, *, added: int = 0, removed: int = 0) -> None:
     """Record that tiles or transforms of the stack have changed."""
     connection.execute(
         "UPDATE stack SET data_version = data_version + 1, tile_count = tile_count + ?"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from renderws.store.database import Source
 from renderws.store.derivation import derive
 from renderws.store.protocol import Conflict, Invalid, Json, StackId
+from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
     StackRow,
@@ -61,7 +60,7 @@ class Stacks:
             return need_stack(connection, stack).data_version
 
     def create_stack(self, stack: StackId, version: Json) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             row = find_stack(connection, stack)
             if row is None:
                 insert_stack(connection, stack, version)
@@ -75,7 +74,7 @@ class Stacks:
             )
 
     def update_stack_version(self, stack: StackId, changes: Mapping[str, Any]) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             row = need_writable(connection, stack)
             connection.execute(
                 "UPDATE stack SET version = ?, data_version = data_version + 1 WHERE key = ?",
@@ -83,7 +82,7 @@ class Stacks:
             )
 
     def set_hierarchical_data(self, stack: StackId, value: Json | None) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             row = need_writable(connection, stack)
             connection.execute(
                 "UPDATE stack SET hierarchical = ? WHERE key = ?",
@@ -91,11 +90,11 @@ class Stacks:
             )
 
     def set_state(self, stack: StackId, state: str) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack) as connection:
             change_state(connection, need_stack(connection, stack), state)
 
     def rename_stack(self, stack: StackId, to: StackId) -> None:
-        with self._source.write() as connection:
+        with self._source.write(stack, to) as connection:
             row = need_stack(connection, stack)
             if row.state in (READ_ONLY, OFFLINE):
                 raise Conflict(f"{stack_text(stack)} is {row.state} and cannot be renamed")
@@ -112,7 +111,7 @@ class Stacks:
             )
 
 
-def change_state(connection: sqlite3.Connection, row: StackRow, state: str) -> None:
+def change_state(connection: Connection, row: StackRow, state: str) -> None:
     """Take a stack to another state, within a transaction."""
     what = effect(row.id, row.state, state)
     if what is Effect.RENAME:
@@ -129,24 +128,24 @@ def change_state(connection: sqlite3.Connection, row: StackRow, state: str) -> N
         _take_offline(connection, row)
 
 
-def insert_stack(connection: sqlite3.Connection, stack: StackId, version: Json) -> int:
+def insert_stack(connection: Connection, stack: StackId, version: Json) -> int:
     """A new LOADING stack; returns its key."""
-    cursor = connection.execute(
+    row = connection.execute(
         "INSERT INTO stack (owner, project, name, state, modified, version_number, version)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?)",
+        " VALUES (?, ?, ?, ?, ?, 0, ?) RETURNING key",
         (*stack, LOADING, now_after(), json_object(version)),
-    )
-    return int(cursor.lastrowid or 0)
+    ).fetchone()
+    return int(row[0])
 
 
-def _set(connection: sqlite3.Connection, row: StackRow, **columns: object) -> None:
+def _set(connection: Connection, row: StackRow, **columns: object) -> None:
     assignments = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(
         f"UPDATE stack SET {assignments} WHERE key = ?", (*columns.values(), row.key)
     )
 
 
-def _take_offline(connection: sqlite3.Connection, row: StackRow) -> None:
+def _take_offline(connection: Connection, row: StackRow) -> None:
     """Drop the stack with its rows, as it is, and put one without rows in its place."""
     now = now_after(row.modified)
     _set(connection, row, dropped=now)

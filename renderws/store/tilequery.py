@@ -1,37 +1,29 @@
-"""The SQL of tile queries: which index leads, which conditions remain."""
+"""The SQL of tile queries in SQLite: which index leads, which conditions remain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from renderws.store.documents import ids_to_find
+from renderws.store.documents import id_list
 from renderws.store.protocol import TileQuery
+from renderws.store.source import Plan
 from renderws.store.tree import JOIN
-
-
-class Plan(NamedTuple):
-    """FROM and WHERE clause of a query on tiles, with the parameters of the latter."""
-
-    source: str
-    condition: str
-    parameters: Sequence[Any]
 
 
 def plan(stack_key: int, query: TileQuery) -> Plan:
     """How to find the tiles of a query; the index is named, so that the plan never depends on
     statistics.
     """
-    pairs = [("tile.stack = ?", stack_key), *_conditions(query)]
+    pairs = [("tile.stack = ?", stack_key), *conditions_of(query)]
     if query.box is not None and query.tile_ids is None:
         pairs = _preselection(stack_key, query, query.box) + pairs
     conditions, parameters = zip(*pairs, strict=True)
-    return Plan(_source(query), _all_of(conditions), parameters)
+    return Plan(_source(query), all_of(conditions), parameters)
 
 
 @lru_cache(maxsize=256)
-def _all_of(conditions: tuple[str, ...]) -> str:
+def all_of(conditions: tuple[str, ...]) -> str:
     return " AND ".join(conditions)
 
 
@@ -51,10 +43,10 @@ def _source(query: TileQuery) -> str:
     return "tile INDEXED BY tile_identity"
 
 
-def _conditions(query: TileQuery) -> list[tuple[str, Any]]:
+def conditions_of(query: TileQuery) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if query.tile_ids is not None:
-        ids = ids_to_find(list(query.tile_ids))
+        ids = id_list(list(query.tile_ids))
         found.append(("tile.tile_id IN (SELECT value FROM json_each(?))", ids))
     if query.box is not None:
         min_x, min_y, max_x, max_y = query.box

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from renderws.store.database import Source, Statement, stream
 from renderws.store.derivation import sections_of_layer, stack_z_values
 from renderws.store.protocol import (
     Invalid,
@@ -20,12 +18,11 @@ from renderws.store.protocol import (
     TileQuery,
     TileRecord,
 )
+from renderws.store.source import Connection, Row, Source, Statement
 from renderws.store.stackrows import find_key, find_stack, need_stack
 from renderws.store.states import stack_text
-from renderws.store.tilequery import plan
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 RECORD_COLUMNS = (
     "tile.tile_id, tile.z, tile.min_x, tile.min_y, tile.max_x, tile.max_y,"
@@ -57,7 +54,7 @@ class Tiles:
                 return 0
             if query == TileQuery():
                 return row.tile_count
-            chosen = plan(row.key, query)
+            chosen = connection.tables.plan(connection, row.key, query)
             sql = f"SELECT count(*) FROM {chosen.source} WHERE {chosen.condition}"
             count: int = connection.execute(sql, chosen.parameters).fetchone()[0]
             return count
@@ -95,11 +92,11 @@ class Tiles:
                 return map(convert, sorted(rows, key=_first))
         lease = self._source.lease()
         statement = _selection(columns, lease.connection, stack, query, BY_ID)
-        return stream(self._source.path, lease, [statement], convert)
+        return self._source.stream(lease, [statement], convert)
 
     def tile_bounds(self, stack: StackId, query: TileQuery) -> list[TileBounds]:
         with self._source.read() as connection:
-            chosen = plan(find_key(connection, stack), query)
+            chosen = connection.tables.plan(connection, find_key(connection, stack), query)
             rows = connection.execute(
                 f"SELECT {BOUNDS_COLUMNS} FROM {chosen.source} WHERE {chosen.condition}"
                 " ORDER BY tile.min_y, tile.min_x, tile.max_y, tile.max_x, tile.tile_id",
@@ -158,9 +155,9 @@ tile_document: Callable[[Row], TileDocument] = partial(tuple.__new__, TileDocume
 
 
 def _selection(
-    columns: str, connection: sqlite3.Connection, stack: StackId, query: TileQuery, end: str
+    columns: str, connection: Connection, stack: StackId, query: TileQuery, end: str
 ) -> Statement:
-    chosen = plan(find_key(connection, stack), query)
+    chosen = connection.tables.plan(connection, find_key(connection, stack), query)
     return _select(columns, chosen.source, chosen.condition, end), chosen.parameters
 
 
@@ -173,7 +170,7 @@ _first: Callable[[Row], str] = itemgetter(0)
 
 
 def _stored_sections(
-    connection: sqlite3.Connection, key: int, min_z: float | None, max_z: float | None
+    connection: Connection, key: int, min_z: float | None, max_z: float | None
 ) -> list[SectionData]:
     limits = [("z >= ?", min_z), ("z <= ?", max_z)]
     given = [(condition, value) for condition, value in limits if value is not None]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from renderws.store.database import Source
-from renderws.store.documents import chunks_by_ids, json_list, same_json, transform_references
+from renderws.store.documents import chunks_by_ids, same_json, transform_references
 from renderws.store.protocol import NotFound, StackId
-from renderws.store.stackrows import find_key, known_of
+from renderws.store.source import Connection, Source
+from renderws.store.stackrows import find_key, find_stack
 from renderws.store.states import stack_text
 
 BY_ONE_ID = "SELECT id, document FROM transform WHERE stack = ? AND id = ?"
@@ -40,18 +39,20 @@ class Transforms:
 
     def transforms(self, stack: StackId, transform_ids: Iterable[str]) -> dict[str, bytes]:
         with self._source.read() as connection:
-            key, ids = find_key(connection, stack), tuple(transform_ids)
-            known = known_of(connection)
-            found: dict[str, bytes] | None = known.get((key, ids))
+            row, ids = find_stack(connection, stack), tuple(transform_ids)
+            if row is None:
+                return {}
+            asked = (row.key, row.data_version, ids)
+            found: dict[str, bytes] | None = connection.lasting.get(asked)
             if found is None:
-                found = reachable(connection, key, ids)
+                found = reachable(connection, row.key, ids)
                 if len(ids) <= FEW and sum(map(len, found.values())) <= SMALL:
-                    known[key, ids] = found
+                    connection.lasting[asked] = found
             return dict(found)
 
 
 def reachable(
-    connection: sqlite3.Connection, stack_key: int, transform_ids: Iterable[str]
+    connection: Connection, stack_key: int, transform_ids: Iterable[str]
 ) -> dict[str, bytes]:
     """Documents of the transforms and of all that they refer to, transitively, by id in order."""
     found: dict[str, bytes] = {}
@@ -67,7 +68,7 @@ def reachable(
 
 
 def store_transforms(
-    connection: sqlite3.Connection, stack_key: int, transforms: Mapping[str, bytes]
+    connection: Connection, stack_key: int, transforms: Mapping[str, bytes]
 ) -> set[str]:
     """Insert or replace; returns the ids whose stored content was another one."""
     old = dict(_by_ids(connection, stack_key, list(transforms)))
@@ -83,7 +84,7 @@ def store_transforms(
 
 
 def users_of(
-    connection: sqlite3.Connection, stack_key: int, transform_ids: set[str]
+    connection: Connection, stack_key: int, transform_ids: set[str]
 ) -> tuple[set[str], list[int]]:
     """All transforms that are or reach one of the given ones, and the reference sets that hold
     any of them.
@@ -107,37 +108,19 @@ def users_of(
     return reached, [key for (key,) in sets]
 
 
-def reference_set(connection: sqlite3.Connection, ids: tuple[str, ...]) -> int:
-    """Key of the set of these ids, made when there is none."""
-    text = json_list(ids)
-    row = connection.execute("SELECT key FROM reference_set WHERE ids = ?", (text,)).fetchone()
-    if row is not None:
-        return int(row[0])
-    key = int(
-        connection.execute("INSERT INTO reference_set (ids) VALUES (?)", (text,)).lastrowid or 0
-    )
-    connection.executemany(
-        "INSERT INTO reference_member (id, reference_set) VALUES (?, ?)",
-        [(name, key) for name in ids],
-    )
-    return key
-
-
 def parsed(documents: Mapping[str, bytes]) -> dict[str, Any]:
     """The transforms as JSON objects, as a lookup for resolving references."""
     return {name: orjson.loads(document) for name, document in documents.items()}
 
 
-def _by_ids(
-    connection: sqlite3.Connection, stack_key: int, ids: list[str]
-) -> Iterable[tuple[Any, ...]]:
+def _by_ids(connection: Connection, stack_key: int, ids: list[str]) -> Iterable[tuple[Any, ...]]:
     if len(ids) == 1:  # one lens for all tiles, as a rule
         return connection.execute(BY_ONE_ID, (stack_key, ids[0]))
     return chunks_by_ids(connection, BY_ID, (stack_key,), ids)
 
 
 def _store_references(
-    connection: sqlite3.Connection, stack_key: int, name: str, old: bytes | None, new: bytes
+    connection: Connection, stack_key: int, name: str, old: bytes | None, new: bytes
 ) -> None:
     before = set() if old is None else transform_references(old, name)
     after = transform_references(new, name)
@@ -146,6 +129,7 @@ def _store_references(
         [(stack_key, target, name) for target in before - after],
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO transform_reference (stack, target, id) VALUES (?, ?, ?)",
+        "INSERT INTO transform_reference (stack, target, id) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         [(stack_key, target, name) for target in after],
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from renderws.store.database import Source
 from renderws.store.protocol import NotFound
+from renderws.store.source import Source
 
 
 class Trials:
@@ -12,7 +12,7 @@ class Trials:
     _source: Source
 
     def save_trial(self, trial_id: str, document: bytes) -> None:
-        with self._source.write() as connection:
+        with self._source.write(("trial", trial_id)) as connection:
             connection.execute(
                 "INSERT INTO trial (id, document) VALUES (?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET document = excluded.document",
@@ -29,5 +29,5 @@ class Trials:
         return bytes(row[0])
 
     def delete_trial(self, trial_id: str) -> None:
-        with self._source.write() as connection:
+        with self._source.write(("trial", trial_id)) as connection:
             connection.execute("DELETE FROM trial WHERE id = ?", (trial_id,))
