@@ -1,10 +1,10 @@
 """Into which pieces a tile falls whose matches with other sections follow several transforms.
 
 Within each other section sets of matches that follow one affine are found one after the other, by
-random sample consensus. The section that has most sets says which pieces there may be. A fold of
-the tile is seen from every section: pieces that a set of another section connects are one, as the
-fold is then in the tile that was matched. Other sets join the piece that they lie on, whatever the
-placement of their section. Pixels belong to the piece of the matches nearest to them, smoothed.
+random sample consensus, and matches are then moved to the transform that is nearest. The section
+that has most sets says which pieces there may be. A fold of the tile is seen from every section:
+pieces that a set of another section connects are one, as the fold is then in the tile that was
+matched. Other sets join the piece that they lie on, whatever the placement of their section.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Labels = NDArray[np.int64]
 NONE = -1
 """Label of a match that follows none of the transforms."""
 _NEAREST = 5  # matches whose majority says where on the tile a match lies
-_GRID = 256  # pieces are drawn on so many cells along the longer side at most
+_LOCAL = 8  # matches near a border that say where their side of it lies
+_ROUNDS = 30  # of sharpening
+_BETTER = 1.5  # pieces explain matches that much better (squared distances) than a bend does
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _sets_of(
         min_inliers=rules.min_inliers,
         trust_floor=rules.max_epsilon,
         seed=seed,
+        # by significance: the largest set within epsilon would lean over a small jump
+        area=float(np.ptp(world[index], axis=0).clip(1).prod()),
     )
     found: list[NDArray[np.intp]] = []
     rest = index
@@ -122,32 +126,111 @@ def _sets_of(
             break
         found.append(rest[consensus.inliers])
         rest = np.delete(rest, consensus.inliers)
-    return _torn(points, world, _coherent(points, found, rules), rules)
+    sharp = _coherent(points, _sharpened(points, world, found, rules), rules)
+    kept = _completed(index, points, world, sharp or _coherent(points, found, rules), rules)
+    return _torn(points, world, kept, rules)
+
+
+def _completed(
+    index: NDArray[np.intp],
+    points: Floats,
+    world: Floats,
+    sets: list[NDArray[np.intp]],
+    rules: SplitRules,
+) -> list[NDArray[np.intp]]:
+    """The sets with all matches that lie on them: chance puts some into sets that are none."""
+    rest = np.setdiff1d(index, np.concatenate([*sets, np.empty(0, np.intp)]))
+    if not sets or not len(rest):
+        return sets
+    fits = [_fit(points[s], world[s], rules) for s in sets]
+    off = np.array([np.linalg.norm(apply(f, points[rest]) - world[rest], axis=1) for f in fits])
+    near = off.min(axis=0) <= rules.max_epsilon
+    nearest = off.argmin(axis=0)
+    return [np.union1d(s, rest[near & (nearest == n)]) for n, s in enumerate(sets)]
+
+
+def _sharpened(
+    points: Floats, world: Floats, sets: list[NDArray[np.intp]], rules: SplitRules
+) -> list[NDArray[np.intp]]:
+    """The same matches, each in the set whose transform is nearest, fitted again until none moves.
+
+    The first set takes in matches of its neighbours that happen to be within epsilon.
+    """
+    if len(sets) < 2:
+        return sets
+    members = np.sort(np.concatenate(sets))
+    of = np.empty(len(members), int)
+    for number, one in enumerate(sets):
+        of[np.isin(members, one)] = number
+    for _ in range(_ROUNDS):
+        fits = [
+            _fit(points[members[of == n]], world[members[of == n]], rules) for n in range(len(sets))
+        ]
+        off = [np.linalg.norm(apply(fit, points[members]) - world[members], axis=1) for fit in fits]
+        nearest = np.argmin(off, axis=0)
+        if np.bincount(nearest, minlength=len(sets)).min() < rules.min_inliers:
+            return sets
+        if (nearest == of).all():
+            break
+        of = nearest
+    return [members[of == number] for number in range(len(sets))]
+
+
+def _fit(points: Floats, world: Floats, rules: SplitRules) -> Floats:
+    return Model(rules.model).fit(points, world)
 
 
 def _torn(
     points: Floats, world: Floats, sets: list[NDArray[np.intp]], rules: SplitRules
 ) -> list[NDArray[np.intp]]:
     """Sets between which there is a jump; those that a smooth bend connects are one."""
-    from scipy.spatial import cKDTree
-
-    matrices = [Model(rules.model).fit(points[s], world[s]) for s in sets]
     owner = list(range(len(sets)))
     for one in range(len(sets)):
         for other in range(one + 1, len(sets)):
-            border = []
-            for a, b in ((one, other), (other, one)):
-                away, _ = cKDTree(points[sets[b]]).query(points[sets[a]])
-                border.append(points[sets[a]][np.argsort(away)[:_NEAREST]])
-            at = np.concatenate(border)
-            jump = np.linalg.norm(apply(matrices[one], at) - apply(matrices[other], at), axis=1)
-            if np.median(jump) <= 2 * rules.max_epsilon:
+            if _jump(points, world, sets[one], sets[other], rules) <= 2 * rules.max_epsilon:
                 owner = [owner[one] if o == owner[other] else o for o in owner]
     joined = [
         np.sort(np.concatenate([s for s, o in zip(sets, owner, strict=True) if o == number]))
         for number in dict.fromkeys(owner)
     ]
+    if len(joined) > 1 and _bent(points, world, joined, rules):
+        joined = [np.sort(np.concatenate(joined))]
     return sorted(joined, key=len, reverse=True)
+
+
+def _jump(
+    points: Floats, world: Floats, one: NDArray[np.intp], other: NDArray[np.intp], rules: SplitRules
+) -> float:
+    """How far apart two sets put their common border (median), each by its matches nearby."""
+    from scipy.spatial import cKDTree
+
+    border = []
+    for here, there in ((one, other), (other, one)):
+        away, _ = cKDTree(points[there]).query(points[here])
+        border.append(points[here][np.argsort(away)[:_NEAREST]])
+    at = np.concatenate(border)
+
+    def placed(members: NDArray[np.intp]) -> Floats:
+        fit = _fit(points[members], world[members], rules)
+        count = min(_LOCAL, len(members))
+        _, near = cKDTree(points[members]).query(at, k=count)
+        off = world[members] - apply(fit, points[members])
+        return apply(fit, at) + off[near.reshape(len(at), count)].mean(axis=1)
+
+    return float(np.median(np.linalg.norm(placed(one) - placed(other), axis=1)))
+
+
+def _bent(points: Floats, world: Floats, sets: list[NDArray[np.intp]], rules: SplitRules) -> bool:
+    """Whether one cubic surface explains the matches about as well as the pieces do."""
+    members = np.concatenate(sets)
+    x, y = ((points[members] - points[members].mean(axis=0)) / np.ptp(points[members])).T
+    terms = np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=1)
+    smooth, *_ = np.linalg.lstsq(terms, world[members], rcond=None)
+    bend = np.square(terms @ smooth - world[members]).sum()
+    pieces = sum(
+        np.square(apply(_fit(points[s], world[s], rules), points[s]) - world[s]).sum() for s in sets
+    )
+    return bool(bend < _BETTER * pieces)
 
 
 def _coherent(
@@ -187,57 +270,6 @@ def _counts(
     around = _nearest_labels(points, labels, members)
     votes = np.stack([(around == number).sum(axis=1) for number in range(pieces)], axis=1)
     return np.bincount(votes.argmax(axis=1), minlength=pieces)
-
-
-def piece_map(points: Floats, labels: Labels, width: int, height: int, smoothing: float) -> Labels:
-    """Piece of each cell of a coarse grid over the image, by the nearest labelled match.
-
-    Parameters
-    ----------
-    points : (N, 2)
-        Raw pixels.
-
-    Returns
-    -------
-    (rows, columns)
-        Cells of equal size that cover the image.
-    """
-    from scipy.ndimage import gaussian_filter
-    from scipy.spatial import cKDTree
-
-    cell = max(1.0, max(width, height) / _GRID)
-    shape = (max(1, round(height / cell)), max(1, round(width / cell)))
-    y, x = ((np.arange(n) + 0.5) * size / n for n, size in zip(shape, (height, width), strict=True))
-    known = labels != NONE
-    centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    _, nearest = cKDTree(points[known]).query(centres)
-    found: Labels = labels[known][nearest].reshape(shape)
-    if smoothing > 0:
-        sigma = smoothing * max(shape)
-        shares = [
-            gaussian_filter((found == k).astype(float), sigma, mode="nearest")
-            for k in range(int(labels.max()) + 1)
-        ]
-        found = np.argmax(shares, axis=0)
-    return found
-
-
-def labels_at(pieces: Labels, points: Floats, width: int, height: int) -> Labels:
-    """Piece at raw pixels."""
-    rows, columns = pieces.shape
-    row = np.clip((points[:, 1] * rows / height).astype(int), 0, rows - 1)
-    column = np.clip((points[:, 0] * columns / width).astype(int), 0, columns - 1)
-    return pieces[row, column]
-
-
-def piece_mask(pieces: Labels, number: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Mask of a piece, (height, width) uint8: 255 where the image belongs to it, else 0."""
-    rows, columns = pieces.shape
-    row = np.minimum(np.arange(height) * rows // height, rows - 1)
-    column = np.minimum(np.arange(width) * columns // width, columns - 1)
-    here = (pieces == number).astype(np.uint8) * np.uint8(255)
-    mask: NDArray[np.uint8] = here[row][:, column]
-    return mask
 
 
 def sizes(labels: Labels) -> Mapping[int, int]:

@@ -39,16 +39,8 @@ from renderapps.pointmatch.match_collection import (
 )
 from renderapps.pointmatch.pair_matches import Floats, PairMatches, Tile
 from renderapps.registration.cross_matches import CrossMatches
-from renderapps.wrinkle_detection.pieces import (
-    NONE,
-    Labels,
-    SplitRules,
-    label_matches,
-    labels_at,
-    piece_map,
-    piece_mask,
-    sizes,
-)
+from renderapps.wrinkle_detection.piece_masks import labels_at, piece_map, piece_mask
+from renderapps.wrinkle_detection.pieces import NONE, Labels, SplitRules, label_matches, sizes
 
 SUFFIX = "_piece"
 MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
