@@ -11,16 +11,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from threading import Timer
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from renderws import volumes
+from renderws import pages, volumes
 from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
@@ -28,9 +26,7 @@ from renderws.stopping import when_told_to_stop
 from renderws.store.protocol import Store
 
 _RECLAIM_SECONDS = 60.0
-_PAGES = Path(__file__).parent / "ui"
-_VIEW = "/render-ws/view"
-_FILES = (_VIEW, volumes.PREFIX)
+_FILES = (pages.PREFIX + "/", volumes.PREFIX)
 
 
 class _Application(Starlette):
@@ -76,11 +72,10 @@ def create_app(
             task.cancel()
         await asyncio.to_thread(service.close)
 
-    files = volumes.VolumeFiles(service.settings)
-    routes: list[BaseRoute] = [Mount(volumes.PREFIX, files, name="volumes")]
-    if (_PAGES / "index.html").is_file():
-        pages = StaticFiles(directory=_PAGES, html=True)
-        routes.append(Mount(_VIEW, pages, name="view"))
+    routes: list[BaseRoute] = [
+        Mount(volumes.PREFIX, volumes.VolumeFiles(service.settings), name="volumes"),
+        Mount(pages.PREFIX, pages.Pages(service.settings), name="view"),
+    ]
     return _Application(service, routes=routes, lifespan=lifespan)
 
 

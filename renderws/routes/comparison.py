@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -36,7 +36,7 @@ def get_clusters(call: Call) -> Answer:
     """Tiles of a layer by connected component of their matches, largest first."""
     stack, z = call.stack, call.path["z"]
     collection = call.collection_named(call.path["matchCollection"], call.query["matchOwner"])
-    _require_collection(call, collection)
+    require_collection(call, collection)
     require_tiles(call, stack)
     bounds = {
         b.tile_id: b
@@ -44,29 +44,31 @@ def get_clusters(call: Call) -> Answer:
         if b.section_id is not None
     }
     sections = sorted({b.section_id for b in bounds.values() if b.section_id is not None})
-    pairs = (_tiles_of(match) for match in _layer_matches(call, collection, sections))
+    pairs = (tiles_of(match) for match in layer_matches(call, collection, sections))
     inside = [(p, q) for p, q in pairs if p in bounds and q in bounds]
     return json_answer([_cluster_json(tiles, bounds) for tiles in connected(inside)])
 
 
-def _require_collection(call: Call, collection: CollectionId) -> None:
+def require_collection(call: Call, collection: CollectionId) -> None:
     if not call.store.has_collection(collection):
         raise NotFound(
             f"match collection {collection.name} of owner {collection.owner} does not exist"
         )
 
 
-def _layer_matches(call: Call, collection: CollectionId, sections: list[str]) -> Iterable[Match]:
-    """Pairs within and between the sections of a layer, without their points."""
+def layer_matches(
+    call: Call, collection: CollectionId, sections: list[str], details: bool = False
+) -> Iterator[Match]:
+    """Pairs within and between the sections of a layer, by default without their points."""
     for section in sections:
         query = MatchQuery(within=section)
-        yield from call.store.matches(collection, query, details=False)
+        yield from call.store.matches(collection, query, details)
     for first, second in combinations(sections, 2):
         query = MatchQuery(group=first, other_group=second)
-        yield from call.store.matches(collection, query, details=False)
+        yield from call.store.matches(collection, query, details)
 
 
-def _tiles_of(match: Match) -> tuple[str, str]:
+def tiles_of(match: Match) -> tuple[str, str]:
     """Tile ids of a pair; of a consensus set those it was split from."""
     split = match.consensus_set or {}
     return split.get("originalPId", match.p_id), split.get("originalQId", match.q_id)
@@ -106,15 +108,8 @@ def post_residuals(call: Call) -> Answer:
         raise HttpError(400, f"the request body has no {', '.join(missing)}")
     named = query["matchCollectionId"]
     collection = call.collection_named(named.get("name", ""), named.get("owner"))
-    _require_collection(call, collection)
-    skipped = query.get("localTransforms")
-    if skipped is None:
-        skipped = call.store.collection_metadata(collection).get(_KEY)
-    if not isinstance(skipped, int) or skipped < 0:
-        raise Invalid(
-            f"after how many transforms of a tile are the points of '{collection.name}'? Give"
-            f" localTransforms, or record {_KEY} with the collection"
-        )
+    require_collection(call, collection)
+    skipped = local_transforms(call, collection, query.get("localTransforms"))
     ids = (query["pTileId"], query["qTileId"])
     p, q = (_specs(call, tile_id) for tile_id in ids)
     _check_match_stack(call, query, ids, (p, q), skipped)
@@ -133,6 +128,17 @@ def post_residuals(call: Call) -> Answer:
             "rootMeanSquare": float(np.sqrt(np.mean(distances**2))),
         }
     )
+
+
+def local_transforms(call: Call, collection: CollectionId, given: int | None) -> int:
+    """After how many transforms of a tile the points of a collection are; Invalid where unknown."""
+    known = call.store.collection_metadata(collection).get(_KEY) if given is None else given
+    if not isinstance(known, int) or known < 0:
+        raise Invalid(
+            f"after how many transforms of a tile are the points of '{collection.name}'? Give"
+            f" localTransforms, or record {_KEY} with the collection"
+        )
+    return known
 
 
 def _specs(call: Call, tile_id: str, stack: Any = None) -> list[Json]:
@@ -182,7 +188,7 @@ def _distances(
                 f"the points of '{ids[0]}' and '{ids[1]}' are stored in {collection.name} point by"
                 " point (N x 2): store them anew as a row of x and one of y (2 x N)"
             )
-        sides = (match.p, match.q) if _tiles_of(match) == ids else (match.q, match.p)
+        sides = (match.p, match.q) if tiles_of(match) == ids else (match.q, match.p)
         world = [
             transform_points(transform, np.ascontiguousarray(side.T))
             for transform, side in zip(transforms, sides, strict=True)
@@ -201,7 +207,7 @@ def _pairs(call: Call, collection: CollectionId, ids: tuple[str, str]) -> Iterab
         record = call.store.tile(call.stack, tile_id)
         groups.append(record.section_id or collection.name)
     for match in call.store.matches(collection, MatchQuery(group=groups[0], other_group=groups[1])):
-        if set(_tiles_of(match)) == set(ids):
+        if set(tiles_of(match)) == set(ids):
             yield match
 
 

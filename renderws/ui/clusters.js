@@ -1,44 +1,37 @@
-// Tiles of a section that matches connect: boxes in one colour for each connected set, and links to the pairs of a tile.
+// Tiles of a section by the matches that connect them: one colour for each connected set.
 
-import { collectionPath, element, getJson, stackPath } from "./api.js";
+import { enc, getJson, stackPath } from "./api.js";
 
 const SMALL = 4; // sets of fewer tiles are grey
-const GREYS = ["#bbb", "#888", "#ddd"];
+const GREYS = ["#b4b4b4", "#8c8c8c", "#d8d8d8"];
+export const PLAIN = "#6ea8ff";
+export const LONE = "#ff6b5e"; // of tiles that no match connects, where there are matches
 
-export async function loadClusters(stack, z, collection) {
-  const found = await getJson(`${stackPath(stack)}/z/${z}/clusteredTileBoundsForCollection/${collection}?matchOwner=${stack.owner}`);
-  return found.map((tiles, n) => ({
-    tiles,
-    colour: tiles.length < SMALL ? GREYS[n % GREYS.length] : `hsl(${(n * 137.5 + 210) % 360} 85% 60%)`,
-  }));
-}
-
-export function drawClusters(pen, clusters, view) {
-  pen.lineWidth = 2;
-  for (const { tiles, colour } of clusters) {
-    pen.strokeStyle = colour;
-    for (const { minX, minY, maxX, maxY } of tiles) {
-      pen.strokeRect((minX - view.x) * view.zoom + 1, (minY - view.y) * view.zoom + 1,
-        (maxX - minX) * view.zoom - 2, (maxY - minY) * view.zoom - 2);
-    }
-  }
-}
-
-function pairLink(stack, collection, pId, qId, count) {
-  const address = new URLSearchParams({
-    renderStackOwner: stack.owner, renderStackProject: stack.project, renderStack: stack.stack,
-    matchOwner: stack.owner, matchCollection: collection, pId, qId,
+// sets of tiles with `lone` set are those without matches
+export function clusterColours(sets) {
+  return sets.map((tiles, n) => {
+    if (tiles.plain) return PLAIN;
+    if (tiles.lone) return LONE;
+    return tiles.length < SMALL ? GREYS[n % GREYS.length] : `hsl(${(n * 137.5 + 210) % 360} 85% 60%)`;
   });
-  return element("a", { href: `tile-pair.html?${address}` }, `${qId}: ${count}`);
 }
 
-// links to the pairs of a tile with tiles of its own section, with the number of matches of each
-export async function pairLinks(stack, collection, clusters, tileId) {
-  const tile = clusters.flatMap(({ tiles }) => tiles).find((one) => one.tileId === tileId);
-  if (!tile) return ["no matches"];
-  const group = encodeURIComponent(tile.sectionId);
-  const path = `${collectionPath(stack.owner, collection)}/group/${group}/id/${encodeURIComponent(tileId)}`;
-  const pairs = await getJson(`${path}/matchesWith/${group}?excludeMatchDetails=true`);
-  const others = pairs.map(({ pId, qId, matchCount }) => [pId === tileId ? qId : pId, matchCount]);
-  return ["matches with ", ...others.flatMap(([other, count]) => [pairLink(stack, collection, tileId, other, count), "  "])];
+// all tiles at a z as sets: connected ones, largest first, then those that no match connects; one plain set without matches
+export async function loadTileSets(stack, z, owner, collection) {
+  const path = `${stackPath(stack)}/z/${z}`;
+  const every = getJson(`${path}/tileBounds`);
+  if (!collection) return [Object.assign(await every, { plain: true })];
+  const sets = await getJson(`${path}/clusteredTileBoundsForCollection/${enc(collection)}?matchOwner=${enc(owner)}`);
+  const connected = new Set(sets.flat().map(({ tileId }) => tileId));
+  const lone = (await every).filter(({ tileId }) => !connected.has(tileId));
+  return lone.length ? [...sets, Object.assign(lone, { lone: true })] : sets;
+}
+
+export function countText(sets) {
+  const tiles = sets.reduce((sum, set) => sum + set.length, 0);
+  const text = `${tiles.toLocaleString()} ${tiles === 1 ? "tile" : "tiles"}`;
+  if (sets.some(({ plain }) => plain)) return text;
+  const lone = sets.filter((set) => set.lone).reduce((sum, set) => sum + set.length, 0);
+  const connected = sets.filter((set) => !set.lone).length;
+  return `${text} in ${connected.toLocaleString()} connected ${connected === 1 ? "set" : "sets"}${lone ? `, ${lone.toLocaleString()} without matches` : ""}`;
 }

@@ -1,113 +1,131 @@
-// Charts of the sections of a stack, from its section data. A click on a point opens the section in the viewer.
+// Charts of the sections of a stack, from its section data. A click on a point shows the section and where to go from it.
 
-import { element, getJson, queryStack, stackPath } from "./api.js";
+import { BASE, element, getJson, stackPath } from "./api.js";
+import { Chart } from "./charts.js";
+import { at, begin, chooseStack, say } from "./page.js";
+import { otherHosts, stackMenus } from "./stack-actions.js";
+import { get, link, put } from "./state.js";
+import { SortedTable } from "./table.js";
 
-const WIDTH = 560;
-const HEIGHT = 240;
-const EDGE = { left: 64, right: 12, top: 12, bottom: 28 };
-const MOST = 8000;
-const COLOURS = ["#2a6fdb", "#d9822b", "#2e9e5b", "#b23fb2"];
-const at = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const stack = queryStack(query);
+const MOST = 8000; // points of a series; with more, every n-th is shown until all are asked for
+const MOST_GAPS = 12;
+let chosen = {};
+let sections = [];
 
-function svg(tag, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-function scaled(values, low, high) {
-  const least = values.reduce((a, b) => Math.min(a, b), Infinity);
-  const span = values.reduce((a, b) => Math.max(a, b), -Infinity) - least || 1;
-  return { least, most: least + span, place: (value) => low + ((value - least) / span) * (high - low) };
-}
-
-const link = (z) => `viewer.html?${new URLSearchParams({ ...stack, z })}`;
-
-// a point is {z, x, y, text}; series: a list of points each
-function chart(title, names, series) {
-  const every = series.flat();
-  if (!every.length) return null;
-  const x = scaled(every.map((point) => point.x), EDGE.left, WIDTH - EDGE.right);
-  const y = scaled(every.map((point) => point.y), HEIGHT - EDGE.bottom, EDGE.top);
-  const label = (text, left, top, anchor) => svg("text", { x: left, y: top, "text-anchor": anchor }, text);
-  const frame = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title },
-    label(y.most.toLocaleString(), EDGE.left - 6, EDGE.top + 8, "end"),
-    label(y.least.toLocaleString(), EDGE.left - 6, HEIGHT - EDGE.bottom, "end"),
-    label(x.least.toLocaleString(), EDGE.left, HEIGHT - 8, "start"),
-    label(x.most.toLocaleString(), WIDTH - EDGE.right, HEIGHT - 8, "end"));
-  series.forEach((points, n) => {
-    const skip = Math.ceil(points.length / MOST);
-    for (const point of points.filter((_, index) => index % skip === 0)) {
-      frame.append(svg("a", { href: link(point.z) },
-        svg("circle", { cx: x.place(point.x), cy: y.place(point.y), r: 3, fill: COLOURS[n % COLOURS.length] },
-          svg("title", {}, point.text))));
-    }
-  });
-  const key = names.map((name, n) => element("span", { style: `color: ${COLOURS[n % COLOURS.length]}` }, `${name} `));
-  return element("figure", {}, element("figcaption", {}, title, " ", ...key), frame);
-}
-
-function text(section, value) {
-  return `z ${section.z}, section ${section.sectionId}: ${value.toLocaleString()}`;
-}
-
-const along = (sections, value) =>
-  sections.map((section) => ({ z: section.z, x: section.z, y: value(section), text: text(section, value(section)) }));
+const label = (section, value) => `z ${section.z}, section ${section.sectionId}: ${value.toLocaleString()}`;
+const along = (list, value) => list.map((section) => ({ section, x: section.z, y: value(section), text: label(section, value(section)) }));
 
 // sections ending in .0 are as first acquired, .1 and above were acquired again; a z with several sections is merged
-function kinds(sections) {
+function kinds(list) {
   const count = new Map();
-  for (const { z } of sections) count.set(z, (count.get(z) ?? 0) + 1);
-  const merged = sections.filter(({ z }) => count.get(z) > 1);
-  const single = sections.filter(({ z }) => count.get(z) === 1);
-  const again = single.filter(({ sectionId }) => /\.[1-9]\d*$/.test(sectionId));
-  const original = single.filter((section) => !again.includes(section));
-  return [["original", "acquired again", "merged"], [original, again, merged]];
-}
-
-function changes(sections, value) {
-  const ordered = [...sections].sort((a, b) => a.z - b.z);
-  return along(ordered.slice(1), (section) => value(section) - value(ordered[ordered.indexOf(section) - 1]));
-}
-
-function show(sections) {
-  const [names, series] = kinds(sections);
-  const numbered = sections.filter(({ sectionId }) => Number.isFinite(Number(sectionId)));
-  const order = (list) => list.filter((s) => numbered.includes(s))
-    .map((s) => ({ z: s.z, x: Number(s.sectionId), y: s.z, text: text(s, s.z) }));
-  const bounds = (axis) => [["least", "most"], [along(sections, (s) => s[`min${axis}`]), along(sections, (s) => s[`max${axis}`])]];
-  const deltas = (axis) => [["least", "most"], [changes(sections, (s) => s[`min${axis}`]), changes(sections, (s) => s[`max${axis}`])]];
-  const charts = [
-    chart("tiles of each z", names, series.map((list) => along(list, (s) => s.tileCount))),
-    chart("z of each section", names, series.map(order)),
-    chart("x bounds", ...bounds("X")),
-    chart("y bounds", ...bounds("Y")),
-    chart("change of x bounds", ...deltas("X")),
-    chart("change of y bounds", ...deltas("Y")),
-  ];
-  at("charts").replaceChildren(...charts.filter(Boolean));
-  const missing = gaps(sections.map(({ z }) => z));
-  at("message").textContent = `${sections.length} sections${missing.length ? `; no tiles at z ${missing.join(", ")}` : ""}`;
-}
-
-function gaps(zs) {
-  const present = [...new Set(zs)].sort((a, b) => a - b);
-  const found = [];
-  present.slice(1).forEach((z, n) => {
-    const first = Math.floor(present[n]) + 1;
-    const last = Math.ceil(z) - 1;
-    if (first <= last) found.push(first === last ? `${first}` : `${first} to ${last}`);
-  });
+  for (const { z } of list) count.set(z, (count.get(z) ?? 0) + 1);
+  const found = { original: [], "acquired again": [], merged: [] };
+  for (const section of list) {
+    const again = /\.[1-9]\d*$/.test(section.sectionId);
+    found[count.get(section.z) > 1 ? "merged" : again ? "acquired again" : "original"].push(section);
+  }
   return found;
 }
 
-async function start() {
-  at("title").textContent = `${stack.project} / ${stack.stack}`;
-  at("viewer").href = `viewer.html?${new URLSearchParams(stack)}`;
-  show(await getJson(`${stackPath(stack)}/sectionData`));
+// whole z values between the least and the largest that have no section
+function gaps(list) {
+  const known = new Set(list.map(({ z }) => Math.floor(z)));
+  const ordered = [...known].sort((a, b) => a - b);
+  const missing = [];
+  for (let z = ordered[0]; z < ordered.at(-1) && missing.length < 100000; z += 1) if (!known.has(z)) missing.push(z);
+  return missing;
 }
 
-start().catch((error) => { at("message").textContent = error.message; });
+function ranges(zs) {
+  const parts = [];
+  for (const z of zs) {
+    if (parts.length && parts.at(-1)[1] === z - 1) parts.at(-1)[1] = z;
+    else parts.push([z, z]);
+  }
+  const words = parts.map(([low, high]) => (low === high ? `${low}` : `${low}–${high}`));
+  return words.length > MOST_GAPS ? `${words.slice(0, MOST_GAPS).join(", ")}, …` : words.join(", ");
+}
+
+function changes(list, value) {
+  const ordered = [...list].sort((a, b) => a.z - b.z);
+  return ordered.slice(1).map((section, n) => {
+    const change = value(section) - value(ordered[n]);
+    return { section, x: section.z, y: change, text: label(section, change) };
+  });
+}
+
+function ordering(list) {
+  const numbered = list.filter(({ sectionId }) => sectionId.trim() !== "" && Number.isFinite(Number(sectionId)));
+  const parts = { "in order": [], "another z than its name": [], merged: [] };
+  const merged = new Set(kinds(list).merged);
+  for (const section of numbered) {
+    const moved = Math.trunc(Number(section.sectionId)) !== Math.trunc(section.z);
+    parts[merged.has(section) ? "merged" : moved ? "another z than its name" : "in order"].push(
+      { section, x: Number(section.sectionId), y: section.z, text: label(section, section.z) });
+  }
+  return parts;
+}
+
+const series = (parts) => Object.entries(parts).map(([name, points]) => ({ name, points }));
+const both = (make, axis) => series({ least: make(sections, (s) => s[`min${axis}`]), largest: make(sections, (s) => s[`max${axis}`]) });
+
+function showCharts() {
+  const most = at("all").checked ? Infinity : MOST;
+  const counts = Object.fromEntries(Object.entries(kinds(sections)).map(([name, list]) => [name, along(list, (s) => s.tileCount)]));
+  counts["no section"] = gaps(sections).map((z) => ({ x: z, y: 0, text: `z ${z} has no section` }));
+  const titles = [["Tiles of each z", series(counts)], ["z by number of the section", series(ordering(sections))],
+    ["x bounds", both(along, "X")], ["y bounds", both(along, "Y")],
+    ["Change of x bounds to the z before", both(changes, "X")], ["Change of y bounds to the z before", both(changes, "Y")]];
+  at("charts").replaceChildren(...titles.map(([title, lists]) => new Chart(title, lists, { most, onpick: pick }).node));
+  at("sampling").hidden = sections.length <= MOST;
+}
+
+function pick({ section }) {
+  if (!section) return;
+  put({ z: section.z });
+  const path = `${stackPath(chosen.metadata.stackId)}/z/${section.z}`;
+  const here = sections.filter(({ z }) => z === section.z);
+  const links = [["section viewer", link("viewer.html", { z: section.z })],
+    ...["bounds", "tileBounds", "resolvedTiles"].map((word) => [word, `${BASE}${path}/${word}`])];
+  const query = new URLSearchParams({ maxOverviewWidthAndHeight: 400, maxTileSpecsToRender: 1000, translateOrigin: true });
+  const overview = `${BASE}${stackPath(chosen.metadata.stackId)}/largeDataTileSource/2048/2048/small/${section.z}.jpg?${query}`;
+  const image = element("img", { src: overview, alt: `overview of z ${section.z}` });
+  image.addEventListener("error", () => image.replaceWith("There is no picture of this section."));
+  const lines = here.map((s) => element("li", {}, `section ${s.sectionId}: ${s.tileCount.toLocaleString()} tiles, x ${s.minX.toFixed(1)} to ${s.maxX.toFixed(1)}, y ${s.minY.toFixed(1)} to ${s.maxY.toFixed(1)}`));
+  at("section").replaceChildren(element("strong", {}, `z ${section.z}`), element("ul", {}, lines),
+    element("p", { class: "links" }, links.map(([text, href]) => element("a", { href }, text))), image);
+  at("section").hidden = false;
+}
+
+async function showRow(text = "") {
+  const metadata = await getJson(stackPath(chosen.metadata.stackId));
+  const { stats } = metadata;
+  const bounds = stats?.stackBounds;
+  const column = (title, value, more = {}) => ({ title, value: () => value, plain: true, ...more });
+  const table = new SortedTable(at("row"), [
+    column("Name", metadata.stackId.stack, { kind: "name" }),
+    column("State", "", { show: () => element("span", { class: `state ${metadata.state}` }, metadata.state) }),
+    column("First layer", bounds?.minZ, { number: true }), column("Last layer", bounds?.maxZ, { number: true }),
+    column("Layers", stats?.sectionCount, { number: true }), column("Tiles", stats?.tileCount, { number: true }),
+    column("Shared transforms", stats?.transformCount, { number: true }),
+    column("Actions", "", { kind: "actions", show: () => stackMenus(metadata, chosen.hosts, showRow) })]);
+  table.show([metadata]);
+  if (text) say(text, "good");
+}
+
+begin(async () => {
+  chosen = await chooseStack();
+  put(chosen.metadata.stackId);
+  chosen.hosts = await otherHosts(get);
+  await showRow();
+  if (chosen.metadata.state === "LOADING") {
+    throw new Error("This stack is LOADING: the charts come from its section data, which are derived when it is set to COMPLETE.");
+  }
+  sections = await getJson(`${stackPath(chosen.metadata.stackId)}/sectionData`);
+  const missing = gaps(sections);
+  at("summary").textContent = `${sections.length.toLocaleString()} sections${missing.length ? `; no section at z ${ranges(missing)}` : ", none missing"}`;
+  showCharts();
+  const asked = sections.find(({ z }) => String(z) === get("z"));
+  if (asked) pick({ section: asked });
+});
+at("all").addEventListener("change", showCharts);

@@ -1,124 +1,115 @@
-// Shows two tiles side by side with their matches. The parameters in the address are those of render's page of this
-// name: renderStackOwner, renderStackProject, renderStack, matchOwner, matchCollection, pId, qId, renderScale.
-// Points of a match are pixels at full scale of the picture that a tile has for matching, whose corner is at (0, 0).
+// Two tiles with their matches. The parameters in the address are those of render's page of this name: renderStackOwner,
+// renderStackProject, renderStack, matchOwner, matchCollection, pId, qId, renderScale, renderParametersKey, saveToCollection.
 
-import { BASE, collectionPath, deletePath, getJson, queryStack, stackPath } from "./api.js";
+import { BASE, collectionPath, deletePath, element, enc, getJson, pairPath, putJson, stackPath } from "./api.js";
+import { ask, at, attempt, begin, forbidWhereReadOnly, say } from "./page.js";
+import { PairView, orientedPoints } from "./pair-view.js";
+import { get, link, matchOwner, number, put, stackOfAddress } from "./state.js";
+import { parametersUrl, pictureOptions, pictureUrl } from "./tile-pictures.js";
 
-const GAP = 24;
-const at = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const path = stackPath(queryStack(query));
-const matches = collectionPath(query.get("matchOwner") ?? query.get("renderStackOwner"), query.get("matchCollection"));
-const sides = ["p", "q"].map((side) => ({ id: query.get(`${side}Id`) }));
-const pen = at("pair").getContext("2d");
-let points = []; // one [px, py, qx, qy] a match
-let shown = null; // index of the only match that is shown, null: all
+const stack = stackOfAddress();
+const owner = matchOwner();
+const collection = get("matchCollection");
+const view = new PairView(at("pair"));
+const pair = { pId: get("pId"), qId: get("qId") };
+let found = []; // documents of the pair
 
-function pairPath() {
-  const [p, q] = sides.map(({ group, id }) => [group, id].map(encodeURIComponent));
-  return `${matches}/group/${p[0]}/id/${p[1]}/matchesWith/${q[0]}/id/${q[1]}`;
+const matches = () => collectionPath(owner, collection);
+
+async function group(tileId) {
+  const tile = await getJson(`${stackPath(stack)}/tile/${enc(tileId)}`);
+  return { tile, id: tile.layout?.sectionId ?? collection };
 }
 
-async function describe(side) {
-  const tile = await getJson(`${path}/tile/${encodeURIComponent(side.id)}`);
-  side.group = tile.layout?.sectionId ?? query.get("matchCollection");
-}
-
-// what tiles look like to whoever made the matches: with none, or the first, of their transforms
-async function pictureOptions() {
-  const { local_transforms: kept } = await getJson(`${matches}/metadata`).catch(() => ({}));
-  const options = new URLSearchParams({ normalizeForMatching: "true", scale: at("scale").value });
-  if (kept === 0) options.set("excludeAllTransforms", "true");
-  for (const name of ["excludeMask", "filter", "minIntensity", "maxIntensity", "channels"]) {
-    if (query.get(name)) options.set(name, query.get(name));
-  }
-  return options;
-}
-
-function load(side, options) {
-  return new Promise((resolve, reject) => {
-    side.image = new Image();
-    side.image.onload = resolve;
-    side.image.onerror = () => reject(new Error(`there is no picture of ${side.id}`));
-    side.image.src = `${BASE}${path}/tile/${encodeURIComponent(side.id)}/jpeg-image?${options}`;
-  });
-}
-
-// p and q come back in string order of group and id, which need not be the order on this page
-function oriented(found) {
-  const { p, q, w } = found.matches;
-  if (p.length !== 2 || p[0].length !== w.length) {
-    throw new Error(`the matches of ${found.pId} and ${found.qId} are stored point by point, not as a row of x and one of y`);
-  }
-  const same = found.pGroupId === sides[0].group && found.pId === sides[0].id;
-  const [left, right] = same ? [p, q] : [q, p];
-  return w.map((_, n) => [left[0][n], left[1][n], right[0][n], right[1][n]]);
+function tell() {
+  const total = view.points.length;
+  at("count").textContent = `${total.toLocaleString()} ${total === 1 ? "match" : "matches"} in ${collection}`;
+  const point = view.points[view.shown];
+  at("point").textContent = point ? `number ${view.shown + 1}: (${point.slice(0, 2).map((v) => v.toFixed(1)).join(", ")}) and (${point.slice(2).map((v) => v.toFixed(1)).join(", ")}), weight ${view.weights[view.shown]}` : "";
 }
 
 function draw() {
-  const scale = Number(at("scale").value);
-  const [left, right] = sides.map(({ image }) => image);
-  pen.canvas.width = left.width + GAP + right.width;
-  pen.canvas.height = Math.max(left.height, right.height);
-  pen.drawImage(left, 0, 0);
-  pen.drawImage(right, left.width + GAP, 0);
-  points.forEach(([px, py, qx, qy], n) => {
-    if (shown !== null && shown !== n) return;
-    const ends = [[px * scale, py * scale], [qx * scale + left.width + GAP, qy * scale]];
-    pen.strokeStyle = pen.fillStyle = `hsl(${(n * 137.5) % 360} 90% 60%)`;
-    for (const [x, y] of ends) pen.fillRect(x - 2, y - 2, 5, 5);
-    if (!at("lines").checked) return;
-    pen.beginPath();
-    pen.moveTo(...ends[0]);
-    pen.lineTo(...ends[1]);
-    pen.stroke();
-  });
-  const one = shown === null ? "" : `, number ${shown + 1}: (${points[shown].map((v) => v.toFixed(1)).join(", ")})`;
-  at("message").textContent = `${points.length} matches${one}`;
-}
-
-function step(by) {
-  if (!points.length) return;
-  shown = shown === null ? (by > 0 ? 0 : points.length - 1) : (shown + by + points.length) % points.length;
-  draw();
+  view.draw();
+  tell();
 }
 
 async function showPictures() {
-  const options = await pictureOptions();
-  await Promise.all(sides.map((side) => load(side, options)));
+  const options = await pictureOptions(owner, collection);
+  view.scale = Number(at("scale").value);
+  await view.load([pair.pId, pair.qId].map((id) => ({ url: pictureUrl(stack, id, options, view.scale), name: id })));
+  at("files").replaceChildren(...[pair.pId, pair.qId].flatMap((id) => [element("a", { href: parametersUrl(stack, id, options) }, id), " "]));
   draw();
+}
+
+async function showMatches() {
+  found = await getJson(pairPath(matches(), pair));
+  view.points = found.flatMap((one) => orientedPoints(one, pair.pGroupId, pair.pId));
+  view.weights = found.flatMap((one) => one.matches.w);
+  view.shown = null;
+  draw();
+}
+
+async function save() {
+  const given = await ask("Save this pair to another collection", `${view.points.length} matches of ${pair.pId} and ${pair.qId} are stored there; matches that it has of this pair are replaced.`, {
+    fields: { name: { label: "collection", value: get("saveToCollection", `${collection}_selected`) } }, confirm: "Save" });
+  if (!given) return;
+  await putJson(`${collectionPath(owner, given.name)}/matches`, found.map(({ matchCount, ...document }) => document));
+  put({ saveToCollection: given.name });
+  say(`saved to ${given.name}`, "good");
 }
 
 async function remove() {
-  if (!confirm(`Delete the ${points.length} matches of ${sides[0].id} and ${sides[1].id}?`)) return;
-  await deletePath(pairPath());
-  points = [];
-  shown = null;
-  draw();
+  const text = `${view.points.length} matches of ${pair.pId} and ${pair.qId} are removed from ${collection}. This cannot be undone; “Save to another collection” keeps them.`;
+  if (!(await ask("Delete these matches?", text, { confirm: "Delete matches", danger: true }))) return;
+  await deletePath(pairPath(matches(), pair));
+  await showMatches();
+  say("deleted", "good");
 }
 
-function report(error) {
-  at("message").textContent = error.message;
+function listen() {
+  const act = (id, action) => at(id).addEventListener("click", () => attempt(action));
+  const step = (by) => { view.step(by); tell(); };
+  const lines = () => {
+    view.lines = !view.lines;
+    at("lines").setAttribute("aria-pressed", view.lines);
+    at("lines").textContent = view.lines ? "Lines" : "Points";
+    view.draw();
+  };
+  const all = () => { view.shown = null; draw(); };
+  act("all", all);
+  act("previous", () => step(-1));
+  act("next", () => step(1));
+  act("lines", lines);
+  act("turn", () => view.turn());
+  act("save", save);
+  act("delete", remove);
+  at("scale").addEventListener("change", () => attempt(async () => {
+    put({ renderScale: at("scale").value });
+    await showPictures();
+  }));
+  at("pair").addEventListener("click", (event) => {
+    view.shown = view.pointAt(view.under(event));
+    draw();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target instanceof HTMLInputElement || document.querySelector("dialog")) return;
+    const action = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), ",": () => step(-1), ".": () => step(1), l: lines, r: () => view.turn(), Escape: all }[event.key];
+    if (action) action();
+  });
+  forbidWhereReadOnly(at("save"), at("delete"));
 }
 
-async function start() {
-  at("title").textContent = `${sides[0].id} and ${sides[1].id}`;
-  at("scale").value = query.get("renderScale") ?? 0.15;
-  await Promise.all(sides.map(describe));
-  at("raw").href = BASE + pairPath();
-  points = (await getJson(pairPath())).flatMap(oriented);
+begin(async () => {
+  const missing = ["pId", "qId", "matchCollection", "owner", "project", "stack"].filter((name) => !get(name));
+  if (missing.length) throw new Error(`The address has no ${missing.join(", ")}: come here from the layer view, the section viewer or the match review.`);
+  at("title").textContent = `${pair.pId} – ${pair.qId}`;
+  const [p, q] = await Promise.all([group(pair.pId), group(pair.qId)]);
+  [pair.pGroupId, pair.qGroupId] = [p.id, q.id];
+  const fitting = Math.min(3, Math.max(0.05, (at("pair").parentElement.clientWidth - 40) / ((p.tile.width ?? 1000) + (q.tile.width ?? 1000))));
+  at("scale").value = number("renderScale") ?? fitting.toFixed(2);
+  at("raw").href = BASE + pairPath(matches(), pair);
+
+  listen();
   await showPictures();
-}
-
-at("all").addEventListener("click", () => { shown = null; draw(); });
-at("previous").addEventListener("click", () => step(-1));
-at("next").addEventListener("click", () => step(1));
-at("lines").addEventListener("change", draw);
-at("scale").addEventListener("change", () => showPictures().catch(report));
-at("delete").addEventListener("click", () => remove().catch(report));
-document.addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLInputElement) return;
-  const by = { ",": -1, ".": 1 }[event.key];
-  if (by) step(by);
+  await showMatches();
 });
-start().catch(report);

@@ -1,207 +1,254 @@
-// Shows one section: drag to move, wheel to zoom, click to name the tiles at a place.
-// World coordinates are pixels at full scale; `view` says which world point is at the canvas's upper left and
-// how many canvas pixels one world pixel takes. Pictures are fetched in squares of SIDE canvas pixels at scales 2^-n.
+// Sections of a stack at any scale, drawn by the service while they are looked at. The address always holds the exact view.
 
-import { BASE, element, getJson, putJson, queryStack, stackPath } from "./api.js";
-import { drawClusters, loadClusters, pairLinks } from "./clusters.js";
+import { element, enc, getJson, putJson, stackPath } from "./api.js";
+import { countText, loadTileSets } from "./clusters.js";
+import { Layers, nearest } from "./layers.js";
+import { drawMatches, drawPolygons, drawResiduals, drawTiles } from "./overlays.js";
+import { at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
+import { SectionView } from "./section-view.js";
+import { flag, get, link, number, put } from "./state.js";
+import { channelsOfPage, offerChannels } from "./viewer-channels.js";
 
-const SIDE = 512;
-const KEPT = 300;
-const at = (id) => document.getElementById(id);
-const canvas = at("view");
-const pen = canvas.getContext("2d");
-const query = new URLSearchParams(location.search);
-const stack = queryStack(query);
-const path = stackPath(stack);
-const pictures = new Map();
-let view = { x: 0, y: 0, zoom: 1 };
-let clusters = []; // sets of tiles that the chosen matches connect
-let moved = false; // until then the whole section is kept in view
-let bounds = { minX: 0, minY: 0, maxX: 1, maxY: 1 };
+const shows = new Set((get("show") ?? "").split(",").filter(Boolean));
+const bounds = new Map(); // of layers, by path
+let chosen = {};
+let layers;
+let first;
+let second = null;
+let over = { sets: [], pairs: [], polygons: [] };
+let blink = { timer: 0, other: false };
 
-function resize() {
-  const untouched = !moved;
-  canvas.width = canvas.clientWidth;
-  canvas.height = canvas.clientHeight;
-  if (untouched) fit();
-  else draw();
+const other = () => chosen.stacks.find(({ stackId }) => stackId.stack === at("compare").value)?.stackId ?? null;
+const both = () => (second ? [first, second] : [first]);
+
+async function boundsOf(stack, z) {
+  const path = `${stackPath(stack)}/z/${z}/bounds`;
+  if (!bounds.has(path)) bounds.set(path, getJson(path));
+  return bounds.get(path);
 }
 
-function fit() {
-  const width = bounds.maxX - bounds.minX;
-  const height = bounds.maxY - bounds.minY;
-  const zoom = 0.95 * Math.min(canvas.width / width, canvas.height / height);
-  view = { zoom, x: bounds.minX - (canvas.width / zoom - width) / 2, y: bounds.minY - (canvas.height / zoom - height) / 2 };
-  draw();
+async function layerOf(stack, z) {
+  const channels = channelsOfPage();
+  const key = JSON.stringify([stack, z, channels]);
+  return { key, stack, z, channels, bounds: await boundsOf(stack, z) };
 }
 
-function settings() {
-  const options = new URLSearchParams();
-  if (at("min").value !== "") options.set("minIntensity", at("min").value);
-  if (at("max").value !== "") options.set("maxIntensity", at("max").value);
-  if (at("channel").value) options.set("channels", at("channel").value);
-  if (at("outlines").checked) options.set("maxTileSpecsToRender", "0");
-  const text = options.toString();
-  return text ? `?${text}` : "";
+async function aroundOf(stack, z) {
+  const zs = [1, -1].map((by) => layers.beside(by)).filter((one) => one !== null);
+  return (await Promise.all(zs.map((one) => layerOf(stack, one).catch(() => null)))).filter(Boolean);
 }
 
-function picture(level, column, row) {
-  const side = SIDE * 2 ** level;
-  const place = [column * side, row * side, side, side, 1 / 2 ** level].join(",");
-  const format = at("outlines").checked ? "png" : "jpeg";
-  const source = `${BASE}${path}/z/${at("z").value}/box/${place}/${format}-image${settings()}`;
-  let image = pictures.get(source);
-  if (!image) {
-    image = new Image();
-    image.onload = draw;
-    image.src = source;
-  }
-  pictures.delete(source); // the map keeps insertion order: the oldest goes first
-  pictures.set(source, image);
-  if (pictures.size > KEPT) pictures.delete(pictures.keys().next().value);
-  return image;
-}
-
-function draw() {
-  pen.fillStyle = "#000";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  const level = Math.max(0, Math.floor(-Math.log2(view.zoom)));
-  const side = SIDE * 2 ** level;
-  const first = (low, edge) => Math.floor(Math.max(low, edge) / side);
-  const last = (high, edge) => Math.floor(Math.min(high, edge) / side);
-  pen.imageSmoothingEnabled = view.zoom < 4;
-  for (let row = first(view.y, bounds.minY); row <= last(view.y + canvas.height / view.zoom, bounds.maxY); row++) {
-    for (let column = first(view.x, bounds.minX); column <= last(view.x + canvas.width / view.zoom, bounds.maxX); column++) {
-      const image = picture(level, column, row);
-      if (!image.complete || !image.naturalWidth) continue;
-      const left = Math.round((column * side - view.x) * view.zoom);
-      const top = Math.round((row * side - view.y) * view.zoom);
-      const right = Math.round(((column + 1) * side - view.x) * view.zoom);
-      const bottom = Math.round(((row + 1) * side - view.y) * view.zoom);
-      pen.drawImage(image, left, top, right - left, bottom - top);
-    }
-  }
-  drawClusters(pen, clusters, view);
+async function showOn(view, stack) {
+  const z = layers.z;
+  const layer = await layerOf(stack, z);
+  if (z === layers.z) view.show(layer, await aroundOf(stack, z));
 }
 
 async function showSection() {
-  clusters = [];
-  draw();
-  const [z, collection] = [at("z").value, at("collection").value];
-  if (!collection) return;
-  try {
-    const found = await loadClusters(stack, z, collection);
-    if (z !== at("z").value || collection !== at("collection").value) return;
-    clusters = found;
-    const count = clusters.reduce((sum, { tiles }) => sum + tiles.length, 0);
-    at("tiles").textContent = `${count} tiles in ${clusters.length} connected sets`;
-    draw();
-  } catch (error) {
-    at("tiles").textContent = error.message;
+  const stack = chosen.metadata.stackId;
+  await showOn(first, blink.other && other() ? other() : stack);
+  if (second && other()) await showOn(second, other());
+  at("which").textContent = other() && at("mode").value === "blink" ? `showing ${blink.other ? other().stack : stack.stack}` : "";
+}
+
+// what is drawn over the section is asked for once it is wanted
+async function loadOverlays() {
+  const z = layers.z;
+  const stack = chosen.metadata.stackId;
+  const wanted = { sets: [], pairs: [], polygons: [] };
+  if (shows.has("outlines") || shows.has("ids")) wanted.sets = await loadTileSets(stack, z, chosen.matchOwner, chosen.matchCollection);
+  if (shows.has("matches") || shows.has("residuals")) wanted.pairs = await loadPairs(stack, z);
+  if (shows.has("polygons")) wanted.polygons = await loadPolygons(z);
+  if (z !== layers.z) return;
+  over = wanted;
+  at("tiles").textContent = wanted.sets.length ? countText(wanted.sets) : "";
+  if (wanted.pairs.length) at("tiles").textContent += ` ${wanted.pairs.length.toLocaleString()} pairs`;
+  for (const view of both()) view.drawOverlay();
+}
+
+async function loadPairs(stack, z) {
+  if (!chosen.matchCollection) throw new Error("choose the matches that are to be drawn, above");
+  const query = new URLSearchParams({ matchOwner: chosen.matchOwner, points: true });
+  const by = { next: 1, previous: -1 }[at("with").value];
+  if (by) {
+    if (layers.beside(by) === null) return [];
+    query.set("toZ", layers.beside(by));
   }
+  if (at("local").value !== "") query.set("localTransforms", at("local").value);
+  return getJson(`${stackPath(stack)}/z/${z}/matchResiduals/${enc(chosen.matchCollection)}?${query}`);
 }
 
-function zoomAt(x, y, factor) {
-  moved = true;
-  const zoom = Math.min(32, Math.max(1e-4, view.zoom * factor));
-  view = { zoom, x: view.x + x / view.zoom - x / zoom, y: view.y + y / view.zoom - y / zoom };
-  draw();
+let polygons = null;
+async function loadPolygons(z) {
+  const directory = at("polygons").value;
+  if (!directory) throw new Error("name the folder of the polygon files, as the service sees it");
+  if (polygons?.directory !== directory) polygons = { directory, ...(await getJson(`/sectionPolygons?${new URLSearchParams({ directory })}`)) };
+  return polygons.polygons.filter((one) => one.z === z);
 }
 
-async function nameTiles(x, y) {
-  const world = [view.x + x / view.zoom, view.y + y / view.zoom];
-  const [hits] = await putJson(`${path}/z/${at("z").value}/world-to-local-coordinates`, [{ world }]);
+function drawOver(pen, toPixel, zoom, size) {
+  drawTiles(pen, toPixel, size, over.sets, { outlines: shows.has("outlines"), ids: shows.has("ids"), zoom });
+  if (shows.has("polygons")) drawPolygons(pen, toPixel, over.polygons);
+  if (shows.has("matches")) drawMatches(pen, toPixel, size, over.pairs);
+  if (shows.has("residuals")) drawResiduals(pen, toPixel, size, over.pairs, Number(at("times").value) || 1);
+}
+
+async function nameTiles(world, stack) {
+  const z = layers.z;
+  const [hits] = await putJson(`${stackPath(stack)}/z/${z}/world-to-local-coordinates`, [{ world }]);
   const found = hits.filter((hit) => hit.tileId && hit.local);
-  at("tiles").replaceChildren(...(found.length
-    ? found.map((hit) => element("span", {}, `${hit.tileId} (${hit.local[0].toFixed(1)}, ${hit.local[1].toFixed(1)})${hit.visible ? " on top" : ""}  `))
-    : ["no tile here"]));
-  const top = found.find((hit) => hit.visible);
-  const collection = at("collection").value;
-  if (top && collection) at("tiles").append(...(await pairLinks(stack, collection, clusters, top.tileId)));
+  const lines = found.map((hit) => element("li", {}, element("a", { href: link("viewer.html", { ...stack, z, tileId: hit.tileId }) }, hit.tileId),
+    ` (${hit.local[0].toFixed(1)}, ${hit.local[1].toFixed(1)})${hit.visible && found.length > 1 ? ", on top" : ""}`));
+  at("named").replaceChildren(element("strong", {}, `x ${world[0].toFixed(1)}, y ${world[1].toFixed(1)}, z ${z}`),
+    found.length ? element("ul", {}, lines) : element("p", {}, "no tile here"));
+  at("side").hidden = false;
 }
 
-function follow(event) {
-  const x = view.x + event.offsetX / view.zoom;
-  const y = view.y + event.offsetY / view.zoom;
-  at("position").textContent = `x ${x.toFixed(1)}  y ${y.toFixed(1)}  zoom ${view.zoom.toPrecision(3)}`;
+function remember() {
+  const { x, y, zoom } = first.seen();
+  put({ x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z });
 }
 
-function listen() {
-  let grabbed = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    grabbed = { x: event.offsetX, y: event.offsetY, view: { ...view }, moved: false };
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    follow(event);
-    if (!grabbed) return;
-    const dx = event.offsetX - grabbed.x;
-    const dy = event.offsetY - grabbed.y;
-    grabbed.moved ||= Math.hypot(dx, dy) > 3;
-    moved ||= grabbed.moved;
-    view = { ...grabbed.view, x: grabbed.view.x - dx / view.zoom, y: grabbed.view.y - dy / view.zoom };
-    draw();
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (grabbed && !grabbed.moved) nameTiles(event.offsetX, event.offsetY).catch((error) => { at("tiles").textContent = error.message; });
-    grabbed = null;
-  });
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    zoomAt(event.offsetX, event.offsetY, Math.exp(-event.deltaY / 400));
-  }, { passive: false });
-  document.addEventListener("keydown", (event) => {
-    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-    const act = { ",": () => step(-1), ".": () => step(1), f: () => { moved = false; fit(); },
-      "+": () => zoomAt(canvas.width / 2, canvas.height / 2, 2), "-": () => zoomAt(canvas.width / 2, canvas.height / 2, 0.5) }[event.key];
-    if (act) act();
-  });
-  new ResizeObserver(resize).observe(canvas);
-  at("z").addEventListener("change", showSection);
-  at("collection").addEventListener("change", showSection);
-  for (const id of ["channel", "min", "max", "outlines"]) at(id).addEventListener("change", draw);
-  at("previous").addEventListener("click", () => step(-1));
-  at("next").addEventListener("click", () => step(1));
-  at("fit").addEventListener("click", () => { moved = false; fit(); });
-}
-
-function step(by) {
-  const select = at("z");
-  const index = select.selectedIndex + by;
-  if (index >= 0 && index < select.length) {
-    select.selectedIndex = index;
-    showSection();
+let remembering = 0;
+function moved(from) {
+  if (second) {
+    const to = from === first ? second : first;
+    if (from.leading !== false) {
+      to.leading = false;
+      to.look(from.seen(), true);
+      to.leading = true;
+    }
   }
+  clearTimeout(remembering);
+  remembering = setTimeout(remember, 200);
 }
 
-function offerChannels(names) {
-  at("channels").hidden = names.length < 2;
-  at("channel").replaceChildren(element("option", { value: "" }, "default"),
-    ...names.map((name) => element("option", { value: name }, name)));
-  if (names.includes(query.get("channel"))) at("channel").value = query.get("channel");
+function makeView(place, stackOf) {
+  const view = new SectionView(place, {
+    onerror: fail, onmove: () => moved(view), onclick: (world) => attempt(() => nameTiles(world, stackOf())),
+    onpoint: ([x, y]) => { at("position").textContent = `x ${x.toFixed(1)}  y ${y.toFixed(1)}  zoom ${view.seen().zoom.toPrecision(3)}`; },
+  });
+  view.overlay = drawOver;
+  return view;
 }
 
-async function offerCollections() {
-  const names = (await getJson(`/owner/${stack.owner}/matchCollections`)).map(({ collectionId }) => collectionId.name);
-  at("collections").hidden = !names.length;
-  at("collection").replaceChildren(element("option", { value: "" }, "none"),
-    ...names.map((name) => element("option", { value: name }, name)));
-  if (names.includes(query.get("matchCollection"))) at("collection").value = query.get("matchCollection");
-}
-
-async function start() {
-  at("title").textContent = `${stack.project} / ${stack.stack}`;
-  document.title = `${stack.stack}: viewer`;
-  const zs = await getJson(`${path}/zValues`);
-  at("z").replaceChildren(...zs.map((z) => element("option", { value: z }, String(z))));
-  if (zs.map(String).includes(query.get("z"))) at("z").value = query.get("z");
-  const metadata = await getJson(path);
-  offerChannels(metadata.stats?.channelNames ?? []);
-  bounds = metadata.stats?.stackBounds ?? (await getJson(`${path}/z/${zs[0]}/bounds`));
-  await offerCollections();
-  listen();
-  resize();
+async function showComparison() {
+  clearInterval(blink.timer);
+  blink = { timer: 0, other: false };
+  const side = other() && at("mode").value === "side";
+  put({ compare: at("compare").value, mode: other() ? at("mode").value : null });
+  at("second").hidden = !side;
+  if (side && !second) {
+    second = makeView(at("second"), other);
+    await new Promise((resolve) => { requestAnimationFrame(resolve); });
+    second.look(first.seen());
+  } else if (!side && second) {
+    second.viewer.destroy();
+    second = null;
+  }
+  if (other() && at("mode").value === "blink") blink.timer = setInterval(turn, 1000 * Math.max(0.2, Number(at("seconds").value) || 1));
   await showSection();
 }
 
-start().catch((error) => { at("tiles").textContent = error.message; });
+function turn() {
+  if (!other()) return;
+  blink.other = !blink.other;
+  attempt(showSection);
+}
+
+function toggle(name, on = !shows.has(name)) {
+  if (on) shows.add(name);
+  else shows.delete(name);
+  for (const box of document.querySelectorAll(`[data-show="${name}"]`)) box.checked = on;
+  put({ show: [...shows].join(",") });
+  say("");
+  attempt(loadOverlays);
+  for (const view of both()) view.drawOverlay();
+}
+
+function changeLayer() {
+  put({ z: layers.z });
+  say("");
+  over = { sets: [], pairs: [], polygons: [] };
+  attempt(showSection);
+  attempt(loadOverlays);
+}
+
+const fit = () => attempt(async () => first.fit(await boundsOf(chosen.metadata.stackId, layers.z), false));
+
+function zoomBy(factor) {
+  first.viewer.viewport.zoomBy(factor);
+}
+
+const KEYS = {
+  o: () => toggle("outlines"), i: () => toggle("ids"), m: () => toggle("matches"), r: () => toggle("residuals"), p: () => toggle("polygons"),
+  f: fit, s: () => side(), b: () => { clearInterval(blink.timer); turn(); }, "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
+  ArrowLeft: () => pan(-1, 0), ArrowRight: () => pan(1, 0), ArrowUp: () => pan(0, -1), ArrowDown: () => pan(0, 1),
+};
+
+function pan(x, y) {
+  const { viewport } = first.viewer;
+  const size = viewport.getBounds();
+  viewport.panBy(new OpenSeadragon.Point(0.15 * x * size.width, 0.15 * y * size.height));
+}
+
+function side(hide = !at("side").hidden) {
+  at("side").hidden = hide;
+  at("settings").setAttribute("aria-pressed", !hide);
+  put({ side: hide ? "false" : null });
+}
+
+function listen() {
+  for (const box of document.querySelectorAll("[data-show]")) {
+    box.checked = shows.has(box.dataset.show);
+    box.addEventListener("change", () => toggle(box.dataset.show, box.checked));
+  }
+  const act = (id, kind, name, action) => at(id).addEventListener(kind, () => {
+    if (name) put({ [name]: at(id).value });
+    attempt(action);
+  });
+  for (const id of ["min", "max"]) act(id, "change", id, showSection);
+  act("times", "change", "times", () => first.drawOverlay());
+  for (const [id, name] of [["with", "with"], ["local", "localTransforms"], ["polygons", "polygonDirectory"]]) act(id, "change", name, loadOverlays);
+  act("compare", "change", null, showComparison);
+  act("mode", "change", null, showComparison);
+  act("seconds", "change", "seconds", showComparison);
+  act("fit", "click", null, fit);
+  act("settings", "click", null, () => side());
+  act("copy", "click", null, async () => {
+    remember();
+    await navigator.clipboard.writeText(location.href);
+    say("the address of this view is copied", "good");
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox], [type=range]), select")) return;
+    if (layers.key(event.key)) event.preventDefault();
+    else if (KEYS[event.key] && !event.target.matches("[type=range]")) {
+      event.preventDefault();
+      KEYS[event.key]();
+    }
+  });
+}
+
+begin(async () => {
+  chosen = await chooseStack({ collection: true });
+  const stack = chosen.metadata.stackId;
+  document.title = `${stack.stack}: viewer`;
+  const zs = await getJson(`${stackPath(stack)}/zValues`);
+  if (!zs.length) throw new Error(`${stack.stack} has no tiles yet.`);
+  layers = new Layers(zs, number("z"), changeLayer);
+  for (const [id, name] of [["min", "min"], ["max", "max"], ["times", "times"], ["with", "with"], ["local", "localTransforms"], ["polygons", "polygonDirectory"], ["seconds", "seconds"], ["mode", "mode"]]) {
+    if (get(name)) at(id).value = get(name);
+  }
+  options(at("compare"), chosen.stacks.map(({ stackId }) => stackId.stack).filter((name) => name !== stack.stack), get("compare"), "with none");
+  offerChannels(at("channels"), chosen.metadata.stats?.channelNames ?? [], () => attempt(showSection));
+  side(flag("side", innerWidth >= 900) === false);
+  first = makeView(at("first"), () => chosen.metadata.stackId);
+  await new Promise((resolve) => { requestAnimationFrame(resolve); });
+  const box = await boundsOf(stack, layers.z);
+  if (number("x") !== null && number("y") !== null && number("zoom") > 0) first.look({ x: number("x"), y: number("y"), zoom: number("zoom") });
+  else first.fit(box);
+  listen();
+  await showComparison();
+  await loadOverlays();
+});

@@ -1,0 +1,84 @@
+"""A stitched stack of real tiles on a server, for looking at it in a browser."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from pathlib import Path
+
+import renderapi
+from renderapi.layout import Layout
+from renderapps.module.catalogue import find
+
+GRID = {
+    "rows": 5,
+    "columns": 5,
+    "order": "column-major",
+    "overlap": 0.06,
+    "file_pattern": "ImageName_t01_p{index:02d}.tif",
+}
+OWNER, PROJECT, MATCHES = "lab", "cells", "cells_montage"
+
+
+def real_tiles():
+    """Folder of the phase contrast tiles; None where they are absent."""
+    root = os.environ.get("RENDERAPPS_TEST_DATA")
+    base = Path(root) if root else Path(__file__).parents[3] / "shared" / "data"
+    folder = base / "phase_contrast_5x5"
+    return folder if folder.is_dir() else None
+
+
+def stitched(base, data, folder):
+    """Import, match and solve 25 tiles as z 0 of `montaged`; gives the connection.
+
+    Beside them stand `aligned`, of two sections (the second is the first, moved by (3, -2)), and an
+    empty stack that is LOADING.
+    """
+    host, _, port = base.rpartition(":")
+    group = {"host": host, "port": int(port), "owner": OWNER, "project": PROJECT}
+
+    def run(module, **parameters):
+        find(module).load()(input_data={"render": group, **parameters}, args=[]).run()
+
+    levels = {"minIntensity": 0, "maxIntensity": 600}
+    place = {"image_directory": str(data), "grid": GRID}
+    run("dataimport.import_tiles", output_stack="acquired", **place, **levels)
+    pairs = str(folder / "pairs.json")
+    run("pointmatch.create_tilepairs", stack="acquired", tilepair_output=pairs)
+    matching = {"tilepair_file": pairs, "search_radius": 20, "pool_size": 1}
+    run("pointmatch.generate_point_matches", stack="acquired", matchCollection=MATCHES, **matching)
+    run(
+        "stitching.solve_montage",
+        input_stack="acquired",
+        output_stack="montaged",
+        matchCollection=MATCHES,
+        pool_size=1,
+    )
+    render = renderapi.connect(**group)
+    _second_section(render)
+    renderapi.stack.create_stack("open", render=render)
+    return render
+
+
+def _second_section(render):
+    tiles = renderapi.tilespec.get_tile_specs_from_stack("montaged", render=render)
+    for tile in list(tiles):
+        other = copy.deepcopy(tile)
+        other.tileId, other.z = f"upper_{tile.tileId}", tile.z + 1
+        place = tile.layout
+        other.layout = Layout(sectionId="upper", imageRow=place.imageRow, imageCol=place.imageCol)
+        other.tforms[-1].B0 += 3.0
+        other.tforms[-1].B1 -= 2.0
+        tiles.append(other)
+    renderapi.stack.create_stack("aligned", render=render)
+    renderapi.client.import_tilespecs("aligned", tiles, render=render)
+    renderapi.stack.set_stack_state("aligned", "COMPLETE", render=render)
+
+
+def until(page, expression, seconds=20.0):
+    """Wait until a JavaScript expression holds in a page whose policy forbids `eval`."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(40)

@@ -1,0 +1,89 @@
+"""A browser and a server with a stitched stack of real tiles, one of each for all tests."""
+
+from __future__ import annotations
+
+import shutil
+
+import dashboard_stacks
+import pytest
+from server_process import ServerProcess
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium of the system."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine (apt-get install chromium)")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def stitched(browser, tmp_path_factory):
+    """Address of a server whose stack `montaged` the modules have made from real tiles."""
+    data = dashboard_stacks.real_tiles()
+    if data is None:
+        pytest.skip("no phase_contrast_5x5 (set RENDERAPPS_TEST_DATA)")
+    folder = tmp_path_factory.mktemp("dashboard")
+    server = ServerProcess(folder, image_roots=[data, folder])
+    dashboard_stacks.stitched(server.base, data, folder)
+    yield server.base
+    server.end()
+
+
+class Tab:
+    """A page of the dashboard in a tab of its own, whose console must stay silent."""
+
+    def __init__(self, browser, base, **context):
+        self.base = base
+        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **context)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, message):
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def open(self, address):
+        """Load a page and wait until it is filled."""
+        self.page.goto(f"{self.base}/render-ws/view/{address}")
+        self.page.wait_for_selector("body[data-ready]", state="attached")
+        return self.page
+
+
+@pytest.fixture
+def tab(browser, request):
+    """Function that opens a tab; at the end no tab may have written to its console."""
+    tabs = []
+
+    def make(base, **context):
+        tabs.append(Tab(browser, base, **context))
+        return tabs[-1]
+
+    yield make
+    for one in tabs:
+        one.context.close()
+        assert one.errors == []
+
+
+@pytest.fixture
+def look(tab, stitched):
+    """Function that opens a page of the stitched stacks and gives the browser's page."""
+    return tab(stitched).open

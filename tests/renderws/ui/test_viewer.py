@@ -1,0 +1,100 @@
+"""The section viewer and the page of pairs in a browser."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import requests
+from dashboard_stacks import until
+from PIL import Image
+
+CELLS = "renderStackOwner=lab&renderStackProject=cells"
+MATCHES = "matchOwner=lab&matchCollection=cells_montage"
+WHOLE = "#first[data-whole=true]"
+# every 7th grey level of every 7th line of the view
+LEVELS = """() => {
+  const canvas = document.querySelector('#first .openseadragon-canvas > canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return [canvas.width, canvas.height, [...data.filter((_, n) => {
+    const at = n / 4;
+    return n % 4 === 0 && (at % canvas.width) % 7 === 0 && Math.floor(at / canvas.width) % 7 === 0;
+  })]];
+}"""
+
+
+def test_the_viewer_shows_the_pixels_of_the_service_where_the_address_says(look, stitched):
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&z=0&x=599.5&y=399.5&zoom=1")
+    page.wait_for_selector(WHOLE)
+    page.wait_for_timeout(300)
+    width, height, levels = page.evaluate(LEVELS)
+    x, y = 600 - width / 2, 400 - height / 2  # pixel (0, 0) of the view is centred on it
+    box = f"{int(x)},{int(y)},{width},{height},1"
+    url = f"{stitched}/render-ws/v1/owner/lab/project/cells/stack/montaged/z/0/box/{box}/png-image"
+    with Image.open(io.BytesIO(requests.get(url, timeout=30).content)) as picture:
+        expected = np.asarray(picture.convert("L")).astype(int)[::7, ::7]
+    shown = np.array(levels).reshape(expected.shape)
+    assert np.corrcoef(shown.ravel(), expected.ravel())[0, 1] > 0.96, "not the pixels of this place"
+    assert np.median(np.abs(shown - expected)) <= 3
+
+
+def test_overlays_are_switched_by_keys_and_kept_in_the_address(look):
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&{MATCHES}")
+    page.wait_for_selector(WHOLE)
+    for key in "oimr":
+        page.keyboard.press(key)
+    until(page, "document.querySelector('#tiles').textContent.includes('40 pairs')")
+    assert page.locator("#tiles").inner_text().startswith("25 tiles in 1 connected set")
+    assert "show=outlines%2Cids%2Cmatches%2Cresiduals" in page.url
+    drawn = "document.querySelector('#first .overlay').toDataURL().length"
+    full = page.evaluate(drawn)
+    for key in "oimr":
+        page.keyboard.press(key)
+    assert page.evaluate(drawn) < full
+
+
+def test_sections_are_stepped_through_and_tiles_are_named(look):
+    page = look(f"viewer.html?{CELLS}&renderStack=aligned&z=0")
+    page.wait_for_selector(WHOLE)
+    page.keyboard.press(".")
+    until(page, "location.search.includes('z=1')")
+    page.wait_for_selector(WHOLE)
+    page.locator("#first").click()
+    page.locator("#named li", has_text="upper_ImageName").first.wait_for()
+
+
+def test_two_stacks_are_compared_side_by_side(look):
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&compare=acquired&mode=side")
+    page.wait_for_selector("#second[data-whole=true]")
+    page.keyboard.press("+")
+    page.wait_for_timeout(600)
+    assert page.locator("#second").is_visible()
+    page.select_option("#mode", "blink")
+    page.locator("#which", has_text="showing acquired").wait_for()
+    assert not page.locator("#second").is_visible()
+
+
+def test_a_pair_shows_its_matches_and_saves_them_elsewhere(look, stitched):
+    ids = "pId=ImageName_t01_p01&qId=ImageName_t01_p02"
+    page = look(f"tile-pair.html?{CELLS}&renderStack=montaged&{MATCHES}&{ids}")
+    base = f"{stitched}/render-ws/v1/owner/lab/matchCollection"
+    pair = "group/0.0/id/ImageName_t01_p01/matchesWith/0.0/id/ImageName_t01_p02"
+    (stored,) = requests.get(f"{base}/cells_montage/{pair}", timeout=10).json()
+    count = len(stored["matches"]["w"])
+    assert page.locator("#count").inner_text().startswith(f"{count} matches")
+    page.keyboard.press("ArrowRight")
+    first = ", ".join(f"{row[0]:.1f}" for row in stored["matches"]["p"])
+    assert f"number 1: ({first})" in page.locator("#point").inner_text()
+    page.get_by_role("button", name="Save to another collection…").click()
+    page.fill("dialog input[name=name]", "kept")
+    page.keyboard.press("Enter")
+    page.get_by_text("saved to kept").wait_for()
+    (saved,) = requests.get(f"{base}/kept/{pair}", timeout=10).json()
+    assert saved == stored
+    page.goto(page.url.replace("cells_montage", "kept"))
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.get_by_role("button", name="Delete these matches…").click()
+    page.get_by_role("button", name="Delete matches", exact=True).click()
+    page.get_by_text("deleted", exact=True).wait_for()
+    assert page.locator("#count").inner_text().startswith("0 matches")
+    requests.delete(f"{base}/kept", timeout=10)
