@@ -16,10 +16,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from memory_folder import use_memory
 from tomography_project import Service, Tiles
 
 import renderapi
 from renderapps.module.catalogue import find
+
+use_memory()
 
 
 @pytest.fixture

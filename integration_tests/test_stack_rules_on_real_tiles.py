@@ -239,6 +239,7 @@ def test_sections_are_deleted_and_differences_told(service, data, capsys):
     )
     assert status == 1 and "READ_ONLY" in lines[0] and len(service.zs("short")) == 3
     given = {"input_stack1": "serial", "input_stack2": "short", "compare": "tile_ids"}
+    given["pool_size"] = 1
     report = service.command("datamanagement.diff_z", "--project2", "first", **given)
     assert report == {
         "only_in_stack1": [2.5], "only_in_stack2": [7.0], "common": 2, "differing": [],

@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from memory_folder import use_memory
 
 import renderapi
+
+use_memory()
 
 
 @pytest.fixture

@@ -67,7 +67,10 @@ def _entries(root: Path) -> Iterator[Entry]:
 
 def _entry(root: Path, path: Path) -> Entry | None:
     """The module in a file, if there is one."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    text = path.read_text(encoding="utf-8")
+    if "default_schema" not in text and "__main__" not in text:
+        return None  # need not be parsed: most files are no modules
+    tree = ast.parse(text, filename=str(path))
     class_name = _started_class(tree)
     if class_name is None and not path.is_relative_to(BASES):
         class_name = _schema_class(tree)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,7 @@ def make_laboratory(root: Path, connection: dict[str, Any], target: dict[str, An
     return lab
 
 
+@functools.cache
 def themes() -> list[Any]:
     """Builders of themes, `laboratory_*.py` beside this file.
 
@@ -339,17 +342,17 @@ def parameters(lab: Laboratory, out: Path) -> dict[str, dict[str, Any]]:
 
 def contents(lab: Laboratory) -> dict[str, Any]:
     """What there is: files below the root with size and time, stacks and collections."""
-    files = {
-        str(path.relative_to(lab.root)): (path.stat().st_size, path.stat().st_mtime_ns)
-        for path in lab.root.rglob("*")
-        if path.is_file() and not path.name.startswith("render.db")
-    }
-    folders = sorted(str(p.relative_to(lab.root)) for p in lab.root.rglob("*") if p.is_dir())
-    held: dict[str, Any] = {"files": files, "folders": folders}
+    files, folders = {}, []
+    for folder, _, names in os.walk(lab.root):
+        folders.append(folder)
+        for name in names:
+            if not name.startswith("render.db"):
+                found = os.lstat(os.path.join(folder, name))
+                files[os.path.join(folder, name)] = (found.st_size, found.st_mtime_ns)
+    held: dict[str, Any] = {"files": files, "folders": sorted(folders)}
     for which in (lab.connection, lab.target):
         render = renderapi.connect(**{k: v for k, v in which.items() if v})
-        name = f"{which['owner']}/{which['project']}"
-        stacks = renderapi.render.get_stacks_by_owner_project(render=render)
-        held[name] = {s: renderapi.stack.get_full_stack_metadata(s, render=render) for s in stacks}
-        held[f"{name} matches"] = renderapi.pointmatch.get_matchcollections(render=render)
+        owner = which["owner"]
+        held[owner] = renderapi.render.get_stack_metadata_by_owner(render=render)
+        held[f"{owner} matches"] = renderapi.pointmatch.get_matchcollections(render=render)
     return held

@@ -16,8 +16,10 @@ from renderws.local import close_local_services
 KILLED, FAILED = 9, 1
 
 
-def killed_at(step, after, module, parameters, patch=None):
+def killed_at(step, after, module, parameters, patch=None, every=True):
     """Run a module in a process that dies at request number `step`, before or after it is answered.
+
+    Not `every` request counts then: those that only read leave the store as it is.
 
     Gives the exit status: 0 when the run came to its end without so many requests.
     """
@@ -28,7 +30,7 @@ def killed_at(step, after, module, parameters, patch=None):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = FAILED
     try:
-        _count_down(step, after)
+        _count_down(step, after, every)
         if patch is not None:
             patch()
         module(input_data=parameters, args=[]).run()
@@ -37,15 +39,17 @@ def killed_at(step, after, module, parameters, patch=None):
         os._exit(status)
 
 
-def _count_down(step, after):
+def _count_down(step, after, every):
     left = [step]
     send = RenderSession.send
 
-    def counted(self, *args, **kwargs):
+    def counted(self, request, *args, **kwargs):
+        if not every and request.method == "GET":
+            return send(self, request, *args, **kwargs)
         left[0] -= 1
         if left[0] == 0 and not after:
             os._exit(KILLED)
-        answer = send(self, *args, **kwargs)
+        answer = send(self, request, *args, **kwargs)
         if left[0] == 0:
             os._exit(KILLED)
         return answer

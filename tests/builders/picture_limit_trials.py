@@ -40,8 +40,10 @@ def picture(url, width=8, height=8, tile=None, **more):
 
 
 def save_image(server, width=64, height=64, name="a.png"):
-    """An image below the image root of a server."""
-    path = server.folder / name
+    """An image below the image root of a server; made once for each size."""
+    path = server.folder / f"{width}_{height}_{name}"
+    if path.exists():
+        return path
     values = np.random.default_rng(1).integers(0, 256, (height, width)).astype(np.uint8)
     Image.fromarray(values).save(path)
     return path

@@ -32,14 +32,18 @@ def laboratory(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(laboratory):
-    """The laboratory, put in order again where a test has changed something."""
+def lab(laboratory, request):
+    """The laboratory, put in order again where a test has changed something.
+
+    Whatever a test sees refused must have left nothing behind.
+    """
     lab, before = laboratory
     yield lab
-    if contents(lab) != before:
+    if (found := contents(lab)) != before:
         close_local_services()
         shutil.rmtree(lab.root)
         shutil.copytree(lab.root.parent / "fresh", lab.root)
+        assert "refused" not in request.fixturenames, found
 
 
 @pytest.fixture
@@ -76,8 +80,8 @@ def given(lab):
 
 
 @pytest.fixture
-def refused(run, laboratory):
-    """Function that checks: this status, one line with these words, nothing left behind."""
+def refused(run):
+    """Function that checks: this status, one line with these words (nothing left: see `lab`)."""
 
     def check(name, wrong, status, *words):
         found, lines, _ = run(name, wrong)
@@ -85,7 +89,6 @@ def refused(run, laboratory):
         assert lines[0].startswith(f"{name}: error: ")
         assert all(word in lines[0] for word in words), (words, lines)
         assert "Traceback" not in lines[0]
-        assert contents(laboratory[0]) == laboratory[1]
 
     return check
 

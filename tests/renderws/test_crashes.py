@@ -1,11 +1,10 @@
 """What the server acknowledged survives its violent end; what it did not is there whole or not.
 
-`RENDERWS_CRASHES` is how often the server is killed (50 times by default).
+The server is killed a few times, and fifty times in the long form (`make soak`).
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -16,7 +15,6 @@ import requests
 
 from renderws.store.sqlite import SqliteStore
 
-ROUNDS = int(os.environ.get("RENDERWS_CRASHES", "50"))
 TILES, PAIRS = 120, 40
 STACK = "/render-ws/v1/owner/o/project/p/stack/"
 COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
@@ -108,20 +106,21 @@ def prepare(base):
 
 
 @pytest.mark.timeout(1500)
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path, serve_process):
+@pytest.mark.parametrize("rounds", [8, pytest.param(50, marks=pytest.mark.soak)])
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(rounds, tmp_path, serve_process):
     chance = random.Random(11)
     writers = [Imports(0), Matches(0), States(0)]
     server = serve_process(tmp_path)
     prepare(server.base)
-    for n in range(ROUNDS):
+    for n in range(rounds):
         writers = [type(writer)(writer.done).at(server.base) for writer in writers]
         time.sleep(chance.uniform(0.02, 0.7))
         server.end(signal.SIGKILL)
         for writer in writers:
             writer.join(60)
             assert writer.refused is None
-        is_last = n == ROUNDS - 1
-        if n % 10 == 0 or is_last:
+        is_last = n == rounds - 1
+        if n % 4 == 0 or is_last:
             with SqliteStore(tmp_path / "render.db", create=False) as store:
                 assert store.check() == []
         server = serve_process(tmp_path)
@@ -129,7 +128,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path, serve_
             for writer in writers:
                 writer.base = server.base
                 writer.check(session, 0 if is_last else writer.first)
-    assert all(writer.done > ROUNDS for writer in writers)
+    assert all(writer.done > rounds for writer in writers)
     assert "Traceback" not in server.errors
 
 

@@ -1,17 +1,16 @@
 """Eight clients at once, on one stack and on stacks of their own.
 
-`RENDERWS_CLIENT_SECONDS` is how long they work (60 by default).
+They work for some seconds, and for a minute in the long form (`make soak`).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 
+import pytest
 import requests
 
-SECONDS = float(os.environ.get("RENDERWS_CLIENT_SECONDS", "60"))
 STACK = "/render-ws/v1/owner/o/project/p/stack/"
 COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
 TOGETHER = 60  # tiles that every request replaces together
@@ -21,15 +20,15 @@ BOX = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": 1}
 class Client(threading.Thread):
     """Works until the time is up; `done` counts its turns, `problem` is what stopped it."""
 
-    def __init__(self, base, number):
+    def __init__(self, base, number, seconds):
         super().__init__(daemon=True)
-        self.base, self.number = base, number
+        self.base, self.number, self.seconds = base, number, seconds
         self.done, self.problem = 0, None
         self.session = requests.Session()
         self.session.trust_env = False
 
     def run(self):
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + self.seconds
         try:
             while time.monotonic() < end:
                 self.turn(self.done)
@@ -81,17 +80,18 @@ class Loner(Client):
         self.must("PUT", f"{COLLECTION}/matches", [{**ids, "matches": points}])
 
 
-def test_clients_do_not_disturb_each_other(tmp_path, serve_process):
+@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.soak)])
+def test_clients_do_not_disturb_each_other(seconds, tmp_path, serve_process):
     server = serve_process(tmp_path)
-    first = Replacer(server.base, 0)
+    first = Replacer(server.base, 0, seconds)
     first.must("POST", f"{STACK}shared", {})
     first.turn(-1)
     kinds = (Replacer, Replacer, Replacer, Reader, Reader, Reader, Loner, Loner)
-    clients = [kind(server.base, number) for number, kind in enumerate(kinds)]
+    clients = [kind(server.base, number, seconds) for number, kind in enumerate(kinds)]
     for client in clients:
         client.start()
     for client in clients:
-        client.join(SECONDS + 120)
+        client.join(seconds + 120)
     assert [client.problem for client in clients] == [None] * len(clients)
     assert all(client.done > 2 for client in clients)
     own = first.must("GET", f"{STACK}shared/z/2/tileBounds").json()

@@ -88,7 +88,13 @@ def test_exchanged_tiles(tmp_path, capsys):
         assert f"{name}" in report.split("found elsewhere than the stage says\n")[1]
 
 
-@pytest.mark.parametrize("name", sorted(CONDITIONS))
+OFTEN = ("all at once", "base", "periodic")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in OFTEN else pytest.mark.soak) for n in sorted(CONDITIONS)],
+)
 def test_the_same_condition_gives_the_same_bytes(name):
     one, two = (montage("cells", CONDITIONS[name], 1) for _ in range(2))
     assert one.images.keys() == two.images.keys() == one.true.keys() == one.claimed.keys()
