@@ -10,10 +10,10 @@ from marshmallow import ValidationError, validates, validates_schema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
-from renderapps.materialize.export_volume import BoundsParameters
 from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import SUFFIXES
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
+from renderapps.materialize.volume_parameters import BoundsParameters
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 
 

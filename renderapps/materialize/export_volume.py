@@ -1,36 +1,22 @@
-"""Write a stack as an image volume: OME-Zarr 0.5, sharded, with resolution levels."""
+"""Write a stack as an image volume with resolution levels: OME-Zarr, N5, precomputed, TIFF, ..."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from argschema.fields import Boolean, Float, Int, List, Nested, OutputDir, Str
-from argschema.schemas import DefaultSchema
-from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import Length, OneOf, Range
-
 import renderapi
+from renderapps.materialize.formats import format_of
 from renderapps.materialize.mask_check import masks_text
-from renderapps.materialize.omezarr import (
-    LevelWriter,
-    VolumeLayout,
-    create_volume,
-    reduce_slab,
-    whole_folder,
-)
-from renderapps.materialize.reduction import area_means, band_rows, step_of
-from renderapps.materialize.section_pictures import (
-    Window,
-    require_channel,
-    section_document,
-    section_tiles,
-)
+from renderapps.materialize.place import Place
+from renderapps.materialize.reduction import step_of
+from renderapps.materialize.section_pictures import Window
 from renderapps.materialize.section_survey import (
     WIDEST_8_BIT,
     DisplayRange,
@@ -40,160 +26,42 @@ from renderapps.materialize.section_survey import (
     widest_range,
     zs_beyond_8_bit,
 )
-from renderapps.module import (
-    ParallelParameters,
-    RenderModule,
-    RenderModuleException,
-    RenderParameters,
-    TaskFailure,
-    ZParameters,
-    parameter,
+from renderapps.materialize.unfinished import (
+    alone,
+    begun,
+    check_target,
+    forget_if_empty,
+    parts_place,
+    put_back,
+    put_in_place,
+    unfinished,
 )
-from renderapps.module.display_range import DisplayRangeParameters
+from renderapps.materialize.volume_estimate import estimate
+from renderapps.materialize.volume_format import VolumeFormat
+from renderapps.materialize.volume_job import Pass, VolumeJob, planned_passes
+from renderapps.materialize.volume_layout import Size3, VolumeLayout
+from renderapps.materialize.volume_parameters import ExportVolumeParameters
+from renderapps.materialize.volume_parts import make_part
+from renderapps.materialize.volume_planes import filled, plane_zs
+from renderapps.module import RenderModule, RenderModuleException, TaskFailure
+from renderapps.module.parallel import cpu_count
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs
-
-Size3 = tuple[int, int, int]
-
-
-class BoundsParameters(DefaultSchema):
-    """A box of the world, in pixels of full scale."""
-
-    minX = parameter(Int, "left side")
-    maxX = parameter(Int, "right side")
-    minY = parameter(Int, "upper side")
-    maxY = parameter(Int, "lower side")
-
-    @validates_schema
-    def not_empty(self, data: dict[str, Any], **_: Any) -> None:
-        """The box has an inside."""
-        for low, high in (("minX", "maxX"), ("minY", "maxY")):
-            if data[low] >= data[high]:
-                raise ValidationError(f"must be less than {high}", low)
-
-
-MOST_PLANES = 1_000_000
-
-
-class ExportVolumeParameters(
-    DisplayRangeParameters, ZParameters, ParallelParameters, RenderParameters
-):
-    """Parameters of export_volume."""
-
-    input_stack = parameter(Str, "stack to write, COMPLETE")
-    output_volume = parameter(OutputDir, "folder of the volume, by custom called NAME.ome.zarr")
-    format = parameter(Str, "kind of volume", default="omezarr", validate=OneOf(["omezarr"]))
-    scale = parameter(
-        Float,
-        "pixels of level 0 for each pixel of the stack; below 1 they are means of what is drawn "
-        "at full scale",
-        default=1.0,
-        validate=Range(0, 1, min_inclusive=False),
-    )
-    bounds = parameter(
-        Nested,
-        "part of the world to write",
-        BoundsParameters,
-        default=None,
-        default_text="all tiles",
-    )
-    z_step = parameter(
-        Float,
-        "z from plane to plane; a plane without a section stays 0 and is listed in the output",
-        default=1.0,
-        validate=Range(min=0, min_inclusive=False),
-    )
-    channels = parameter(
-        List, "channels to write", Str(), default=None, default_text="all", validate=Length(min=1)
-    )
-    channel_axis = parameter(
-        Boolean,
-        "keep an axis c for a single named channel; false writes z, y, x alone, as programs need "
-        "that read three axes only (cloud-volume)",
-        default=True,
-    )
-    dtype = parameter(
-        Str,
-        "pixel type: uint16 holds the values as they are, uint8 those of the display range",
-        default=None,
-        default_text="uint16 where the display range of a section ends above 255",
-        validate=OneOf(("uint8", "uint16")),
-    )
-    chunk = parameter(
-        List,
-        "z, y and x size of what is compressed together",
-        Int(validate=Range(min=1)),
-        default=lambda: [1, 512, 512],
-        default_text="1 512 512",
-        validate=Length(equal=3),
-    )
-    shard = parameter(
-        List,
-        "z, y and x size of a file: whole chunks; a process holds depth x height x width of the "
-        "volume in memory",
-        Int(validate=Range(min=1)),
-        default=lambda: [1, 2048, 2048],
-        default_text="1 2048 2048",
-        validate=Length(equal=3),
-    )
-    levels = parameter(
-        Int,
-        "number of resolution levels, the full one included",
-        default=None,
-        default_text="until the larger side is at most 512",
-        validate=Range(1, 32),
-    )
-    halve_z = parameter(Boolean, "halve z too from level to level", default=False)
-    overwrite = parameter(
-        Boolean, "let a finished volume take the place of one that is there", default=False
-    )
-
-    @validates_schema
-    def shards_of_chunks(self, data: dict[str, Any], **_: Any) -> None:
-        """A shard is a whole number of chunks."""
-        if any(s % c for s, c in zip(data["shard"], data["chunk"], strict=True)):
-            raise ValidationError(f"must be multiples of chunk {data['chunk']}", "shard")
-
-
-@dataclass(frozen=True)
-class VolumeJob:
-    """What a worker needs to draw and write a part of a volume.
-
-    Attributes
-    ----------
-    zs : tuple of float or None
-        z of each plane; None where there is no section.
-    channels : tuple of str or None
-        Channel of each index of the channel axis; (None,) without one.
-    """
-
-    render: renderapi.Render
-    stack: str
-    path: Path
-    layout: VolumeLayout
-    window: Window
-    zs: tuple[float | None, ...]
-    channels: tuple[str | None, ...]
-    query: Mapping[str, Any]
+from renderapps.transfer.storage import Storage
 
 
 class ExportVolume(RenderModule):
-    """Write a stack as an image volume: OME-Zarr 0.5, sharded, with resolution levels."""
+    """Write a stack as an image volume with resolution levels, in one of several formats."""
 
     default_schema = ExportVolumeParameters
 
     def run(self) -> None:
-        """Draw the sections into a temporary folder, which becomes the volume when it is whole."""
+        """Write the parts of the volume beside its place, which it takes when it is whole."""
         self.warnings: list[str] = []
-        target = Path(self.args["output_volume"]).resolve()
-        if target.exists() and not self.args["overwrite"]:
-            raise RenderModuleException(
-                f"{target} exists: name another volume, or give overwrite to replace it"
-            )
-        if target.is_dir() and any(target.iterdir()) and not (target / "zarr.json").is_file():
-            raise RenderModuleException(
-                f"{target} is not a volume: it is left as it is; name another folder"
-            )
+        target = self.target()
+        form = format_of(target.url, self.args["format"])
+        put_back(target)
+        check_target(target, form, self.args["overwrite"])
         zs = chosen_zs(
             stack_zs(self.render, self.args["input_stack"]),
             self.args["zs"],
@@ -201,16 +69,28 @@ class ExportVolume(RenderModule):
             self.args["maxZ"],
             f"stack {self.args['input_stack']}",
         )
-        with whole_folder(target) as folder:
-            job = self.job(folder, zs)
-            create_volume(folder, job.layout, self.args["input_stack"])
-            self.write(job)
-        self.output(self.report(target, job))
+        job = self.job(target, form, zs)
+        if self.args["dry_run"]:
+            self.output(self.report(target, job) | estimate(job, self.workers(target)))
+            return
+        self.output(self.report(target, job) | self.write(target, form, job))
 
-    def job(self, folder: Path, zs: Sequence[float]) -> VolumeJob:
+    def target(self) -> Place:
+        """Where the volume goes."""
+        storage = Storage(
+            self.args["aws_region"], self.args["endpoint_url"], self.args["storage_options"]
+        )
+        return Place.of(self.args["output_volume"], storage)
+
+    def workers(self, target: Place) -> int:
+        """Number of processes that draw."""
+        return 1 if target.is_of_process else self.args["pool_size"] or cpu_count()
+
+    def job(self, target: Place, form: VolumeFormat, zs: Sequence[float]) -> VolumeJob:
         """Decide the size, channels and pixel type of the volume."""
         stack = self.args["input_stack"]
-        sections = self.survey(zs)
+        window = self.window()
+        sections = self.survey(zs, window)
         channels = common_channels(sections, self.args["channels"], stack)
         drawn: tuple[str | None, ...] = tuple(channels) or (None,)
         if len(drawn) > 1 and not self.args["channel_axis"]:
@@ -218,33 +98,88 @@ class ExportVolume(RenderModule):
                 f"{len(drawn)} channels ({', '.join(channels)}) need the axis c: leave out "
                 "channel_axis, or choose one of the channels"
             )
-        ranges = [self.display_range(sections, channel) for channel in drawn]
-        dtype = self.args["dtype"] or self.pixel_type(sections, drawn)
-        window = self.window()
         planes = plane_zs(zs, self.args["z_step"])
-        columns, rows = window.size
-        layout = VolumeLayout(
-            shape=(len(planes), rows, columns),
-            dtype=dtype,
-            channels=tuple(channels) if self.args["channel_axis"] else (),
-            windows=tuple(ranges) if dtype == "uint16" else ((0.0, 255.0),) * len(ranges),
-            chunk=_triple(self.args["chunk"]),
-            shard=_triple(self.args["shard"]),
-            levels=self.args["levels"],
-            halve_z=self.args["halve_z"],
-            **self.placement(window, zs[0]),
-        )
+        layout = self.layout(form, window, sections, drawn, planes)
+        aligned = _aligned(window, form.alignment(layout.level_count))
+        if aligned != window:
+            window, layout = aligned, self.layout(form, aligned, sections, drawn, planes)
+        for line in form.remarks(layout):
+            self.warn(line)
+        version = stack_metadata(self.render, stack).get("currentVersion") or {}
         query = {
             "minIntensity": self.args["minIntensity"],
             "maxIntensity": self.args["maxIntensity"],
             "convertToGray": True,
         }
-        return VolumeJob(self.render, stack, folder, layout, window, planes, drawn, query)
+        return VolumeJob(
+            self.render,
+            stack,
+            form.name,
+            layout,
+            window,
+            filled(planes, self.args["z_gaps"]),
+            drawn,
+            query,
+            {
+                "mipmap_path_builder": version.get("mipmapPathBuilder"),
+                "default_channel": version.get("defaultChannel"),
+            },
+            parts_place(target, form),
+            unfinished(target),
+            planned_passes(form, layout, self.workers(target)),
+            {
+                (section.z, channel): section.ends[channel]
+                for section in sections
+                for channel in drawn
+                if channel in section.ends
+            },
+        )
 
-    def survey(self, zs: Sequence[float]) -> list[SectionContents]:
+    def layout(
+        self,
+        form: VolumeFormat,
+        window: Window,
+        sections: Sequence[SectionContents],
+        channels: Sequence[str | None],
+        planes: Sequence[float | None],
+    ) -> VolumeLayout:
+        """The volume as its format can hold it."""
+        ranges = [self.display_range(sections, channel) for channel in channels]
+        dtype = self.args["dtype"] or self.pixel_type(sections, channels)
+        colors = tuple(self.args["channel_colors"] or ())
+        if colors and len(colors) != len(channels):
+            raise RenderModuleException(
+                f"{len(colors)} channel_colors for {len(channels)} channels: give one for each"
+            )
+        columns, rows = window.size
+        names = tuple(name for name in channels if name is not None)
+        first, step = next(z for z in planes if z is not None), self.args["z_step"]
+        sharded = self.args["sharded"]
+        chunk, shard = _sizes(form, self.args["chunk"], self.args["shard"])
+        return form.prepared(
+            VolumeLayout(
+                shape=(len(planes), rows, columns),
+                dtype=dtype,
+                channels=names if self.args["channel_axis"] else (),
+                windows=tuple(ranges) if dtype == "uint16" else ((0.0, 255.0),) * len(ranges),
+                colors=colors,
+                chunk=chunk,
+                shard=shard,
+                levels=self.args["levels"] or form.default_levels,
+                halve_z=self.args["halve_z"],
+                encoding=self.args["encoding"] or form.encodings[0],
+                sharded=form.shards_by_custom if sharded is None else sharded,
+                name=self.args["input_stack"],
+                zs=tuple(first + k * step for k in range(len(planes))),
+                **self.placement(window, first),
+            )
+        )
+
+    def survey(self, zs: Sequence[float], window: Window) -> list[SectionContents]:
         """Channels and display ranges of every section; no image is read."""
         given = (self.args["minIntensity"], self.args["maxIntensity"])
-        look = partial(section_contents, self.render, self.args["input_stack"], given=given)
+        stack = self.args["input_stack"]
+        look = partial(section_contents, self.render, stack, given=given, window=window)
         sections = self.map_tasks(look, zs, "looking at sections")
         for result in sections:
             if isinstance(result, TaskFailure):
@@ -256,9 +191,10 @@ class ExportVolume(RenderModule):
         return sections
 
     def warn(self, line: str) -> None:
-        """Log a line, and put it into the report."""
-        self.logger.warning("%s", line)
-        self.warnings.append(line)
+        """Log a line, and put it into the report; once."""
+        if line not in self.warnings:
+            self.logger.warning("%s", line)
+            self.warnings.append(line)
 
     def display_range(
         self, sections: Sequence[SectionContents], channel: str | None
@@ -280,12 +216,11 @@ class ExportVolume(RenderModule):
             return "uint16" if highest > WIDEST_8_BIT else "uint8"
         beyond = zs_beyond_8_bit(sections, channels)
         if beyond and len(beyond) < len(sections):
-            line = (
+            self.warn(
                 f"display ranges end above 255 in {len(beyond)} of {len(sections)} sections, "
                 f"first at z={beyond[0]:g}: the volume is uint16 with the values as they are; "
                 "give dtype uint8 for those of the display ranges"
             )
-            self.warn(line)
         return "uint16" if beyond else "uint8"
 
     def window(self) -> Window:
@@ -301,44 +236,92 @@ class ExportVolume(RenderModule):
         """Size of a voxel and place of the first one, in nanometres; pixels where unknown."""
         version = stack_metadata(self.render, self.args["input_stack"])["currentVersion"]
         sizes = {axis: version.get(f"stackResolution{axis}") for axis in "ZYX"}
-        unknown = [axis.lower() for axis, size in sizes.items() if not size]
-        if unknown:
-            line = (
-                f"the stack has no resolution in {', '.join(unknown)}: these axes of the volume "
+        no_unit = [axis.lower() for axis, size in sizes.items() if not size]
+        if no_unit:
+            self.warn(
+                f"the stack has no resolution in {', '.join(no_unit)}: these axes of the volume "
                 "have no unit, and count pixels of the stack (set_stack_resolution gives it one)"
             )
-            self.warn(line)
         z, y, x = (float(size or 1.0) for size in sizes.values())
         step = step_of(window.scale)
         middle = (step - 1) / 2  # the first voxel is the mean of so many pixels
         return {
             "voxel_nm": (z * self.args["z_step"], y * step, x * step),
             "origin_nm": (z * first_z, y * (window.y + middle), x * (window.x + middle)),
-            "no_unit": tuple(unknown),
+            "no_unit": tuple(no_unit),
+            "step": step,
         }
 
-    def write(self, job: VolumeJob) -> None:
-        """Draw all slabs; levels are made slab by slab too where z is not halved."""
-        self.map_slabs(partial(write_slab, job), job.layout.slabs(), "drawing sections")
-        if job.layout.halve_z:
-            for level in range(1, job.layout.level_count):
-                reduce = partial(reduce_slab, job.path, job.layout, level)
-                self.map_slabs(reduce, job.layout.slabs(level), f"making level {level}")
+    def write(self, target: Place, form: VolumeFormat, job: VolumeJob) -> dict[str, Any]:
+        """Write what is not there yet, then let the volume take its place."""
+        with alone(job.work):
+            if target.folder is None and unfinished(target).read("plan.json") is None:
+                target.remove()  # check_target has let it be replaced
+            plan = {"volume": _fingerprint(job), "passes": [asdict(one) for one in job.passes]}
+            plan = begun(job.work, job.target, plan)
+            job = replace(job, passes=tuple(_pass(one) for one in plan["passes"]))
+            try:
+                counts = self.passes(target, job)
+            except BaseException:
+                forget_if_empty(job.work)
+                raise
+            with self.whole_file(form, job) as file:
+                for key, data in form.documents(job.layout):
+                    job.target.write(key, data)
+                put_in_place(target, form, job.work, file)
+        return counts
 
-    def map_slabs(self, function: Any, slabs: list[range], progress: str) -> None:
-        """Work through slabs in parallel; one that fails is the failure of the volume."""
-        for result in self.map_tasks(function, slabs, progress):
-            if isinstance(result, TaskFailure):
-                self.logger.debug("%s", result.details)
-                first, last = result.item[0], result.item[-1]
-                raise RenderModuleException(f"planes {first} to {last}: {result.reason}")
+    def passes(self, target: Place, job: VolumeJob) -> dict[str, int]:
+        """Work through all parts; one that fails is the failure of the volume."""
+        counts = {"tasks": 0, "kept_tasks": 0, "bytes": 0}
+        for number, work in enumerate(job.passes):
+            name = "drawing sections" if number == 0 else f"making levels from {work.first}"
+            for result in self.map_parts(target, job, number, name):
+                if isinstance(result, TaskFailure):
+                    raise self.failure(result, job)
+                counts["tasks"] += 1
+                counts["kept_tasks"] += result["kept"]
+                counts["bytes"] += result["bytes"]
+        if counts["kept_tasks"]:
+            self.logger.info("%d of %d tasks were done before", counts["kept_tasks"],
+                             counts["tasks"])  # fmt: skip
+        return counts
 
-    def report(self, target: Path, job: VolumeJob) -> dict[str, Any]:
-        """What was written, and the planes that are empty."""
-        first = next(z for z in job.zs if z is not None)
-        step = self.args["z_step"]
+    def map_parts(self, target: Place, job: VolumeJob, number: int, progress: str) -> list[Any]:
+        """Make the parts of a pass, in parallel where others than this process see the place."""
+        function = partial(make_part, job)
+        if not target.is_of_process:
+            return self.map_tasks(function, job.parts(number), progress)
+        from renderapps.module.parallel import map_tasks
+
+        return map_tasks(function, job.parts(number), 1, None, progress, self.logger)
+
+    def failure(self, failed: TaskFailure, job: VolumeJob) -> RenderModuleException:
+        """What went wrong, and that the rest is kept."""
+        self.logger.debug("%s", failed.details)
+        first, last = failed.item.start[0], failed.item.stop[0] - 1
+        return RenderModuleException(
+            f"planes {first} to {last}: {failed.reason}; what is finished is kept in "
+            f"{job.work.url}, and the same command goes on from there"
+        )
+
+    @contextmanager
+    def whole_file(self, form: VolumeFormat, job: VolumeJob) -> Iterator[Path | None]:
+        """The one file of a volume, where the format makes one of its parts."""
+        if not form.is_file:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="stage-", dir=job.work.folder) as folder:
+            path = Path(folder) / "file"
+            form.assemble(job.target, job.layout, path)
+            yield path
+
+    def report(self, target: Place, job: VolumeJob) -> dict[str, Any]:
+        """What is written, and the planes that have no section."""
+        zs = job.layout.zs
         return {
-            "output_volume": target,
+            "output_volume": target.url,
+            "format": job.format_name,
             "shape_zyx": job.layout.shape,
             "channels": [name for name in job.channels if name is not None],
             "dtype": job.layout.dtype,
@@ -347,81 +330,61 @@ class ExportVolume(RenderModule):
             "levels": job.layout.level_count,
             "voxel_nm_zyx": job.layout.known(job.layout.voxel_nm),
             "origin_nm_zyx": job.layout.known(job.layout.origin_nm),
-            "sections": sum(z is not None for z in job.zs),
-            "empty_planes_z": [first + k * step for k, z in enumerate(job.zs) if z is None],
-        }
+            "sections": sum(len(p) == 1 and abs(p[0][0] - z) < 1e-6 for p, z in zip(
+                job.planes, zs, strict=True)),
+            "empty_planes_z": [z for p, z in zip(job.planes, zs, strict=True) if not p],
+            "filled_planes": [
+                {"z": z, "from": [section for section, _ in p]}
+                for p, z in zip(job.planes, zs, strict=True)
+                if p and (len(p) > 1 or abs(p[0][0] - z) > 1e-6)
+            ],
+        }  # fmt: skip
 
 
-def plane_zs(zs: Sequence[float], step: float) -> tuple[float | None, ...]:
-    """z of every plane from the first section to the last; None where there is no section.
-
-    Raises
-    ------
-    RenderModuleException
-        A section lies between two planes, or there would be more than `MOST_PLANES`.
-    """
-    numbers = [(z - zs[0]) / step for z in zs]
-    if numbers[-1] >= MOST_PLANES:
-        raise RenderModuleException(
-            f"z={zs[0]:g} to {zs[-1]:g} with a z_step of {step:g} is more than {MOST_PLANES} "
-            "planes; give a larger z_step"
-        )
-    for z, number in zip(zs, numbers, strict=True):
-        if abs(number - round(number)) > 1e-6:
-            raise RenderModuleException(
-                f"z={z:g} lies between two planes of a volume that starts at z={zs[0]:g} with a "
-                f"z_step of {step:g}; choose a z_step that meets every section"
-            )
-    placed = dict(zip((round(number) for number in numbers), zs, strict=True))
-    return tuple(placed.get(plane) for plane in range(max(placed) + 1))
+def _aligned(window: Window, multiple: int) -> Window:
+    """A window that begins at a multiple of so many voxels; larger by what lies before."""
+    step = step_of(window.scale) * multiple
+    if multiple == 1 or step != int(step):
+        return window
+    x, y = (int(math.floor(place / step) * step) for place in (window.x, window.y))
+    return replace(
+        window,
+        x=x,
+        y=y,
+        width=window.width + int(window.x - x),
+        height=window.height + int(window.y - y),
+    )
 
 
-def write_slab(job: VolumeJob, slab: range) -> None:
-    """Draw the planes of a slab and write them, and their levels unless z is halved."""
-    writer = LevelWriter(job.path)
-    rows = job.layout.grid(0)[1][1]
-    for index, channel in enumerate(job.channels):
-        planes = [_bands(job, job.zs[plane], channel, rows) for plane in slab]
-        for first_row, *blocks in zip(range(0, job.layout.shape[1], rows), *planes, strict=True):
-            writer.write(np.stack(blocks), index, slab.start, first_row)
-    if not job.layout.halve_z:
-        for level in range(1, job.layout.level_count):
-            reduce_slab(job.path, job.layout, level, slab)
+def _sizes(
+    form: VolumeFormat, chunk: Sequence[int] | None, shard: Sequence[int] | None
+) -> tuple[Size3, Size3]:
+    """Chunk and shard as given, else as the format has them; one given alone leads the other."""
+    if chunk is None:
+        chunk = form.chunk
+        if shard is not None:
+            chunk = [math.gcd(c, s) for c, s in zip(chunk, shard, strict=True)]
+    if shard is None:
+        shard = [max(1, s // c) * c for c, s in zip(chunk, form.shard, strict=True)]
+    return (chunk[0], chunk[1], chunk[2]), (shard[0], shard[1], shard[2])
 
 
-def _bands(job: VolumeJob, z: float | None, channel: str | None, rows: int) -> Iterator[np.ndarray]:
-    """Bands of a plane, (rows, columns) of the volume's type; 0 where there is no section."""
-    if z is None:
-        return _empty_bands(job.layout, rows)
-    return _drawn_bands(job, z, channel, rows)
+def _fingerprint(job: VolumeJob) -> dict[str, Any]:
+    """What two runs must have in common to write one volume together, besides the tiles."""
+    return {
+        "format": job.format_name,
+        "stack": [job.render.DEFAULT_OWNER, job.render.DEFAULT_PROJECT, job.stack],
+        "layout": asdict(job.layout),
+        "window": asdict(job.window),
+        "planes": job.planes,
+        "channels": job.channels,
+        "query": dict(job.query),
+    }
 
 
-def _empty_bands(layout: VolumeLayout, rows: int) -> Iterator[np.ndarray]:
-    _, height, width = layout.shape
-    for first in range(0, height, rows):
-        yield np.zeros((min(rows, height - first), width), layout.dtype)
-
-
-def _drawn_bands(job: VolumeJob, z: float, channel: str | None, rows: int) -> Iterator[np.ndarray]:
-    from renderapi.rendering import render_bands
-    from renderapi.rendering.output import to_rgb_over_black, to_values_16
-
-    tiles = section_tiles(job.render, job.stack, z)
-    require_channel(tiles, channel, job.stack, z)
-    query = {**job.query, "channels": channel}
-    full = replace(job.window, scale=1.0)
-    document = section_document(job.render, job.stack, tiles, full, query)
-    pixels = to_values_16 if job.layout.dtype == "uint16" else to_rgb_over_black
-    if job.window.scale == 1:
-        return (pixels(canvas) for _, canvas in render_bands(document, rows))
-    height = band_rows(job.window.scale)
-    bands = (pixels(canvas) for _, canvas in render_bands(document, height))
-    return area_means(bands, job.window.scale, job.window.size, rows)
-
-
-def _triple(values: Sequence[int]) -> Size3:
-    z, y, x = values
-    return z, y, x
+def _pass(plan: dict[str, Any]) -> Pass:
+    z, y, x = plan["block"]
+    return Pass(plan["first"], plan["last"], (z, y, x))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
-from renderapps.materialize.export_volume import BoundsParameters
 from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import SUFFIXES, section_path, write_section_picture
 from renderapps.materialize.section_pictures import (
@@ -19,6 +18,7 @@ from renderapps.materialize.section_pictures import (
     section_document,
     section_tiles,
 )
+from renderapps.materialize.volume_parameters import BoundsParameters
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 from renderapps.module.display_range import DisplayRangeParameters, check_drawn
 

@@ -84,7 +84,7 @@ def section_document(
     """
     version = stack_metadata(render, stack).get("currentVersion") or {}
     return box_parameters(
-        [tile for tile in tiles if _touches(tile, window)],
+        [tile for tile in tiles if touches(tile, window)],
         window.x,
         window.y,
         window.width,
@@ -96,7 +96,8 @@ def section_document(
     )
 
 
-def _touches(tile: Json, window: Window) -> bool:
+def touches(tile: Json, window: Window) -> bool:
+    """Whether the box of a tile touches a window."""
     return (
         tile["minX"] <= window.x + window.width
         and tile["maxX"] >= window.x

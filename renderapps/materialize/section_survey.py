@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import renderapi
+from renderapi.rendering.windows import sorted_tiles
 from renderapps.materialize.mask_check import ignored_masks
-from renderapps.materialize.section_pictures import section_tiles
+from renderapps.materialize.section_pictures import Window, section_tiles, touches
 from renderapps.module import RenderModuleException
 from renderapps.module.display_range import check_holder
 
@@ -29,11 +30,15 @@ class SectionContents:
         Widest display range of the tiles, in the order in which channels are first met.
     ignored_masks : tuple of dict
         Masks that drawing will not use, as `mask_check.ignored_masks` gives them.
+    ends : mapping of channel name to (first, last)
+        First and last tile of the channel in painting order, of those in the window that is drawn:
+        the first decides the pixel type of a picture, the last how it is shown.
     """
 
     z: float
     ranges: Mapping[str | None, DisplayRange]
     ignored_masks: tuple[dict[str, Any], ...] = ()
+    ends: Mapping[str | None, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 
 
 def section_contents(
@@ -41,8 +46,9 @@ def section_contents(
     stack: str,
     z: float,
     given: tuple[float | None, float | None] = (None, None),
+    window: Window | None = None,
 ) -> SectionContents:
-    """Channels of a section with their display ranges.
+    """Channels of a section with their display ranges, and what decides how a window is drawn.
 
     RenderModuleException where an end that is given does not go with the other end of a tile.
     """
@@ -56,7 +62,21 @@ def section_contents(
             own = _number(source, "minIntensity", 0.0), _number(source, "maxIntensity", 255.0)
             low, high = ranges.get(name, own)
             ranges[name] = min(low, own[0]), max(high, own[1])
-    return SectionContents(z, ranges, tuple({"z": z} | m for m in ignored_masks(tiles)))
+    masks = tuple({"z": z} | mask for mask in ignored_masks(tiles))
+    shown = [tile for tile in tiles if window is None or touches(tile, window)]
+    return SectionContents(z, ranges, masks, _ends(sorted_tiles(shown)))
+
+
+def _ends(
+    tiles: Sequence[dict[str, Any]],
+) -> dict[str | None, tuple[dict[str, Any], dict[str, Any]]]:
+    """First and last tile of each channel."""
+    found: dict[str | None, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for tile in tiles:
+        for channel in tile.get("channels") or [{"name": None}]:
+            name = channel["name"]
+            found[name] = (found.get(name, (tile, tile))[0], tile)
+    return found
 
 
 def common_channels(

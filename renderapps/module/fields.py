@@ -182,20 +182,24 @@ def check_new_file(path: str, field: fields.Field | None = None) -> None:
     _check_makeable(os.path.dirname(os.path.abspath(path)))
 
 
-def _check_output_folder(path: str, field: fields.OutputDir) -> None:
+def _check_output_dir(path: str, field: fields.OutputDir) -> None:
+    check_output_folder(path)
+    if field.mode is not None and not os.path.isdir(path):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, field.mode)
+
+
+def check_output_folder(path: str) -> None:
     """Whether files can be written below `path`; who writes the first one makes the folder.
 
     Parameters that are refused, and runs that fail before they write, leave no folder behind. Only
-    one whose permissions are given is made here.
+    one whose permissions are given is made when it is checked.
     """
     if not path:
         raise ValidationError("names no folder")
     if os.path.isfile(path):
         raise ValidationError("is a file, not a folder")
     _check_makeable(os.path.abspath(path))
-    if field.mode is not None and not os.path.isdir(path):
-        os.makedirs(path, exist_ok=True)
-        os.chmod(path, field.mode)
 
 
 def _check_makeable(folder: str) -> None:
@@ -221,5 +225,5 @@ _FILE_CHECKS: dict[type, Callable[[str, Any], None]] = {
     fields.InputFile: _check_input_file,
     fields.InputDir: _check_input_folder,
     fields.OutputFile: _check_output_file,
-    fields.OutputDir: _check_output_folder,
+    fields.OutputDir: _check_output_dir,
 }

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import requests
 import tensorstore
+from volumes import write_volume
 
-from renderapps.materialize.omezarr import LevelWriter, VolumeLayout, create_volume, reduce_slab
+from renderapps.materialize.formats.omezarr import FORMAT
+from renderapps.materialize.volume_layout import VolumeLayout
 
 PIXELS = np.random.default_rng(1).integers(0, 255, (2, 70, 90), np.uint8)
 
@@ -19,12 +21,7 @@ def folder(tmp_path):
     root = tmp_path / "root"
     volume = root / "a b" / "v.ome.zarr"
     volume.mkdir(parents=True)
-    create_volume(volume, layout, "v")
-    writer = LevelWriter(volume)
-    for z in range(2):
-        for y in (0, 64):
-            writer.write(PIXELS[z : z + 1, y : y + 64], 0, z, y)
-        reduce_slab(volume, layout, 1, range(z, z + 1))
+    write_volume(FORMAT, layout, PIXELS[None], volume)
     (root / "secret.txt").write_text("secret")
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "zarr.json").write_text("{}")

@@ -12,7 +12,8 @@ import tifffile
 
 import renderapi
 from renderapps.dataimport.import_tiles import ImportTiles
-from renderapps.materialize.export_volume import ExportVolume, plane_zs
+from renderapps.materialize.export_volume import ExportVolume
+from renderapps.materialize.volume_planes import plane_zs
 from renderapps.module import ParameterError, RenderModuleException
 
 
@@ -257,11 +258,16 @@ def test_only_a_volume_is_replaced(export, tmp_path):
         export(overwrite=True, output_volume=str(path / "thesis.txt"))
 
 
-def test_a_failure_leaves_nothing_behind(export, render, tmp_path, stack):
-    (tmp_path / "raw" / "GFP_b_1.tif").unlink()
-    with pytest.raises(RenderModuleException, match=r"GFP_b_1\.tif"):
+def test_a_failure_leaves_no_volume_and_keeps_what_is_finished(export, tmp_path, stack):
+    image = tmp_path / "raw" / "GFP_b_1.tif"
+    image.rename(tmp_path / "aside.tif")
+    with pytest.raises(RenderModuleException, match=r"GFP_b_1\.tif.*the same command goes on"):
         export()
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [".volume.ome.zarr.unfinished"]
+    (tmp_path / "aside.tif").rename(image)
+    path, result = export()
+    assert 0 < result["kept_tasks"] < result["tasks"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize(

@@ -1,41 +1,42 @@
-"""Area means of pictures that come in bands."""
+"""Sums of full-scale pixels, against sums written as loops over areas."""
+
+import math
 
 import numpy as np
 import pytest
 
-from renderapps.materialize.reduction import area_means, step_of
-
-PARTS = {0.9: 9, 0.75: 3, 2 / 3: 2, 0.3: 3}  # so that a pixel of the result is whole parts wide
+from renderapps.materialize.reduction import add_piece, step_of
 
 
-def by_area(picture, scale, size):
-    """Means written as an integral: each pixel cut into parts x parts."""
-    parts = PARTS.get(scale, 1)
-    fine = np.kron(picture.astype(np.float64), np.ones((parts, parts)))
-    side = round(parts / scale)
-    columns, rows = size
-    blocks = fine[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    return blocks.mean(axis=(1, 3))
+def expected(picture, step, size):
+    """Area sums in exact order of the definition."""
+    sums = np.zeros(size)
+    for i, j in np.ndindex(*size):
+        for y in range(math.floor(i * step), math.ceil((i + 1) * step)):
+            for x in range(math.floor(j * step), math.ceil((j + 1) * step)):
+                down = min(y + 1, (i + 1) * step) - max(y, i * step)
+                across = min(x + 1, (j + 1) * step) - max(x, j * step)
+                sums[i, j] += down * across * picture[y, x]
+    return sums
 
 
-@pytest.mark.parametrize("scale", [1 / 2, 1 / 3, 0.2, 1 / 7, 0.3, 2 / 3, 0.75, 0.9])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("heights", [[43], [1] * 43, [5, 20, 2, 16]])
-def test_bands_together_are_the_means_of_the_whole(scale, dtype, heights):
-    rng = np.random.default_rng(3)
-    picture = rng.integers(0, np.iinfo(dtype).max, (43, 31), dtype, endpoint=True)
-    size = (int(31 * scale), int(43 * scale))
-    bands = np.split(picture, np.cumsum(heights)[:-1])
-    found = list(area_means(bands, scale, size, 4))
-    assert [len(band) for band in found[:-1]] == [4] * (len(found) - 1)
-    assert all(band.dtype == dtype for band in found)
-    expected = by_area(picture, scale, size)
-    np.testing.assert_allclose(np.concatenate(found), expected, rtol=0, atol=0.5 + 1e-6)
-    if step_of(scale).is_integer():
-        np.testing.assert_array_equal(np.concatenate(found), np.floor(expected + 0.5))
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.3, 0.7])
+def test_pieces_add_up_to_the_sums_of_areas(scale):
+    step = step_of(scale)
+    size = (int(40 * scale), int(52 * scale))
+    picture = np.random.default_rng(0).integers(0, 65535, (40, 52), np.uint16)
+    sums = np.zeros(size, np.uint64 if step.is_integer() else np.float64)
+    for y in (0, 16):  # pieces begin with a block where the step is whole
+        for x in (0, 24):
+            piece = picture[y : (16 if y == 0 else 40), x : (24 if x == 0 else 52)]
+            add_piece(sums, (0, 0), piece, (y, x), step)
+    np.testing.assert_allclose(sums, expected(picture, step, size), rtol=1e-12)
+    part = np.zeros((2, 3), sums.dtype)  # sums that begin elsewhere
+    top, left = math.floor(4 * step), math.floor(5 * step)
+    piece = picture[top : math.ceil(6 * step), left : math.ceil(8 * step)]
+    add_piece(part, (4, 5), piece, (top, left), step)
+    np.testing.assert_allclose(part, sums[4:6, 5:8], rtol=1e-12)
 
 
-def test_halves_are_rounded_up_and_whole_steps_are_whole():
-    picture = np.array([[0, 1, 5, 5], [0, 1, 5, 6]], np.uint8)
-    assert np.concatenate(list(area_means([picture], 0.5, (2, 1), 9))).tolist() == [[1, 5]]
+def test_a_step_that_is_meant_to_be_whole_is():
     assert (step_of(1 / 3), step_of(0.1), step_of(0.3)) == (3.0, 10.0, 1 / 0.3)
