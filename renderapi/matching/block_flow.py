@@ -1,0 +1,461 @@
+"""Displacements on a regular grid between two pictures of one frame, coarse to fine.
+
+At every level the second picture is first resampled by what coarser levels found, so that blocks
+are compared after turns and bends are taken out. A block is looked for around where it is expected;
+its place is believed when it fits better than blocks fit the mirrored picture, in which nothing
+corresponds, and when neighbouring blocks agree. Across a crack or a fold neighbours of one side
+only have to agree, so that the jump there stays. Where a finer level finds nothing, what a coarser
+one found is kept, with less weight: fine detail often differs from one section to the next.
+
+Pictures are 2-D arrays (rows y, columns x). A displacement (dx, dy) says that the place (x, y) of p
+is at (x + dx, y + dy) of q. Grids are arrays (rows, columns, 2), x first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.matching.chance import FEWEST_SAMPLES, extreme_limit
+from renderapi.matching.contrast import FloatImage, Mask, normalised
+
+Grid = NDArray[np.float64]
+
+NEIGHBOURS = 3
+"""So many of the eight neighbours must agree with a block."""
+UNRELATED = 36
+"""About so many blocks are looked for in the mirrored picture, each way."""
+HOPELESS = 1
+"""Pictures of which nothing is found at the coarsest level and so many more are given up."""
+SMALLEST = 48
+"""Pictures are reduced no further than to this many pixels along the shorter side."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowParameters:
+    """Which blocks are looked for, and what one must reach.
+
+    Attributes
+    ----------
+    spacing : int
+        Distance between the centres of blocks, pixels of the pictures.
+    size : int
+        Side of a block, pixels of each level.
+    radius : int
+        How far blocks are looked for at the coarsest level, pixels of that level.
+    fine_radius : int
+        The same at the other levels, about what the coarser level found.
+    levels : int
+        The coarsest level has a scale of 1 / 2**levels.
+    correlation : float
+        Least correlation of a block, besides what chance reaches.
+    false_alarm : float
+        Share of unrelated blocks that correlate as well as those that are believed.
+    content : float
+        Least share of a block that must show something, on both pictures.
+    sigma : float
+        Of the high-pass (see `contrast.normalised`), pixels of each level.
+    tolerance : float
+        Neighbours agree when their displacements differ by no more than this, pixels of the level,
+        or by a tenth of their distance.
+    """
+
+    spacing: int = 32
+    size: int = 64
+    radius: int = 16
+    fine_radius: int = 6
+    levels: int = 3
+    correlation: float = 0.1
+    false_alarm: float = 0.02
+    content: float = 0.4
+    sigma: float = 6.0
+    tolerance: float = 2.0
+
+
+class Flow(NamedTuple):
+    """Displacements found.
+
+    Attributes
+    ----------
+    x, y : (columns,), (rows,) float64
+        Centres of the blocks, pixels of p.
+    shift : (rows, columns, 2) float64
+        NaN where no block was found.
+    correlation : (rows, columns) float64
+        Of the blocks found; NaN elsewhere.
+    level : (rows, columns) int
+        Where each was found: its place is known to about a pixel of a scale of 1 / 2**level.
+    tried : (rows, columns) bool
+        Whether there is enough to see on p.
+    smooth : (rows, columns, 2) float64
+        Displacements filled in where none were found; NaN where none were found at all.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    shift: Grid
+    correlation: NDArray[np.float64]
+    level: NDArray[np.intp]
+    tried: NDArray[np.bool_]
+    smooth: Grid
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Which blocks were found."""
+        return np.isfinite(self.shift[..., 0])
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Weights (rows, columns) of the blocks, 0 to 1, by how exactly they are placed."""
+        return np.where(self.found, np.nan_to_num(self.correlation) / 2.0**self.level, 0.0)
+
+    def points(self) -> tuple[NDArray, NDArray, NDArray]:
+        """N x 2 places on p, those on q, and N weights, of the blocks found."""
+        here = np.stack(np.meshgrid(self.x, self.y), axis=-1)
+        found = self.found
+        return here[found], (here + self.shift)[found], self.weight[found]
+
+
+def grid_axis(length: int, spacing: int) -> NDArray[np.float64]:
+    """Centres of blocks along a side: `spacing` apart, as far from one end as from the other."""
+    count = max(2, int(np.ceil((length - 1) / spacing)) + 1)
+    return (length - 1) / 2 + spacing * (np.arange(count) - (count - 1) / 2)
+
+
+def find_flow(
+    p: NDArray, p_mask: Mask, q: NDArray, q_mask: Mask, parameters: FlowParameters | None = None
+) -> Flow:
+    """Displacements from p to q on a grid over p.
+
+    Parameters
+    ----------
+    p, q : (H, W) arrays of any number type, of one shape
+    p_mask, q_mask : (H, W) boolean arrays
+        Pixels that count.
+    parameters : FlowParameters, optional
+
+    Raises
+    ------
+    ValueError
+        The pictures differ in shape.
+    """
+    if p.shape != q.shape:
+        raise ValueError(f"pictures of {p.shape} and {q.shape} pixels are not of one frame")
+    parameters = parameters or FlowParameters()
+    x, y = (grid_axis(side, parameters.spacing) for side in p.shape[1::-1])
+    shape = (len(y), len(x))
+    nothing = np.full((*shape, 2), np.nan)
+    never = np.zeros(shape, bool)
+    flow = Flow(x, y, nothing, np.full(shape, np.nan), np.zeros(shape, np.intp), never, nothing)
+    levels = min(parameters.levels, max(0, int(np.log2(max(1, min(p.shape) / SMALLEST)))))
+    images = _pyramid(p, p_mask, levels), _pyramid(q, q_mask, levels)
+    for level in range(levels, -1, -1):
+        radius = parameters.radius if level == levels else parameters.fine_radius
+        flow = _matched(
+            images[0][level], images[1][level], level, flow, replace(parameters, radius=radius)
+        )
+        if levels - level >= HOPELESS and not flow.found.any():
+            break
+    return flow
+
+
+def _pyramid(image: NDArray, mask: Mask, levels: int) -> list[tuple[NDArray, Mask]]:
+    """The picture at 1, 1/2, 1/4, ... of its scale."""
+    import cv2
+
+    found = [(np.ascontiguousarray(image, np.float32), mask)]
+    for _ in range(levels):
+        values, counted = found[-1]
+        size = tuple(-(-side // 2) for side in values.shape[1::-1])
+        weight = cv2.resize(counted.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        weighted = cv2.resize(values * counted, size, interpolation=cv2.INTER_AREA)
+        found.append((weighted / np.maximum(weight, 1e-6), weight > 0.5))
+    return found
+
+
+def _matched(
+    one: tuple[NDArray, Mask],
+    other: tuple[NDArray, Mask],
+    level: int,
+    before: Flow,
+    parameters: FlowParameters,
+) -> Flow:
+    """Displacements found at one level, given those of the coarser one."""
+    (p, p_mask), (q, q_mask) = one, other
+    factor = 2.0**level
+    known = np.isfinite(before.smooth).all()
+    guess = before.smooth / factor if known else np.zeros(before.smooth.shape)
+    # pixel centres: full-scale x is (x + 0.5) / factor - 0.5 of the level
+    x, y = ((axis + 0.5) / factor - 0.5 for axis in (before.x, before.y))
+    if known:
+        q, q_mask = warped(q, q_mask, x, y, guess)
+    a, b = normalised(p, p_mask, parameters.sigma), normalised(q, q_mask, parameters.sigma)
+    step = max(
+        1,
+        min(
+            int(parameters.size / 4 * factor / parameters.spacing),
+            *(n - 1 for n in (len(x), len(y))),
+        ),
+    )
+    some_x, some_y = x[::step], y[::step]
+    rest, correlation, tried = _search(a, b, p_mask, q_mask, some_x, some_y, parameters)
+    limit = max(parameters.correlation, _chance(a, b, p_mask, q_mask, some_x, some_y, parameters))
+    rest[~(correlation >= limit)] = np.nan
+    here = np.stack(np.meshgrid(some_x, some_y), axis=-1)
+    # q was resampled: what lies at x + rest there came from x + rest + guess(x + rest)
+    shift = rest + interpolated(x, y, guess, here + np.nan_to_num(rest))
+    shift[~agreeing(shift, step * parameters.spacing / factor, parameters.tolerance)] = np.nan
+    if step > 1:
+        here = np.stack(np.meshgrid(x, y), axis=-1)
+        values = np.stack([correlation, tried.astype(float)], axis=-1)
+        shift = interpolated(some_x, some_y, shift, here)
+        values = interpolated(some_x, some_y, values, here)
+        correlation, tried = values[..., 0], values[..., 1] > 0.5
+    kept = np.isfinite(before.shift[..., 0]) & ~np.isfinite(shift[..., 0])
+    finest = np.where(kept, before.level, level)
+    shift[kept] = before.shift[kept] / factor
+    shift[~agreeing(shift, parameters.spacing / factor, parameters.tolerance)] = np.nan
+    found = np.isfinite(shift[..., 0])
+    correlation = np.where(found, np.where(kept, before.correlation, correlation), np.nan)
+    smooth = smoothed_grid(filled(shift))
+    if not found.any() and known:
+        smooth = guess
+    return Flow(
+        before.x,
+        before.y,
+        shift * factor,
+        correlation,
+        np.where(found, finest, level),
+        tried,
+        smooth * factor,
+    )
+
+
+def _chance(
+    a: FloatImage,
+    b: FloatImage,
+    a_mask: Mask,
+    b_mask: Mask,
+    x: NDArray,
+    y: NDArray,
+    parameters: FlowParameters,
+) -> float:
+    """Correlation that blocks reach by chance: those of p on q mirrored; 0 where few are there."""
+    step = max(1, int(np.sqrt(len(x) * len(y) / UNRELATED)))
+    found = [
+        _search(
+            a,
+            np.ascontiguousarray(np.flip(b, axis)),
+            a_mask,
+            np.flip(b_mask, axis),
+            x[::step],
+            y[::step],
+            parameters,
+        )[1].ravel()
+        for axis in (0, 1)
+    ]
+    values = np.concatenate(found)
+    values = values[np.isfinite(values)]
+    return extreme_limit(values, parameters.false_alarm) if len(values) >= FEWEST_SAMPLES else 0.0
+
+
+def warped(
+    image: NDArray, mask: Mask, x: NDArray, y: NDArray, shift: Grid
+) -> tuple[NDArray[np.float32], Mask]:
+    """Picture whose pixel (i, j) shows what `image` shows at (i, j) + shift.
+
+    Parameters
+    ----------
+    x, y : (columns,), (rows,) arrays, evenly spaced
+        Where the displacements (rows, columns, 2) are given, pixels; linear between them.
+    """
+    import cv2
+
+    rows, columns = image.shape
+    i, j = np.meshgrid(
+        _index(np.arange(columns), x).astype(np.float32),
+        _index(np.arange(rows), y).astype(np.float32),
+    )
+    u, v = (
+        cv2.remap(
+            np.ascontiguousarray(shift[..., k], np.float32),
+            i,
+            j,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for k in (0, 1)
+    )
+    at_x = u + np.arange(columns, dtype=np.float32)[None, :]
+    at_y = v + np.arange(rows, dtype=np.float32)[:, None]
+    values = cv2.remap(np.ascontiguousarray(image, np.float32), at_x, at_y, cv2.INTER_CUBIC)
+    shown = cv2.remap(mask.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.99
+    return values, shown
+
+
+def _index(places: NDArray, axis: NDArray) -> NDArray[np.float64]:
+    return (places - axis[0]) / (axis[1] - axis[0])
+
+
+def interpolated(x: NDArray, y: NDArray, grid: Grid, points: NDArray) -> NDArray[np.float64]:
+    """Bilinear values (..., 2) of a grid at points (..., 2); beyond its border that of the border.
+
+    Parameters
+    ----------
+    x, y : (columns,), (rows,) arrays, evenly spaced
+    grid : (rows, columns, 2) array
+    """
+    i = np.clip(_index(points[..., 0], x), 0, len(x) - 1)
+    j = np.clip(_index(points[..., 1], y), 0, len(y) - 1)
+    i0, j0 = (np.minimum(np.floor(v), n - 2).astype(np.intp) for v, n in ((i, len(x)), (j, len(y))))
+    fi, fj = (i - i0)[..., None], (j - j0)[..., None]
+    upper = grid[j0, i0] * (1 - fi) + grid[j0, i0 + 1] * fi
+    lower = grid[j0 + 1, i0] * (1 - fi) + grid[j0 + 1, i0 + 1] * fi
+    return upper * (1 - fj) + lower * fj
+
+
+def _search(
+    a: FloatImage,
+    b: FloatImage,
+    a_mask: Mask,
+    b_mask: Mask,
+    x: NDArray,
+    y: NDArray,
+    parameters: FlowParameters,
+) -> tuple[Grid, NDArray[np.float64], NDArray[np.bool_]]:
+    """Rests (rows, columns, 2), correlations, and which blocks show enough."""
+    import cv2
+
+    rest = np.full((len(y), len(x), 2), np.nan)
+    correlation, tried = np.full(rest.shape[:2], np.nan), np.zeros(rest.shape[:2], bool)
+    radius, half = parameters.radius, parameters.size // 2
+    edge = half + radius + 1
+    a, b = (cv2.copyMakeBorder(v, *[edge] * 4, cv2.BORDER_CONSTANT, value=0.0) for v in (a, b))
+    shares = [_box_share(mask, 2 * half + 1, edge) for mask in (a_mask, b_mask)]
+    for row, middle_y in enumerate(np.rint(y).astype(int) + edge):
+        for column, middle_x in enumerate(np.rint(x).astype(int) + edge):
+            if not _inside(a.shape, middle_x, middle_y, edge):
+                continue
+            if shares[0][middle_y, middle_x] < parameters.content:
+                continue
+            tried[row, column] = True
+            block = a[middle_y - half : middle_y + half + 1, middle_x - half : middle_x + half + 1]
+            reach = half + radius
+            area = b[
+                middle_y - reach : middle_y + reach + 1, middle_x - reach : middle_x + reach + 1
+            ]
+            surface = cv2.matchTemplate(area, block, cv2.TM_CCOEFF_NORMED)
+            peak = _peak(surface)
+            if peak is None:
+                continue
+            dx, dy, value = peak
+            if shares[1][middle_y + round(dy), middle_x + round(dx)] < parameters.content:
+                continue
+            rest[row, column] = dx, dy
+            correlation[row, column] = value
+    return rest, correlation, tried
+
+
+def _inside(shape: tuple[int, ...], x: int, y: int, edge: int) -> bool:
+    return edge <= x < shape[1] - edge and edge <= y < shape[0] - edge
+
+
+def _box_share(mask: Mask, side: int, edge: int) -> NDArray[np.float32]:
+    """Share of a square about each pixel that counts, with a border of `edge` pixels around."""
+    import cv2
+
+    padded = cv2.copyMakeBorder(
+        mask.astype(np.float32), edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=0.0
+    )
+    return np.asarray(cv2.blur(padded, (side, side), borderType=cv2.BORDER_CONSTANT), np.float32)
+
+
+def _peak(surface: NDArray[np.float32]) -> tuple[float, float, float] | None:
+    """dx, dy, correlation of the highest place of a map of shifts; None where it is on the edge.
+
+    Its place between pixels is that of the quadratic through it and its eight neighbours.
+    """
+    j, i = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    best = float(surface[j, i])
+    if not np.isfinite(best):
+        return None
+    if not (0 < j < surface.shape[0] - 1 and 0 < i < surface.shape[1] - 1):
+        return None
+    dx, dy = _between(surface[j - 1 : j + 2, i - 1 : i + 2].astype(np.float64))
+    return float(i + dx - surface.shape[1] // 2), float(j + dy - surface.shape[0] // 2), best
+
+
+def _between(v: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the quadratic that fits 3 x 3 values best has its top, within a pixel of the middle."""
+    dx, dy = (v[:, 2] - v[:, 0]).sum() / 6, (v[2] - v[0]).sum() / 6
+    dxx = (v[:, 2] + v[:, 0] - 2 * v[:, 1]).sum() / 3
+    dyy = (v[2] + v[0] - 2 * v[1]).sum() / 3
+    dxy = (v[2, 2] + v[0, 0] - v[2, 0] - v[0, 2]) / 4
+    determinant = dxx * dyy - dxy**2
+    if determinant <= 1e-12 or dxx >= 0:
+        return 0.0, 0.0
+    x, y = (dxy * dy - dyy * dx) / determinant, (dxy * dx - dxx * dy) / determinant
+    return (float(x), float(y)) if max(abs(x), abs(y)) <= 1 else (0.0, 0.0)
+
+
+def agreeing(shift: Grid, spacing: float, tolerance: float) -> NDArray[np.bool_]:
+    """Which displacements `NEIGHBOURS` of their eight neighbours agree with.
+
+    Parameters
+    ----------
+    shift : (rows, columns, 2) array, NaN where none was found
+    spacing : float
+        Distance of the grid, in the units of the displacements.
+    tolerance : float
+        Allowed difference, at least a tenth of the distance.
+    """
+    rows, columns = shift.shape[:2]
+    padded = np.pad(shift, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    count, there = np.zeros((rows, columns), int), np.zeros((rows, columns), int)
+    for down in (0, 1, 2):
+        for right in (0, 1, 2):
+            if down == right == 1:
+                continue
+            other = padded[down : down + rows, right : right + columns]
+            away = np.hypot(*np.moveaxis(other - shift, -1, 0))
+            limit = max(tolerance, 0.1 * spacing * np.hypot(down - 1, right - 1))
+            count += away <= limit
+            there += np.isfinite(other[..., 0])
+    enough = np.minimum(NEIGHBOURS, np.maximum(there, 1))
+    return np.isfinite(shift[..., 0]) & (count >= enough)
+
+
+def filled(shift: Grid) -> Grid:
+    """Displacements with gaps filled from around, by ever wider Gaussians; all NaN where none are.
+
+    Parameters
+    ----------
+    shift : (rows, columns, 2) array, NaN in the gaps
+    """
+    from scipy.ndimage import gaussian_filter
+
+    known = np.isfinite(shift[..., 0])
+    result = shift.copy()
+    if not known.any():
+        return result
+    sigma = 1.0
+    while not np.isfinite(result).all():
+        weight = gaussian_filter(known.astype(float), sigma, mode="constant")
+        reached = ~np.isfinite(result[..., 0]) & (weight > 1e-3)
+        for k in (0, 1):
+            values = gaussian_filter(np.where(known, shift[..., k], 0.0), sigma, mode="constant")
+            result[reached, k] = values[reached] / weight[reached]
+        sigma *= 2
+    return result
+
+
+def smoothed_grid(shift: Grid) -> Grid:
+    """Median of 3 x 3: what the next level starts from; jumps stay, single strangers go."""
+    from scipy.ndimage import median_filter
+
+    if not np.isfinite(shift).all():
+        return shift
+    return np.stack([median_filter(shift[..., k], 3, mode="nearest") for k in (0, 1)], axis=-1)

@@ -1,0 +1,148 @@
+"""What pairs of sections that were matched say together: groups, contradictions, mirrored sections.
+
+Sections are named by their z. The map of a link leads from pixels of the picture of p to those of
+q.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderapi.matching.models import apply
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two sections that correspond, p before q.
+
+    Attributes
+    ----------
+    p, q : float
+        z of the sections.
+    matrix : (3, 3) array
+        Pixels of p to pixels of q.
+    mirrored : bool
+        One of them is left to right.
+    size : (float, float)
+        Width and height of the picture of p.
+    """
+
+    p: float
+    q: float
+    matrix: NDArray[np.float64]
+    size: tuple[float, float]
+    mirrored: bool = False
+
+
+def connected(zs: Sequence[float], links: Iterable[Link]) -> list[list[float]]:
+    """Groups of sections that links connect, the largest first; lone sections are groups too."""
+    import networkx as nx
+
+    graph = nx.Graph()
+    graph.add_nodes_from(zs)
+    graph.add_edges_from((link.p, link.q) for link in links)
+    groups = [sorted(group) for group in nx.connected_components(graph)]
+    return sorted(groups, key=lambda group: (-len(group), group[0]))
+
+
+def mirrored_sections(zs: Sequence[float], links: Sequence[Link]) -> list[float]:
+    """Sections that lie left to right against most of their group, ascending.
+
+    Each link says whether its two sections lie alike. Where a group is split evenly, the sections
+    that lie otherwise than the first are given.
+    """
+    beside: dict[float, list[tuple[float, bool]]] = defaultdict(list)
+    for link in links:
+        beside[link.p].append((link.q, link.mirrored))
+        beside[link.q].append((link.p, link.mirrored))
+    found = []
+    for group in connected(zs, links):
+        side = {group[0]: False}
+        waiting = [group[0]]
+        while waiting:
+            here = waiting.pop()
+            for other, turned in sorted(beside[here]):
+                if other not in side:
+                    side[other] = side[here] ^ turned
+                    waiting.append(other)
+        turned_ones = [z for z, is_turned in side.items() if is_turned]
+        alike = [z for z, is_turned in side.items() if not is_turned]
+        found += turned_ones if len(turned_ones) <= len(alike) else alike
+    return sorted(found)
+
+
+def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float, float], str]:
+    """Links that cannot be true with the others, by their sections, with the reason.
+
+    Three links in a triangle must lead round it to where one started. The link that takes part in
+    most triangles that do not close, and in fewest that do, is given up first, until all close. A
+    triangle of which nothing else is known accuses none.
+
+    Parameters
+    ----------
+    tolerance : float
+        Distance by which a triangle may fail to close, as a share of the longer side of a picture.
+    """
+    left = {(link.p, link.q): link for link in links}
+    given_up: dict[tuple[float, float], str] = {}
+    while True:
+        good, bad = _triangles(left, tolerance)
+        accused = [key for key in left if bad[key] and len(bad[key]) > len(good[key])]
+        accused = [key for key in accused if any(_is_else_trusted(t, key, good) for t in bad[key])]
+        if not accused:
+            return given_up
+        worst = max(accused, key=lambda key: (len(bad[key]) - len(good[key]), key))
+        others = sorted({z for triangle in bad[worst] for z in triangle} - set(worst))
+        given_up[worst] = "contradicts the links of both sections with z=" + ", ".join(
+            f"{z:g}" for z in others
+        )
+        del left[worst]
+
+
+Triangle = tuple[float, float, float]
+
+
+def _is_else_trusted(
+    triangle: Triangle,
+    key: tuple[float, float],
+    good: Mapping[tuple[float, float], list[Triangle]],
+) -> bool:
+    """Whether one of the two other sides is in a triangle that closes."""
+    return any(good[side] for side in combinations(triangle, 2) if side != key)
+
+
+def _triangles(
+    links: Mapping[tuple[float, float], Link], tolerance: float
+) -> tuple[
+    dict[tuple[float, float], list[Triangle]],
+    dict[tuple[float, float], list[Triangle]],
+]:
+    """Triangles that close, and those that do not, of each link."""
+    after: dict[float, set[float]] = defaultdict(set)
+    for p, q in links:
+        after[p].add(q)
+    good: dict[tuple[float, float], list[Triangle]] = defaultdict(list)
+    bad: dict[tuple[float, float], list[Triangle]] = defaultdict(list)
+    for p, q in links:
+        for r in after[p] & after[q]:
+            triangle = (p, q, r)
+            closes = _closes(links[p, q], links[q, r], links[p, r], tolerance)
+            for side in combinations(triangle, 2):
+                (good if closes else bad)[side].append(triangle)
+    return good, bad
+
+
+def _closes(first: Link, second: Link, direct: Link, tolerance: float) -> bool:
+    if first.mirrored ^ second.mirrored ^ direct.mirrored:
+        return False
+    width, height = first.size
+    x, y = np.meshgrid(np.linspace(0.2, 0.8, 3) * width, np.linspace(0.2, 0.8, 3) * height)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    away = apply(second.matrix @ first.matrix, points) - apply(direct.matrix, points)
+    return bool(np.median(np.hypot(*away.T)) <= tolerance * max(width, height))

@@ -1,0 +1,159 @@
+"""Whole sections are matched whichever way round they lie, and nothing is made up."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from layered_stacks import run
+from section_series import put_sections, tissue, turned
+
+import renderapi
+from renderapi.matching.documents import oriented_points
+from renderapi.matching.models import apply
+from renderapps.alignment.match_sections_rough import MatchSectionsRough
+from renderapps.alignment.section_links import (
+    Link,
+    connected,
+    contradictions,
+    mirrored_sections,
+)
+
+ANGLES = (0.0, 77.0, -140.0, 25.0)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Three sections of a piece of tissue, a fourth one left to right, and one of another piece."""
+    series = tissue(4, (180, 200), seed=3, z_sigma=2.0)
+    placed = [
+        turned(picture, angle, (k, 2 * k), mirrored=k == 3)
+        for k, (picture, angle) in enumerate(zip(series, ANGLES, strict=True))
+    ]
+    stranger = turned(tissue(1, (180, 200), seed=99)[0], 10.0)
+    return [*placed, stranger]
+
+
+def parameters(**more):
+    given = {"input_stack": "low", "matchCollection": "found", "pool_size": 1}
+    return given | {"ways": ["features"], **more}
+
+
+def test_matches_are_where_the_sections_were_turned_to(render, tmp_path, pictures):
+    put_sections(render, "low", [image for image, _ in pictures], tmp_path / "images")
+    status, report = run(MatchSectionsRough, render, **parameters())
+    assert status == 0, report
+    rows = {(row["p_z"], row["q_z"]): row for row in report["pairs"]}
+    assert [key for key, row in rows.items() if row["accepted"]] == [
+        (0, 1), (0, 2), (1, 2), (1, 3), (2, 3)
+    ]  # fmt: skip
+    assert report["mirrored_sections"] == [3.0]
+    assert report["unmatched_sections"] == [4.0]
+    assert report["groups"] == [[0.0, 1.0, 2.0, 3.0], [4.0]]
+    assert rows[2, 4]["reason"]
+    for p, q in ((0, 1), (0, 2), (1, 2)):
+        truth = pictures[q][1] @ np.linalg.inv(pictures[p][1])
+        (document,) = [
+            d
+            for d in renderapi.pointmatch.get_matches_with_group("found", f"g{p}", render=render)
+            if d["qId"] == f"s{q}"
+        ]
+        one, other, weights = oriented_points(document, f"s{p}")
+        assert len(weights) == rows[p, q]["matches"] >= 20
+        away = np.hypot(*(apply(truth, one) - other).T)
+        assert np.median(away) < 0.3
+        assert away.max() < 3
+        assert abs((rows[p, q]["angle"] - ANGLES[q] + ANGLES[p] + 180) % 360 - 180) < 0.3
+    stored = renderapi.pointmatch.get_matches_with_group("found", "g1", render=render)
+    assert [d["qId"] for d in stored] == ["s2"]  # nothing of the section left to right
+
+
+def test_orientations_are_found_without_features(pictures):
+    from renderapi.matching.orientation import orientations
+
+    (p, to_p), (q, to_q) = pictures[0], pictures[1]
+    truth = to_q @ np.linalg.inv(to_p)
+    corners = np.array([[60.0, 60], [200, 70], [120, 210]])
+    found = orientations(p, p > 0, q, q > 0)
+    away = [np.hypot(*(apply(m, corners) - apply(truth, corners)).T).max() for m in found]
+    assert min(away) < 6
+
+
+def test_nothing_in_common_is_a_failure_with_a_report(render, tmp_path, capsys, pictures):
+    images = [pictures[0][0], pictures[4][0]]
+    put_sections(render, "low", images, tmp_path / "images")
+    status, report = run(MatchSectionsRough, render, **parameters(mirrored=False))
+    assert status == 1
+    assert "none of 1 pairs of sections could be matched; z=0 - z=1" in capsys.readouterr().err
+    assert report["groups"] == [[0.0], [1.0]]
+    assert renderapi.pointmatch.get_matchcollections(render=render) == []
+
+
+def test_one_section_and_blank_ones(render, tmp_path, pictures):
+    blank = np.zeros((60, 60), np.uint8)
+    put_sections(render, "low", [pictures[0][0], blank], tmp_path / "images")
+    status, report = run(MatchSectionsRough, render, **parameters(zs=[0]))
+    assert (status, report["pairs_total"], report["groups"]) == (0, 0, [[0.0]])
+    status, report = run(MatchSectionsRough, render, **parameters())
+    assert status == 1
+    assert report["pairs"][0]["reason"] == "the second section shows nothing"
+
+
+def test_from_the_command_line_and_bad_input(tmp_path, pictures):
+    place = {"host": "local", "store": str(tmp_path / "render.db"), "owner": "me", "project": "p"}
+    render = renderapi.connect(**place)
+    put_sections(render, "low", [pictures[0][0], pictures[1][0]], tmp_path / "images")
+    given = {"render": place} | parameters(report_file=str(tmp_path / "pairs.json"))
+    (tmp_path / "in.json").write_text(json.dumps(given))
+    words = [sys.executable, "-m", "renderapps.alignment.match_sections_rough", "--quiet"]
+    words += ["--input_json", str(tmp_path / "in.json")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "pairs.json").read_text())["pairs_stored"] == 1
+    done = subprocess.run([*words, "--ways", "['magic']"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_sections_of_several_tiles_are_refused(render, tmp_path, capsys, pictures):
+    images = [pictures[0][0], pictures[1][0]]
+    put_sections(render, "low", images, tmp_path / "images")
+    tiles = renderapi.tilespec.get_tile_specs_from_z("low", 1, render=render)
+    tiles[0].z = 0.0
+    renderapi.stack.set_stack_state("low", "LOADING", render=render)
+    renderapi.resolvedtiles.put_tilespecs("low", tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state("low", "COMPLETE", render=render)
+    assert run(MatchSectionsRough, render, **parameters())[0] == 1
+    assert "stack low has 2 tiles at z=0, not one: make a stack of pictures" in (
+        capsys.readouterr().err
+    )
+
+
+# what links say together
+
+
+def link(p, q, angle=0.0, mirrored=False):
+    c, s = np.cos(angle), np.sin(angle)
+    matrix = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+    return Link(p, q, matrix, (100.0, 80.0), mirrored)
+
+
+def test_a_link_that_contradicts_the_others_is_given_up():
+    links = [link(p, q) for p in range(6) for q in (p + 1, p + 2) if q < 6]
+    assert contradictions(links, 1 / 16) == {}
+    for p, q in ((2, 3), (1, 3)):
+        wrong = [link(p, q, 2.0) if (k.p, k.q) == (p, q) else k for k in links]
+        found = contradictions(wrong, 1 / 16)
+        assert list(found) == [(p, q)]
+        assert "contradicts" in found[p, q]
+
+
+def test_one_triangle_alone_accuses_nobody():
+    assert contradictions([link(0, 1), link(1, 2), link(0, 2, 1.0)], 1 / 16) == {}
+
+
+def test_groups_and_mirrored_sections():
+    links = [link(0, 1), link(1, 2, mirrored=True), link(2, 3, mirrored=True), link(5, 6)]
+    assert connected([0, 1, 2, 3, 4, 5, 6], links) == [[0, 1, 2, 3], [5, 6], [4]]
+    assert mirrored_sections([0, 1, 2, 3, 4, 5, 6], links) == [2]
