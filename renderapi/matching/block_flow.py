@@ -122,7 +122,7 @@ class Flow(NamedTuple):
 def grid_axis(length: int, spacing: int) -> NDArray[np.float64]:
     """Centres of blocks along a side: `spacing` apart, as far from one end as from the other."""
     count = max(2, int(np.ceil((length - 1) / spacing)) + 1)
-    return (length - 1) / 2 + spacing * (np.arange(count) - (count - 1) / 2)
+    return np.asarray((length - 1) / 2 + spacing * (np.arange(count) - (count - 1) / 2), np.float64)
 
 
 def find_flow(
@@ -166,13 +166,13 @@ def _pyramid(image: NDArray, mask: Mask, levels: int) -> list[tuple[NDArray, Mas
     """The picture at 1, 1/2, 1/4, ... of its scale."""
     import cv2
 
-    found = [(np.ascontiguousarray(image, np.float32), mask)]
+    found: list[tuple[NDArray, Mask]] = [(np.ascontiguousarray(image, np.float32), mask)]
     for _ in range(levels):
         values, counted = found[-1]
         size = tuple(-(-side // 2) for side in values.shape[1::-1])
         weight = cv2.resize(counted.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         weighted = cv2.resize(values * counted, size, interpolation=cv2.INTER_AREA)
-        found.append((weighted / np.maximum(weight, 1e-6), weight > 0.5))
+        found.append((np.asarray(weighted / np.maximum(weight, 1e-6)), np.asarray(weight > 0.5)))
     return found
 
 
@@ -293,7 +293,7 @@ def warped(
     at_y = v + np.arange(rows, dtype=np.float32)[:, None]
     values = cv2.remap(np.ascontiguousarray(image, np.float32), at_x, at_y, cv2.INTER_CUBIC)
     shown = cv2.remap(mask.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR) > 0.99
-    return values, shown
+    return np.asarray(values, np.float32), shown
 
 
 def _index(places: NDArray, axis: NDArray) -> NDArray[np.float64]:
@@ -333,7 +333,7 @@ def _search(
     correlation, tried = np.full(rest.shape[:2], np.nan), np.zeros(rest.shape[:2], bool)
     radius, half = parameters.radius, parameters.size // 2
     edge = half + radius + 1
-    a, b = (cv2.copyMakeBorder(v, *[edge] * 4, cv2.BORDER_CONSTANT, value=0.0) for v in (a, b))
+    a, b = _bordered(a, edge), _bordered(b, edge)
     shares = [_box_share(mask, 2 * half + 1, edge) for mask in (a_mask, b_mask)]
     for row, middle_y in enumerate(np.rint(y).astype(int) + edge):
         for column, middle_x in enumerate(np.rint(x).astype(int) + edge):
@@ -348,7 +348,7 @@ def _search(
                 middle_y - reach : middle_y + reach + 1, middle_x - reach : middle_x + reach + 1
             ]
             surface = cv2.matchTemplate(area, block, cv2.TM_CCOEFF_NORMED)
-            peak = _peak(surface)
+            peak = _peak(np.asarray(surface, np.float32))
             if peak is None:
                 continue
             dx, dy, value = peak
@@ -359,6 +359,11 @@ def _search(
     return rest, correlation, tried
 
 
+def _bordered(image: NDArray, edge: int) -> NDArray[np.float32]:
+    """The picture with a border of zeros."""
+    return np.pad(np.asarray(image, np.float32), edge)
+
+
 def _inside(shape: tuple[int, ...], x: int, y: int, edge: int) -> bool:
     return edge <= x < shape[1] - edge and edge <= y < shape[0] - edge
 
@@ -367,9 +372,7 @@ def _box_share(mask: Mask, side: int, edge: int) -> NDArray[np.float32]:
     """Share of a square about each pixel that counts, with a border of `edge` pixels around."""
     import cv2
 
-    padded = cv2.copyMakeBorder(
-        mask.astype(np.float32), edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=0.0
-    )
+    padded = _bordered(mask, edge)
     return np.asarray(cv2.blur(padded, (side, side), borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
