@@ -24,7 +24,7 @@ def additions(
     render: Render | None = None,
     **kwargs: Any,
 ) -> frozenset[str]:
-    """What a service offers beyond the contract: stackLocks, stackChanges, replaceLayer."""
+    """What a service offers beyond the contract, such as stackLocks and stackChanges."""
     try:
         version = get_json(session, join(format_baseurl(host, port), "versionInfo"))
     except NotFoundError:
@@ -126,4 +126,24 @@ def change_stacks(
     stack}. See docs/service.md.
     """
     url = join(format_baseurl(host, port), "owner", owner, "stackChanges")
+    post_json(session, url, {"changes": list(changes), "locks": list(locks)})
+
+
+@renderaccess
+def change_match_collections(
+    changes: Sequence[Mapping[str, Any]],
+    locks: Sequence[Mapping[str, Any]] = (),
+    host: str | None = None,
+    port: int | str | None = None,
+    owner: str | None = None,
+    session: Any = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> None:
+    """Let match collections take the places of others, all or none, locks given back with them.
+
+    A change is {from, to, keep}, names of collections: with `keep` the pairs of `from` come into
+    `to`, in place of those of the same tiles. See docs/service.md.
+    """
+    url = join(format_baseurl(host, port), "owner", owner, "matchChanges")
     post_json(session, url, {"changes": list(changes), "locks": list(locks)})

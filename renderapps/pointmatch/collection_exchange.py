@@ -1,9 +1,10 @@
 """Two match collections that are replaced together.
 
-New ones are written beside, `NAME_after_swap_RUN`; then each old one becomes `NAME_before_swap_RUN`
-and its new one takes the name, the first collection before the second. RUN is 12 random digits.
-What is killed in the midst of it is undone by the next run; nothing is deleted before both are in
-place, so nothing is lost.
+New ones are written beside, `NAME_after_swap_RUN`, and take their places in one transaction. Where
+the service has none for it, each old one becomes `NAME_before_swap_RUN` and its new one takes the
+name, the first collection before the second. RUN is 12 random digits. What is then killed in the
+midst of it is undone by the next run; nothing is deleted before both are in place, so nothing is
+lost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import secrets
 from dataclasses import dataclass, field
 
 import renderapi
+from renderapi import stackchanges
 from renderapps.module.errors import RenderModuleException
 from renderapps.pointmatch.match_collection import (
     collection_names,
@@ -39,7 +41,11 @@ class CollectionExchange:
         return f"{name}_before_swap_{self.run}"
 
     def exchange(self) -> None:
-        """Let both new forms take their names."""
+        """Let both new forms take their names: at once, or one by one where no service can."""
+        if "matchChanges" in stackchanges.additions(render=self.render):
+            changes = [{"from": self.new(name), "to": name} for name in self.names]
+            stackchanges.change_match_collections(changes, owner=self.owner, render=self.render)
+            return
         try:
             for name in self.names:
                 self._rename(name, self.old(name))

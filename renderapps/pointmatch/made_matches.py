@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf, Range
 
 import renderapi
 from renderapps.module.errors import RenderModuleException
-from renderapps.pointmatch.match_collection import MatchOwnerParameters
+from renderapps.pointmatch.match_collection import MatchOwnerParameters, locked_collection
 from renderapps.pointmatch.match_target import EXISTING, MatchTarget
 
 
@@ -49,18 +49,29 @@ class MadeMatchesParameters(MatchOwnerParameters, DefaultSchema):
 
 @contextmanager
 def filled(
-    render: renderapi.Render, owner: str, name: str, existing: str, local_transforms: int
+    render: renderapi.Render,
+    owner: str,
+    name: str,
+    existing: str,
+    local_transforms: int,
+    module: str,
 ) -> Iterator[MatchTarget]:
     """A collection to write to; it is there, or is changed, when the block ends without an error.
 
-    With `append` pairs arrive as they are written.
+    `module` is what other runs are told meanwhile.
 
     Raises
     ------
     RenderModuleException
-        It must not be written, or holds points in other coordinates.
+        It must not be written, another run writes it, or it holds points in other coordinates.
     """
-    target = MatchTarget(render, owner, name, existing)
+    with locked_collection(render, owner, name, module) as lock:
+        target = MatchTarget(render, owner, name, existing, lock)
+        yield from _filled(target, local_transforms)
+
+
+def _filled(target: MatchTarget, local_transforms: int) -> Iterator[MatchTarget]:
+    render, owner, name, existing = target.render, target.owner, target.name, target.existing
     target.recover()
     target.open()
     recorded = renderapi.pointmatch.get_collection_metadata(name, owner=owner, render=render)

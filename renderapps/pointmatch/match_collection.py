@@ -22,6 +22,7 @@ from renderapps.module.stack_lock import locked
 
 BATCH = 1000
 LOCKS = "locks_of_match_collections"
+Json = dict[str, Any]
 
 
 class MatchOwnerParameters(DefaultSchema):
@@ -71,6 +72,14 @@ def collection_names(render: renderapi.Render, owner: str) -> set[str]:
     return {entry["collectionId"]["name"] for entry in found}
 
 
+def is_recorded(render: renderapi.Render, owner: str, collection: str) -> bool:
+    """Whether there is a match collection, or anything recorded for one."""
+    if collection in collection_names(render, owner):
+        return True
+    found = renderapi.pointmatch.get_collection_metadata(collection, owner=owner, render=render)
+    return bool(found)
+
+
 def delete_if_there(render: renderapi.Render, owner: str, collection: str) -> None:
     """Delete a match collection, unless there is none of that name."""
     with suppress(NotFoundError):
@@ -109,10 +118,11 @@ def import_in_batches(
 @contextmanager
 def locked_collection(
     render: renderapi.Render, owner: str, collection: str, module: str
-) -> Iterator[None]:
+) -> Iterator[Json | None]:
     """Keep other runs out of a match collection, where the service has locks.
 
-    The lock is that of a stack of its name in project LOCKS, where nobody has stacks.
+    The lock is that of a stack of its name in project LOCKS, where nobody has stacks; it is what
+    `MatchTarget.close` gives back with the change of the collection.
 
     Raises
     ------
@@ -120,12 +130,13 @@ def locked_collection(
         Another run writes to the collection; which one.
     """
     if "stackLocks" not in stackchanges.additions(render=render):
-        yield
+        yield None
         return
     where = copy(render)
     where.DEFAULT_OWNER, where.DEFAULT_PROJECT = owner, LOCKS
-    with locked(Run(module), where, collection, None, what="match collection"):
-        yield
+    run = Run(module)
+    with locked(run, where, collection, None, what="match collection"):
+        yield {"stackId": {"project": LOCKS, "stack": collection}, "id": run.id}
 
 
 def p_groups_of(render: renderapi.Render, owner: str | None, collection: str) -> list[str]:

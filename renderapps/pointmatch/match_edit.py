@@ -98,10 +98,10 @@ class MatchEditModule(RenderModule):
     """Make a match collection from others, p group by p group.
 
     Pairs come with p before q in string order. The output has its name only when all groups have
-    succeeded, so that nobody sees half of it, and running again gives the same. With `append` it is
-    written where it is: pairs of groups that failed are then those of before. What is dropped, pair
-    by pair with its reason, is in the output JSON. The coordinates of the points
-    (`local_transforms`) are checked against what is recorded with the collections, and recorded.
+    succeeded, so that nobody sees half of it, and running again gives the same; pairs that are
+    appended come into it at once too, where the service can do that. What is dropped, pair by pair
+    with its reason, is in the output JSON. The coordinates of the points (`local_transforms`) are
+    checked against what is recorded with the collections, and recorded.
 
     Attributes
     ----------
@@ -154,12 +154,12 @@ class MatchEditModule(RenderModule):
             raise RenderModuleException(
                 f"{self.output_role}: {name} is also an input; name another collection"
             )
-        with locked_collection(self.render, self.owner, name, self.module_name()):
+        with locked_collection(self.render, self.owner, name, self.module_name()) as lock:
+            self.target = MatchTarget(self.render, self.owner, name, self.args["existing"], lock)
             self.write_collection(name)
 
     def write_collection(self, name: str) -> None:
         """The same, once nobody else writes to the output."""
-        self.target = MatchTarget(self.render, self.owner, name, self.args["existing"])
         self.target.recover()
         groups = self.work_groups()
         metadata = self.checked_metadata()
@@ -181,7 +181,7 @@ class MatchEditModule(RenderModule):
         finally:
             if report:
                 self.output(report)
-        left = "" if self.args["existing"] == "append" else f"; {name} is as it was before"
+        left = f"; {name} is as it was before" if self.target.is_beside else ""
         if failed:
             first = failed[0]
             raise RenderModuleException(

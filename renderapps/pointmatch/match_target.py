@@ -1,10 +1,14 @@
 """The collection that a module writes: built beside the one it replaces, then swapped in.
 
-The new one is `NAME_new_RUN`, the old one `NAME_old_RUN` until it is deleted; RUN is 12 random
-digits, so that nobody else's collection has such a name. A run that is killed loses nothing: before
-the swap the old collection has its name still, and in the midst of it (between two renamings) the
-next run gives the old one its name back. What a killed run leaves behind is reported, not deleted:
-it may belong to a run that writes the same collection now.
+The new one is `NAME_new_RUN`; RUN is 12 random digits, so that nobody else's collection has such a
+name. The service lets it take its place, or its pairs come into the collection, in one transaction.
+What a killed run leaves behind is reported, not deleted: it may belong to a run that writes the
+same collection now.
+
+A service that cannot do so (the Java service) is told to rename instead: the old collection is
+`NAME_old_RUN` until it is deleted. A run that is killed loses nothing then either: before the swap
+the old collection has its name still, and in the midst of it (between two renamings) the next run
+gives the old one its name back. Pairs are appended there one request after the other.
 """
 
 from __future__ import annotations
@@ -15,12 +19,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from renderapi import stackchanges
+from renderapi.errors import NotFoundError
 from renderapi.render import Render
 from renderapps.module.errors import RenderModuleException
 from renderapps.pointmatch.match_collection import (
+    Json,
     collection_names,
     delete_if_there,
     import_in_batches,
+    is_recorded,
     record_metadata,
     rename_collection,
 )
@@ -37,12 +45,22 @@ class MatchTarget:
     owner: str
     name: str
     existing: str
+    lock: Json | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(6))
+    at_once: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.at_once = "matchChanges" in stackchanges.additions(render=self.render)
 
     @property
     def written(self) -> str:
         """Name of the collection while it is written."""
-        return self.name if self.existing == "append" else f"{self.name}_new_{self.run}"
+        return f"{self.name}_new_{self.run}" if self.is_beside else self.name
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether nobody sees what is written before it is complete."""
+        return self.at_once or self.existing != "append"
 
     def recover(self) -> None:
         """Give a collection its name back that a killed run left without."""
@@ -68,7 +86,10 @@ class MatchTarget:
 
     def write(self, pairs: Sequence[PairMatches]) -> None:
         """Store pairs, a batch at a time."""
-        documents = [pair.to_document() for pair in pairs]
+        self.write_documents([pair.to_document() for pair in pairs])
+
+    def write_documents(self, documents: Sequence[Json]) -> None:
+        """The same, as the service has them."""
         import_in_batches(self.render, self.owner, self.written, documents)
 
     def record(self, metadata: dict[str, Any]) -> bool:
@@ -76,9 +97,26 @@ class MatchTarget:
         return record_metadata(self.render, self.owner, self.written, metadata)
 
     def close(self) -> None:
-        """Let what was written take its name."""
-        if self.written == self.name:
+        """Let what was written take its name, or come into the collection."""
+        if self.at_once:
+            self._change()
+        elif self.is_beside:
+            self._swap()
+
+    def _change(self) -> None:
+        where = (self.render, self.owner)
+        if self.existing == "append" and not is_recorded(*where, self.written):
             return
+        change = {"from": self.written, "to": self.name, "keep": self.existing == "append"}
+        locks = [] if self.lock is None else [self.lock]
+        try:
+            stackchanges.change_match_collections(
+                [change], locks, owner=self.owner, render=self.render
+            )
+        except NotFoundError as error:
+            raise RenderModuleException(str(error)) from error
+
+    def _swap(self) -> None:
         old = f"{self.name}_old_{self.run}"
         is_there = self.name in collection_names(self.render, self.owner)
         if is_there:
@@ -94,7 +132,7 @@ class MatchTarget:
 
     def abandon(self) -> None:
         """Remove what was written beside."""
-        if self.written != self.name:
+        if self.is_beside:
             self._delete(self.written)
 
     def _delete(self, name: str) -> None:

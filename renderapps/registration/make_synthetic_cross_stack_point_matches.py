@@ -82,7 +82,8 @@ class MakeSyntheticCrossStackPointMatches(RenderModule):
             groups.setdefault(pair.p_group, []).append(pair)
         report: Json = {"matchcollection": self.args["matchcollection"]}
         where = (owner_of_matches(self), self.args["matchcollection"], self.args["existing"])
-        with filled(self.render, *where, self.args["local_transforms"]) as self.target:
+        where = (*where, self.args["local_transforms"], self.module_name())
+        with filled(self.render, *where) as self.target:
             found = self.map_tasks(partial(_make, self), list(groups.values()), "making matches")
             done = [entry for entry in found if not isinstance(entry, TaskFailure)]
             failed = [entry for entry in found if isinstance(entry, TaskFailure)]
@@ -229,7 +230,7 @@ def make_synthetic_cross_stack_point_matches(
             names = [(group, str(pair[s]["id"])) for group, s in zip(ends, "pq", strict=True)]
             made.append(PairMatches.of(*names, p, q, np.ones(len(p))))
     owner = str(render.DEFAULT_OWNER)
-    with filled(render, owner, matchcollection, "append", local_transforms) as target:
+    with filled(render, owner, matchcollection, "append", local_transforms, __name__) as target:
         target.write(made)
     return made
 

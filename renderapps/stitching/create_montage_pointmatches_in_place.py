@@ -85,7 +85,8 @@ class CreateMontagePointMatch(SectionModule):
         name = self.args["matchCollection"]
         zs = self.select_zs()
         where = (owner_of_matches(self), name, self.args["existing"])
-        with filled(self.render, *where, self.args["local_transforms"]) as self.target:
+        where = (*where, self.args["local_transforms"], self.module_name())
+        with filled(self.render, *where) as self.target:
             sections, failed = self.map_sections(zs)
             counts = {key: sum(entry[key] for entry in sections) for key in ("pairs", "points")}
             report = {"matchCollection": name} | counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from renderapps.module import (
 )
 from renderapps.module.output_parameters import ExistingStackParameters
 from renderapps.module.stacks import stack_state
-from renderapps.module.tile_documents import read_section
-from renderapps.pointmatch.match_collection import import_in_batches, record_metadata
+from renderapps.module.tile_documents import Json, read_section
+from renderapps.pointmatch.match_collection import locked_collection
+from renderapps.pointmatch.match_target import MatchTarget
 from renderapps.transfer.archive import ArchiveReader, member_name, read_archive
 from renderapps.transfer.archive_parameters import ArchiveParameters
 from renderapps.transfer.archived_images import UnpackedImages
@@ -78,14 +80,7 @@ class ImportProject(RenderModule):
             files = archive.verify()
             self.images = self.unpacked_images(archive)
             if not self.args["check_only"]:
-                outputs = self.outputs(archive, stacks)
-                for output, _ in outputs:
-                    output.check()
-                for stack in stacks:
-                    self.unpack(archive, stack)
-                self.write_stacks(archive, outputs)
-                for collection in collections:
-                    self.write_collection(archive, collection)
+                self.write_all(archive, stacks, collections)
         self.output(
             {
                 "archive": self.args["archive"],
@@ -100,6 +95,32 @@ class ImportProject(RenderModule):
                 "images_written": self.images.written if self.images else 0,
             }
         )
+
+    def write_all(
+        self, archive: ArchiveReader, stacks: list[Json], collections: list[Json]
+    ) -> None:
+        """Write stacks and collections, once none of them has to be refused."""
+        with ExitStack() as held:
+            outputs = self.outputs(archive, stacks)
+            for output, _ in outputs:
+                output.check()
+            targets = [self.match_target(collection, held) for collection in collections]
+            for stack in stacks:
+                self.unpack(archive, stack)
+            self.write_stacks(archive, outputs)
+            for target, collection in zip(targets, collections, strict=True):
+                self.write_collection(archive, collection, target)
+
+    def match_target(self, entry: Json, held: ExitStack) -> MatchTarget:
+        """Where a collection goes, locked: pairs of one that stays are kept, or it is replaced."""
+        name, owner = entry["name"], self.render.DEFAULT_OWNER or ""
+        lock = held.enter_context(locked_collection(self.render, owner, name, self.module_name()))
+        existing = self.args["existing"] if entry["pairs"] else "append"
+        existing = "append" if existing == "overwrite_z" else existing
+        target = MatchTarget(self.render, owner, name, existing, lock)
+        target.recover()
+        target.open()
+        return target
 
     def unpacked_images(self, archive: ArchiveReader) -> UnpackedImages | None:
         """Where the images of the archive go; None where they are not unpacked."""
@@ -180,14 +201,18 @@ class ImportProject(RenderModule):
             for section in sections
         )
 
-    def write_collection(self, archive: ArchiveReader, entry: dict[str, Any]) -> None:
-        """Write a collection group by group."""
-        name = entry["name"]
-        found = archive.read(member_name("matches", name, "metadata.json"))
-        if found and not record_metadata(self.render, None, name, found):
-            self.logger.warning("the service cannot record the metadata of %s", name)
-        for file in entry["files"]:
-            import_in_batches(self.render, None, name, archive.read(file))
+    def write_collection(self, archive: ArchiveReader, entry: Json, target: MatchTarget) -> None:
+        """Write a collection group by group; it changes when all have been written."""
+        found = archive.read(member_name("matches", target.name, "metadata.json"))
+        try:
+            if found and not target.record(found):
+                self.logger.warning("the service cannot record the metadata of %s", target.name)
+            for file in entry["files"]:
+                target.write_documents(archive.read(file))
+            target.close()
+        except BaseException:
+            target.abandon()
+            raise
 
 
 def section_of(entry: dict[str, Any], document: dict[str, Any]) -> Section:

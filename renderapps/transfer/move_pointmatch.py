@@ -50,8 +50,8 @@ class PointMatchTransfer(RenderTransfer):
         groups = p_groups_of(self.render_source, None, name)
         owner = self.render_target.DEFAULT_OWNER or ""
         existing = "replace" if self.args["delete_target"] and groups else "append"
-        output = MatchTarget(self.render_target, owner, target, existing)
-        with locked_collection(self.render_target, owner, target, self.module_name()):
+        with locked_collection(self.render_target, owner, target, self.module_name()) as lock:
+            output = MatchTarget(self.render_target, owner, target, existing, lock)
             output.recover()
             try:
                 failed = self.copy(groups, output)
@@ -61,7 +61,7 @@ class PointMatchTransfer(RenderTransfer):
                 output.abandon()
         if failed:
             left = "run again to complete the copy"
-            if existing == "replace":
+            if output.is_beside:
                 left = f"{target} is as it was before"
             raise RenderModuleException(
                 f"{len(failed)} of {len(groups)} groups failed; "

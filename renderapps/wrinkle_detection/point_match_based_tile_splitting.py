@@ -342,7 +342,8 @@ class SplitTile(StackEditModule):
         adds = output == collection
         self.pairs_written = len(self.split)
         how = "append" if adds else "replace"
-        with filled(self.render, self.owner, output, how, self.local) as target:
+        module = self.module_name()
+        with filled(self.render, self.owner, output, how, self.local, module) as target:
             target.write(self.split)
             if adds:
                 return

@@ -14,7 +14,7 @@ from renderws import cleaning
 from renderws.routes.answers import Answer, HttpError, created, done, dumps, json_answer
 from renderws.routes.call import Call
 from renderws.routes.router import Route
-from renderws.store.protocol import StackChange, StackId
+from renderws.store.protocol import CollectionChange, CollectionId, StackChange, StackId
 from renderws.store.states import COMPLETE, LOADING, READ_ONLY
 
 LONGEST = 86_400.0  # seconds that a lock may last without being renewed
@@ -57,6 +57,30 @@ def post_changes(call: Call) -> Answer:
     locks = [(_stack(call, value, "stackId"), _id(value)) for value in _objects(body, "locks")]
     call.store.change_stacks(changes, locks)
     return done()
+
+
+def post_match_changes(call: Call) -> Answer:
+    """Match collections built beside others take their places, or add their pairs: all or none."""
+    body = call.json_object("changes and locks")
+    changes = [
+        CollectionChange(
+            _collection(call, value, "from"),
+            _collection(call, value, "to"),
+            _truth(value.get("keep")),
+        )
+        for value in _objects(body, "changes")
+    ]
+    locks = [(_stack(call, value, "stackId"), _id(value)) for value in _objects(body, "locks")]
+    call.store.change_collections(changes, locks)
+    return done()
+
+
+def _collection(call: Call, value: Mapping[str, Any], key: str) -> CollectionId:
+    """A match collection of the owner of the path, given by its name."""
+    name = value.get(key)
+    if not isinstance(name, str):
+        raise HttpError(400, f"{key} must be the name of a match collection")
+    return CollectionId(call.path["owner"], call.collection_named(name).name)
 
 
 def _change(call: Call, value: Mapping[str, Any]) -> StackChange:
@@ -137,4 +161,5 @@ def routes() -> tuple[Route, ...]:
         Route(0, "PUT", "S/locks/{lock}", put_lock, body="{seconds}"),
         Route(0, "DELETE", "S/locks/{lock}", delete_lock),
         Route(0, "POST", "O/stackChanges", post_changes, body="{changes, locks}"),
+        Route(0, "POST", "O/matchChanges", post_match_changes, body="{changes, locks}"),
     )

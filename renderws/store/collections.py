@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
-from renderws.store.protocol import CollectionId, Invalid, Json, NotFound
+from renderws.store.locks import give_back
+from renderws.store.protocol import (
+    CollectionChange,
+    CollectionId,
+    Conflict,
+    Invalid,
+    Json,
+    NotFound,
+    StackId,
+)
 from renderws.store.source import Connection, Source
 
 GROUPS = """
@@ -20,6 +30,15 @@ WITH RECURSIVE found (name) AS (
   FROM found WHERE found.name IS NOT NULL
 )
 SELECT name FROM found WHERE name IS NOT NULL
+"""
+
+SAME_PAIRS = """
+DELETE FROM match WHERE key IN (
+  SELECT old.key FROM match AS new JOIN match AS old ON old.collection = ?
+  AND old.p_group = new.p_group AND old.q_group = new.q_group
+  AND old.p_id = new.p_id AND old.q_id = new.q_id
+  WHERE new.collection = ?
+)
 """
 
 
@@ -81,6 +100,17 @@ class Collections:
             connection.execute(
                 "UPDATE collection SET owner = ?, name = ? WHERE key = ?", (*to, row.key)
             )
+
+    def change_collections(
+        self,
+        changes: Sequence[CollectionChange],
+        locks: Sequence[tuple[StackId, str]] = (),
+    ) -> None:
+        with self._source.write() as connection:
+            for stack, lock in locks:
+                give_back(connection, stack, lock)
+            for change in changes:
+                _apply(connection, change)
 
     def collection_metadata(self, collection: CollectionId) -> Json:
         with self._source.read() as connection:
@@ -144,6 +174,44 @@ def insert_collection(connection: Connection, collection: CollectionId, visible:
 def collection_text(collection: CollectionId) -> str:
     """How error messages name a collection."""
     return f"match collection {collection.name} of owner {collection.owner}"
+
+
+def _apply(connection: Connection, change: CollectionChange) -> None:
+    source, target = (find_collection(connection, name) for name in change[:2])
+    if source is None or not (source.visible or change.keep):
+        raise NotFound(f"{collection_text(change.source)} does not exist")
+    if change.source == change.to:
+        raise Conflict(f"{collection_text(change.to)} cannot take its own place")
+    if target is not None and change.keep and target.visible:
+        _take_pairs(connection, source, target)
+        return
+    if target is not None:
+        _drop(connection, target)
+    connection.execute(
+        "UPDATE collection SET owner = ?, name = ? WHERE key = ?", (*change.to, source.key)
+    )
+
+
+def _take_pairs(connection: Connection, source: CollectionRow, target: CollectionRow) -> None:
+    """The pairs of the source come into the target, in place of those of the same tiles."""
+    connection.execute(SAME_PAIRS, (target.key, source.key))
+    connection.execute(
+        "UPDATE match SET collection = ? WHERE collection = ?", (target.key, source.key)
+    )
+    connection.execute(
+        "UPDATE collection SET pair_count ="
+        " (SELECT count(*) FROM match WHERE match.collection = collection.key) WHERE key = ?",
+        (target.key,),
+    )
+    (recorded,) = connection.execute(
+        "SELECT metadata FROM collection WHERE key = ?", (source.key,)
+    ).fetchone()
+    if orjson.loads(recorded):
+        connection.execute(
+            "UPDATE collection SET metadata = ? WHERE key = ?", (recorded, target.key)
+        )
+    connection.execute("UPDATE collection SET pair_count = 0 WHERE key = ?", (source.key,))
+    _drop(connection, source)
 
 
 def _drop(connection: Connection, row: CollectionRow) -> None:

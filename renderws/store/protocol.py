@@ -246,6 +246,24 @@ class MatchQuery:
     other_id: str | None = None
 
 
+class CollectionChange(NamedTuple):
+    """A match collection that was built beside another takes its place, or its pairs come into it.
+
+    Attributes
+    ----------
+    source, to : CollectionId
+        The collection that was built, which then is no more, and the one whose place it takes (it
+        need not exist).
+    keep : bool
+        Pairs of `to` that `source` does not have stay; what is recorded with `source`, if anything
+        is, is then recorded with `to`.
+    """
+
+    source: CollectionId
+    to: CollectionId
+    keep: bool = False
+
+
 class StackChange(NamedTuple):
     """A stack that was built beside another takes its place, or some of its sections do.
 
@@ -519,6 +537,18 @@ class Store(Protocol):
     def delete_collection(self, collection: CollectionId) -> None: ...
 
     def rename_collection(self, collection: CollectionId, to: CollectionId) -> None: ...
+
+    def change_collections(
+        self,
+        changes: Sequence[CollectionChange],
+        locks: Sequence[tuple[StackId, str]] = (),
+    ) -> None:
+        """All changes, one after the other, or none; the locks are given back with them.
+
+        NotFound where a lock was lost or a source is missing. Conflict where a collection would
+        take its own place.
+        """
+        ...
 
     def collection_metadata(self, collection: CollectionId) -> Json:
         """What is recorded with a collection (additive to the contract), {} by default.

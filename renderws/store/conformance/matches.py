@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 
 from renderws.store.conformance.samples import COLLECTION, match, same_match
-from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery, NotFound, Store
+from renderws.store.protocol import (
+    CollectionChange,
+    CollectionId,
+    Conflict,
+    Invalid,
+    Match,
+    MatchQuery,
+    NotFound,
+    StackId,
+    Store,
+)
 
+BUILT = CollectionId(COLLECTION.owner, "built")
 SET = {"index": 0, "originalPId": "a", "originalQId": "b"}
 
 
@@ -280,3 +291,49 @@ class MatchTests:
         store.delete_trial(trial_id)
         with pytest.raises(NotFound):
             store.trial(trial_id)
+
+    def test_a_collection_takes_the_place_of_another(self, store: Store) -> None:
+        store.save_matches(COLLECTION, [match("1/a", "1/b"), match("1/a", "1/c")])
+        store.save_matches(BUILT, [match("2/a", "2/b", seed=5)])
+        store.set_collection_metadata(BUILT, {"local_transforms": 1})
+        change = CollectionChange(BUILT, COLLECTION)
+        with pytest.raises(NotFound):
+            store.change_collections([change, CollectionChange(BUILT, COLLECTION)])
+        assert store.match_collections(COLLECTION.owner) == [(BUILT, 1), (COLLECTION, 2)]
+        store.change_collections([change])
+        assert store.match_collections(COLLECTION.owner) == [(COLLECTION, 1)]
+        (found,) = store.matches(COLLECTION, MatchQuery())
+        assert same_match(found, match("2/a", "2/b", seed=5))
+        assert store.collection_metadata(COLLECTION) == {"local_transforms": 1}
+        with pytest.raises(Conflict):
+            store.change_collections([CollectionChange(COLLECTION, COLLECTION)])
+
+    def test_pairs_of_a_collection_come_into_another(self, store: Store) -> None:
+        old = [match("1/a", "1/b", seed=1), match("1/a", "1/c", seed=2)]
+        new = [match("1/a", "1/b", seed=3), match("1/a", "2/b", seed=4)]
+        store.save_matches(COLLECTION, old)
+        store.set_collection_metadata(COLLECTION, {"note": "x"})
+        for _ in range(2):
+            store.save_matches(BUILT, new)
+            store.change_collections([CollectionChange(BUILT, COLLECTION, keep=True)])
+        assert store.match_collections(COLLECTION.owner) == [(COLLECTION, 3)]
+        found = list(store.matches(COLLECTION, MatchQuery()))
+        expected = [new[0], old[1], new[1]]
+        assert all(same_match(*both) for both in zip(found, expected, strict=True))
+        assert store.collection_metadata(COLLECTION) == {"note": "x"}
+        store.save_matches(BUILT, new[:1])
+        store.set_collection_metadata(BUILT, {"note": "y"})
+        store.change_collections([CollectionChange(BUILT, COLLECTION, keep=True)])
+        assert store.collection_metadata(COLLECTION) == {"note": "y"}
+
+    def test_a_lock_that_was_lost_stops_a_change_of_collections(self, store: Store) -> None:
+        store.save_matches(BUILT, [match("1/a", "1/b")])
+        lock = StackId(COLLECTION.owner, "p", COLLECTION.name)
+        change = CollectionChange(BUILT, COLLECTION)
+        with pytest.raises(NotFound):
+            store.change_collections([change], [(lock, "mine")])
+        assert store.match_collections(COLLECTION.owner) == [(BUILT, 1)]
+        store.lock_stack(lock, "mine", None, 60, {"name": "n"})
+        store.change_collections([change], [(lock, "mine")])
+        assert store.match_collections(COLLECTION.owner) == [(COLLECTION, 1)]
+        assert store.stack_locks(lock) == []

@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from killed_runs import KILLED as KILLED_BY_TEST
+from killed_runs import copy_of, killed_at
 from match_collections import match, stored
 
 import renderapi
+from renderapi import stackchanges
 from renderapi.errors import RenderError, SpecError
 from renderapi.pointmatch import get_collection_metadata, import_matches
 from renderapi.tilespec import TileSpec
@@ -204,6 +207,7 @@ def test_coordinates_are_carried_and_have_to_agree(render, collection):
 
 
 def test_a_swap_that_fails_is_undone(render, collection, monkeypatch):
+    monkeypatch.setattr(stackchanges, "additions", lambda **_: frozenset())
     import_matches("out", MATCHES[1:2], render=render)
     calls = []
 
@@ -241,7 +245,9 @@ def test_collections_of_a_user_are_never_taken_for_those_of_a_run(render, collec
 
 KILLED = """
 import os, signal, sys
+from renderapi import stackchanges
 from renderapps.pointmatch import match_collection
+stackchanges.additions = lambda **_: frozenset()
 from test_match_edit import Heavy
 step = int(sys.argv.pop(1))
 real = match_collection.put_json, match_collection.renderapi.pointmatch.delete_collection
@@ -264,7 +270,10 @@ Heavy.main(sys.argv[1:])
 def test_a_run_killed_at_any_step_of_the_swap_loses_nothing(
     render, collection, tmp_path, step, left
 ):
-    """Before the first renaming, between the two, and before the old collection is deleted."""
+    """Before the first renaming, between the two, and before the old collection is deleted.
+
+    So where names are exchanged one by one; else there is one request.
+    """
     import_matches("out", MATCHES[1:2], render=render)
     command = [sys.executable, "-c", KILLED, str(step), "--render.store"]
     command += [str(tmp_path / "render.db"), "--render.owner", "test", "--render.project"]
@@ -281,3 +290,37 @@ def test_a_run_killed_at_any_step_of_the_swap_loses_nothing(
     assert stored(render, "out") == (made if step == 2 else MATCHES[1:2])
     go(render)
     assert stored(render, "out") == made and stored(render, "raw") == MATCHES
+
+
+@pytest.mark.parametrize("existing", ["replace", "append"])
+def test_a_run_killed_at_any_request_has_written_all_pairs_or_none(
+    render, collection, tmp_path, existing
+):
+    import_matches("out", [MATCHES[0], MATCHES[2]], render=render)
+    before = stored(render, "out")
+    connection = {"owner": "test", "project": render.DEFAULT_PROJECT}
+    given = {"input_collection": "raw", "output_collection": "out", "existing": existing}
+    given |= {"pool_size": 1}
+    ways = set()
+    for step in range(1, 100):
+        path = copy_of(tmp_path / "render.db", tmp_path / f"{step}.db")
+        here = renderapi.connect(host="local", store=path, **connection)
+        given["render"] = connection | {"host": here.DEFAULT_HOST}
+        status = killed_at(step, True, Heavy, given, every=False)
+        made = [match(A, B, (1, 2, 3, 4, 1)), MATCHES[1]]
+        made += [MATCHES[2]] if existing == "append" else []
+        ways.add(stored(here, "out") == made)
+        assert stored(here, "out") in (before, made), f"request {step}"
+        if status == 0:
+            break
+        assert status == KILLED_BY_TEST
+        go(here, existing=existing)
+        assert stored(here, "out") == made
+    assert step > 4 and ways == {True, False}
+
+
+def test_a_group_that_fails_lets_nothing_be_appended(render, collection):
+    import_matches("out", MATCHES[1:2], render=render)
+    with pytest.raises(RenderModuleException, match=r"not for us; out is as it was before"):
+        go(render, Failing, existing="append")
+    assert stored(render, "out") == MATCHES[1:2] and names(render) == ["out", "raw"]

@@ -5,6 +5,7 @@ from layered_stacks import put, run, tile
 from match_collections import match, stored
 
 import renderapi
+from renderapi import stackchanges
 from renderapi.pointmatch import get_collection_metadata, import_matches, set_collection_metadata
 from renderapps.module import ParameterError
 from renderapps.pointmatch.collection_exchange import CollectionExchange
@@ -116,11 +117,15 @@ def test_a_run_that_is_killed_loses_nothing(render, both, step):
     assert set(names(render)) == {"one", "two"} | left
 
 
-def test_what_fails_midway_is_put_back(render, both, capsys):
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_fails_midway_is_put_back(render, both, capsys, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr(stackchanges, "additions", lambda **_: frozenset())
     exchange = CollectionExchange(render, "test", ("one", "two"))
     import_matches(exchange.new("one"), SWAPPED[0], render=render)
     with pytest.raises(renderapi.errors.RenderError):  # there is no new form of the second
         exchange.exchange()
+    exchange.abandon()
     assert held(render) == (ordered(ONE), ordered(TWO)) and names(render) == ["one", "two"]
 
 

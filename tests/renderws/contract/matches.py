@@ -73,4 +73,20 @@ MATCH_CASES = [
     case(0, "PUT C:fresh/metadata", 200, None, {"local_transforms": 1},
          then=("GET C:fresh/metadata", {"local_transforms": 1})),
     case(0, "PUT C/metadata", 400, "~object", [1]),
+    case(0, "POST O/matchChanges", 200, None, {"changes": [{"from": "n", "to": "m"}]},
+         then=("GET O/matchCollections", [
+             {"collectionId": {"owner": "test", "name": "m"}, "pairCount": 1}])),
+    case(0, "POST O/matchChanges", 200, None, {"changes": [
+        {"from": "n", "to": "m", "keep": True}]},
+         then=("GET O/matchCollections", [
+             {"collectionId": {"owner": "test", "name": "m"}, "pairCount": 4}])),
+    case(0, "POST O/matchChanges", 200, None, {}),
+    case(0, "POST O/matchChanges", 400, "~from", {"changes": [{"to": "m"}]}),
+    case(0, "POST O/matchChanges", 400, "~a-b", {"changes": [{"from": "n", "to": "a-b"}]}),
+    case(0, "POST O/matchChanges", 400, "~keep", {"changes": [
+        {"from": "n", "to": "m", "keep": 3}]}),
+    case(0, "POST O/matchChanges", 404, "~none", {"changes": [{"from": "none", "to": "m"}]}),
+    case(0, "POST O/matchChanges", 409, "~place", {"changes": [{"from": "m", "to": "m"}]}),
+    case(0, "POST O/matchChanges", 404, "~lost", {"locks": [
+        {"id": "lost", "stackId": {"project": "p", "stack": "m"}}]}),
 ]  # fmt: skip
