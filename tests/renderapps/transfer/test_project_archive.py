@@ -10,6 +10,7 @@ import renderapi
 from renderapps.module import ParameterError, RenderModuleException
 from renderapps.module.stacks import stack_state
 from renderapps.module.tile_documents import read_section
+from renderapps.pointmatch.match_collection import locked_collection
 from renderapps.transfer.export_project import ExportProject
 from renderapps.transfer.import_project import ImportProject
 
@@ -83,6 +84,26 @@ def test_a_read_only_stack_is_left_alone(exported, project, other):
     renderapi.stack.set_stack_state("locked", "READ_ONLY", render=other)
     with pytest.raises(RenderModuleException, match="locked is READ_ONLY"):
         run(ImportProject, other, archive=exported)
+
+
+def test_collections_are_locked_and_treated_as_stacks_are(exported, project, other):
+    kept = MATCH | {"qId": "c"}
+    renderapi.pointmatch.import_matches("montage", [kept], render=other)
+    busy = pytest.raises(RenderModuleException, match=r"montage is being written by my\.module")
+    with locked_collection(other, "archive", "montage", "my.module"), busy:
+        run(ImportProject, other, archive=exported)
+    with pytest.raises(RenderModuleException, match="montage of owner archive is there already"):
+        run(ImportProject, other, archive=exported, existing="fail")
+    assert stack_state(other, "raw") is None and pairs(other) == ["c"]
+    run(ImportProject, other, archive=exported)
+    assert pairs(other) == ["b", "c"]
+    run(ImportProject, other, archive=exported, existing="replace", stacks=["raw"])
+    assert pairs(other) == ["b"]
+
+
+def pairs(render):
+    found = renderapi.pointmatch.get_matches_with_group("montage", "0.0", render=render)
+    return [match["qId"] for match in found]
 
 
 def test_parts_can_be_chosen(project, other, tmp_path):
