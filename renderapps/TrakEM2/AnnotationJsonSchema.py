@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from marshmallow import Schema, ValidationError, fields
 
+from renderapps.module import parameter
+
 
 class NumpyArray(fields.List):
     """A list in the file, an array in Python; null is None."""
@@ -47,7 +49,7 @@ class AreaList(Schema):
     """An object."""
 
     oid = fields.Str(metadata={"description": "its number in the TrakEM2 project"})
-    id = fields.Int(required=True, metadata={"description": "running number"})
+    id = parameter(fields.Int, "running number")
     areas = fields.Nested(Area, many=True)
 
 

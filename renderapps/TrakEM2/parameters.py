@@ -82,13 +82,11 @@ class TEM2ProjectTransfer(
 
 
 def _optional(edge: str) -> Int:
-    return Int(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": f"{edge} edge of the box, world pixels",
-            "default_text": "that of inputStack",
-        },
+    return parameter(
+        Int,
+        f"{edge} edge of the box, world pixels",
+        default=None,
+        default_text="that of inputStack",
     )
 
 

@@ -27,6 +27,7 @@ from renderapps.module import (
     RenderParameters,
     Section,
     TaskFailure,
+    parameter,
     written,
 )
 from renderapps.module.derived_images import DerivedImage, Source, make_missing
@@ -43,64 +44,57 @@ Job = tuple[Path, Path, Path]
 class ImportAtlasSchema(WrittenStackParameters, ParallelParameters, RenderParameters):
     """Parameters of import_atlas_project."""
 
-    project_path = InputFile(required=True, metadata={"description": "project file, .a5proj"})
-    LM_dataset_name = Str(
-        load_default="test",
-        metadata={"description": "name of the light microscopy data set in the project"},
+    project_path = parameter(InputFile, "project file, .a5proj")
+    LM_dataset_name = parameter(
+        Str, "name of the light microscopy data set in the project", default="test"
     )
-    site_name = Str(required=True, metadata={"description": "name of the set of sites to import"})
-    output_stack = Str(required=True, metadata={"description": "stack to make"})
-    LM_stack = Str(
-        load_default="ACQDAPI_1",
-        metadata={"description": "stack of light microscopy that was exported to ATLAS"},
+    site_name = parameter(Str, "name of the set of sites to import")
+    output_stack = parameter(Str, "stack to make")
+    LM_stack = parameter(
+        Str, "stack of light microscopy that was exported to ATLAS", default="ACQDAPI_1"
     )
-    make_tiles = Boolean(
-        load_default=False,
-        metadata={
-            "description": "make the images that tiles show: 8 bit, upside down, inverted, with "
-            "masks of what has data"
-        },
+    make_tiles = parameter(
+        Boolean,
+        "make the images that tiles show: 8 bit, upside down, inverted, with "
+        "masks of what has data",
+        default=False,
     )
-    flip = Boolean(
-        load_default=True,
-        metadata={"description": "tiles show these images; else what the microscope wrote"},
+    flip = parameter(
+        Boolean, "tiles show these images; else what the microscope wrote", default=True
     )
-    placement = Str(
-        load_default="exact",
+    placement = parameter(
+        Str,
+        "exact, or the places of older imports, which are off by about the height of a tile",
+        default="exact",
         validate=OneOf(("exact", "as_before")),
-        metadata={
-            "description": "exact, or the places of older imports, which are off by about the "
-            "height of a tile"
-        },
     )
-    short_names = Boolean(
-        load_default=False,
-        metadata={
-            "description": "names of images lack the last four characters of the tile's name, as "
-            "older imports made them"
-        },
+    short_names = parameter(
+        Boolean,
+        "names of images lack the last four characters of the tile's name, as "
+        "older imports made them",
+        default=False,
     )
-    ribbon = Int(
-        allow_none=True,
-        load_default=None,
+    ribbon = parameter(
+        Int,
+        "number of the ribbon: sectionId is 1000 times it plus the section",
+        default=None,
+        default_text="from the name of the project's folder",
         validate=Range(min=0),
-        metadata={
-            "description": "number of the ribbon: sectionId is 1000 times it plus the section",
-            "default_text": "from the name of the project's folder",
-        },
     )
-    LM_pixel_size = Float(
-        load_default=0.107,
+    LM_pixel_size = parameter(
+        Float,
+        "micrometres per pixel of LM_stack",
+        default=0.107,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "micrometres per pixel of LM_stack"},
     )
-    pixel_size = Float(
-        load_default=0.03,
+    pixel_size = parameter(
+        Float,
+        "pixel size noted in the layout of tiles",
+        default=0.03,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "pixel size noted in the layout of tiles"},
     )
-    scopeId = Str(load_default="Gemini", metadata={"description": "microscope, for the layout"})
-    cameraId = Str(load_default="SEM3nm5K", metadata={"description": "camera, for the layout"})
+    scopeId = parameter(Str, "microscope, for the layout", default="Gemini")
+    cameraId = parameter(Str, "camera, for the layout", default="SEM3nm5K")
 
 
 class ImportAtlasProject(RenderModule):

@@ -11,7 +11,13 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
-from renderapps.module import RenderModule, RenderModuleException, Section, StackEditModule
+from renderapps.module import (
+    RenderModule,
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    parameter,
+)
 from renderapps.module.box import Box, box_of, read_box
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs
@@ -37,13 +43,12 @@ class OneProjectPerSection(DefaultSchema):
 
 
 def _ranges(kind: str, usual: Mapping[str, Sequence[float]]) -> Dict:
-    return Dict(
+    return parameter(
+        Dict,
+        f"display ranges of {kind} tiles in TrakEM2, [minimum, maximum] by a "
+        "part of the name of the stack; of several that fit the last counts",
+        default=lambda: dict(usual),
         values=List(Float(), validate=Length(equal=2)),
-        load_default=lambda: dict(usual),
-        metadata={
-            "description": f"display ranges of {kind} tiles in TrakEM2, [minimum, maximum] by a "
-            "part of the name of the stack; of several that fit the last counts",
-        },
     )
 
 

@@ -38,11 +38,11 @@ class MipMapCreationParameter(DefaultSchema):
         default=METHODS[0],
         validate=OneOf(METHODS),
     )
-    compression = Str(
-        required=True,
+    compression = parameter(
+        Str,
+        "None and LZW give tif files, PNG png, JPEG (8 bit only) jpg",
         allow_none=True,
         validate=OneOf((None, *FORMAT_OF)),
-        metadata={"description": "None and LZW give tif files, PNG png, JPEG (8 bit only) jpg"},
     )
     png_options = parameter(
         Nested, "with compression PNG: how hard to compress", PNGOptions, default=None

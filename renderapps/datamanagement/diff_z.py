@@ -23,14 +23,7 @@ from renderapps.module.tile_documents import tile_ids_at
 
 
 def _place(what: str, stack: int) -> Str:
-    return Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": f"{what} of stack {stack}",
-            "default_text": f"render.{what}",
-        },
-    )
+    return parameter(Str, f"{what} of stack {stack}", default=None, default_text=f"render.{what}")
 
 
 class DiffzParameters(ParallelParameters, RenderParameters):

@@ -24,6 +24,7 @@ from renderapps.module import (
     Section,
     SectionModule,
     SectionParameters,
+    parameter,
     written,
 )
 from renderapps.module.derived_images import Source
@@ -38,28 +39,19 @@ from renderapps.module.tile_documents import Json, image_entries
 class SplitStackParams(ReplacingParameters, WrittenStackParameters, ZSpellings, SectionParameters):
     """Parameters of both ways to split a stack."""
 
-    input_stack = Str(
-        required=True,
-        metadata={"description": "stack to cut, COMPLETE", "aliases": ["stack", "inputStack"]},
+    input_stack = parameter(Str, "stack to cut, COMPLETE", aliases=["stack", "inputStack"])
+    output_split_k = parameter(
+        Int, "number of cells along the longer side of the stack", validate=Range(min=1)
     )
-    output_split_k = Int(
-        required=True,
-        validate=Range(min=1),
-        metadata={"description": "number of cells along the longer side of the stack"},
+    output_size = parameter(
+        Int, "pixels of the picture of a cell along its longer side, about", validate=Range(min=1)
     )
-    output_size = Int(
-        required=True,
-        validate=Range(min=1),
-        metadata={"description": "pixels of the picture of a cell along its longer side, about"},
-    )
-    image_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder to draw the pictures of the cells into, STACK/TILE_HASH.tif; "
-            "needed with host local, which no web address leads to",
-            "default_text": "none: the pictures are addresses of boxes of the service",
-        },
+    image_directory = parameter(
+        OutputDir,
+        "folder to draw the pictures of the cells into, STACK/TILE_HASH.tif; "
+        "needed with host local, which no web address leads to",
+        default=None,
+        default_text="none: the pictures are addresses of boxes of the service",
     )
 
     @validates_schema
@@ -77,14 +69,10 @@ class SplitStackParams(ReplacingParameters, WrittenStackParameters, ZSpellings, 
 class SplitStackOutputParams(SectionReport):
     """The report of a split."""
 
-    output_stacks = List(
-        Str(), required=True, metadata={"description": "the column stacks, row by row"}
-    )
-    rows = Int(required=True, metadata={"description": "number of rows of cells"})
-    cols = Int(required=True, metadata={"description": "number of columns of cells"})
-    output_split_k = Int(
-        required=True, metadata={"description": "number of cells along the longer side"}
-    )
+    output_stacks = parameter(List, "the column stacks, row by row", Str())
+    rows = parameter(Int, "number of rows of cells")
+    cols = parameter(Int, "number of columns of cells")
+    output_split_k = parameter(Int, "number of cells along the longer side")
 
 
 class SplitStackModule(SectionModule):

@@ -23,7 +23,7 @@ from renderapps.intensity_correction.deconvolution_parameters import (
 )
 from renderapps.intensity_correction.point_spread import fingerprint, read_psf
 from renderapps.intensity_correction.zones import ZoneGrid, deconvolved_by_zones, zone_psfs
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.image_edit import holders
 from renderapps.module.tile_documents import Json
 
@@ -34,52 +34,44 @@ OF_ESTIMATE = ("bgrd_size_psf", "blind_iterations")
 class ApplyDeconvZonedParams(DeconvolutionParameters, DeconvolvedStackParameters):
     """Parameters of apply_deconv_zoned."""
 
-    psf_file = InputFile(
-        required=True,
-        metadata={
-            "description": "image of the measured point spread function, grey, its centre in the "
-            "middle (odd sizes); or a TIFF of many, one for each zone, column by column, top to "
-            "bottom"
-        },
+    psf_file = parameter(
+        InputFile,
+        "image of the measured point spread function, grey, its centre in the "
+        "middle (odd sizes); or a TIFF of many, one for each zone, column by column, top to "
+        "bottom",
     )
-    zone_size = Int(
-        load_default=128,
-        validate=Range(min=8),
-        metadata={"description": "side of the zones, pixels"},
-    )
-    zone_overlap = Int(
-        load_default=10,
+    zone_size = parameter(Int, "side of the zones, pixels", default=128, validate=Range(min=8))
+    zone_overlap = parameter(
+        Int,
+        "least overlap of zones, over which they are blended, pixels",
+        default=10,
         validate=Range(min=0),
-        metadata={"description": "least overlap of zones, over which they are blended, pixels"},
     )
-    estimate_psf = Boolean(
-        load_default=False,
-        metadata={
-            "description": "find a point spread function for each zone of each image by blind "
-            "deconvolution, which starts from that of psf_file"
-        },
+    estimate_psf = parameter(
+        Boolean,
+        "find a point spread function for each zone of each image by blind "
+        "deconvolution, which starts from that of psf_file",
+        default=False,
     )
-    blind_iterations = Int(
-        load_default=10,
+    blind_iterations = parameter(
+        Int,
+        "with estimate_psf: iterations of the blind deconvolution",
+        default=10,
         validate=Range(min=1),
-        metadata={"description": "with estimate_psf: iterations of the blind deconvolution"},
     )
-    psf_size = Int(
-        allow_none=True,
-        load_default=None,
+    psf_size = parameter(
+        Int,
+        "with estimate_psf: start from a flat square of this side instead of "
+        "psf_file; 21 is a good one",
+        default=None,
         validate=Range(min=3),
-        metadata={
-            "description": "with estimate_psf: start from a flat square of this side instead of "
-            "psf_file; 21 is a good one"
-        },
     )
-    bgrd_size_psf = Int(
-        load_default=20,
+    bgrd_size_psf = parameter(
+        Int,
+        "with estimate_psf: bgrd_size for it; where bgrd_size is 0 there is "
+        "no background removal at all",
+        default=20,
         validate=Range(0, 2000),
-        metadata={
-            "description": "with estimate_psf: bgrd_size for it; where bgrd_size is 0 there is "
-            "no background removal at all"
-        },
     )
 
     @validates_schema

@@ -15,35 +15,27 @@ from renderapps.intensity_correction.deconvolution_parameters import (
     DeconvolvedStackParameters,
     settings_of,
 )
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 from renderapps.module.tile_documents import Json, first_level
 
 
 class ChannelDeconvSettings(DeconvolutionParameters):
     """How the images of one channel are deconvolved."""
 
-    name = Str(
-        load_default="",
-        metadata={
-            "description": "the channel; empty: those that no other settings name, and tiles "
-            "without channels"
-        },
+    name = parameter(
+        Str,
+        "the channel; empty: those that no other settings name, and tiles without channels",
+        default="",
     )
 
 
 class ApplyDeconvParams(DeconvolvedStackParameters):
     """Parameters of apply_deconvolution_multi."""
 
-    deconv_settings = Nested(
-        ChannelDeconvSettings,
-        many=True,
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "settings of each channel"},
+    deconv_settings = parameter(
+        Nested, "settings of each channel", ChannelDeconvSettings, many=True, validate=Length(min=1)
     )
-    cycle_step_number = Int(
-        load_default=2, metadata={"description": "cycleStepNumber of the output"}
-    )
+    cycle_step_number = parameter(Int, "cycleStepNumber of the output", default=2)
 
     @validates_schema
     def channels_are_named_once(self, data: dict[str, Any], **_: Any) -> None:

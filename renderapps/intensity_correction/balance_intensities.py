@@ -25,7 +25,7 @@ from renderapps.intensity_correction.corrected_images import (
 )
 from renderapps.intensity_correction.flat_field import as_type
 from renderapps.intensity_correction.overlaps import Overlap, ReducedTile, overlaps, reduced
-from renderapps.module import OutputStack, RenderModuleException, Section
+from renderapps.module import OutputStack, RenderModuleException, Section, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import ImageEditModule
 from renderapps.module.stack_edit import TileEditParameters
@@ -36,44 +36,33 @@ from renderapps.stack.remapping import exact_z
 class BalanceIntensitiesParameters(CycleParameters, TileEditParameters):
     """Parameters of balance_intensities."""
 
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    output_directory = parameter(
+        OutputDir,
+        "folder of the new images, OUTPUT-STACK_ZZZZ_NAME; where that file has "
+        "other content, 12 digits follow",
     )
-    output_directory = OutputDir(
-        required=True,
-        metadata={
-            "description": "folder of the new images, OUTPUT-STACK_ZZZZ_NAME; where that file has "
-            "other content, 12 digits follow"
-        },
-    )
-    gain = Boolean(
-        load_default=True,
-        metadata={"description": "match contrast too; else only brightness"},
-    )
-    degree = Int(
-        load_default=2,
+    gain = parameter(Boolean, "match contrast too; else only brightness", default=True)
+    degree = parameter(
+        Int,
+        "order of the polynomial in x and y that is added to each tile; 0: one number",
+        default=2,
         validate=Range(0, 4),
-        metadata={
-            "description": "order of the polynomial in x and y that is added to each tile; 0: one "
-            "number"
-        },
     )
-    across_sections = Boolean(
-        load_default=True,
-        metadata={"description": "match neighbouring sections too, less strictly"},
+    across_sections = parameter(
+        Boolean, "match neighbouring sections too, less strictly", default=True
     )
-    block = Int(
-        load_default=8,
+    block = parameter(
+        Int,
+        "tiles are compared by the means of squares of so many pixels",
+        default=8,
         validate=Range(1, 256),
-        metadata={"description": "tiles are compared by the means of squares of so many pixels"},
     )
-    channel = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "channel to balance; the others stay as they are",
-            "default_text": "none: the image of the tile itself, and the channel that shows it",
-        },
+    channel = parameter(
+        Str,
+        "channel to balance; the others stay as they are",
+        default=None,
+        default_text="none: the image of the tile itself, and the channel that shows it",
     )
 
 

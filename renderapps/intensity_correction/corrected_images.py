@@ -13,7 +13,7 @@ from marshmallow import ValidationError, post_load, validates_schema
 from numpy.typing import NDArray
 
 from renderapi.urls import url_to_path
-from renderapps.module import OutputStack, RenderModuleException
+from renderapps.module import OutputStack, RenderModuleException, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import ImageEditModule
 from renderapps.module.stack_edit import TileEditParameters
@@ -24,32 +24,24 @@ from renderapps.stack.remapping import exact_z
 class CycleParameters(DefaultSchema):
     """Which step of the processing an output is recorded as."""
 
-    cycle_number = Int(load_default=2, metadata={"description": "cycleNumber of the output"})
-    cycle_step_number = Int(
-        load_default=1, metadata={"description": "cycleStepNumber of the output"}
-    )
+    cycle_number = parameter(Int, "cycleNumber of the output", default=2)
+    cycle_step_number = parameter(Int, "cycleStepNumber of the output", default=1)
 
 
 class CorrectionParameters(CycleParameters, TileEditParameters):
     """Parameters of a module that corrects the images of one section or more."""
 
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    output_directory = parameter(
+        OutputDir,
+        "folder of the new images, OUTPUT-STACK_ZZZZ_NAME; where that file has "
+        "other content, 12 digits follow",
     )
-    output_directory = OutputDir(
-        required=True,
-        metadata={
-            "description": "folder of the new images, OUTPUT-STACK_ZZZZ_NAME; where that file has "
-            "other content, 12 digits follow"
-        },
-    )
-    z_index = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "z of the section to correct; for several give zs, or minZ and maxZ",
-            "aliases": ["z"],
-        },
+    z_index = parameter(
+        Float,
+        "z of the section to correct; for several give zs, or minZ and maxZ",
+        default=None,
+        aliases=["z"],
     )
 
     @validates_schema

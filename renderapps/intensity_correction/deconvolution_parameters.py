@@ -12,48 +12,40 @@ from marshmallow.validate import Range
 from renderapps.intensity_correction.corrected_images import CorrectionParameters
 from renderapps.intensity_correction.deconvolution import DeconvolutionSettings
 from renderapps.intensity_correction.point_spread import read_psf
-from renderapps.module import RenderModuleException
+from renderapps.module import RenderModuleException, parameter
 
 
 class DeconvolutionParameters(DefaultSchema):
     """How images are deconvolved."""
 
-    psf_file = InputFile(
-        required=True,
-        metadata={
-            "description": "image of the measured point spread function, grey, much smaller than "
-            "the tiles, its centre in the middle (odd sizes); it is divided by its sum"
-        },
+    psf_file = parameter(
+        InputFile,
+        "image of the measured point spread function, grey, much smaller than "
+        "the tiles, its centre in the middle (odd sizes); it is divided by its sum",
     )
-    num_iter = Int(
-        load_default=20,
-        validate=Range(min=1),
-        metadata={"description": "iterations of Richardson-Lucy"},
-    )
-    bgrd_size = Int(
-        load_default=20,
+    num_iter = parameter(Int, "iterations of Richardson-Lucy", default=20, validate=Range(min=1))
+    bgrd_size = parameter(
+        Int,
+        "radius in pixels of the disk by which the background is found (white "
+        "top-hat); 0 leaves it in",
+        default=20,
         validate=Range(0, 2000),
-        metadata={
-            "description": "radius in pixels of the disk by which the background is found (white "
-            "top-hat); 0 leaves it in"
-        },
     )
-    scale_factor = Float(
-        load_default=1.0,
+    scale_factor = parameter(
+        Float,
+        "divide the result by this, to keep bright spots within 16 bit",
+        default=1.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "divide the result by this, to keep bright spots within 16 bit"},
     )
 
 
 class DeconvolvedStackParameters(CorrectionParameters):
     """Parameters of every deconvolution of sections."""
 
-    close_stack = Boolean(
-        load_default=False,
-        metadata={
-            "description": "set the output stack to COMPLETE at the end; else it is LOADING, for "
-            "the next section"
-        },
+    close_stack = parameter(
+        Boolean,
+        "set the output stack to COMPLETE at the end; else it is LOADING, for the next section",
+        default=False,
     )
 
 

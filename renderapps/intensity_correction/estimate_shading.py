@@ -15,32 +15,27 @@ from renderapps.intensity_correction.reference_images import (
     ReferenceImageParameters,
 )
 from renderapps.intensity_correction.shading import estimate_fields
+from renderapps.module import parameter
 
 
 class EstimateShadingParameters(ReferenceImageParameters):
     """Parameters of estimate_shading."""
 
-    file_prefix = Str(
-        load_default="Shading",
-        validate=Length(min=1),
-        metadata={"description": "first part of the names of the images"},
+    file_prefix = parameter(
+        Str, "first part of the names of the images", default="Shading", validate=Length(min=1)
     )
-    dark_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make with the dark-field: what is added to the light in "
-            "each pixel; needs tiles of different brightness",
-            "default_text": "none: there is no dark-field",
-        },
+    dark_stack = parameter(
+        Str,
+        "stack to make with the dark-field: what is added to the light in "
+        "each pixel; needs tiles of different brightness",
+        default=None,
+        default_text="none: there is no dark-field",
     )
-    sigma = Float(
-        load_default=10.0,
+    sigma = parameter(
+        Float,
+        "width of the Gaussian that smooths what a polynomial of order 6 leaves, pixels",
+        default=10.0,
         validate=Range(min=0),
-        metadata={
-            "description": "width of the Gaussian that smooths what a polynomial of order 6 "
-            "leaves, pixels"
-        },
     )
 
     @validates_schema

@@ -15,21 +15,21 @@ from renderapps.intensity_correction.reference_images import (
     ReferenceImageModule,
     ReferenceImageParameters,
 )
+from renderapps.module import parameter
 from renderapps.module.pixel_statistics import across_images
 
 
 class MakeMedianParams(ReferenceImageParameters):
     """Parameters of make_median."""
 
-    file_prefix = Str(
-        load_default="Median",
-        validate=Length(min=1),
-        metadata={"description": "first part of the names of the images"},
+    file_prefix = parameter(
+        Str, "first part of the names of the images", default="Median", validate=Length(min=1)
     )
-    sigma = Float(
-        load_default=10.0,
+    sigma = parameter(
+        Float,
+        "width of the Gaussian that smooths the median, pixels",
+        default=10.0,
         validate=Range(min=0),
-        metadata={"description": "width of the Gaussian that smooths the median, pixels"},
     )
 
 

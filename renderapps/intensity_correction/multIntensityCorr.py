@@ -15,7 +15,7 @@ from renderapps.intensity_correction.corrected_images import (
     image_of,
 )
 from renderapps.intensity_correction.flat_field import as_type, flattened
-from renderapps.module import RenderModuleException, Section
+from renderapps.module import RenderModuleException, Section, parameter
 from renderapps.module.derived_images import Source
 from renderapps.module.image_edit import holders
 from renderapps.module.tile_documents import Json, first_level
@@ -27,45 +27,26 @@ OWN = ""  # the image of the tile itself, which has no name
 class MultIntensityCorrParams(CorrectionParameters):
     """Parameters of multIntensityCorr."""
 
-    input_stack = Str(
-        required=True, metadata={"description": "stack to correct", "aliases": ["inputStack"]}
+    input_stack = parameter(Str, "stack to correct", aliases=["inputStack"])
+    correction_stack = parameter(
+        Str,
+        "stack whose first tile in the section has the flat-field image (see "
+        "make_median, estimate_shading), of each channel where it has channels",
+        aliases=["correctionStack"],
     )
-    correction_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack whose first tile in the section has the flat-field image (see "
-            "make_median, estimate_shading), of each channel where it has channels",
-            "aliases": ["correctionStack"],
-        },
+    dark_stack = parameter(
+        Str,
+        "stack with dark-field images, which are subtracted first (see estimate_shading)",
+        default=None,
     )
-    dark_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack with dark-field images, which are subtracted first (see "
-            "estimate_shading)"
-        },
+    scale_factor = parameter(
+        Float, "divide the result by this", default=1.0, validate=Range(min=0, min_inclusive=False)
     )
-    scale_factor = Float(
-        load_default=1.0,
-        validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "divide the result by this"},
+    clip_min = parameter(
+        Float, "least value of the result", default=None, default_text="that of the pixel type"
     )
-    clip_min = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "least value of the result",
-            "default_text": "that of the pixel type",
-        },
-    )
-    clip_max = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "greatest value of the result",
-            "default_text": "that of the pixel type",
-        },
+    clip_max = parameter(
+        Float, "greatest value of the result", default=None, default_text="that of the pixel type"
     )
 
     @validates_schema

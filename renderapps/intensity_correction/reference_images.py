@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from renderapi.errors import RenderError
 from renderapps.intensity_correction.corrected_images import CycleParameters, in_cycle
-from renderapps.module import OutputStack, RenderModuleException, Section
+from renderapps.module import OutputStack, RenderModuleException, Section, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import holders
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
@@ -38,31 +38,17 @@ OWN = ""
 class ReferenceImageParameters(CycleParameters, TileEditParameters):
     """Parameters of a module that makes one image of many."""
 
-    output_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack to make: in every section one tile with the image",
-            "aliases": ["outputStack"],
-        },
+    output_stack = parameter(
+        Str, "stack to make: in every section one tile with the image", aliases=["outputStack"]
     )
-    output_directory = OutputDir(
-        required=True,
-        metadata={
-            "description": "folder of the images, PREFIX_OUTPUT-STACK_Z.tif, with channels "
-            "PREFIX_OUTPUT-STACK_CHANNEL_Z.tif; where that file has other content, 12 digits follow"
-        },
+    output_directory = parameter(
+        OutputDir,
+        "folder of the images, PREFIX_OUTPUT-STACK_Z.tif, with channels "
+        "PREFIX_OUTPUT-STACK_CHANNEL_Z.tif; where that file has other content, 12 digits follow",
     )
-    minZ = Float(
-        required=True, metadata={"description": "first z", "aliases": ["zmin", "minz", "zstart"]}
-    )
-    maxZ = Float(
-        required=True,
-        metadata={"description": "last z, inclusive", "aliases": ["zmax", "maxz", "zend"]},
-    )
-    num_images = Int(
-        load_default=-1,
-        metadata={"description": "take so many of the images, by chance; -1: all"},
-    )
+    minZ = parameter(Float, "first z", aliases=["zmin", "minz", "zstart"])
+    maxZ = parameter(Float, "last z, inclusive", aliases=["zmax", "maxz", "zend"])
+    num_images = parameter(Int, "take so many of the images, by chance; -1: all", default=-1)
 
     @validates("num_images")
     def some_images(self, value: int, **_: Any) -> None:

@@ -10,6 +10,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow.validate import OneOf, Range
 
 import renderapi
+from renderapps.module import parameter
 from renderapps.module.errors import RenderModuleException
 from renderapps.pointmatch.match_collection import MatchOwnerParameters, locked_collection
 from renderapps.pointmatch.match_target import EXISTING, MatchTarget
@@ -18,32 +19,27 @@ from renderapps.pointmatch.match_target import EXISTING, MatchTarget
 def collection_field(*aliases: str) -> Str:
     """The parameter that names the collection to write; themes spell it differently."""
     others = ["match_collection", "collection", "output_collection", "pointmatch_collection"]
-    return Str(
-        required=True,
-        metadata={"description": "match collection to write", "aliases": [*aliases, *others]},
-    )
+    return parameter(Str, "match collection to write", aliases=[*aliases, *others])
 
 
 class MadeMatchesParameters(MatchOwnerParameters, DefaultSchema):
     """Where matches go that a module makes, and in which coordinates they are."""
 
-    local_transforms = Int(
-        load_default=0,
+    local_transforms = parameter(
+        Int,
+        "number of leading transforms of each tile that points are stored after "
+        "(0: raw pixels); recorded with the collection",
+        default=0,
+        aliases=["num_local_transforms"],
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms of each tile that points are stored after "
-            "(0: raw pixels); recorded with the collection",
-            "aliases": ["num_local_transforms"],
-        },
     )
-    existing = Str(
-        load_default="append",
+    existing = parameter(
+        Str,
+        "what to do with a collection that is there: append adds pairs (those "
+        "of this run replace earlier ones of the same tiles, all others stay), replace lets "
+        "the new one take its place when it is complete, fail refuses",
+        default="append",
         validate=OneOf(EXISTING),
-        metadata={
-            "description": "what to do with a collection that is there: append adds pairs (those "
-            "of this run replace earlier ones of the same tiles, all others stay), replace lets "
-            "the new one take its place when it is complete, fail refuses"
-        },
     )
 
 

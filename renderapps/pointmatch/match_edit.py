@@ -32,10 +32,8 @@ class MatchReport(ReportSchema):
     """The report of a module that writes a match collection."""
 
     output_collection = parameter(Str, "the match collection that was written")
-    local_transforms = Int(
-        required=True,
-        allow_none=True,
-        metadata={"description": "number of transforms its points are after; null: not known"},
+    local_transforms = parameter(
+        Int, "number of transforms its points are after; null: not known", allow_none=True
     )
     pairs_written = parameter(Int, "pairs of tiles with matches")
     dropped_pairs = parameter(List, "pairs left out, each with its reason", Dict())

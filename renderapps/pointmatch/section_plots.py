@@ -17,6 +17,7 @@ import renderapi
 from renderapi.errors import NotFoundError, RenderError
 from renderapi.outline import border_points
 from renderapi.transform.slices import TileTransforms
+from renderapps.module import parameter
 from renderapps.module.section_table import Box, SectionTable
 from renderapps.module.tile_documents import read_section
 from renderapps.pointmatch.match_plot import COLOURS, PlotSettings, draw_matches, overlay
@@ -27,41 +28,34 @@ from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches, Tile
 class PlotParameters(DefaultSchema):
     """How matches are drawn. Add to a schema."""
 
-    show_images = Boolean(
-        load_default=True,
-        metadata={
-            "description": "draw the sections beneath the arrows, the first in red and the second "
-            "in green; one alone in grey"
-        },
+    show_images = parameter(
+        Boolean,
+        "draw the sections beneath the arrows, the first in red and the second "
+        "in green; one alone in grey",
+        default=True,
     )
-    image_size = Int(
-        load_default=1000,
-        validate=Range(50, 10_000),
-        metadata={"description": "longer side of the sections beneath, pixels"},
+    image_size = parameter(
+        Int, "longer side of the sections beneath, pixels", default=1000, validate=Range(50, 10_000)
     )
-    show_tiles = Boolean(
-        load_default=False, metadata={"description": "draw the borders of the tiles of the first"}
-    )
-    color_by = Str(
-        load_default=COLOURS[0],
+    show_tiles = parameter(Boolean, "draw the borders of the tiles of the first", default=False)
+    color_by = parameter(
+        Str,
+        "colour of the arrows: all the same, or by the distance of the two ends",
+        default=COLOURS[0],
         validate=OneOf(COLOURS),
-        metadata={
-            "description": "colour of the arrows: all the same, or by the distance of the two ends"
-        },
     )
-    arrow_scale = Float(
-        load_default=1.0,
+    arrow_scale = parameter(
+        Float,
+        "arrows are this times as long as the distance of the two ends",
+        default=1.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "arrows are this times as long as the distance of the two ends"},
     )
-    max_arrows = Int(
-        allow_none=True,
-        load_default=None,
+    max_arrows = parameter(
+        Int,
+        "most arrows in a figure; of more some are drawn by lot",
+        default=None,
+        default_text="all",
         validate=Range(min=1),
-        metadata={
-            "description": "most arrows in a figure; of more some are drawn by lot",
-            "default_text": "all",
-        },
     )
 
 

@@ -114,14 +114,13 @@ class TilePairsAroundParameters(ParallelParameters, RenderParameters):
         default=0.1,
         validate=Range(min=0),
     )
-    overlap_frac = Float(
+    overlap_frac = parameter(
+        Float,
+        "more than this share of the area of the tile is covered by the other; "
+        "null (in JSON): every tile that meets the box with its margin",
+        default=0.25,
         allow_none=True,
-        load_default=0.25,
         validate=Range(0, 1, max_inclusive=False),
-        metadata={
-            "description": "more than this share of the area of the tile is covered by the other; "
-            "null (in JSON): every tile that meets the box with its margin"
-        },
     )
     queryParameters = parameter(
         Nested, "what is appended to the URLs of the tiles", QueryParameters, default=dict

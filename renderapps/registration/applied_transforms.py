@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf, Range
 
 from renderapi.errors import SpecError
 from renderapi.transform.slices import TileTransforms, entries_of
-from renderapps.module import RenderModuleException, Section, TaskFailure
+from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.correspondence import (
     AUTO,
     RULES,
@@ -42,50 +42,33 @@ MATCH_BY = (
 
 def match_by_field(default: str) -> Str:
     """The parameter `match_by` with another default."""
-    return Str(
-        load_default=default,
-        validate=OneOf((AUTO, *RULES)),
-        metadata={"description": MATCH_BY, "aliases": ["matchBy"]},
+    return parameter(
+        Str, MATCH_BY, default=default, aliases=["matchBy"], validate=OneOf((AUTO, *RULES))
     )
 
 
 def copy_z_field(default: bool) -> Boolean:
     """The parameter `copy_z` with a default."""
-    return Boolean(
-        load_default=default,
-        metadata={
-            "description": "take also z from the aligned tile; with match_by tileId it may be "
-            "another one"
-        },
+    return parameter(
+        Boolean,
+        "take also z from the aligned tile; with match_by tileId it may be another one",
+        default=default,
     )
 
 
 class ApplyTransformsParameters(CorrespondenceParameters, PlacedStackParameters):
     """What both modules have in common."""
 
-    alignedStack = Str(
-        required=True,
-        metadata={
-            "description": "stack to take transforms from",
-            "aliases": ["aligned_stack"],
-        },
-    )
-    inputStack = Str(
-        required=True,
-        metadata={"description": "stack whose images are wanted", "aliases": ["input_stack"]},
-    )
-    outputStack = Str(
-        required=True,
-        metadata={"description": "stack to make", "aliases": ["output_stack"]},
-    )
-    keep_local_transforms = Int(
-        load_default=0,
+    alignedStack = parameter(Str, "stack to take transforms from", aliases=["aligned_stack"])
+    inputStack = parameter(Str, "stack whose images are wanted", aliases=["input_stack"])
+    outputStack = parameter(Str, "stack to make", aliases=["output_stack"])
+    keep_local_transforms = parameter(
+        Int,
+        "number of leading transforms (lens correction) that tiles keep of "
+        "their own; the aligned tile's transforms after as many of its own follow",
+        default=0,
+        aliases=["num_local_transforms"],
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms (lens correction) that tiles keep of "
-            "their own; the aligned tile's transforms after as many of its own follow",
-            "aliases": ["num_local_transforms"],
-        },
     )
 
 

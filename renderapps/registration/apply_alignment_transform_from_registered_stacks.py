@@ -8,7 +8,7 @@ from argschema.fields import Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length
 
-from renderapps.module import ManyStacksModule
+from renderapps.module import ManyStacksModule, parameter
 from renderapps.module.lists import Names
 from renderapps.registration.apply_alignment_transform_from_registered_stack import (
     ApplyAlignmentFromRegisteredStack,
@@ -19,19 +19,13 @@ from renderapps.registration.apply_alignment_transform_from_registered_stack imp
 class ApplyAlignmentFromRegisteredStacksParameters(ApplyAlignmentFromRegisteredStackParametersBase):
     """Parameters of apply_alignment_transform_from_registered_stacks."""
 
-    registered_stacks = Names(
-        required=True,
-        validate=Length(min=1),
-        metadata={"description": "stacks to align", "aliases": ["source_stacks", "input_stacks"]},
+    registered_stacks = parameter(
+        Names, "stacks to align", aliases=["source_stacks", "input_stacks"], validate=Length(min=1)
     )
-    old_prefix = Str(
-        load_default="",
-        metadata={"description": "taken off the start of the name of a stack that begins with it"},
+    old_prefix = parameter(
+        Str, "taken off the start of the name of a stack that begins with it", default=""
     )
-    new_prefix = Str(
-        load_default="",
-        metadata={"description": "put before the rest of its name: that is the output"},
-    )
+    new_prefix = parameter(Str, "put before the rest of its name: that is the output", default="")
 
     @validates_schema
     def outputs_are_new(self, data: dict[str, Any], **_: Any) -> None:

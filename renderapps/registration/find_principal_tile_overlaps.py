@@ -20,6 +20,7 @@ from renderapps.module import (
     SectionParameters,
     TaskFailure,
     map_tasks,
+    parameter,
 )
 from renderapps.module.fields import NewFile
 from renderapps.module.stacks import stack_zs
@@ -36,30 +37,22 @@ MIN_OVERLAP = 0.05
 class FindPrincipalTileOverlapParameters(SectionParameters):
     """Parameters of find_principal_tile_overlaps."""
 
-    ref_stack = Str(
-        required=True,
-        metadata={"description": "stack whose tiles cover others", "aliases": ["reference_stack"]},
+    ref_stack = parameter(Str, "stack whose tiles cover others", aliases=["reference_stack"])
+    stack = parameter(Str, "stack whose tiles are covered", aliases=["input_stack"])
+    tilepair_output = parameter(
+        NewFile,
+        "cross-stack pair file to write (pstack: stack, qstack: ref_stack): "
+        ".json, .json.gz or .zip",
+        aliases=["tilepair_file", "tile_pair_file", "output_file"],
     )
-    stack = Str(
-        required=True,
-        metadata={"description": "stack whose tiles are covered", "aliases": ["input_stack"]},
-    )
-    tilepair_output = NewFile(
-        required=True,
-        metadata={
-            "description": "cross-stack pair file to write (pstack: stack, qstack: ref_stack): "
-            ".json, .json.gz or .zip",
-            "aliases": ["tilepair_file", "tile_pair_file", "output_file"],
-        },
-    )
-    min_overlap = Float(
-        load_default=MIN_OVERLAP,
+    min_overlap = parameter(
+        Float,
+        "more than this share of a tile's area is covered",
+        default=MIN_OVERLAP,
         validate=Range(0, 1, max_inclusive=False),
-        metadata={"description": "more than this share of a tile's area is covered"},
     )
-    all_overlaps = Boolean(
-        load_default=False,
-        metadata={"description": "pair a tile with every tile that covers enough of it"},
+    all_overlaps = parameter(
+        Boolean, "pair a tile with every tile that covers enough of it", default=False
     )
 
 

@@ -9,7 +9,7 @@ from argschema.fields import Boolean, Int, Str
 from marshmallow.validate import Range
 
 from renderapi.errors import SpecError
-from renderapps.module import Section
+from renderapps.module import Section, parameter
 from renderapps.module.fitting import Fit, Placement, fit_points
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_collection import (
@@ -33,50 +33,32 @@ class FitTransformsByPointMatchParameters(
 ):
     """Parameters of fit_transforms_by_point_match."""
 
-    dst_stack = Str(
-        required=True, metadata={"description": "stack that is already in the wanted space"}
+    dst_stack = parameter(Str, "stack that is already in the wanted space")
+    src_stack = parameter(Str, "stack to bring over", aliases=["input_stack"])
+    output_stack = parameter(
+        Str, "stack to make, with the resolution of dst_stack", aliases=["outputStack"]
     )
-    src_stack = Str(
-        required=True,
-        metadata={"description": "stack to bring over", "aliases": ["input_stack"]},
+    matchcollection = parameter(
+        Str,
+        "matches between tiles of the two stacks",
+        aliases=["matchCollection", "match_collection"],
     )
-    output_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack to make, with the resolution of dst_stack",
-            "aliases": ["outputStack"],
-        },
-    )
-    matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "matches between tiles of the two stacks",
-            "aliases": ["matchCollection", "match_collection"],
-        },
-    )
-    num_local_transforms = Int(
-        required=True,
+    num_local_transforms = parameter(
+        Int,
+        "number of leading transforms of each tile that its matches are stored "
+        "after; tiles of src_stack keep these",
+        aliases=["local_transforms"],
         validate=Range(min=0),
-        metadata={
-            "description": "number of leading transforms of each tile that its matches are stored "
-            "after; tiles of src_stack keep these",
-            "aliases": ["local_transforms"],
-        },
     )
-    dst_local_transforms = Int(
-        allow_none=True,
-        load_default=None,
+    dst_local_transforms = parameter(
+        Int,
+        "the same for the tiles of dst_stack",
+        default=None,
+        default_text="num_local_transforms",
         validate=Range(min=0),
-        metadata={
-            "description": "the same for the tiles of dst_stack",
-            "default_text": "num_local_transforms",
-        },
     )
-    setz = Boolean(
-        load_default=True,
-        metadata={
-            "description": "take z from dst_stack: that at which most of a tile's points lie"
-        },
+    setz = parameter(
+        Boolean, "take z from dst_stack: that at which most of a tile's points lie", default=True
     )
 
 

@@ -26,6 +26,7 @@ from renderapps.module import (
     RenderModuleException,
     RenderParameters,
     TaskFailure,
+    parameter,
 )
 from renderapps.module.fitting import grid_points
 from renderapps.module.section_table import section_table
@@ -47,18 +48,14 @@ class MakeSyntheticCrossStackPointMatchesParameters(
 ):
     """Parameters of make_synthetic_cross_stack_point_matches."""
 
-    tile_pair_file = InputFile(
-        required=True,
-        metadata={
-            "description": "cross-stack pair file (find_principal_tile_overlaps writes one)",
-            "aliases": ["tilepair_file", "tilepair_output"],
-        },
+    tile_pair_file = parameter(
+        InputFile,
+        "cross-stack pair file (find_principal_tile_overlaps writes one)",
+        aliases=["tilepair_file", "tilepair_output"],
     )
     matchcollection = collection_field("matchCollection")
-    grid_size = Int(
-        load_default=8,
-        validate=Range(2, 256),
-        metadata={"description": "points of each tile of pstack along each side"},
+    grid_size = parameter(
+        Int, "points of each tile of pstack along each side", default=8, validate=Range(2, 256)
     )
 
 

@@ -11,7 +11,13 @@ from marshmallow.validate import OneOf
 
 from renderapi.errors import RenderError
 from renderapi.transform.slices import TileTransforms
-from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, Section
+from renderapps.module import (
+    ParallelParameters,
+    RenderModuleException,
+    RenderParameters,
+    Section,
+    parameter,
+)
 from renderapps.module.fitting import LINEAR, Placement, fit_points
 from renderapps.module.output_parameters import OutputStackParameters
 from renderapps.module.section_module import chosen_zs
@@ -50,37 +56,29 @@ class RegisterSectionsParameters(
 ):
     """Parameters of register_sections."""
 
-    reference_stack = Str(required=True, metadata={"description": "stack that stays as it is"})
-    moving_stack = Str(required=True, metadata={"description": "stack of the section to register"})
-    output_stack = Str(
-        required=True,
-        metadata={
-            "description": "stack to write the registered section to; its other sections stay",
-            "aliases": ["outputStack"],
-        },
+    reference_stack = parameter(Str, "stack that stays as it is")
+    moving_stack = parameter(Str, "stack of the section to register")
+    output_stack = parameter(
+        Str,
+        "stack to write the registered section to; its other sections stay",
+        aliases=["outputStack"],
     )
-    match_collection = Str(
-        required=True,
-        metadata={
-            "description": "matches between the two sections",
-            "aliases": ["matchCollection", "matchcollection"],
-        },
+    match_collection = parameter(
+        Str, "matches between the two sections", aliases=["matchCollection", "matchcollection"]
     )
-    reference_z = Float(required=True, metadata={"description": "section to register to"})
-    moving_z = Float(required=True, metadata={"description": "section to register; it keeps its z"})
-    transform_type = ModelName(
-        load_default="affine",
+    reference_z = parameter(Float, "section to register to")
+    moving_z = parameter(Float, "section to register; it keeps its z")
+    transform_type = parameter(
+        ModelName,
+        "transform to fit",
+        default="affine",
+        aliases=["registration_model", "transformType"],
         validate=OneOf(LINEAR),
-        metadata={
-            "description": "transform to fit",
-            "aliases": ["registration_model", "transformType"],
-        },
     )
-    consolidate_transforms = Boolean(
-        load_default=False,
-        metadata={
-            "description": "multiply runs of affine transforms in the lists of the tiles into one"
-        },
+    consolidate_transforms = parameter(
+        Boolean,
+        "multiply runs of affine transforms in the lists of the tiles into one",
+        default=False,
     )
 
 

@@ -9,6 +9,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import Schema
 from marshmallow.validate import Range
 
+from renderapps.module import parameter
 from renderapps.module.fitting import Placement, fit_and_place
 from renderapps.module.output_stack import OutputStack
 from renderapps.module.stack_edit import StackEditModule, StackEditParameters
@@ -18,14 +19,12 @@ from renderapps.registration.fit_parameters import GridParameters, fit_rules
 
 
 def _resolution(axis: str) -> Float:
-    return Float(
-        allow_none=True,
-        load_default=None,
+    return parameter(
+        Float,
+        f"nm per pixel of the output in {axis.lower()}",
+        default=None,
+        default_text="that of the stack that is carried along",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": f"nm per pixel of the output in {axis.lower()}",
-            "default_text": "that of the stack that is carried along",
-        },
     )
 
 

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
 from renderapi.transform.specs import affine_spec, flatten
-from renderapps.module import OutputStack, RenderModuleException, Section
+from renderapps.module import OutputStack, RenderModuleException, Section, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import Json
@@ -25,80 +25,54 @@ RANGE = (0.0, 100000000.0)
 class ApplyLowRes2HighResParameters(TileEditParameters):
     """Parameters of ApplyLowRes2HighRes."""
 
-    input_stack = Str(
-        required=True,
-        metadata={
-            "description": "full resolution stack to move, in the world of prealigned_stack",
-            "aliases": ["inputStack"],
-        },
+    input_stack = parameter(
+        Str,
+        "full resolution stack to move, in the world of prealigned_stack",
+        aliases=["inputStack"],
     )
-    prealigned_stack = Str(
-        required=True,
-        metadata={"description": "stack of which the low resolution pictures were made"},
+    prealigned_stack = parameter(Str, "stack of which the low resolution pictures were made")
+    lowres_stack = parameter(Str, "aligned low resolution stack, one tile in each section")
+    output_stack = parameter(Str, "stack to make", aliases=["outputStack"])
+    tilespec_directory = parameter(
+        OutputDir, "folder for the tile specs, tilespec_ZZZZ.json by the new z"
     )
-    lowres_stack = Str(
-        required=True,
-        metadata={"description": "aligned low resolution stack, one tile in each section"},
-    )
-    output_stack = Str(
-        required=True, metadata={"description": "stack to make", "aliases": ["outputStack"]}
-    )
-    tilespec_directory = OutputDir(
-        required=True,
-        metadata={"description": "folder for the tile specs, tilespec_ZZZZ.json by the new z"},
-    )
-    scale = Float(
-        load_default=0.01,
+    scale = parameter(
+        Float,
+        "pixels of the low resolution pictures for each world pixel; what is "
+        "recorded with a low resolution tile (label lowres_scale) counts more",
+        default=0.01,
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "pixels of the low resolution pictures for each world pixel; what is "
-            "recorded with a low resolution tile (label lowres_scale) counts more"
-        },
     )
-    minZ = Float(
-        load_default=RANGE[0],
-        metadata={"description": "lowest z of input_stack", "aliases": ["zmin", "minz"]},
-    )
-    maxZ = Float(
-        load_default=RANGE[1],
-        metadata={"description": "highest z of input_stack", "aliases": ["zmax", "maxz"]},
-    )
-    zs = List(
+    minZ = parameter(Float, "lowest z of input_stack", default=RANGE[0], aliases=["zmin", "minz"])
+    maxZ = parameter(Float, "highest z of input_stack", default=RANGE[1], aliases=["zmax", "maxz"])
+    zs = parameter(
+        List,
+        "z values of input_stack, with their new_zs",
         Float(),
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "z values of input_stack, with their new_zs",
-            "default_text": "all between minZ and maxZ",
-            "aliases": ["old_z", "zValues"],
-        },
+        default=None,
+        default_text="all between minZ and maxZ",
+        aliases=["old_z", "zValues"],
     )
-    new_zs = List(
+    new_zs = parameter(
+        List,
+        "z in lowres_stack, and in the output, of each section that is moved",
         Float(),
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "z in lowres_stack, and in the output, of each section that is moved",
-            "default_text": "as recorded with the low resolution tiles (label lowres_z), else 0, "
-            "1, 2, ...",
-            "aliases": ["new_z"],
-        },
+        default=None,
+        default_text="as recorded with the low resolution tiles (label lowres_z), else 0, "
+        "1, 2, ...",
+        aliases=["new_z"],
     )
-    apply_scale = Boolean(
-        load_default=True,
-        metadata={
-            "description": "the transforms of lowres_stack lead to full resolution coordinates; "
-            "false: to reduced ones, of the low resolution pictures"
-        },
+    apply_scale = parameter(
+        Boolean,
+        "the transforms of lowres_stack lead to full resolution coordinates; "
+        "false: to reduced ones, of the low resolution pictures",
+        default=True,
     )
-    remap_section_ids = Boolean(
-        load_default=False, metadata={"description": "let sectionId be the new z"}
-    )
-    skip_missing = Boolean(
-        load_default=False,
-        metadata={
-            "description": "leave out sections that lowres_stack does not have; default: refuse"
-        },
+    remap_section_ids = parameter(Boolean, "let sectionId be the new z", default=False)
+    skip_missing = parameter(
+        Boolean,
+        "leave out sections that lowres_stack does not have; default: refuse",
+        default=False,
     )
 
     @validates_schema

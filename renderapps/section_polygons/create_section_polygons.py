@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf, Range
 from numpy.typing import NDArray
 
 import renderapi
-from renderapps.module import SectionModule, SectionParameters
+from renderapps.module import SectionModule, SectionParameters, parameter
 from renderapps.section_polygons.glue_lines import LineSearch, find_glue_lines
 from renderapps.section_polygons.outlines import between_lines, tissue_outline
 from renderapps.section_polygons.polygon_files import (
@@ -30,125 +30,103 @@ GLUE, TISSUE = "glue", "tissue"
 class CreateSectionPolygonsParameters(SectionParameters):
     """Parameters of create_section_polygons."""
 
-    stack = Str(
-        required=True,
-        metadata={
-            "description": "stack that the images were drawn of, each the bounds of its section",
-            "aliases": ["input_stack"],
-        },
+    stack = parameter(
+        Str,
+        "stack that the images were drawn of, each the bounds of its section",
+        aliases=["input_stack"],
     )
-    sectionImageDir = InputDir(
-        required=True,
-        metadata={
-            "description": "folder of the images: 00012.tiff (also .tif, .png, .jpg) for z=12, or "
-            "as render_section_images writes them",
-            "aliases": ["section_image_dir"],
-        },
+    sectionImageDir = parameter(
+        InputDir,
+        "folder of the images: 00012.tiff (also .tif, .png, .jpg) for z=12, or "
+        "as render_section_images writes them",
+        aliases=["section_image_dir"],
     )
-    polygon_dir = OutputDir(
-        required=True,
-        metadata={"description": "folder to write polygon_00012.json to (for z=12)"},
+    polygon_dir = parameter(OutputDir, "folder to write polygon_00012.json to (for z=12)")
+    isHorizontal = parameter(
+        Boolean,
+        "whether the glue lines run from left to right (true) or from top to bottom (false)",
+        default=None,
+        default_text="none: it must be given where outline is glue",
+        aliases=["is_horizontal"],
     )
-    isHorizontal = Boolean(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "whether the glue lines run from left to right (true) or from top to "
-            "bottom (false)",
-            "default_text": "none: it must be given where outline is glue",
-            "aliases": ["is_horizontal"],
-        },
-    )
-    outline = Str(
-        load_default=GLUE,
+    outline = parameter(
+        Str,
+        "glue: what two bright parallel lines enclose; tissue: the outline of "
+        "the largest piece of tissue",
+        default=GLUE,
         validate=OneOf((GLUE, TISSUE)),
-        metadata={
-            "description": "glue: what two bright parallel lines enclose; tissue: the outline of "
-            "the largest piece of tissue",
-        },
     )
-    image_path = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "where in sectionImageDir the image of a section is, with {z}, "
-            "{z:05d}, {project}, {stack}, {thousands} and {hundreds} filled in",
-            "default_text": "the usual names",
-        },
+    image_path = parameter(
+        Str,
+        "where in sectionImageDir the image of a section is, with {z}, "
+        "{z:05d}, {project}, {stack}, {thousands} and {hundreds} filled in",
+        default=None,
+        default_text="the usual names",
     )
-    drho = Float(
-        allow_none=True,
-        load_default=None,
+    drho = parameter(
+        Float,
+        "least distance of the two lines, pixels of the image",
+        default=None,
+        default_text="200, and a quarter of the image at most",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "least distance of the two lines, pixels of the image",
-            "default_text": "200, and a quarter of the image at most",
-        },
     )
-    dtheta = Float(
-        load_default=1.0,
+    dtheta = parameter(
+        Float,
+        "largest difference of the tilts of the two lines, degrees",
+        default=1.0,
         validate=Range(0, 45),
-        metadata={"description": "largest difference of the tilts of the two lines, degrees"},
     )
-    max_tilt = Float(
-        load_default=18.0,
+    max_tilt = parameter(
+        Float,
+        "largest tilt of the lines, degrees",
+        default=18.0,
         validate=Range(0, 40, min_inclusive=False),
-        metadata={"description": "largest tilt of the lines, degrees"},
     )
-    line_width = Float(
-        allow_none=True,
-        load_default=None,
+    line_width = parameter(
+        Float,
+        "greatest thickness of a line, pixels of the image",
+        default=None,
+        default_text="4 % of the image",
         validate=Range(min=1),
-        metadata={
-            "description": "greatest thickness of a line, pixels of the image",
-            "default_text": "4 % of the image",
-        },
     )
-    min_coverage = Float(
-        load_default=0.6,
+    min_coverage = parameter(
+        Float,
+        "part of its length on which a line has to be brighter than both sides",
+        default=0.6,
         validate=Range(0, 1, min_inclusive=False),
-        metadata={
-            "description": "part of its length on which a line has to be brighter than both sides"
-        },
     )
-    tissue_threshold = Float(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "grey value between tissue and background",
-            "default_text": "that of Otsu for each image",
-        },
+    tissue_threshold = parameter(
+        Float,
+        "grey value between tissue and background",
+        default=None,
+        default_text="that of Otsu for each image",
     )
-    dark_tissue = Boolean(
-        load_default=False,
-        metadata={"description": "the tissue is darker than the background (0 is no data)"},
+    dark_tissue = parameter(
+        Boolean, "the tissue is darker than the background (0 is no data)", default=False
     )
-    tolerance = Float(
-        load_default=2.0,
+    tolerance = parameter(
+        Float,
+        "how far the outline of tissue may be simplified, pixels",
+        default=2.0,
         validate=Range(min=0),
-        metadata={"description": "how far the outline of tissue may be simplified, pixels"},
     )
-    smoothing = Float(
-        allow_none=True,
-        load_default=None,
+    smoothing = parameter(
+        Float,
+        "half the width of cracks and threads of tissue to close, pixels",
+        default=None,
+        default_text="0.4 % of the image",
         validate=Range(0, 200),
-        metadata={
-            "description": "half the width of cracks and threads of tissue to close, pixels",
-            "default_text": "0.4 % of the image",
-        },
     )
-    plot = Boolean(
-        load_default=False,
-        metadata={
-            "description": "also write the outline over its image, to polygon_dir/overlays",
-            "aliases": ["overlay"],
-        },
+    plot = parameter(
+        Boolean,
+        "also write the outline over its image, to polygon_dir/overlays",
+        default=False,
+        aliases=["overlay"],
     )
-    overwrite_reviewed = Boolean(
-        load_default=False,
-        metadata={
-            "description": "replace polygons that somebody has reviewed, too; they are kept else"
-        },
+    overwrite_reviewed = parameter(
+        Boolean,
+        "replace polygons that somebody has reviewed, too; they are kept else",
+        default=False,
     )
 
     @validates_schema

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from argschema.fields import Float, InputDir
 from marshmallow import ValidationError, validates_schema
 
+from renderapps.module import parameter
 from renderapps.section_polygons.polygon_files import polygons_in
 from renderapps.section_polygons.polygon_filter import PolygonFilterModule, PolygonFilterParameters
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def _side(which: str) -> Float:
-    return Float(
-        required=True, metadata={"description": f"{which} side of the rectangle, world pixels"}
-    )
+    return parameter(Float, f"{which} side of the rectangle, world pixels")
 
 
 class FilterPointMatchParameters(PolygonFilterParameters):
@@ -29,13 +28,11 @@ class FilterPointMatchParameters(PolygonFilterParameters):
     minY = _side("upper")
     maxX = _side("right")
     maxY = _side("lower")
-    polygon_dir = InputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder of polygon files, where points have to be inside these as well",
-            "default_text": "none: the rectangle alone",
-        },
+    polygon_dir = parameter(
+        InputDir,
+        "folder of polygon files, where points have to be inside these as well",
+        default=None,
+        default_text="none: the rectangle alone",
     )
 
     @validates_schema

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from argschema.fields import InputDir
 
+from renderapps.module import parameter
 from renderapps.pointmatch.pair_matches import Json
 from renderapps.section_polygons.polygon_files import polygons_in
 from renderapps.section_polygons.polygon_filter import PolygonFilterModule, PolygonFilterParameters
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 class FilterPointMatchParameters(PolygonFilterParameters):
     """Parameters of filter_pointmatches_with_polygons."""
 
-    polygon_dir = InputDir(
-        required=True,
-        metadata={
-            "description": "folder of polygon files, as create_section_polygons writes them; the z "
-            "in the file counts, whatever its name"
-        },
+    polygon_dir = parameter(
+        InputDir,
+        "folder of polygon files, as create_section_polygons writes them; the z "
+        "in the file counts, whatever its name",
     )
 
 

@@ -15,7 +15,7 @@ from marshmallow.validate import OneOf
 
 import renderapi
 from renderapi.errors import RenderError
-from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters
+from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, parameter
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
 from renderapps.pointmatch.match_points import Ends, GroupTiles, Tiles, mapped_ends, tile_of
@@ -32,43 +32,31 @@ COUNTS = ("points_read", "points_inside", "only_p_outside", "only_q_outside", "b
 class PolygonFilterParameters(WrittenMatchesParameters, ParallelParameters, RenderParameters):
     """Parameters of modules that filter matches by outlines."""
 
-    stack = Str(
-        required=True,
-        metadata={
-            "description": "stack in whose world the outlines are",
-            "aliases": ["input_stack"],
-        },
+    stack = parameter(Str, "stack in whose world the outlines are", aliases=["input_stack"])
+    matchcollection = parameter(
+        Str,
+        "match collection to read",
+        aliases=["input_collection", "matchCollection", "input_matchcollection"],
     )
-    matchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to read",
-            "aliases": ["input_collection", "matchCollection", "input_matchcollection"],
-        },
+    targetmatchcollection = parameter(
+        Str,
+        "match collection to write",
+        aliases=["output_collection", "targetMatchCollection", "output_matchcollection"],
     )
-    targetmatchcollection = Str(
-        required=True,
-        metadata={
-            "description": "match collection to write",
-            "aliases": ["output_collection", "targetMatchCollection", "output_matchcollection"],
-        },
-    )
-    outside = Str(
-        load_default=REMOVE,
+    outside = parameter(
+        Str,
+        "what becomes of points with an end outside: remove leaves them out, "
+        "zero_weight keeps them with a weight of 0",
+        default=REMOVE,
         validate=OneOf((REMOVE, ZERO_WEIGHT)),
-        metadata={
-            "description": "what becomes of points with an end outside: remove leaves them out, "
-            "zero_weight keeps them with a weight of 0"
-        },
     )
-    missing_polygon = Str(
-        load_default=ERROR,
+    missing_polygon = parameter(
+        Str,
+        "what becomes of points in sections without an outline: error stops "
+        "before anything is written, keep takes all of the section to be inside, drop leaves "
+        "them out",
+        default=ERROR,
         validate=OneOf((ERROR, KEEP, DROP)),
-        metadata={
-            "description": "what becomes of points in sections without an outline: error stops "
-            "before anything is written, keep takes all of the section to be inside, drop leaves "
-            "them out"
-        },
     )
 
 

@@ -10,6 +10,7 @@ from argschema import ArgSchema
 from argschema.fields import Boolean, Float, InputDir, Int
 from marshmallow.validate import Range
 
+from renderapps.module import parameter
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.file_module import FileModule
 from renderapps.section_polygons.polygon_review import PolygonReview
@@ -19,33 +20,28 @@ from renderapps.section_polygons.review_server import ADDRESS, ReviewServer
 class ReviewSectionPolygonsParameters(ArgSchema):
     """Parameters of review_section_polygons."""
 
-    polygon_dir = InputDir(
-        required=True,
-        metadata={"description": "folder of polygon files, as create_section_polygons writes them"},
+    polygon_dir = parameter(
+        InputDir, "folder of polygon files, as create_section_polygons writes them"
     )
-    image_dir = InputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder of the images that are no longer where the polygon files say",
-            "default_text": "none",
-        },
+    image_dir = parameter(
+        InputDir,
+        "folder of the images that are no longer where the polygon files say",
+        default=None,
+        default_text="none",
     )
-    port = Int(
-        load_default=0,
+    port = parameter(
+        Int,
+        "port of 127.0.0.1 to listen on; 0: any that is free",
+        default=0,
         validate=Range(0, 65535),
-        metadata={"description": "port of 127.0.0.1 to listen on; 0: any that is free"},
     )
-    open_browser = Boolean(
-        load_default=True, metadata={"description": "open the page in the browser"}
-    )
-    idle_minutes = Float(
-        load_default=30.0,
+    open_browser = parameter(Boolean, "open the page in the browser", default=True)
+    idle_minutes = parameter(
+        Float,
+        "end when no page has asked for anything for so long; one that is open "
+        "asks every 20 seconds",
+        default=30.0,
         validate=Range(0, min_inclusive=False),
-        metadata={
-            "description": "end when no page has asked for anything for so long; one that is open "
-            "asks every 20 seconds"
-        },
     )
 
 

@@ -15,11 +15,11 @@ from renderapps.stack.joining import RESOLUTION
 
 
 def _resolution(what: str) -> Float:
-    return Float(
-        allow_none=True,
-        load_default=None,
+    return parameter(
+        Float,
+        f"{what}, nm; unchanged without it",
+        default=None,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": f"{what}, nm; unchanged without it"},
     )
 
 

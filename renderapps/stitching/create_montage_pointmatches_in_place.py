@@ -16,7 +16,7 @@ from renderapi.errors import RenderError
 from renderapi.matching.neighbours import Pair, group_of
 from renderapi.matching.tilepairs import template_url, write_tile_pairs
 from renderapi.transform.slices import TileTransforms
-from renderapps.module import RenderModuleException, SectionModule, SectionParameters
+from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 from renderapps.module.tile_documents import Section, read_section
 from renderapps.pointmatch.made_matches import MadeMatchesParameters, collection_field, filled
 from renderapps.pointmatch.match_collection import owner_of_matches
@@ -28,45 +28,36 @@ Json = dict[str, Any]
 class CreateMontagePointMatchParameters(MadeMatchesParameters, SectionParameters):
     """Parameters of create_montage_pointmatches_in_place."""
 
-    stack = Str(
-        required=True, metadata={"description": "montaged stack", "aliases": ["input_stack"]}
-    )
+    stack = parameter(Str, "montaged stack", aliases=["input_stack"])
     matchCollection = collection_field("matchcollection")
-    dataRoot = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder below which the pairs of each section are also written, as "
-            "PROJECT/processed/point_match_in_place/in_section_pairs_STACK_zZZZZ.json",
-            "default_text": "no files",
-        },
+    dataRoot = parameter(
+        OutputDir,
+        "folder below which the pairs of each section are also written, as "
+        "PROJECT/processed/point_match_in_place/in_section_pairs_STACK_zZZZZ.json",
+        default=None,
+        default_text="no files",
     )
-    delta = Float(
-        load_default=150.0,
+    delta = parameter(
+        Float,
+        "distance of the points, world pixels; less in small overlaps",
+        default=150.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={"description": "distance of the points, world pixels; less in small overlaps"},
     )
-    margin = Float(
-        load_default=10.0,
+    margin = parameter(
+        Float,
+        "points keep so far from the border of an overlap, world pixels",
+        default=10.0,
         validate=Range(min=0),
-        metadata={"description": "points keep so far from the border of an overlap, world pixels"},
     )
-    min_points_per_axis = Int(
-        load_default=3,
-        validate=Range(min=2),
-        metadata={"description": "fewest points along each side of an overlap"},
+    min_points_per_axis = parameter(
+        Int, "fewest points along each side of an overlap", default=3, validate=Range(min=2)
     )
-    max_points = Int(
-        load_default=1000,
-        validate=Range(min=4),
-        metadata={"description": "most points of a pair"},
-    )
-    exclude_corner_neighbors = Boolean(
-        load_default=True,
-        metadata={
-            "description": "leave out tiles that overlap at a corner only",
-            "aliases": ["excludeCornerNeighbors"],
-        },
+    max_points = parameter(Int, "most points of a pair", default=1000, validate=Range(min=4))
+    exclude_corner_neighbors = parameter(
+        Boolean,
+        "leave out tiles that overlap at a corner only",
+        default=True,
+        aliases=["excludeCornerNeighbors"],
     )
 
 

@@ -7,54 +7,38 @@ from typing import Any
 from argschema.fields import Float, Int, OutputDir, Str
 from marshmallow.validate import Range
 
-from renderapps.module import Section, StackEditModule, StackEditParameters
+from renderapps.module import Section, StackEditModule, StackEditParameters, parameter
 
 
 class RemoveOuterTilesParameters(StackEditParameters):
     """Parameters of remove_outer_tiles."""
 
-    inputStack = Str(
-        required=True,
-        metadata={"description": "stack to read", "aliases": ["input_stack", "stack"]},
+    inputStack = parameter(Str, "stack to read", aliases=["input_stack", "stack"])
+    outputStack = parameter(
+        Str, "stack to make, of the tiles within", default=None, aliases=["output_stack"]
     )
-    outputStack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make, of the tiles within",
-            "aliases": ["output_stack"],
-        },
+    jsonDirectory = parameter(
+        OutputDir,
+        "folder to write the kept tile specs to, one file per section",
+        default=None,
+        aliases=["json_directory"],
     )
-    jsonDirectory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder to write the kept tile specs to, one file per section",
-            "aliases": ["json_directory"],
-        },
-    )
-    edge_threshold = Float(
-        allow_none=True,
-        load_default=None,
+    edge_threshold = parameter(
+        Float,
+        "tiles whose centres are farther apart than this are no neighbours, pixels",
+        default=None,
+        default_text="all that touch or overlap, corners aside, are",
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "tiles whose centres are farther apart than this are no neighbours, "
-            "pixels",
-            "default_text": "all that touch or overlap, corners aside, are",
-        },
     )
-    min_neighbors = Int(
-        load_default=4,
+    min_neighbors = parameter(
+        Int,
+        "tiles with fewer neighbours beside, above and below them are outer; "
+        "with 4 or more also those that lack a neighbour on one of the four sides",
+        default=4,
         validate=Range(min=1),
-        metadata={
-            "description": "tiles with fewer neighbours beside, above and below them are outer; "
-            "with 4 or more also those that lack a neighbour on one of the four sides"
-        },
     )
-    rim_layers = Int(
-        load_default=1,
-        validate=Range(min=1),
-        metadata={"description": "how many layers of outer tiles to take off"},
+    rim_layers = parameter(
+        Int, "how many layers of outer tiles to take off", default=1, validate=Range(min=1)
     )
 
 

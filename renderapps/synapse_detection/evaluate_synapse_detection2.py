@@ -18,15 +18,16 @@ from renderapps.synapse_detection.evaluation import (
 
 
 def _column(number: int) -> Str:
-    return Str(required=True, metadata={"description": f"column of class {number} of an object"})
+    return parameter(Str, f"column of class {number} of an object")
 
 
 def _values(number: int) -> List:
-    return List(
+    return parameter(
+        List,
+        f"values of column {number} that count as in the class",
         Raw(),
-        load_default=lambda: [1],
+        default=lambda: [1],
         validate=Length(min=1),
-        metadata={"description": f"values of column {number} that count as in the class"},
     )
 
 

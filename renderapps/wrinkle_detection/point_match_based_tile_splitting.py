@@ -25,7 +25,13 @@ from renderapi.matching.models import MODELS
 from renderapi.matching.neighbours import group_of
 from renderapi.transform.slices import TileTransforms
 from renderapi.urls import path_to_url, url_to_path
-from renderapps.module import RenderModuleException, Section, StackEditModule, StackEditParameters
+from renderapps.module import (
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    StackEditParameters,
+    parameter,
+)
 from renderapps.module.section_table import section_table
 from renderapps.module.tile_documents import Json, first_level, image_entries, read_section
 from renderapps.module.tiles_by_id import tiles_with_ids
@@ -49,71 +55,54 @@ MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
 class SplitTileParameters(MatchCollectionParameters, PointSpaceParameters, StackEditParameters):
     """Parameters of point_match_based_tile_splitting."""
 
-    stack = Str(
-        required=True,
-        metadata={
-            "description": "stack of the tile; its sections are aligned roughly, or not at all",
-            "aliases": ["input_stack"],
-        },
+    stack = parameter(
+        Str,
+        "stack of the tile; its sections are aligned roughly, or not at all",
+        aliases=["input_stack"],
     )
-    tileId = Str(required=True, metadata={"description": "tile to split", "aliases": ["tile_id"]})
-    output_stack = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "stack to make, with the pieces in place of the tile",
-            "default_text": "the stack with _split behind its name",
-        },
+    tileId = parameter(Str, "tile to split", aliases=["tile_id"])
+    output_stack = parameter(
+        Str,
+        "stack to make, with the pieces in place of the tile",
+        default=None,
+        default_text="the stack with _split behind its name",
     )
-    output_collection = Str(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "match collection to make, with matches of the pieces in place of those "
-            "of the tile; the same as matchCollection: pairs of the pieces are added to it",
-            "default_text": "matchCollection with _split behind its name",
-        },
+    output_collection = parameter(
+        Str,
+        "match collection to make, with matches of the pieces in place of those "
+        "of the tile; the same as matchCollection: pairs of the pieces are added to it",
+        default=None,
+        default_text="matchCollection with _split behind its name",
     )
-    mask_directory = OutputDir(
-        allow_none=True,
-        load_default=None,
-        metadata={
-            "description": "folder for the masks of the pieces",
-            "default_text": "the folder of the tile's image",
-        },
+    mask_directory = parameter(
+        OutputDir,
+        "folder for the masks of the pieces",
+        default=None,
+        default_text="the folder of the tile's image",
     )
-    model = Str(
-        load_default="affine",
+    model = parameter(
+        Str,
+        "what the matches of a piece follow",
+        default="affine",
+        aliases=["transform_type"],
         validate=OneOf(MODELS),
-        metadata={
-            "description": "what the matches of a piece follow",
-            "aliases": ["transform_type"],
-        },
     )
-    max_epsilon = Float(
-        load_default=5.0,
+    max_epsilon = parameter(
+        Float,
+        "matches of a piece lie so near to it, world pixels; a jump between "
+        "pieces is more than twice as large",
+        default=5.0,
         validate=Range(min=0, min_inclusive=False),
-        metadata={
-            "description": "matches of a piece lie so near to it, world pixels; a jump between "
-            "pieces is more than twice as large"
-        },
     )
-    min_inliers = Int(
-        load_default=12,
-        validate=Range(min=4),
-        metadata={"description": "fewest matches of a piece with one other section"},
+    min_inliers = parameter(
+        Int, "fewest matches of a piece with one other section", default=12, validate=Range(min=4)
     )
-    max_pieces = Int(
-        load_default=6,
-        validate=Range(min=2),
-        metadata={"description": "most pieces"},
-    )
-    smoothing = Float(
-        load_default=0.01,
+    max_pieces = parameter(Int, "most pieces", default=6, validate=Range(min=2))
+    smoothing = parameter(
+        Float,
+        "width of the smoothing of borders, as a share of the longer side",
+        default=0.01,
         validate=Range(0, 0.2),
-        metadata={
-            "description": "width of the smoothing of borders, as a share of the longer side"
-        },
     )
 
 
