@@ -3,9 +3,7 @@
 A block of the matrix belongs to a pair of units that links connect; assembling it anew for other
 weights costs no search, since the pattern is found once. Systems in the plane are solved directly:
 their factors stay sparse. In three dimensions factors fill up (measured: 20,000 tiles, 108 million
-numbers), so that they are solved by preconditioned conjugate gradients: the inverse of each unit's
-own block, and beside it an exact solution of the movements that neighbouring units share, which
-block by block is found only slowly.
+numbers), so that they are solved by preconditioned conjugate gradients (see `multigrid.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +18,14 @@ from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from renderapi.errors import EstimationError
 from renderapps.alignment.models import Floats
+from renderapps.alignment.multigrid import Blocks, Nodes, multigrid
 
 Ints = NDArray[np.int64]
 
 DIRECT, ITERATIVE = "direct", "iterative"
 SMALL = 60_000
 """Unknowns up to which a factor is made anew whenever weights change."""
-ACCURACY = 1e-10
+ACCURACY = 1e-8
 """Of the residual of an iterative solution, relative to the right side."""
 STEPS = 3000
 
@@ -93,14 +92,17 @@ class Solver:
     Attributes
     ----------
     kind : {"direct", "iterative"}
-    shared : sparse matrix, optional
-        (unknowns, S): movements that groups of units share; for the iterative kind.
+    nodes : Nodes, optional
+    first, later : Blocks, optional
+        Where the units lie and how groups of them move (see `multigrid.py`), if iterative.
     steps : int
         Steps of conjugate gradients made in all.
     """
 
     kind: str = DIRECT
-    shared: sparse.csr_matrix | None = None
+    nodes: Nodes | None = None
+    first: Blocks | None = None
+    later: Blocks | None = None
     steps: int = 0
     _factor: Any = field(default=None, repr=False)
 
@@ -108,9 +110,10 @@ class Solver:
         """(n, R) solution for (n, R) right sides; `start` is a guess."""
         if not right.size:
             return right.copy()
-        if self.kind == DIRECT:
+        if self.kind == DIRECT or self.nodes is None or self.first is None or self.later is None:
             return self._direct(matrix, right, start)
-        return self._iterated(matrix, right, start, self._preconditioner(matrix))
+        inverse = multigrid(matrix, self.nodes, self.first, self.later)
+        return self._iterated(matrix, right, start, inverse)
 
     def _direct(self, matrix: sparse.bsr_matrix, right: Floats, start: Floats) -> Floats:
         if self._factor is not None:  # that of a system with other weights: nearly its inverse
@@ -150,31 +153,3 @@ class Solver:
                     "stronger, or solve fewer sections at once"
                 )
         return result
-
-    def _preconditioner(self, matrix: sparse.bsr_matrix) -> LinearOperator:
-        size = matrix.blocksize[0]
-        blocks = _diagonal_blocks(matrix)
-        inverse = sparse.bsr_matrix(
-            (np.linalg.inv(blocks), np.arange(len(blocks)), np.arange(len(blocks) + 1)),
-            shape=matrix.shape,
-        )
-        if self.shared is None or self.shared.shape[1] >= matrix.shape[0] // size:
-            return LinearOperator(matrix.shape, inverse.dot)
-        shared = self.shared
-        back = shared.T.tocsr()
-        coarse = splu(
-            (back @ (matrix.tocsr() @ shared)).tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-
-        def apply(right: Floats) -> Floats:
-            return np.asarray(inverse @ right + shared @ coarse.solve(back @ right))
-
-        return LinearOperator(matrix.shape, apply)
-
-
-def _diagonal_blocks(matrix: sparse.bsr_matrix) -> Floats:
-    rows = np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))
-    return np.asarray(matrix.data[rows == matrix.indices])

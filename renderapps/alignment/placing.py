@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from renderapps.alignment.models import with_changes
 from renderapps.alignment.solving import Solution
 from renderapps.alignment.stage_model import (
     STAGE,
@@ -24,13 +25,16 @@ class Placed:
 
     Attributes
     ----------
+    terms : (T, K, 2) float64
+        Of the maps to be applied after each tile's present transforms (see `models.py`).
     changes : (T, 3, 3) float64
-        To be applied after each tile's present transforms.
+        Affine part of these.
     rules : list of str
         What placed each tile (see `stage_model.py`).
     stage : StageModel
     """
 
+    terms: np.ndarray
     changes: np.ndarray
     rules: list[str]
     stage: StageModel
@@ -91,7 +95,8 @@ def place(
     if model == "translation" and to_whole_pixels and moved.any():
         origins = corners[moved, 0] + changes[moved, :2, 2]
         changes[moved, :2, 2] += whole_pixels(origins, solution.components[moved])
-    return Placed(changes, rules, stage)
+    terms = with_changes(solution.terms, changes, solution.centres, solution.sizes)
+    return Placed(terms, changes, rules, stage)
 
 
 def _with_usual_linear_part(

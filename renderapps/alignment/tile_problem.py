@@ -5,20 +5,17 @@ What is minimised is written down in `solving.py` and in docs/alignment.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from renderapps.alignment.models import Floats, Model, changes_of
 from renderapps.alignment.moments import Moments
+from renderapps.alignment.multigrid import Nodes, coupled_blocks, separate_blocks
 from renderapps.alignment.normal_equations import DIRECT, Pattern, Solver
 from renderapps.alignment.rotations import start_turned
 
-UNITS_TOGETHER = 48
-"""Units of a group whose common movement an iterative solver finds exactly."""
 STILL = 1e-9
 """Of the size of units: a rigid solution that moves by less is found; linear ones take one step."""
 
@@ -97,9 +94,19 @@ class Problem:
         self.shift_errors = moments.shift_errors(model.unknowns)
         self.pattern = Pattern(self.first, self.second, self.free)
         self.hold = self._hold(stiffness)
-        self.solver = Solver(solver)
+        self.solver = self._solver(solver)
         self._for: Floats | None = None
         self.start()
+
+    def _solver(self, kind: str) -> Solver:
+        if kind == DIRECT:
+            return Solver()
+        self.terms = self.prior
+        terms, unknowns = self.model.terms, self.model.unknowns
+        if self.model.coupled:
+            return Solver(kind, self._nodes(), *[coupled_blocks(unknowns)] * 2)
+        later = separate_blocks(min(terms, 3))
+        return Solver(kind, self._nodes(), separate_blocks(terms), later)
 
     def start(self, trust: Floats | None = None) -> None:
         """Begin where the units are held; a rigid model where the links turn them to."""
@@ -198,7 +205,6 @@ class Problem:
         w = weights[:, None, None]
         matrix = self.pattern.matrix(self.hold, w * m.pp, w * m.qq, -w * m.pq)
         right = self.pattern.sums(-w * m.pd, w * m.qd) + (self.hold @ self.prior)[free]
-        self._share(self._spread_separate)
         solution = self.solver.solve(matrix, right.reshape(-1, 2), self.terms[free].reshape(-1, 2))
         result = self.terms.copy()
         result[free] = solution.reshape(len(free), self.model.terms, 2)
@@ -229,7 +235,8 @@ class Problem:
             -np.einsum("luka,lka->lu", one, p), -np.einsum("luka,lka->lu", two, q)
         )
         right = right - np.einsum("tuka,tka->tu", tangents, pull)[free]
-        self._share(lambda: self._spread_coupled(tangents))
+        if self.solver.kind != DIRECT:
+            self.solver.nodes = self._nodes()
         size = right.shape[1]
         step = np.zeros((len(self.terms), size))
         solution = self.solver.solve(matrix, right.reshape(-1, 1), np.zeros((right.size, 1)))
@@ -269,61 +276,9 @@ class Problem:
         result[self.free, 1:3] = np.swapaxes(moved, 1, 2)[self.free]
         return result
 
-    def _share(self, spread: Callable[[], sparse.csr_matrix]) -> None:
-        """Tell an iterative solver which movements groups of units share."""
-        if self.solver.kind == DIRECT or (
-            self.solver.shared is not None and self.model.name != "rigid"
-        ):
-            return
-        self.solver.shared = spread()
-
-    def _groups(self) -> NDArray[np.int64]:
-        """(F,) group of each free unit: squares of about UNITS_TOGETHER units of one section."""
+    def _nodes(self) -> Nodes:
+        """Where the free units lie now, for an iterative solver."""
         free = self.pattern.free
-        centres = self.centres[free]
-        step = float(np.median(self.sizes[free])) * np.sqrt(2.0 * UNITS_TOGETHER)
-        cells = np.floor((centres - centres.min(axis=0)) / step).astype(int)
-        keys = np.column_stack([self.sections[free], cells])
-        return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1]).ravel()
-
-    def _arms(self) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """Groups of the free units, where each lies from the middle of its own, and its size.
-
-        Both relative to the size of units.
-        """
-        free, groups = self.pattern.free, self._groups()
-        counts = np.bincount(groups)
+        layers = np.unique(self.sections[free], return_inverse=True)[1].ravel()
         places = (self.centres + self.terms[:, 0])[free]
-        middles = np.stack([np.bincount(groups, places[:, k]) / counts for k in (0, 1)], axis=1)
-        size = float(np.median(self.sizes[free])) * np.sqrt(UNITS_TOGETHER)
-        return groups, (places - middles[groups]) / size, self.sizes[free] / size
-
-    def _spread_separate(self) -> sparse.csr_matrix:
-        groups, arms, sizes = self._arms()
-        k, affine = self.model.terms, min(self.model.terms, 3)
-        blocks = np.zeros((len(groups), k, affine))
-        blocks[:, 0, 0] = 1.0
-        if affine == 3:
-            blocks[:, 0, 1:] = arms
-            blocks[:, 1, 1] = blocks[:, 2, 2] = sizes
-        return _block_rows(blocks, groups)
-
-    def _spread_coupled(self, tangents: Floats) -> sparse.csr_matrix:
-        groups, arms, sizes = self._arms()
-        size = self.model.unknowns
-        blocks = np.zeros((len(groups), size, size))
-        blocks[:, 0, 0] = blocks[:, 1, 1] = 1.0
-        blocks[:, 0, 2], blocks[:, 1, 2] = -arms[:, 1], arms[:, 0]
-        blocks[:, 2, 2] = sizes
-        if size == 4:
-            blocks[:, 0, 3], blocks[:, 1, 3] = arms.T
-            blocks[:, 3, 3] = sizes
-        return _block_rows(blocks, groups)
-
-
-def _block_rows(blocks: Floats, groups: NDArray[np.int64]) -> sparse.csr_matrix:
-    """A matrix with one (B, S) block in each row of blocks, in the column of its group."""
-    count, rows, columns = blocks.shape
-    shape = (count * rows, (int(groups.max(initial=-1)) + 1) * columns)
-    pointers = np.arange(count + 1)
-    return sparse.bsr_matrix((blocks, groups, pointers), shape=shape).tocsr()
+        return Nodes(places, layers.astype(float), self.sizes[free])

@@ -1,0 +1,95 @@
+"""Solving places of tiles from matches: size, time, and the share of the bare sparse solver.
+
+Tiles of 2000 pixels, 10 % overlap; 12 matched points a pair with 0.1 px of noise. The plane: affine
+maps, solved directly. The stack: sections of 1,000 tiles, each matched within its own and with the
+tiles above in the next two, solved by conjugate gradients. Processor times; the whole is points to
+maps: sums over the points, agreement of the links, solution.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks import Row
+
+SIDE, STEP, POINTS, NOISE = 2000.0, 1800.0, 12, 0.1
+
+
+def run() -> list[Row]:
+    """Rows for plane and stack, and how both grow with ten times the tiles."""
+    rows: list[Row] = []
+    for name, sizes, solver in (
+        ("plane", [(1, 100, 100), (1, 316, 316)], "direct"),
+        ("stack", [(9, 25, 40), (90, 25, 40)], "iterative"),
+    ):
+        seconds = []
+        for shape in sizes:
+            taken, bare, error = timed(shape, solver)
+            seconds.append(taken)
+            tiles = f"{name}, {np.prod(shape):,} tiles, affine"
+            rows.append(Row(tiles, taken, "s", bare / taken, "share of one bare solve"))
+            rows.append(Row(f"{tiles}: error", error, "px median", None, ""))
+        growth = seconds[1] / seconds[0]
+        rows.append(Row(f"{name}: ten times the tiles", growth, "times the time", None, ""))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    rows.append(Row("most memory", peak, "GB", None, "points of all pairs at once included"))
+    return rows
+
+
+def timed(shape: tuple[int, int, int], solver: str) -> tuple[float, float, float]:
+    """Seconds of the whole, of one bare solve of its system, and the median error in pixels."""
+    from renderapps.alignment.models import Model
+    from renderapps.alignment.moments import reduced
+    from renderapps.alignment.solving import Rules, solve_moments
+    from renderapps.alignment.tile_problem import Problem, Stiffness, unit_sizes
+
+    corners, points, truth, sections = scene(shape)
+    begin = time.process_time()
+    model = Model("affine")
+    moments = reduced(points, model, *unit_sizes(corners))
+    rules = Rules(Stiffness(), solver=solver)
+    solution = solve_moments(corners, moments, model, rules, sections=sections)
+    taken = time.process_time() - begin
+    if not solution.accepted.all():
+        raise RuntimeError(f"{(~solution.accepted).sum()} good links were rejected")
+    problem = Problem(corners, moments, model, Stiffness(), solver=solver, sections=sections)
+    begin = time.process_time()
+    problem.converge(np.ones(len(moments.counts)))
+    bare = time.process_time() - begin
+    off = solution.terms[:, 0] - truth
+    off -= off.mean(axis=0)
+    return taken, bare, float(np.median(np.linalg.norm(off, axis=1)))
+
+
+def scene(shape: tuple[int, int, int], seed: int = 0) -> tuple[Any, Any, Any, Any]:
+    """Corners of the tiles, points of their pairs, true moves of the centres, section of each.
+
+    Every tile has to be moved by some pixels, which vary smoothly and by chance.
+    """
+    from renderapps.alignment.moments import PairPoints
+
+    rng = np.random.default_rng(seed)
+    layers = shape[0]
+    index = np.arange(np.prod(shape)).reshape(shape)
+    z, y, x = (part.ravel() for part in np.indices(shape))
+    origins = STEP * np.column_stack([x, y]).astype(float)
+    square = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]])
+    truth = rng.normal(0, 3, origins.shape) + 5 * np.sin(origins / 20_000 + z[:, None])
+    pairs = [(index[:, :, :-1], index[:, :, 1:]), (index[:, :-1], index[:, 1:])]
+    pairs += [(index[:-dz], index[dz:]) for dz in (1, 2) if dz < layers]
+    first, second = (np.concatenate([pair[k].ravel() for pair in pairs]) for k in (0, 1))
+    low = np.maximum(origins[first], origins[second])
+    high = np.minimum(origins[first], origins[second]) + SIDE
+    share = rng.random((len(first), POINTS, 2))
+    world = low[:, None] + share * (high - low)[:, None]
+    p, q = (world - truth[ends][:, None] for ends in (first, second))
+    p += rng.normal(0, NOISE, p.shape)
+    counts = np.full(len(first), POINTS)
+    points = PairPoints(
+        first, second, counts, p.reshape(-1, 2), q.reshape(-1, 2), np.ones(p.size // 2)
+    )
+    return origins[:, None] + square, points, truth, z

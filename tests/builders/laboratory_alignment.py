@@ -1,0 +1,14 @@
+"""Parameters with which the modules of `alignment` succeed in the laboratory."""
+
+from __future__ import annotations
+
+
+def parameters(lab, at):
+    return {
+        "alignment.solve": {
+            "input_stack": "acquired",
+            "output_stack": "made",
+            "matchCollections": ["matches"],
+            "html_report": at("solve.html"),
+        },
+    }
