@@ -56,13 +56,18 @@ PAGES = {
     "index": Page("Data", "Data"),
     "stacks": Page("Stacks", "Stacks"),
     "stack-details": Page("Sections of a stack", "Sections"),
+    "tile-layer": Page("Tiles of a layer", "Layer", full=True),
     "viewer": Page("Section viewer", "Viewer", full=True),
+    "tile-with-neighbors": Page("Tile with neighbours", full=True),
     "tile-pair": Page("Matches of two tiles", full=True),
+    "point-match-explorer": Page("Point match explorer", "Matches", full=True),
+    "match-review": Page("Match review", "Review", full=True),
+    "match-trial": Page("Match trial", "Trial"),
     "api-docs": Page("Operations of the service", "API"),
 }
 """Pages by the names of their files, in the order of the navigation."""
 
-OLD_NAMES: dict[str, str] = {}
+OLD_NAMES = {"layer-tiles": "tile-layer"}
 """Pages that have become part of another one."""
 
 

@@ -57,6 +57,7 @@ function card(metadata) {
   if (!offline) eyes.observe(frame);
   const links = offline ? null : element("p", { class: "links" },
     element("a", { href: to("viewer.html") }, "view"), element("a", { href: to("stack-details.html") }, "sections"),
+    element("a", { href: to("tile-layer.html") }, "layers"),
     element("a", { href: BASE + stackPath(id) }, "metadata"));
   return element("article", { class: "card" }, frame,
     element("div", { class: "text" }, element("h2", {}, element("a", { href: to("viewer.html") }, id.stack)),
@@ -90,6 +91,8 @@ const COLUMNS = [
   { title: "Match collection", kind: "name", value: (row) => row.collectionId.name },
   { title: "Pairs", number: true, value: (row) => row.pairCount },
   { title: "Actions", plain: true, kind: "actions", value: () => "", show: ({ collectionId: id, pairCount }) => [
+    element("a", { href: link("point-match-explorer.html", { matchOwner: id.owner, matchCollection: id.name }) }, "explore"), " ",
+    element("a", { href: link("match-review.html", { matchOwner: id.owner, matchCollection: id.name }) }, "review"), " ",
     changeButton("Rename…", () => renameCollection(id)), " ",
     changeButton("Delete…", () => deleteCollection(id, pairCount), { class: "danger" })] },
 ];

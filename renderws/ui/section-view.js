@@ -15,9 +15,10 @@ function keepStyleAway() {
 }
 
 export class SectionView {
-  constructor(place, { onerror = () => {}, onmove = () => {}, onclick = () => {}, onpoint = () => {} }) {
+  constructor(place, { pictures = true, onstep = null, onerror = () => {}, onmove = () => {}, onclick = () => {}, onpoint = () => {} }) {
     keepStyleAway();
     this.place = place;
+    this.pictures = pictures; // without, only what is drawn over the section is shown
     this.onerror = onerror;
     this.layers = new Map(); // key of stack, z and channels -> {items, loaded}
     this.shown = null;
@@ -37,6 +38,12 @@ export class SectionView {
     this.viewer.addHandler("viewport-change", onmove);
     this.viewer.addHandler("canvas-click", (event) => {
       if (event.quick) onclick(this.worldAt(event.position), event.originalEvent);
+    });
+    // the wheel with the shift key goes through the sections
+    this.viewer.addHandler("canvas-scroll", (event) => {
+      if (!onstep || !event.originalEvent.shiftKey) return;
+      event.preventDefaultAction = true;
+      onstep(event.scroll > 0 ? -1 : 1);
     });
     this.viewer.canvas.addEventListener("pointermove", (event) => {
       const box = this.viewer.canvas.getBoundingClientRect();
@@ -78,7 +85,7 @@ export class SectionView {
       const { source, box } = boxSource(layer.stack, layer.z, layer.bounds, channel, this.onerror);
       // whole numbers are centres of pixels, whose corners are half a pixel before them
       this.viewer.addTiledImage({
-        tileSource: source, x: box.x - 0.5, y: box.y - 0.5, width: box.width, preload: true, opacity: 0,
+        tileSource: source, x: box.x - 0.5, y: box.y - 0.5, width: box.width, preload: this.pictures, opacity: 0,
         compositeOperation: n ? "lighter" : undefined,
         success: ({ item }) => {
           if (entry.dropped) {
@@ -100,7 +107,7 @@ export class SectionView {
     const whole = now.items.length === now.wanted && now.items.every((item) => item.getFullyLoaded());
     for (const [key, { items }] of this.layers) {
       const visible = key === this.shown || (key === this.previous && !whole);
-      for (const item of items) item.setOpacity(visible ? 1 : 0);
+      for (const item of items) item.setOpacity(visible && this.pictures ? 1 : 0);
       if (key === this.shown) items.forEach((item, n) => this.viewer.world.setItemIndex(item, this.viewer.world.getItemCount() - 1 - (items.length - 1 - n)));
     }
     if (whole && this.previous !== this.shown) {
@@ -110,9 +117,15 @@ export class SectionView {
     this.place.dataset.whole = whole ? "true" : "false";
   }
 
+  setPictures(on) {
+    this.pictures = on;
+    for (const { items } of this.layers.values()) for (const item of items) item.setPreload(on);
+    this.settle();
+  }
+
   // neighbours wait until what is looked at is there
   prefetch() {
-    if (this.previous !== this.shown) return;
+    if (this.previous !== this.shown || !this.pictures) return;
     for (const layer of this.around ?? []) this.ensure(layer);
   }
 

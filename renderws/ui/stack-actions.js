@@ -94,7 +94,7 @@ export function stackMenus(metadata, hosts, done) {
   return [menu("View", view), " ", menu("Manage", manage)];
 }
 
-const PLACES = [];
+const PLACES = [["Tiles of layers", "tile-layer.html"], ["Match explorer", "point-match-explorer.html"], ["Match review", "match-review.html"]];
 
 // viewers on other servers, where the address or the service names them
 function outside({ stackId, stats, currentVersion: version = {} }, hosts) {

@@ -85,7 +85,7 @@ function pick({ section }) {
   put({ z: section.z });
   const path = `${stackPath(chosen.metadata.stackId)}/z/${section.z}`;
   const here = sections.filter(({ z }) => z === section.z);
-  const links = [["section viewer", link("viewer.html", { z: section.z })],
+  const links = [["section viewer", link("viewer.html", { z: section.z })], ["tiles of the layer", link("tile-layer.html", { z: section.z })],
     ...["bounds", "tileBounds", "resolvedTiles"].map((word) => [word, `${BASE}${path}/${word}`])];
   const query = new URLSearchParams({ maxOverviewWidthAndHeight: 400, maxTileSpecsToRender: 1000, translateOrigin: true });
   const overview = `${BASE}${stackPath(chosen.metadata.stackId)}/largeDataTileSource/2048/2048/small/${section.z}.jpg?${query}`;

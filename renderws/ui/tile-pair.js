@@ -109,6 +109,7 @@ begin(async () => {
   at("scale").value = number("renderScale") ?? fitting.toFixed(2);
   at("raw").href = BASE + pairPath(matches(), pair);
 
+  at("trial").href = link("match-trial.html", pair.pId < pair.qId ? { pId: pair.pId, qId: pair.qId } : { pId: pair.qId, qId: pair.pId });
   listen();
   await showPictures();
   await showMatches();

@@ -97,7 +97,7 @@ async function nameTiles(world, stack) {
   const z = layers.z;
   const [hits] = await putJson(`${stackPath(stack)}/z/${z}/world-to-local-coordinates`, [{ world }]);
   const found = hits.filter((hit) => hit.tileId && hit.local);
-  const lines = found.map((hit) => element("li", {}, element("a", { href: link("viewer.html", { ...stack, z, tileId: hit.tileId }) }, hit.tileId),
+  const lines = found.map((hit) => element("li", {}, element("a", { href: link("tile-with-neighbors.html", { ...stack, z, tileId: hit.tileId }) }, hit.tileId),
     ` (${hit.local[0].toFixed(1)}, ${hit.local[1].toFixed(1)})${hit.visible && found.length > 1 ? ", on top" : ""}`));
   at("named").replaceChildren(element("strong", {}, `x ${world[0].toFixed(1)}, y ${world[1].toFixed(1)}, z ${z}`),
     found.length ? element("ul", {}, lines) : element("p", {}, "no tile here"));
@@ -125,7 +125,7 @@ function moved(from) {
 
 function makeView(place, stackOf) {
   const view = new SectionView(place, {
-    onerror: fail, onmove: () => moved(view), onclick: (world) => attempt(() => nameTiles(world, stackOf())),
+    onstep: (by) => layers.step(by), onerror: fail, onmove: () => moved(view), onclick: (world) => attempt(() => nameTiles(world, stackOf())),
     onpoint: ([x, y]) => { at("position").textContent = `x ${x.toFixed(1)}  y ${y.toFixed(1)}  zoom ${view.seen().zoom.toPrecision(3)}`; },
   });
   view.overlay = drawOver;

@@ -21,6 +21,11 @@ def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     """By module; `at` gives a path below the folder to write to."""
     around = {"stack": "acquired", "z": 0, "dz": 1, "tilepair_output": at("around.json")}
     return {
+        "pointmatch.apply_match_edits": {
+            "input_collection": "matches",
+            "edits_collection": "others",
+            "output_collection": "made",
+        },
         "pointmatch.consolidate_pointmatches_across_channels": {
             "input_collection_list": ["matches"],
             "output_collection": "made",

@@ -1,0 +1,155 @@
+"""The pages of tiles and matches in a browser: what they show of real tiles, and what they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import requests
+from dashboard_stacks import until
+
+CELLS = "renderStackOwner=lab&renderStackProject=cells"
+MONTAGED = f"{CELLS}&renderStack=montaged&matchOwner=lab&matchCollection=cells_montage"
+
+
+@pytest.fixture
+def collections(stitched):
+    """Address of the match collections of the owner; those that a test makes are removed."""
+    base = f"{stitched}/render-ws/v1/owner/lab"
+    yield f"{base}/matchCollection"
+    for entry in requests.get(f"{base}/matchCollections", timeout=10).json():
+        if entry["collectionId"]["name"] != "cells_montage":
+            name = entry["collectionId"]["name"]
+            requests.delete(f"{base}/matchCollection/{name}", timeout=10)
+
+
+def pair_url(p, q):
+    return f"group/0.0/id/ImageName_t01_p{p}/matchesWith/0.0/id/ImageName_t01_p{q}"
+
+
+def test_a_layer_shows_connected_sets_and_the_matches_of_a_tile(look):
+    page = look(f"tile-layer.html?{MONTAGED}")
+    counts = page.locator("#counts").inner_text()
+    assert counts.startswith("25 tiles in 1 connected set")
+    assert "width 245 to 245, mean 245.0; height 183 to 183" in counts
+    page.locator("#view").click()
+    page.get_by_text("Matches with 4 tiles").wait_for()
+    assert page.locator("#tile strong").inner_text() == "ImageName_t01_p13"
+    page.keyboard.press("c")
+    page.get_by_text("0 neighbours without matches, 0 with few").wait_for()
+    page.fill("#threshold", "36")
+    page.keyboard.press("Tab")
+    page.get_by_text("0 neighbours without matches, 40 with few").wait_for()
+    page.locator("#tile li a").first.click()
+    page.wait_for_url("**/tile-pair.html?**")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    assert page.locator("#count").inner_text().startswith("36 matches")
+
+
+def test_old_links_to_a_layer_open_and_thumbnails_are_drawn(look):
+    page = look("layer-tiles.html?owner=lab&project=cells&stack=aligned&z=1")
+    assert page.locator("#counts").inner_text().startswith("25 tiles")
+    page.keyboard.press("t")
+    page.wait_for_selector("#view[data-whole=true]")
+    until(
+        page,
+        """(() => {
+          const canvas = document.querySelector('#view .openseadragon-canvas > canvas');
+          const middle = [canvas.width / 2, 0, 1, canvas.height];
+          const { data } = canvas.getContext('2d').getImageData(...middle);
+          return data.filter((value, n) => n % 4 === 0 && value > 40).length > 200;
+        })()""",
+    )
+
+
+def test_a_tile_with_its_neighbours_moves_on_by_click_and_keys(look):
+    page = look(f"tile-with-neighbors.html?{MONTAGED}&tileId=ImageName_t01_p13")
+    assert page.locator("#count").inner_text() == "9 tiles; 144 matches with 4 of them"
+    page.keyboard.press("ArrowRight")
+    page.locator("h1", has_text="ImageName_t01_p18").wait_for()
+    page.locator("#count", has_text="144 matches").wait_for()
+    page.check("#layers")
+    box = page.locator("#around").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2 - 5, box["y"] + box["height"] / 5)
+    page.locator("h1", has_text="ImageName_t01_p17").wait_for()
+
+
+def test_the_explorer_counts_the_links_of_sections_and_leads_to_pairs(look):
+    page = look(f"point-match-explorer.html?{MONTAGED}")
+    summary = page.locator("#summary").inner_text()
+    assert summary.startswith("1 section, 40 pairs, 1,440 matches")
+    page.locator("#links").click(position={"x": 85, "y": 20})
+    page.locator("#pairs tbody tr").nth(39).wait_for()
+    assert "40 pairs, 1,440 matches, fewest 36" in page.locator("#pairs strong").inner_text()
+    page.fill("#low", "2000")
+    page.locator("#scale", has_text="1 squares are filtered out").wait_for()
+    page.locator("#pairs a", has_text="ImageName_t01_p01").first.click()
+    page.wait_for_url("**/tile-pair.html?**pId=ImageName_t01_p01**")
+
+
+def test_a_trial_is_run_compared_and_saved(look, collections):
+    tiles = "pId=ImageName_t01_p13&qId=upper_ImageName_t01_p13"  # one picture in two sections
+    page = look(f"match-trial.html?{MONTAGED.replace('montaged', 'aligned')}&{tiles}")
+    rod = "featureAndMatchParameters.matchDerivationParameters.matchRod"
+    for ratio in ("0.9", "0.6"):
+        page.fill(f"[name='{rod}']", ratio)
+        page.locator("[name='render.scale']").fill("1")
+        before = page.url
+        page.get_by_role("button", name="Run").click()
+        until(page, f"location.href !== {before!r} && !document.querySelector('#run').disabled")
+    rows = page.locator("#table tbody tr")
+    assert rows.count() == 2
+    assert {rows.nth(n).locator("td").last.inner_text() for n in (0, 1)} == {"0.9", "0.6"}
+    base = collections.rsplit("/", 1)[0]
+    trial = requests.get(f"{base}/matchTrial/{page.url.split('matchTrialId=')[1][:24]}", timeout=10)
+    found = sum(map(len, (one["w"] for one in trial.json()["matches"])))
+    assert page.locator("#sets").inner_text().startswith(f"{found} matches in")
+    assert found > 10
+    page.get_by_role("button", name="Save to a collection…").click()
+    page.fill("dialog input[name=name]", "tried")
+    page.keyboard.press("Enter")
+    page.get_by_text("saved to tried").wait_for()
+    between = f"{collections}/tried/group/0.0/matchesWith/upper"
+    (saved,) = requests.get(between, timeout=10).json()
+    assert np.allclose(saved["matches"]["p"], saved["matches"]["q"], atol=0.5)
+    assert saved["matchCount"] == found
+
+
+def test_a_review_is_kept_beside_the_matches_and_can_be_undone(look, collections):
+    page = look(f"match-review.html?{MONTAGED.replace('montaged', 'acquired')}")
+    assert page.locator("#summary").inner_text().startswith("40 pairs, 0 reviewed")
+    worst = page.locator("#pairs tbody tr").first.locator("td")
+    name, residual = worst.nth(0).inner_text().split(), float(worst.nth(1).inner_text())
+    ids = [one[-2:] for one in name]
+    every = [float(t) for t in page.locator("#pairs td:nth-child(2)").all_inner_texts()]
+    assert every == sorted(every, reverse=True) and residual == every[0] > 0.5
+    (matched,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=10).json()
+
+    def edits():
+        answer = requests.get(f"{collections}/cells_montage_edits/{pair_url(*ids)}", timeout=10)
+        return answer.json()[0]["matches"] if answer.ok and answer.json() else None
+
+    assert edits() is None
+    page.keyboard.press("x")  # and on to the next one
+    page.locator("#title", has_text="2 of 40").wait_for()
+    assert edits() == matched["matches"] | {"w": [0] * 36}
+    page.keyboard.press("u")
+    page.locator("#title", has_text="1 of 40").wait_for()
+    until(page, "document.querySelector('#status').textContent.startsWith('not reviewed')")
+    assert edits() is None
+    # add a point: the same place in both pictures, at a quarter of their width
+    page.keyboard.press("p")
+    box = page.locator("#pair").bounding_box()
+    for part in (0.12, 0.62):
+        page.mouse.click(box["x"] + part * box["width"], box["y"] + 0.5 * box["height"])
+    until(page, "document.querySelector('#status').textContent.startsWith('edited: 37 of 37')")
+    added = edits()
+    assert added["w"] == [1] * 37 and added["p"][0][:36] == matched["matches"]["p"][0]
+    assert added["p"][0][36] == pytest.approx(245 * 0.25, abs=12)
+    assert added["p"][1][36] == pytest.approx(183 / 2, abs=3)
+    page.reload()
+    page.wait_for_selector("body[data-ready]", state="attached")
+    assert page.locator("#status").inner_text().startswith("edited: 37 of 37")
+    kept = requests.get(f"{collections}/cells_montage_edits/metadata", timeout=10).json()
+    assert kept["edits_of"] == "cells_montage" and kept["local_transforms"] == 0
+    (unchanged,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=10).json()
+    assert unchanged == matched
