@@ -447,7 +447,7 @@ def filled(shift: Grid) -> Grid:
     sigma = 1.0
     while not np.isfinite(result).all():
         weight = gaussian_filter(known.astype(float), sigma, mode="constant")
-        reached = ~np.isfinite(result[..., 0]) & (weight > 1e-3)
+        reached = ~np.isfinite(result[..., 0]) & (weight > 1e-3 * weight.max())
         for k in (0, 1):
             values = gaussian_filter(np.where(known, shift[..., k], 0.0), sigma, mode="constant")
             result[reached, k] = values[reached] / weight[reached]

@@ -74,3 +74,28 @@ def put_sections(render, stack, pictures, folder, zs=None, tforms=None, **versio
     renderapi.resolvedtiles.put_tilespecs(stack, tilespecs=tiles, render=render)
     renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
     return tiles
+
+
+def warp_field(shape, amplitude, seed, smooth=40):
+    """Displacements (rows, columns, 2) of at most `amplitude` pixels, made by wide Gaussians."""
+    rng = np.random.default_rng(seed)
+    field = np.stack(
+        [gaussian_filter(rng.normal(size=shape), smooth, mode="reflect") for _ in (0, 1)], axis=-1
+    )
+    field -= field.mean((0, 1))
+    return field * (amplitude / np.hypot(*np.moveaxis(field, -1, 0)).max())
+
+
+def warped_by(picture, field):
+    """Picture that shows at x what `picture` shows at x + field(x)."""
+    import cv2
+
+    rows, columns = np.indices(picture.shape, np.float32)
+    x, y = columns + field[..., 0], rows + field[..., 1]
+    return cv2.remap(
+        picture,
+        x.astype(np.float32),
+        y.astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )

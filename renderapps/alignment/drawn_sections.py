@@ -1,0 +1,111 @@
+"""Whole sections drawn on one window of the world, for comparing them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+import renderapi
+from renderapi.matching.contrast import Mask, normalised
+from renderapps.alignment.rough_pairs import empty
+from renderapps.materialize.section_pictures import Window, section_document, section_tiles
+from renderapps.module import RenderModuleException
+
+LARGEST = 400_000_000
+"""Pixels of a picture above which a smaller scale is asked for."""
+KEPT = 4
+
+
+def common_window(render: renderapi.Render, stack: str, scale: float) -> Window:
+    """The window that holds all tiles of a stack.
+
+    Raises
+    ------
+    RenderModuleException
+        It would have too many pixels.
+    """
+    bounds = renderapi.stack.get_stack_bounds(stack, render=render)
+    x, y = (float(np.floor(bounds[side])) for side in ("minX", "minY"))
+    width, height = (int(np.ceil(bounds[high] - low)) for high, low in (("maxX", x), ("maxY", y)))
+    window = Window(x, y, width + 1, height + 1, scale)
+    pixels = window.size[0] * window.size[1]
+    if pixels > LARGEST:
+        raise RenderModuleException(
+            f"sections of stack {stack} would be drawn with {pixels / 1e6:.0f} million pixels at "
+            f"scale {scale:g}: give a scale below {scale * (LARGEST / pixels) ** 0.5:.2g}"
+        )
+    return window
+
+
+@dataclass
+class DrawnSections:
+    """Sections of a stack drawn on a window, the last few of them kept."""
+
+    render: renderapi.Render
+    stack: str
+    window: Window
+    channel: str | None = None
+    _kept: OrderedDict[float, tuple[NDArray[np.float32], Mask]] = field(
+        default_factory=OrderedDict, repr=False
+    )
+
+    def get(self, z: float) -> tuple[NDArray[np.float32], Mask]:
+        """Grey levels (rows, columns) of a section, and which of them show something."""
+        if z not in self._kept:
+            self._kept[z] = self._drawn(z)
+        self._kept.move_to_end(z)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[z]
+
+    def _drawn(self, z: float) -> tuple[NDArray[np.float32], Mask]:
+        from renderapi.rendering import render_canvas
+        from renderapi.rendering.output import to_gray
+
+        tiles = section_tiles(self.render, self.stack, z)
+        query = {"channels": self.channel, "convertToGray": True}
+        document = section_document(self.render, self.stack, tiles, self.window, query)
+        levels, alpha = to_gray(render_canvas({**document, "convertToGray": True}))
+        if levels.ndim == 3:
+            levels = levels.mean(axis=2)
+        grey = np.asarray(levels, np.float32)
+        shown = ~empty(grey)
+        if alpha is not None:
+            shown &= alpha > 250
+        return grey, shown
+
+
+def correlation_of(
+    p: tuple[NDArray[np.float32], Mask], q: tuple[NDArray[np.float32], Mask], sigma: float = 12.0
+) -> float:
+    """Correlation of two pictures where both show something; NaN where that is hardly anywhere.
+
+    Slow changes of brightness (wider than about `sigma` pixels) do not count.
+    """
+    both = p[1] & q[1]
+    if both.sum() < 256:
+        return float("nan")
+    a, b = (normalised(image, mask, sigma)[both] for image, mask in (p, q))
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def neighbour_correlations(
+    render: renderapi.Render,
+    stack: str,
+    zs: Sequence[float],
+    scale: float = 1.0,
+    steps: int = 1,
+    channel: str | None = None,
+) -> dict[tuple[float, float], float]:
+    """Correlation of each section with those up to `steps` further on, by their z.
+
+    Pictures are smoothed by `scale` alone; see `correlation_of`.
+    """
+    window = common_window(render, stack, scale)
+    drawn = DrawnSections(render, stack, window, channel)
+    pairs = [(p, q) for i, p in enumerate(zs) for q in zs[i + 1 : i + 1 + steps]]
+    return {(p, q): correlation_of(drawn.get(p), drawn.get(q)) for p, q in pairs}

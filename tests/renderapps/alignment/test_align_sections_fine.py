@@ -1,0 +1,142 @@
+"""Sections warped by known fields come back onto each other, whatever is wrong with some."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from layered_stacks import documents, run, shared
+from section_series import put_sections, tissue, warp_field, warped_by
+
+import renderapi
+from renderapi.matching.block_flow import interpolated
+from renderapi.transform.slices import TileTransforms
+from renderapps.alignment.align_sections_fine import AlignSectionsFine
+from renderapps.alignment.drawn_sections import neighbour_correlations
+
+SIDE, TEAR = 224, 12.0
+TORN, MISSING, STRANGE = 3, 5, 7
+ZS = [z for z in range(9) if z != MISSING]
+
+
+@pytest.fixture(scope="module")
+def series():
+    """Pictures by z and the displacements that they were made with; sections 1 and 2 exchanged."""
+    sections = tissue(9, (SIDE, SIDE), seed=1, z_sigma=2.5)
+    order = [0, 2, 1, *range(3, 9)]
+    pictures, fields = {}, {}
+    for z in ZS:
+        field = warp_field((SIDE, SIDE), 5.0, seed=10 + z)
+        if z == TORN:
+            field[:, SIDE // 2 :, 1] += TEAR
+        picture = warped_by(sections[order[z]], field)
+        pictures[z], fields[z] = picture, field
+    pictures[STRANGE] = tissue(1, (SIDE, SIDE), seed=77)[0]
+    return pictures, fields
+
+
+def parameters(**more):
+    given = {"input_stack": "rough", "output_stack": "fine", "pool_size": 1, "levels": 2}
+    return given | {"spacing": 16, "block_size": 32, "bending": 1.0, "crack": 4, **more}
+
+
+def errors(render, stack, fields, places):
+    """Displacements of places (N, 2) by the last transform, less those wanted, by z."""
+    found = {}
+    for z, field in fields.items():
+        transforms = TileTransforms(
+            documents_of(render, stack, z),
+            {k: t.to_dict() for k, t in shared(render, stack, z).items()},
+        )
+        moved = transforms.forward(places, len(transforms) - 1) - places
+        axis = np.arange(SIDE, dtype=float)
+        found[z] = moved - interpolated(axis, axis, field, places)
+    return found
+
+
+def documents_of(render, stack, z):
+    return documents(render, stack)[f"s{z:g}"]
+
+
+@pytest.fixture(scope="module")
+def places():
+    axis = np.linspace(24, SIDE - 25, 12)
+    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+
+
+def test_warped_sections_come_back_onto_each_other(render, tmp_path, series, places):
+    pictures, fields = series
+    put_sections(render, "rough", [pictures[z] for z in ZS], tmp_path / "images", ZS)
+    before = neighbour_correlations(render, "rough", ZS)
+    status, report = run(AlignSectionsFine, render, **parameters())
+    assert status == 0, report
+    after = neighbour_correlations(render, "fine", ZS)
+    intact = [z for z in ZS if z != STRANGE]
+    found = errors(render, "fine", {z: fields[z] for z in intact}, places)
+    common = np.median([found[z] for z in intact], axis=0)  # nothing says where all are together
+    away = {z: np.hypot(*(found[z] - common).T) for z in intact}
+    print({z: (round(float(np.median(a)), 3), round(float(a.max()), 2)) for z, a in away.items()})
+    near_tear = np.abs(places[:, 0] - SIDE / 2) < 40
+    assert np.median(np.concatenate([away[z] for z in intact if z != TORN])) < 0.3
+    assert max(np.median(away[z]) for z in intact) < 1
+    assert max(away[z].max() for z in intact if z != TORN) < 2
+    assert np.median(away[TORN][~near_tear]) < 0.5  # either side is where it belongs
+    pairs = [key for key in before if STRANGE not in key and TORN not in key]
+    assert all(after[key] > before[key] + 0.1 for key in pairs)
+    # what is wrong is named
+    assert report["groups"] == [[float(z) for z in intact], [float(STRANGE)]]
+    about = {entry["z"]: entry for entry in report["sections"]}
+    assert about[TORN]["nodes_at_cracks"] > 10
+    assert all(about[z]["nodes_at_cracks"] == 0 for z in intact if z not in (TORN, 0, 8))
+    assert all(entry["folded_cells"] == 0 for entry in about.values())
+    rejected = {(r["p_z"], r["q_z"]) for r in report["pairs"] if not r["accepted"]}
+    assert rejected == {(p, q) for p, q in ((6, 7), (7, 8), (4, 7)) if STRANGE in (p, q)}
+
+
+def test_one_section_stays_and_nothing_in_common_is_a_failure(render, tmp_path, series, capsys):
+    pictures, _ = series
+    images = [pictures[0], pictures[STRANGE]]
+    put_sections(render, "rough", images, tmp_path / "images")
+    status, report = run(AlignSectionsFine, render, **parameters(zs=[0]))
+    assert (status, report["sections"][0]["warp"], report["pairs"]) == (0, None, [])
+    assert list(documents(render, "fine")) == ["s0"]
+    status, report = run(AlignSectionsFine, render, **parameters(output_stack="other"))
+    assert status == 1
+    assert "no two sections of stack rough could be compared" in capsys.readouterr().err
+    assert "blocks were found" in report["pairs"][0]["reason"]
+    assert "other" not in renderapi.render.get_stacks_by_owner_project(render=render)
+
+
+def test_two_halves_are_told_and_flows_are_taken_again(render, tmp_path, series, caplog):
+    pictures, _ = series
+    others = tissue(2, (SIDE, SIDE), seed=50, z_sigma=2.5)
+    images = [pictures[0], pictures[1], *others]
+    put_sections(render, "rough", images, tmp_path / "images")
+    given = parameters(neighbours=1, flow_directory=str(tmp_path / "flows"))
+    status, report = run(AlignSectionsFine, render, **given)
+    assert (status, report["groups"]) == (0, [[0.0, 1.0], [2.0, 3.0]])
+    assert not any(row["taken_from_file"] for row in report["pairs"])
+    first = documents(render, "fine"), shared(render, "fine", 1)
+    status, report = run(AlignSectionsFine, render, **given)
+    assert all(row["taken_from_file"] for row in report["pairs"])
+    assert first[0] == documents(render, "fine")
+    names = list(first[1])
+    again = shared(render, "fine", 1)
+    assert [first[1][k].dataString for k in names] == [again[k].dataString for k in names]
+
+
+def test_from_the_command_line_and_bad_input(tmp_path, series):
+    place = {"host": "local", "store": str(tmp_path / "render.db"), "owner": "me", "project": "p"}
+    render = renderapi.connect(**place)
+    put_sections(render, "rough", [series[0][0], series[0][1]], tmp_path / "images")
+    (tmp_path / "in.json").write_text(json.dumps({"render": place} | parameters()))
+    words = [sys.executable, "-m", "renderapps.alignment.align_sections_fine", "--quiet"]
+    words += ["--input_json", str(tmp_path / "in.json")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(shared(render, "fine", 0)) == 1
+    done = subprocess.run([*words, "--scale", "3"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "scale" in done.stderr
+    assert "Traceback" not in done.stderr
