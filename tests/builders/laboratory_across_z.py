@@ -22,4 +22,10 @@ def parameters(lab, at):
             "matchCollection": "made",
             "ways": ["features"],
         },
+        "alignment.align_sections_fine": {
+            "input_stack": "whole",
+            "output_stack": "made",
+            "block_size": 32,
+            "spacing": 16,
+        },
     }
