@@ -39,6 +39,7 @@ def files(lab):
 
 def parameters(lab, at):
     return {
+        "wrinkle_detection.find_suspect_tiles": {"stack": "wrinkled", "matchCollection": "folds"},
         "wrinkle_detection.point_match_based_tile_splitting": {
             "stack": "wrinkled",
             "tileId": "folded",

@@ -128,6 +128,25 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
+        "wrinkle_detection/residuals.py",
+        "wrinkle_detection/test_residuals",
+        [
+            ("(w * off**2).sum() / w.sum()", "(off**2).mean()"),
+            ("model.fit(p, q, w)", "model.fit(q, p, w)"),
+            ("at = zs == z", "at = zs >= z"),
+        ],
+    ),
+    (
+        "wrinkle_detection/find_suspect_tiles.py",
+        "wrinkle_detection/test_find_suspect_tiles",
+        [
+            ("other = targets.zs != z", "other = targets.zs == z"),
+            ('entry["sections"] < 2', "False"),
+            ("max(residuals, key=lambda residual: residual.rms)", "residuals[0]"),
+            ("self.rules.max_epsilon / 2 if", "self.rules.max_epsilon * 2 if"),
+        ],
+    ),
+    (
         "stack/consolidate_render_transforms.py",
         "stack/test_consolidate_render_transforms",
         [
