@@ -303,6 +303,23 @@ def _mix(first, second, fraction):
 
 
 @njit(**OPTIONS)
+def _copy(source, row, shift, out):
+    """Copy pixels `shift`, shift + 1, ... of a row of the source, those at its ends repeated."""
+    last_row, last = source.shape[0] - 1, source.shape[1] - 1
+    line = source[min(max(np.int64(row), 0), last_row)]
+    first = np.int64(shift)
+    start = min(max(-first, 0), out.shape[0])
+    stop = max(min(last + 1 - first, out.shape[0]), start)
+    for i in range(start):
+        out[i] = line[0]
+    inside, target = line[first + start : first + stop], out[start:stop]
+    for i in range(stop - start):  # an assignment of slices would copy twice
+        target[i] = inside[i]
+    for i in range(stop, out.shape[0]):
+        out[i] = line[last]
+
+
+@njit(**OPTIONS)
 def paint(source, canvas, canvas_row, spans, count, inverses, origin_x, origin_y, nearest):
     """Overwrite the spans of a grey canvas with the source.
 
@@ -330,6 +347,12 @@ def paint(source, canvas, canvas_row, spans, count, inverses, origin_x, origin_y
         a, d = inverses[polygon, 0], inverses[polygon, 3]
         ku = inverses[polygon, 2] + inverses[polygon, 1] * gy
         kv = inverses[polygon, 5] + inverses[polygon, 4] * gy
+        shift = origin_x + ku
+        if a == 1.0 and d == 0.0 and np.floor(kv) == kv and (
+            np.floor(origin_x) == origin_x and np.floor(ku) == ku
+        ):  # moved by whole pixels: what interpolation gives, to the last bit
+            _copy(source, kv, first + shift, canvas[row - canvas_row, first : last + 1])
+            continue
         for column in range(first, last + 1, BLOCK):
             n = min(BLOCK, last + 1 - column)
             out = canvas[row - canvas_row, column : column + n]

@@ -44,10 +44,13 @@ from renderapps.materialize.volume_parameters import ExportVolumeParameters
 from renderapps.materialize.volume_parts import make_part
 from renderapps.materialize.volume_planes import filled, plane_zs
 from renderapps.module import RenderModule, RenderModuleException, TaskFailure
-from renderapps.module.parallel import cpu_count
+from renderapps.module.parallel import cpu_count, map_tasks
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs
 from renderapps.transfer.storage import Storage
+
+SECTIONS_WORTH_WORKERS = 50  # processes take a second or two to start
+WORTH_WORKERS = 1 << 28  # voxels of a coarse level that are made of sums
 
 
 class ExportVolume(RenderModule):
@@ -180,7 +183,8 @@ class ExportVolume(RenderModule):
         given = (self.args["minIntensity"], self.args["maxIntensity"])
         stack = self.args["input_stack"]
         look = partial(section_contents, self.render, stack, given=given, window=window)
-        sections = self.map_tasks(look, zs, "looking at sections")
+        few = len(zs) < SECTIONS_WORTH_WORKERS
+        sections = self.mapped(look, zs, "looking at sections", few)
         for result in sections:
             if isinstance(result, TaskFailure):
                 self.logger.debug("%s", result.details)
@@ -289,12 +293,16 @@ class ExportVolume(RenderModule):
 
     def map_parts(self, target: Place, job: VolumeJob, number: int, progress: str) -> list[Any]:
         """Make the parts of a pass, in parallel where others than this process see the place."""
-        function = partial(make_part, job)
-        if not target.is_of_process:
-            return self.map_tasks(function, job.parts(number), progress)
-        from renderapps.module.parallel import map_tasks
+        is_small = number > 0 and job.voxels(number) < WORTH_WORKERS
+        return self.mapped(
+            partial(make_part, job), job.parts(number), progress, target.is_of_process or is_small
+        )
 
-        return map_tasks(function, job.parts(number), 1, None, progress, self.logger)
+    def mapped(self, function: Any, items: Any, progress: str, here: bool) -> list[Any]:
+        """As `map_tasks`; in this process where it is not worth starting others."""
+        if not here:
+            return self.map_tasks(function, items, progress)
+        return map_tasks(function, items, 1, None, progress, self.logger)
 
     def failure(self, failed: TaskFailure, job: VolumeJob) -> RenderModuleException:
         """What went wrong, and that the rest is kept."""

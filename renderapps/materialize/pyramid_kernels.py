@@ -66,14 +66,13 @@ def _add_row(values, row, x_start):
 
 
 @njit(**OPTIONS)
-def divide(sums, means, shift):
-    """Means of sums of 2^shift values, halves rounded up."""
-    depth, height, width = sums.shape
+def divide(sums, means, shift, z_stop, y_stop, x_stop):
+    """Means of sums of 2^shift values, halves rounded up; up to the stops along each axis."""
     half = (1 << shift) >> 1
-    for z in range(depth):
-        for y in range(height):
-            row, target = sums[z, y][:width], means[z, y][:width]
-            for x in range(width):
+    for z in range(z_stop):
+        for y in range(y_stop):
+            row, target = sums[z, y][:x_stop], means[z, y][:x_stop]
+            for x in range(x_stop):
                 target[x] = (row[x] + half) >> shift
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -98,6 +99,11 @@ class VolumeJob:
     def weight(self) -> float:
         """Pixels of full scale to a voxel of level 0."""
         return self.layout.step**2
+
+    def voxels(self, number: int) -> int:
+        """Voxels of the first level of a pass."""
+        shape = self.layout.level_shape(self.passes[number].first)
+        return self.layout.channel_count * math.prod(shape)
 
     def parts(self, number: int) -> Iterator[Part]:
         """Parts of a pass, section by section."""

@@ -66,22 +66,21 @@ def means_of(
     ]
     whole = math.prod(layout.scale_of(level)) * weight
     shift = round(math.log2(whole))
-    inner = [int(np.argmax(c < c[0])) or len(c) for c in counts]  # only the last may be smaller
-    if sums.dtype.kind == "u" and whole == 1 << shift:
-        z, y, x = inner
-        first_is_whole = all(
-            int(c[0]) == scale for c, scale in zip(counts, layout.scale_of(level), strict=True)
-        )
-        if first_is_whole:
-            pyramid_kernels.divide(sums[:z, :y, :x], means[:z, :y, :x], shift)
-            rests = [(slice(z, None), slice(None), slice(None)),
-                     (slice(0, z), slice(y, None), slice(None)),
-                     (slice(0, z), slice(0, y), slice(x, None))]  # fmt: skip
-            for rest in rests:
-                if sums[rest].size:
-                    _counted(sums, means, rest, counts, weight)
-            return means
-    _counted(sums, means, (slice(None),) * 3, counts, weight)
+    if sums.dtype.kind != "u" or whole != 1 << shift:
+        _counted(sums, means, (slice(None),) * 3, counts, weight)
+        return means
+    scale = layout.scale_of(level)
+    z, y, x = (int(np.count_nonzero(c == n)) for c, n in zip(counts, scale, strict=True))
+    pyramid_kernels.divide(sums, means, shift, z, y, x)
+    every = slice(None)
+    # only the last voxel along an axis may cover less than the others
+    for rest in (
+        (slice(z, None), every, every),
+        (slice(0, z), slice(y, None), every),
+        (slice(0, z), slice(0, y), slice(x, None)),
+    ):
+        if sums[rest].size:
+            _counted(sums, means, rest, counts, weight)
     return means
 
 
