@@ -348,8 +348,11 @@ def paint(source, canvas, canvas_row, spans, count, inverses, origin_x, origin_y
         ku = inverses[polygon, 2] + inverses[polygon, 1] * gy
         kv = inverses[polygon, 5] + inverses[polygon, 4] * gy
         shift = origin_x + ku
-        if a == 1.0 and d == 0.0 and np.floor(kv) == kv and (
-            np.floor(origin_x) == origin_x and np.floor(ku) == ku
+        if (
+            a == 1.0
+            and d == 0.0
+            and np.floor(kv) == kv
+            and (np.floor(origin_x) == origin_x and np.floor(ku) == ku)
         ):  # moved by whole pixels: what interpolation gives, to the last bit
             _copy(source, kv, first + shift, canvas[row - canvas_row, first : last + 1])
             continue

@@ -68,8 +68,9 @@ class Place:
                 return None
         return self._do(self._read_remote, key)
 
-    def write(self, key: str, data: bytes) -> None:
-        """Write a file, whole or not at all."""
+    def write(self, key: str, data: bytes | str) -> None:
+        """Write a file (text as UTF-8), whole or not at all."""
+        data = data.encode() if isinstance(data, str) else data
         if self.folder is not None:
             atomic_write(self.folder / key, data)
             return

@@ -66,7 +66,7 @@ def memory_per_process(job: VolumeJob) -> int:
 def _sample(job: VolumeJob) -> tuple[float, float]:
     """Seconds to draw and write a voxel; bytes written for each byte of pixels."""
     cell, shape = job.format.cell(job.layout, 0), job.layout.level_shape(0)
-    start: Size3 = _middle(cell, shape)
+    start: Size3 = _middle(job, cell, shape)
     stop = box_end(start, cell, shape)
     seconds = 0.0
     pixels = None
@@ -85,6 +85,9 @@ def _sample(job: VolumeJob) -> tuple[float, float]:
     return seconds / pixels.size, written / pixels.nbytes
 
 
-def _middle(cell: Size3, shape: Size3) -> Size3:
-    z, y, x = (n // 2 // c * c for c, n in zip(cell, shape, strict=True))
+def _middle(job: VolumeJob, cell: Size3, shape: Size3) -> Size3:
+    """A cell in the middle of a plane that shows a section."""
+    shown = [k for k, plane in enumerate(job.planes) if plane]
+    middle = (shown[len(shown) // 2], shape[1] // 2, shape[2] // 2)
+    z, y, x = (n // c * c for n, c in zip(middle, cell, strict=True))
     return z, y, x
