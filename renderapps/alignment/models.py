@@ -13,7 +13,7 @@ unit stays where it is.
     translation        1
     affine             1, u, v
     polynomial2        1, u, v, u^2, uv, v^2
-    polynomial3        ... and u^3, u^2 v, u v^2, v^3
+    polynomial3        ... and u^3, u^2 v, u v^2, v^3; polynomial4 and 5 likewise
     thin_plate_spline  1, u, v and the bending modes of a grid of control points
 
 `similarity` and `rigid` have the functions of the affine, but only four and three unknowns for both
@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 COUPLED = {"rigid": 3, "similarity": 4}
 """Models whose unknowns act on both axes, and how many each unit has."""
 DEGREES = {"translation": 0, "rigid": 1, "similarity": 1, "affine": 1}
-DEGREES |= {"polynomial2": 2, "polynomial3": 3}
+DEGREES |= {f"polynomial{order}": order for order in (2, 3, 4, 5)}
 SPLINE = "thin_plate_spline"
 MODELS = (*DEGREES, SPLINE)
 GRID = 3

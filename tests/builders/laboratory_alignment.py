@@ -11,4 +11,11 @@ def parameters(lab, at):
             "matchCollections": ["matches"],
             "html_report": at("solve.html"),
         },
+        "alignment.estimate_lens": {
+            "input_stack": "acquired",
+            "output_stack": "made",
+            "matchCollection": "matches",
+            "order": 2,
+            "residual_map": at("lens.png"),
+        },
     }
