@@ -133,10 +133,10 @@ class EstimateLens(StackEditModule):
         return lens_transform(self.fit).to_dict() | {"id": self.lens_id, "type": "leaf"}
 
     def report(self, data: LensData) -> dict[str, Any]:
-        """What the estimate says; the picture is drawn."""
+        """What the estimate says; what is to be drawn is kept."""
         import numpy as np
 
-        from renderapps.alignment.lens_map import draw_residuals
+        from renderapps.alignment.lens_map import panels_of
         from renderapps.alignment.solve_report import rounded
 
         fit, names = self.fit, data.names
@@ -168,9 +168,7 @@ class EstimateLens(StackEditModule):
             )
         for text in report["warnings"]:
             self.logger.warning("%s", text)
-        if path := self.args["residual_map"]:
-            draw_residuals(path, data, fit)
-            report["residual_map"] = path
+        self.panels = panels_of(data, fit) if self.args["residual_map"] else None
         return report
 
     def edit(self, sections: tuple[Section, ...]) -> Section:
@@ -185,8 +183,13 @@ class EstimateLens(StackEditModule):
         return section
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
-        """The estimate."""
-        return self.told
+        """The estimate, and its picture."""
+        from renderapps.alignment.lens_map import draw
+
+        if self.panels is None:
+            return self.told
+        draw(self.args["residual_map"], self.panels)
+        return self.told | {"residual_map": self.args["residual_map"]}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,37 +59,71 @@ def cell_means(
     return lengths.reshape(shape), np.stack(means, -1).reshape(*shape, 2), counts.reshape(shape)
 
 
-def draw_residuals(path: str | os.PathLike[str], data: LensData, fit: LensFit) -> None:
+@dataclass(frozen=True)
+class Panels:
+    """What is drawn, by cells of the image: lengths (CELLS, CELLS) and vectors of two components.
+
+    Attributes
+    ----------
+    size : (float, float)
+        Of the image.
+    before, after : (lengths, vectors)
+        Residuals.
+    lens : (CELLS, CELLS, 2) float64
+        What the lens adds.
+    """
+
+    size: tuple[float, float]
+    before: tuple[Floats, Floats]
+    after: tuple[Floats, Floats]
+    lens: Floats
+
+
+def panels_of(data: LensData, fit: LensFit) -> Panels:
+    """The means that are drawn."""
+    before, after = (
+        cell_means(data, *residual_vectors(data, fit, lens))[:2] for lens in (False, True)
+    )
+    x, y = cell_middles(data.size)
+    moved = fit.displacements(np.column_stack([x.ravel(), y.ravel()]))
+    return Panels(data.size, before, after, moved.reshape(CELLS, CELLS, 2))
+
+
+def cell_middles(size: tuple[float, float]) -> tuple[Floats, Floats]:
+    """(CELLS, CELLS) x and y of the middles of the cells, pixels."""
+    x, y = np.meshgrid(*((np.arange(CELLS) + 0.5) / CELLS * length - 0.5 for length in size))
+    return x, y
+
+
+def draw(path: str | os.PathLike[str], shown: Panels) -> None:
     """Write the picture: residuals before, after (same colours), and the lens."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    parts = [cell_means(data, *residual_vectors(data, fit, lens)) for lens in (False, True)]
-    top = float(np.nanquantile(parts[0][0], 0.98))
+    top = max(float(np.nanquantile(shown.before[0], 0.98)), 1e-9)
     figure = Figure(figsize=(15, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 3)
-    width, height = data.size
+    axes = figure.subplots(1, 3)
+    width, height = shown.size
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    side = [(np.arange(CELLS) + 0.5) / CELLS * length - 0.5 for length in (width, height)]
-    x, y = np.meshgrid(*side)
-    for panel, (lengths, means, _), name in zip(panels, parts, ("before", "after"), strict=False):
-        shown = panel.imshow(lengths, extent=extent, cmap="viridis", vmin=0, vmax=max(top, 1e-9))
-        panel.quiver(x, y, means[..., 0], means[..., 1], angles="xy", color="white",
-                     scale=max(top, 1e-9) * CELLS, width=0.004)  # fmt: skip
+    x, y = cell_middles(shown.size)
+    for axis, (lengths, means), name in zip(
+        axes, (shown.before, shown.after), ("before", "after"), strict=False
+    ):
+        image = axis.imshow(lengths, extent=extent, cmap="viridis", vmin=0, vmax=top)
+        arrows = {"angles": "xy", "color": "white", "scale": top * CELLS, "width": 0.004}
+        axis.quiver(x, y, means[..., 0], means[..., 1], **arrows)
         middle = float(np.sqrt(np.nanmean(lengths**2)))
-        panel.set_title(f"residual {name}: {middle:.3g} px (root mean square)")
-    figure.colorbar(shown, ax=panels[:2].tolist(), label="residual of a tile, px")
-    pixels = np.column_stack([x.ravel(), y.ravel()])
-    moved = fit.displacements(pixels)
-    sizes = np.hypot(*moved.T).reshape(CELLS, CELLS)
-    shown = panels[2].imshow(sizes, extent=extent, cmap="magma", vmin=0)
-    panels[2].quiver(x, y, moved[:, 0], moved[:, 1], angles="xy", color="white", width=0.004)
-    panels[2].set_title(f"lens: up to {sizes.max():.3g} px")
-    figure.colorbar(shown, ax=panels[2], label="what the lens adds, px")
-    for panel in panels:
-        panel.set_xlabel("x, pixels of the image")
-        panel.set_facecolor("#dddddd")
-    panels[0].set_ylabel("y")
+        axis.set_title(f"residual {name}: {middle:.3g} px (root mean square)")
+    figure.colorbar(image, ax=axes[:2].tolist(), label="residual of a tile, px")
+    sizes = np.linalg.norm(shown.lens, axis=-1)
+    image = axes[2].imshow(sizes, extent=extent, cmap="magma", vmin=0)
+    axes[2].quiver(x, y, *np.moveaxis(shown.lens, -1, 0), angles="xy", color="white", width=0.004)
+    axes[2].set_title(f"lens: up to {sizes.max():.3g} px")
+    figure.colorbar(image, ax=axes[2], label="what the lens adds, px")
+    for axis in axes:
+        axis.set_xlabel("x, pixels of the image")
+        axis.set_facecolor("#dddddd")
+    axes[0].set_ylabel("y")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
