@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from renderapi.errors import NotAnImage
 from renderapi.errors import RenderError as RenderError
 from renderapi.render import Render, format_baseurl, format_preamble, renderaccess
+from renderapi.shown import Picture
 from renderapi.utils import get_json, jbool, put_json
 from renderapi.web import box_text, given, join, number, request
 
@@ -291,6 +293,50 @@ def get_section_renderparams(
         scale=scale,
     )
     return get_json(session, join(url, "render-parameters"), params=query)
+
+
+@renderaccess
+def show(
+    stack: str,
+    z: float | None = None,
+    bounds: Mapping[str, float] | None = None,
+    size: int = 800,
+    host: str | None = None,
+    port: int | str | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: Any = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> Picture:
+    """Picture of a section, which a notebook displays and numpy takes as an array.
+
+    Parameters
+    ----------
+    stack : str
+    z : float, optional
+        The lowest of the stack where it is not given.
+    bounds : mapping, optional
+        minX, minY, maxX and maxY of a box in world pixels; all of the section where not given.
+    size : int
+        Pixels of the longer side of the picture; it is never larger than full scale.
+    **kwargs
+        As for `get_bb_image`: channel, minIntensity, maxIntensity, filter, img_format.
+    """
+    where = {"host": host, "port": port, "owner": owner, "project": project, "session": session}
+    if z is None:
+        zs = get_json(session, join(format_preamble(host, port, owner, project, stack), "zValues"))
+        if not zs:
+            raise RenderError(f"stack {stack} has no sections")
+        z = min(zs)
+    base = join(format_preamble(host, port, owner, project, stack), "z", z)
+    box = bounds or get_json(session, join(base, "bounds"))
+    width, height = box["maxX"] - box["minX"], box["maxY"] - box["minY"]
+    scale = min(1.0, size / max(width, height, 1))
+    pixels = get_bb_image(
+        stack, z, box["minX"], box["minY"], width, height, scale, **where, **kwargs
+    )
+    return Picture(pixels, f"stack {stack}, z {z:g}, scale {scale:.4g}")
 
 
 def image_path(img_format: str | None) -> str:

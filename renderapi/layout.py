@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from renderapi.shown import line
+
 DEFAULT_PIXELSIZE = 0.1
 
 
@@ -45,6 +47,10 @@ class Layout:
         self.pixelsize = pixelsize
         if distanceZ is not None:
             self.distanceZ = distanceZ
+
+    def __repr__(self) -> str:
+        names = "sectionId scopeId cameraId imageRow imageCol stageX stageY rotation pixelsize"
+        return line("Layout", **{name: getattr(self, name) for name in names.split()})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object of the fields that are set."""

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from renderapi.errors import ClientScriptError
+from renderapi.errors import ClientScriptError, RenderError
 from renderapi.session import is_local, local_host, new_session
+from renderapi.shown import grid, line, table
 from renderapi.utils import defaultifNone, fit_arguments, get_json, positional_names
 from renderapi.utils import fitargspec as fitargspec
 from renderapi.web import join, quoted
@@ -48,6 +49,33 @@ class Render:
         self.DEFAULT_OWNER = owner
         self.DEFAULT_CLIENT_SCRIPTS = client_scripts
         self.session = new_session() if session is None and create_session else session
+
+    def __repr__(self) -> str:
+        return line(
+            type(self).__name__,
+            self.DEFAULT_HOST,
+            port=self.DEFAULT_PORT,
+            owner=self.DEFAULT_OWNER,
+            project=self.DEFAULT_PROJECT,
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {"service": self.DEFAULT_HOST, "owner": self.DEFAULT_OWNER}
+        if self.DEFAULT_OWNER:
+            try:
+                rows["stacks"] = grid(self._stacks())
+            except (RenderError, OSError) as error:
+                rows["stacks"] = str(error)
+        return table("render web service", rows)
+
+    def _stacks(self) -> list[tuple[object, ...]]:
+        """Project, name, state and number of tiles of the owner's stacks, those of the project."""
+        rows: list[tuple[object, ...]] = []
+        for stack in get_stack_metadata_by_owner(render=self):
+            name, tiles = stack["stackId"], (stack.get("stats") or {}).get("tileCount", 0)
+            if self.DEFAULT_PROJECT in (None, "", name["project"]):
+                rows.append((name["project"], name["stack"], stack["state"], f"{tiles} tiles"))
+        return rows
 
     @property
     def DEFAULT_KWARGS(self) -> dict[str, Any]:

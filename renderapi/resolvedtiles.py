@@ -12,12 +12,15 @@ from renderapi.errors import RenderError, SpecError
 from renderapi.jsontext import collection_paused
 from renderapi.layers import layer_resolved_tiles
 from renderapi.render import Render, format_preamble, renderaccess
+from renderapi.shown import grid, line, table
 from renderapi.tilespec import TileSpec, tiles_of
 from renderapi.transform import load_transform_json
 from renderapi.utils import jbool, put_json
 from renderapi.web import join
 
 logger = logging.getLogger(__name__)
+
+_LISTED = 10  # tiles that a notebook lists
 
 
 class ResolvedTiles:
@@ -42,6 +45,14 @@ class ResolvedTiles:
         else:
             self.tilespecs = [] if tilespecs is None else list(tilespecs)
             self.transforms = [] if transformList is None else list(transformList)
+
+    def __repr__(self) -> str:
+        return line("ResolvedTiles", tiles=len(self.tilespecs), transforms=len(self.transforms))
+
+    def _repr_html_(self) -> str:
+        rows = {"tiles": len(self.tilespecs), "shared transforms": len(self.transforms)}
+        tiles = grid([t.tileId, t.z, t.imageUrl] for t in self.tilespecs[:_LISTED])
+        return table("resolved tiles", {**rows, f"the first {_LISTED}": tiles})
 
     def from_dict(self, d: Mapping[str, Any]) -> None:
         """Take tiles and transforms from a JSON object, which is not changed."""

@@ -14,6 +14,7 @@ import requests
 
 from renderapi.errors import RenderError
 from renderapi.render import Render, format_baseurl, format_preamble, renderaccess
+from renderapi.shown import line, table
 from renderapi.utils import (
     defaultifNone,
     get_json,
@@ -71,6 +72,14 @@ class StackVersion:
         self.mipmapPathBuilder = mipmapPathBuilder
         self.versionNotes = versionNotes
         self.createTimestamp = createTimestamp or kwargs.get("createTimeStamp") or _now()
+
+    def __repr__(self) -> str:
+        x, y, z = self.stackResolutionX, self.stackResolutionY, self.stackResolutionZ
+        size = None if x is None else f"{x} x {y} x {z} nm"
+        return line("StackVersion", voxel=size, notes=self.versionNotes, made=self.createTimestamp)
+
+    def _repr_html_(self) -> str:
+        return table("version of a stack", self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """JSON object of what is set."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from renderapi import shown
 from renderapi.channel import Channel
 from renderapi.errors import NotFoundError, RenderError, SpecError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
@@ -136,6 +137,24 @@ class TileSpec:
         for name in ("imageUrl", "maskUrl"):  # said by the image pyramid
             attributes.pop(name, None)
         attributes.setdefault("inputfilters", [])
+
+    def __repr__(self) -> str:
+        size = None if self.width is None else f"{self.width:g} x {self.height:g}"
+        return shown.line("TileSpec", self.tileId, z=self.z, size=size)
+
+    def _repr_html_(self) -> str:
+        size = None if self.width is None else f"{self.width:g} x {self.height:g} pixels"
+        rows = {
+            "z": self.z,
+            "section": self.layout.sectionId,
+            "size": size,
+            "image": self.imageUrl,
+            "mask": self.maskUrl,
+            "display range": f"{self.minint} to {self.maxint}",
+            "transforms": shown.grid([type(t).__name__, str(t)] for t in self.tforms),
+            "": shown.thumbnail(self),
+        }
+        return shown.table(f"tile {self.tileId}", rows)
 
     @property
     def tforms(self) -> list[Any]:

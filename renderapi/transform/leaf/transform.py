@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import EstimationError, RenderError, SpecError
+from renderapi.shown import grid, table
 from renderapi.transform.leaf.points import as_points
 
 logger = logging.getLogger(__name__)
@@ -113,6 +114,15 @@ class Transform:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        rows: dict[str, object] = {"id": self.transformId, "labels": self.labels}
+        matrix: Any = getattr(self, "M", None)
+        if np.shape(matrix) == (3, 3):
+            rows["matrix"] = grid(matrix.tolist())
+        else:
+            rows["data"] = self.document()["dataString"]
+        return table(self.className or type(self).__name__, rows)
 
     def __eq__(self, other: object) -> bool:
         return str(self) == str(other)
