@@ -239,7 +239,9 @@ class MatchSectionsRough(RenderModule):
         from renderapps.alignment.rough_pairs import pair_matches
 
         name, local = self.args["matchCollection"], self.args["local_transforms"]
-        with filled(self.render, self.owner, name, self.args["existing"], local) as target:
+        with filled(
+            self.render, self.owner, name, self.args["existing"], local, self.module_name()
+        ) as target:
             target.write(
                 [
                     pair_matches(

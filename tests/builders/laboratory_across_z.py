@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 from section_series import put_sections, tissue
 
+from renderapi.transform import AffineModel, load_leaf_json
+from renderapps.alignment.section_warps import Field, warp_document
+
 SHIFTS = (0, 3)
 
 
@@ -12,7 +15,11 @@ def files(lab):
     """Stack `whole`: two sections of one piece of tissue, shifted by a few pixels."""
     series = tissue(2, (110, 120), seed=5, z_sigma=2.0)
     pictures = [np.roll(picture, k, axis=1) for picture, k in zip(series, SHIFTS, strict=True)]
+    np.save(lab.path("map.npy"), np.ones((2, 2, 4, 4), np.float32))
     put_sections(lab.render, "whole", pictures, Path(lab.path("whole_sections")))
+    warp = warp_document("warp", Field((0.0, 0.0), 40.0, np.ones((2, 4, 4))))
+    tforms = [[AffineModel(), load_leaf_json(warp)]] * len(pictures)
+    put_sections(lab.render, "warped", pictures, Path(lab.path("whole_sections")), tforms=tforms)
 
 
 def parameters(lab, at):
@@ -28,4 +35,11 @@ def parameters(lab, at):
             "block_size": 32,
             "spacing": 16,
         },
+        "alignment.import_maps": {
+            "input_stack": "whole",
+            "output_stack": "made",
+            "map_file": lab.path("map.npy"),
+            "stride": 40,
+        },
+        "alignment.export_maps": {"input_stack": "warped", "map_file": at("out.npy")},
     }
