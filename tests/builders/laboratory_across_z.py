@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from section_series import put_sections, tissue
 
-from renderapi.transform import AffineModel, load_leaf_json
+from renderapi.transform import AffineModel, ReferenceTransform, load_leaf_json
 from renderapps.alignment.section_warps import Field, warp_document
 
 SHIFTS = (0, 3)
@@ -17,9 +17,9 @@ def files(lab):
     pictures = [np.roll(picture, k, axis=1) for picture, k in zip(series, SHIFTS, strict=True)]
     np.save(lab.path("map.npy"), np.ones((2, 2, 4, 4), np.float32))
     put_sections(lab.render, "whole", pictures, Path(lab.path("whole_sections")))
-    warp = warp_document("warp", Field((0.0, 0.0), 40.0, np.ones((2, 4, 4))))
-    tforms = [[AffineModel(), load_leaf_json(warp)]] * len(pictures)
-    put_sections(lab.render, "warped", pictures, Path(lab.path("whole_sections")), tforms=tforms)
+    warp = load_leaf_json(warp_document("warp", Field((0.0, 0.0), 40.0, np.ones((2, 4, 4)))))
+    more = {"tforms": [[AffineModel(), ReferenceTransform("warp")]] * 2, "shared": [warp]}
+    put_sections(lab.render, "warped", pictures, Path(lab.path("whole_sections")), **more)
 
 
 def parameters(lab, at):

@@ -46,7 +46,7 @@ def turned(picture, angle, shift=(0.0, 0.0), mirrored=False):
     return cv2.warpAffine(picture, matrix[:2], (side, side), flags=cv2.INTER_CUBIC), matrix
 
 
-def put_sections(render, stack, pictures, folder, zs=None, tforms=None, **version):
+def put_sections(render, stack, pictures, folder, zs=None, tforms=None, shared=(), **version):
     """A stack of one tile in each section: tile `s{z:g}` in group `g{z:g}`, image in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     zs = list(range(len(pictures))) if zs is None else zs
@@ -71,7 +71,9 @@ def put_sections(render, stack, pictures, folder, zs=None, tforms=None, **versio
         **({"stackResolutionX": 4.0, "stackResolutionY": 4.0, "stackResolutionZ": 50.0} | version)
     )
     renderapi.stack.set_stack_metadata(stack, metadata, render=render)
-    renderapi.resolvedtiles.put_tilespecs(stack, tilespecs=tiles, render=render)
+    renderapi.resolvedtiles.put_tilespecs(
+        stack, tilespecs=tiles, shared_transforms=list(shared), render=render
+    )
     renderapi.stack.set_stack_state(stack, "COMPLETE", render=render)
     return tiles
 
