@@ -60,15 +60,22 @@ def _connected(host: str, port: Any, owner: str, project: str, given: Json) -> A
 
 
 def _rows(render: Any, owner: str | None, project: str | None) -> Iterator[Json]:
-    """What a line says of each stack, by owner, project and name."""
+    """What a line says of each stack, by owner, project and name; not of those being built."""
     import renderapi
+    from renderapps.module.stack_lock import without_unfinished
 
     owners = [owner] if owner else sorted(renderapi.render.get_owners(render=render))
     for name in owners:
         stacks = renderapi.render.get_stack_metadata_by_owner(owner=name, render=render)
-        for stack in sorted(stacks, key=lambda s: (s["stackId"]["project"], s["stackId"]["stack"])):
-            if project in (None, stack["stackId"]["project"]):
-                yield _row(stack)
+        by_project: dict[str, dict[str, Json]] = {}
+        for stack in stacks:
+            by_project.setdefault(stack["stackId"]["project"], {})[stack["stackId"]["stack"]] = (
+                stack
+            )
+        for within in sorted(by_project if project is None else {project} & by_project.keys()):
+            there = sorted(by_project[within])
+            for stack in without_unfinished(render, there, owner=name, project=within):
+                yield _row(by_project[within][stack])
 
 
 def _row(stack: Json) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -43,6 +44,16 @@ def unfinished_name(stack: str, run: str) -> str:
     'raw_unfinished_3fa9c1d2'
     """
     return f"{stack}_unfinished_{run}"
+
+
+def unfinished_of(name: str) -> tuple[str, str] | None:
+    """The stack beside which one of such a name is built, and the run that builds it.
+
+    >>> unfinished_of("raw_unfinished_3fa9c1d2")
+    ('raw', '3fa9c1d2')
+    """
+    found = re.fullmatch(r"(.+)_unfinished_([0-9a-f]{8})", name)
+    return None if found is None else (found[1], found[2])
 
 
 def is_over(holder: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import renderapi
 from renderapi.errors import RenderError
+from renderapps.module.stack_lock import without_unfinished
 
 _MOST = 10
 _LOCAL = "http+local://"
@@ -32,9 +33,15 @@ def missing_stack(render: renderapi.Render, stack: str) -> str:
     )
 
 
+def stacks_there(render: renderapi.Render) -> list[str]:
+    """Names of the stacks of a project but those that a run builds at this moment, ascending."""
+    names = renderapi.render.get_stacks_by_owner_project(render=render)
+    return without_unfinished(render, sorted(names))
+
+
 def _stacks_there(render: renderapi.Render) -> str:
     try:
-        names = sorted(renderapi.render.get_stacks_by_owner_project(render=render))
+        names = stacks_there(render)
     except RenderError:
         names = []
     if not names:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 import renderapi
 from renderapi import stackchanges
 from renderapi.errors import ConflictError, NotFoundError, RenderError
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.running import Run, is_over, unfinished_name
+from renderapps.module.running import Run, is_over, unfinished_name, unfinished_of
 
 SECONDS = 120.0
 """How long a lock keeps others out when the machine of its run is gone; it is renewed meanwhile."""
@@ -74,6 +74,36 @@ def remove_dead(render: renderapi.Render, stack: str) -> None:
             unfinished = unfinished_name(stack, lock["id"])
             renderapi.stack.delete_stack(unfinished, render=render)
             stackchanges.unlock_stack(stack, lock["id"], render=render)
+
+
+def without_unfinished(
+    render: renderapi.Render,
+    names: Iterable[str],
+    owner: str | None = None,
+    project: str | None = None,
+) -> list[str]:
+    """The names of stacks but those that a run builds at this moment.
+
+    What a run that is over has left behind is among them.
+    """
+    kept, locks = [], None
+    for name in names:
+        found = unfinished_of(name)
+        if found is not None and locks is None:
+            locks = "stackLocks" in stackchanges.additions(render=render)
+        if found is None or not locks or not _goes_on(render, *found, owner, project):
+            kept.append(name)
+    return kept
+
+
+def _goes_on(
+    render: renderapi.Render, stack: str, run: str, owner: str | None, project: str | None
+) -> bool:
+    found = stackchanges.get_stack_locks(stack, owner=owner, project=project, render=render)
+    return any(
+        lock["id"] == run and lock["secondsLeft"] > 0 and not is_over(lock["holder"])
+        for lock in found
+    )
 
 
 def _refusal(

@@ -13,6 +13,7 @@ from renderapi.errors import RenderError
 from renderapi.stack import STATES
 from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
 from renderapps.module.lists import Names
+from renderapps.module.stack_listing import stacks_there
 from renderapps.stack.administration import version_and_state
 
 
@@ -67,7 +68,7 @@ class SetStackState(RenderModule):
     def stacks(self) -> list[str]:
         """The stacks to change, once each."""
         if self.args["all_stacks"]:
-            return sorted(renderapi.render.get_stacks_by_owner_project(render=self.render))
+            return stacks_there(self.render)
         return list(dict.fromkeys(self.args["stack"]))
 
     def change(self, stack: str) -> dict[str, Any]:

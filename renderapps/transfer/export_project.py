@@ -12,6 +12,7 @@ import renderapi
 from renderapi.urls import url_scheme, url_to_path
 from renderapps.module import ParameterError, RenderModule, RenderModuleException, parameter
 from renderapps.module.fields import check_new_file
+from renderapps.module.stack_listing import stacks_there
 from renderapps.module.stacks import missing_stack, stack_metadata, stack_zs
 from renderapps.module.tile_documents import Section, read_section
 from renderapps.pointmatch.match_collection import p_groups_of
@@ -99,7 +100,7 @@ class ExportProject(RenderModule):
 
     def chosen_stacks(self) -> list[str]:
         """Stacks to write; all of them exist."""
-        there = renderapi.render.get_stacks_by_owner_project(render=self.render)
+        there = stacks_there(self.render)
         chosen = self.args["stacks"]
         if not there and not chosen and not self.args["match_collections"]:
             raise RenderModuleException(

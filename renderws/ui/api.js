@@ -48,6 +48,17 @@ export const collectionPath = (owner, name) => `/owner/${enc(owner)}/matchCollec
 export const stackPath = ({ owner, project, stack }) =>
   `/owner/${enc(owner)}/project/${enc(project)}/stack/${enc(stack)}`;
 
+// the stacks without those that a run builds beside others at this moment; what a killed run has left stays
+export async function withoutUnfinished(stacks) {
+  const kept = await Promise.all(stacks.map(async ({ stackId }) => {
+    const [, stack, run] = stackId.stack.match(/^(.+)_unfinished_([0-9a-f]{8})$/) ?? [];
+    if (!run) return true;
+    const locks = await getJson(`${stackPath({ ...stackId, stack })}/locks`);
+    return !locks.some(({ id, secondsLeft }) => id === run && secondsLeft > 0);
+  }));
+  return stacks.filter((_, index) => kept[index]);
+}
+
 // the path of a pair of tiles in a collection; a pair is {pGroupId, pId, qGroupId, qId}
 export const pairPath = (matches, { pGroupId, pId, qGroupId, qId }) =>
   `${matches}/group/${enc(pGroupId)}/id/${enc(pId)}/matchesWith/${enc(qGroupId)}/id/${enc(qId)}`;

@@ -1,6 +1,6 @@
 // Parts that pages share: messages, questions, buttons that change something, and the choice of a stack.
 
-import { element, getJson, readOnly } from "./api.js";
+import { element, getJson, readOnly, withoutUnfinished } from "./api.js";
 import { get, go, matchOwner, stackOfAddress } from "./state.js";
 
 export const at = (id) => document.getElementById(id);
@@ -99,7 +99,7 @@ export async function chooseStack({ collection = false, stack: wantsStack = true
   const owners = unique([...(await getJson("/owners")), ...(wantsStack ? [] : await getJson("/matchCollectionOwners"))]);
   if (!owners.length) throw new Error("This store is empty: import tiles (renderapps demo makes some), then reload.");
   const owner = wanted.owner ?? owners[0];
-  const stacks = await getJson(`/owner/${encodeURIComponent(owner)}/stacks`);
+  const stacks = await withoutUnfinished(await getJson(`/owner/${encodeURIComponent(owner)}/stacks`));
   const projects = unique(stacks.map(({ stackId }) => stackId.project));
   const project = wanted.project ?? projects[0];
   const mine = stacks.filter(({ stackId }) => stackId.project === project);

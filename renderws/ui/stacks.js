@@ -1,6 +1,6 @@
 // The stacks of a project as a table, with what can be done with each.
 
-import { element, getJson } from "./api.js";
+import { element, getJson, withoutUnfinished } from "./api.js";
 import { at, begin, chooseStack, say } from "./page.js";
 import { otherHosts, stackMenus } from "./stack-actions.js";
 import { get, link, put } from "./state.js";
@@ -49,7 +49,7 @@ function show(rows) {
 
 async function reload(text) {
   const project = `/owner/${encodeURIComponent(chosen.owner)}/project/${encodeURIComponent(chosen.project)}`;
-  show(await getJson(`${project}/stacks`));
+  show(await withoutUnfinished(await getJson(`${project}/stacks`)));
   say(text, "good");
 }
 

@@ -7,12 +7,15 @@ import subprocess
 import pytest
 
 import renderapi
+from renderapi import stackchanges
+from renderapi.render import get_stacks_by_owner_project
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapps.__main__ import parser, status
 from renderapps.commands.completion import SCRIPTS, candidates
-from renderapps.module import RenderModuleException
+from renderapps.module import OutputStack, RenderModuleException, written
 from renderapps.module.section_module import stack_zs
+from renderapps.module.stack_listing import stacks_there
 
 
 @pytest.fixture
@@ -105,3 +108,24 @@ def test_shells_take_the_scripts(shell, capsys, tmp_path):
         pytest.skip(f"no {shell} here")
     (tmp_path / "script").write_text(script)
     subprocess.run([shell, "-n", str(tmp_path / "script")], check=True)
+
+
+def test_what_a_run_builds_is_not_listed_as_long_as_it_goes_on(store, capsys):
+    render = make_stacks(store, ["acquired", "mine_unfinished_0123abcd"])
+
+    def listed():
+        assert status(["stacks", "--store", str(store), "--json"]) == 0
+        return [row["stack"] for row in json.loads(capsys.readouterr().out)]
+
+    output = OutputStack(render, "out", [1.0], {}, state="LOADING", may_be_empty=True)
+    with written([output], "my.module") as run:
+        (built,) = set(get_stacks_by_owner_project(render=render)) - set(listed())
+        assert built == f"out_unfinished_{run.id}"
+        with pytest.raises(RenderModuleException) as raised:
+            stack_zs(render, "none")
+        assert built not in str(raised.value) and "acquired" in str(raised.value)
+        assert stacks_there(render) == ["acquired", "mine_unfinished_0123abcd"]
+        stackchanges.unlock_stack("out", run.id, render=render)  # as where the lock was lost
+        assert built in listed() and built in stacks_there(render)
+        stackchanges.lock_stack("out", run.id, run.holder, 60, render=render)
+    assert listed() == ["acquired", "mine_unfinished_0123abcd", "out"]

@@ -41,6 +41,23 @@ def test_the_table_of_stacks_sorts_filters_and_keeps_both_in_its_address(look):
     assert names() == ["open"] and "descending=true" in page.url
 
 
+def test_what_a_run_builds_is_not_shown_as_long_as_it_goes_on(look, stitched):
+    project = f"{stitched}/render-ws/v1/owner/lab/project/cells/stack"
+    built, lock = f"{project}/new_unfinished_0123abcd", {"id": "0123abcd", "seconds": 60}
+    assert requests.post(built, json={}, timeout=10).ok
+    holder = lock | {"holder": {"name": "a run"}}
+    assert requests.post(f"{project}/new/locks", json=holder, timeout=10).ok
+
+    def names():
+        page = look(f"stacks.html?{CELLS}")
+        return page.locator("tbody td.name").all_inner_texts()
+
+    assert "montaged" in names() and "new_unfinished_0123abcd" not in names()
+    assert requests.delete(f"{project}/new/locks/0123abcd", timeout=10).ok
+    assert "new_unfinished_0123abcd" in names()  # a killed run has left it
+    assert requests.delete(built, timeout=10).ok
+
+
 def test_stacks_are_copied_renamed_and_deleted_after_a_question(look, stitched):
     page = look(f"stacks.html?{CELLS}")
     stacks = f"{stitched}/render-ws/v1/owner/lab/project/cells/stack"
