@@ -74,8 +74,9 @@ def test_a_section_that_lies_elsewhere_makes_no_pieces_of_its_own():
         lambda p: p @ np.array([[0.9, 0.3], [-0.2, 1.1]]) + 70,
         lambda p: p + np.stack([3e-4 * p[:, 0] ** 2, 1e-4 * p[:, 0] * p[:, 1]], axis=1),
         lambda p: p + np.stack([8e-4 * p[:, 0] ** 2, 0 * p[:, 0]], axis=1),
+        lambda p: p + np.stack([0.3 * np.abs(p[:, 0] - 180), 0 * p[:, 0]], axis=1),
     ],
-    ids=["affine", "bent", "bent by 128 px"],
+    ids=["affine", "bent", "bent by 128 px", "stretched otherwise on the other side"],
 )
 def test_a_tile_without_a_jump_is_one_piece(world):
     points = scattered(300)
