@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from argschema.fields import Boolean, Int, Str
@@ -12,8 +11,8 @@ from marshmallow.validate import Range
 from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, parameter
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
-from renderapps.pointmatch.match_points import GroupTiles, Tiles, mapped_ends, tile_of
-from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches, Tile
+from renderapps.pointmatch.match_points import Ends, GroupTiles, Tiles, edited_pairs, tile_of
+from renderapps.pointmatch.pair_matches import Floats, PairMatches, Tile
 
 
 class MapPointMatchForwardParameters(
@@ -68,22 +67,7 @@ class MapPointMatchForward(MatchEditModule):
 
     def edit_matches(self, pairs: list[PairMatches]) -> Edited:
         """The pairs of one p group with their points moved."""
-        kept: list[PairMatches] = []
-        dropped: list[Json] = []
-        by_q: dict[str, list[PairMatches]] = {}
-        for pair in pairs:
-            by_q.setdefault(pair.q_tile[0], []).append(pair)
-        p_tiles = self.groups.of(pairs[0].p_tile[0]) if pairs else {}
-        for group, some in by_q.items():  # the tiles of two sections are held at a time
-            tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | self.groups.of(group)
-            found = mapped_ends(some, partial(self.mapped, tiles))
-            for pair, ends in zip(some, found, strict=True):
-                moved = ends if isinstance(ends, str) else with_points(pair, *ends)
-                if isinstance(moved, str):
-                    dropped.append(pair.ids | {"reason": moved})
-                else:
-                    kept.append(moved)
-        return Edited(kept, dropped)
+        return Edited(*edited_pairs(pairs, self.groups, self.mapped, with_points))
 
     def mapped(self, tiles: Tiles, name: Tile, points: Floats) -> Floats:
         """Points of a tile after the other number of transforms."""
@@ -93,8 +77,9 @@ class MapPointMatchForward(MatchEditModule):
         return tile.backward(points, self.stop, self.start)
 
 
-def with_points(pair: PairMatches, p: Floats, q: Floats) -> PairMatches | str:
+def with_points(pair: PairMatches, ends: Ends) -> PairMatches | str:
     """A pair with other points, without those that are none; why not, where none is left."""
+    p, q = ends
     there = np.isfinite(p).all(1) & np.isfinite(q).all(1)
     found = replace(pair, p=p, q=q)
     if there.all():

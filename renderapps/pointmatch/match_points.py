@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ import renderapi
 from renderapi.errors import RenderError
 from renderapi.transform.slices import TileTransforms
 from renderapps.module.section_table import SectionTable
-from renderapps.module.tile_documents import read_section
+from renderapps.module.tile_documents import Json, read_section
 from renderapps.pointmatch.pair_matches import Floats, PairMatches, Tile
 
 Ends = tuple[Floats, Floats]
@@ -69,6 +70,39 @@ def mapped_ends(
             ends[index][side] = moved[start : start + len(part)]
             start += len(part)
     return [reasons.get(index, (p, q)) for index, (p, q) in enumerate(ends)]
+
+
+def edited_pairs(
+    pairs: Sequence[PairMatches],
+    groups: GroupTiles,
+    move: Callable[[Tiles, Tile, Floats], Floats],
+    edit: Callable[[PairMatches, Ends], PairMatches | str],
+) -> tuple[list[PairMatches], list[Json]]:
+    """Pairs of one p group after `edit`, and those dropped, each with its reason.
+
+    The tiles of two sections are held at a time.
+
+    Parameters
+    ----------
+    move : function (tiles, tile, (N, 2) points) -> (N, 2) points
+        Called for each tile with all its points towards one q group, see `mapped_ends`.
+    edit : function (pair, moved ends) -> pair, or the reason why there is none
+    """
+    kept: list[PairMatches] = []
+    dropped: list[Json] = []
+    by_q: dict[str, list[PairMatches]] = {}
+    for pair in pairs:
+        by_q.setdefault(pair.q_tile[0], []).append(pair)
+    p_tiles = groups.of(pairs[0].p_tile[0]) if pairs else {}
+    for group, some in by_q.items():
+        tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | groups.of(group)
+        for pair, ends in zip(some, mapped_ends(some, partial(move, tiles)), strict=True):
+            result = ends if isinstance(ends, str) else edit(pair, ends)
+            if isinstance(result, str):
+                dropped.append(pair.ids | {"reason": result})
+            else:
+                kept.append(result)
+    return kept, dropped
 
 
 def tile_of(tiles: Tiles, tile: Tile, stack: str) -> TileTransforms:

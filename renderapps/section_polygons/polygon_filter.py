@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,7 @@ from renderapi.errors import RenderError
 from renderapps.module import ParallelParameters, RenderModuleException, RenderParameters, parameter
 from renderapps.module.section_table import section_table
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, WrittenMatchesParameters
-from renderapps.pointmatch.match_points import Ends, GroupTiles, Tiles, mapped_ends, tile_of
+from renderapps.pointmatch.match_points import Ends, GroupTiles, Tiles, edited_pairs, tile_of
 from renderapps.pointmatch.pair_matches import Floats, Json, PairMatches, Tile
 
 if TYPE_CHECKING:
@@ -129,21 +128,7 @@ class PolygonFilterModule(MatchEditModule):
     def edit_matches(self, pairs: list[PairMatches]) -> Edited:
         """The pairs of one p group without what lies outside."""
         self.filtered: dict[tuple[str, str], Counter[str]] = {}
-        kept: list[PairMatches] = []
-        dropped: list[Json] = []
-        by_q: dict[str, list[PairMatches]] = {}
-        for pair in pairs:
-            by_q.setdefault(pair.q_tile[0], []).append(pair)
-        p_tiles = self.groups.of(pairs[0].p_tile[0]) if pairs else {}
-        for group, some in by_q.items():  # the tiles of two sections are held at a time
-            tiles = p_tiles if group == pairs[0].p_tile[0] else p_tiles | self.groups.of(group)
-            found = mapped_ends(some, partial(self.marked, tiles))
-            for pair, ends in zip(some, found, strict=True):
-                result = ends if isinstance(ends, str) else self.filter_pair(pair, ends)
-                if isinstance(result, str):
-                    dropped.append(pair.ids | {"reason": result})
-                else:
-                    kept.append(result)
+        kept, dropped = edited_pairs(pairs, self.groups, self.marked, self.filter_pair)
         rows = [
             {"pGroupId": p, "qGroupId": q} | {name: counts[name] for name in COUNTS}
             for (p, q), counts in self.filtered.items()

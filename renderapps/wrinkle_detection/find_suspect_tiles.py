@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from argschema.fields import Dict, Float, Int, List, Str
-from marshmallow.validate import OneOf, Range
+from argschema.fields import Dict, Float, List, Str
+from marshmallow.validate import Range
 
 from renderapi.errors import RenderError
-from renderapi.matching.models import MODELS, Model
+from renderapi.matching.models import Model
 from renderapi.transform.slices import TileTransforms
 from renderapps.module import SectionModule, SectionParameters, parameter
 from renderapps.module.report import SectionReport
@@ -26,6 +26,7 @@ from renderapps.pointmatch.match_collection import (
     recorded_transforms,
 )
 from renderapps.registration.cross_matches import CrossMatches, Targets
+from renderapps.wrinkle_detection.piece_parameters import RULES, PieceParameters
 from renderapps.wrinkle_detection.pieces import SplitRules, label_matches, sizes
 from renderapps.wrinkle_detection.residuals import section_residuals
 
@@ -34,7 +35,7 @@ ONE_PIECE = "its matches lie on one piece: bent, or matched wrongly, rather than
 
 
 class FindSuspectTilesParameters(
-    MatchCollectionParameters, PointSpaceParameters, SectionParameters
+    PieceParameters, MatchCollectionParameters, PointSpaceParameters, SectionParameters
 ):
     """Parameters of find_suspect_tiles."""
 
@@ -42,20 +43,6 @@ class FindSuspectTilesParameters(
         Str,
         "stack of the tiles; its sections are aligned roughly, or not at all",
         aliases=["input_stack"],
-    )
-    model = parameter(
-        Str,
-        "what the matches of a flat tile with one other section follow",
-        default="affine",
-        aliases=["transform_type"],
-        validate=OneOf(MODELS),
-    )
-    max_epsilon = parameter(
-        Float,
-        "matches of a piece lie so near to it, world pixels, as in "
-        "point_match_based_tile_splitting",
-        default=5.0,
-        validate=Range(min=0, min_inclusive=False),
     )
     max_residual = parameter(
         Float,
@@ -65,10 +52,6 @@ class FindSuspectTilesParameters(
         default_text="half of max_epsilon: what a jump of twice max_epsilon leaves",
         validate=Range(min=0, min_inclusive=False),
     )
-    min_inliers = parameter(
-        Int, "fewest matches of a piece with one other section", default=12, validate=Range(min=4)
-    )
-    max_pieces = parameter(Int, "most pieces", default=6, validate=Range(min=2))
 
 
 class SuspectTilesReport(SectionReport):
@@ -103,8 +86,7 @@ class FindSuspectTiles(SectionModule):
         )
         table = section_table(self.render, self.z_stack)
         self.matches = CrossMatches(self.render, owner, collection, self.z_stack, table, self.local)
-        names = ("model", "max_epsilon", "min_inliers", "max_pieces")
-        self.rules = SplitRules(*(self.args[name] for name in names))
+        self.rules = SplitRules(*(self.args[name] for name in RULES))
         given = self.args["max_residual"]
         self.limit = self.rules.max_epsilon / 2 if given is None else float(given)
 

@@ -15,13 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from argschema.fields import Float, Int, OutputDir, Str
-from marshmallow.validate import OneOf, Range
+from argschema.fields import Float, OutputDir, Str
+from marshmallow.validate import Range
 
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.files import atomic_path
-from renderapi.matching.models import MODELS
 from renderapi.matching.neighbours import group_of
 from renderapi.transform.slices import TileTransforms
 from renderapi.urls import path_to_url, url_to_path
@@ -46,13 +45,16 @@ from renderapps.pointmatch.match_collection import (
 from renderapps.pointmatch.pair_matches import Floats, PairMatches, Tile
 from renderapps.registration.cross_matches import CrossMatches
 from renderapps.wrinkle_detection.piece_masks import labels_at, piece_map, piece_mask
+from renderapps.wrinkle_detection.piece_parameters import RULES, PieceParameters
 from renderapps.wrinkle_detection.pieces import NONE, Labels, SplitRules, label_matches, sizes
 
 SUFFIX = "_piece"
 MASK_KEYS = ("maskUrl", "maskLoaderType", "maskSliceNumber")
 
 
-class SplitTileParameters(MatchCollectionParameters, PointSpaceParameters, StackEditParameters):
+class SplitTileParameters(
+    PieceParameters, MatchCollectionParameters, PointSpaceParameters, StackEditParameters
+):
     """Parameters of point_match_based_tile_splitting."""
 
     stack = parameter(
@@ -80,24 +82,6 @@ class SplitTileParameters(MatchCollectionParameters, PointSpaceParameters, Stack
         default=None,
         default_text="the folder of the tile's image",
     )
-    model = parameter(
-        Str,
-        "what the matches of a piece follow",
-        default="affine",
-        aliases=["transform_type"],
-        validate=OneOf(MODELS),
-    )
-    max_epsilon = parameter(
-        Float,
-        "matches of a piece lie so near to it, world pixels; a jump between "
-        "pieces is more than twice as large",
-        default=5.0,
-        validate=Range(min=0, min_inclusive=False),
-    )
-    min_inliers = parameter(
-        Int, "fewest matches of a piece with one other section", default=12, validate=Range(min=4)
-    )
-    max_pieces = parameter(Int, "most pieces", default=6, validate=Range(min=2))
     smoothing = parameter(
         Float,
         "width of the smoothing of borders, as a share of the longer side",
@@ -162,10 +146,7 @@ class SplitTile(StackEditModule):
         self.name: Tile = (group_of(group, self.z), self.args["tileId"])
         pairs = self.pairs_of_tile()
         rules = SplitRules(
-            self.args["model"],
-            self.args["max_epsilon"],
-            self.args["min_inliers"],
-            self.args["max_pieces"],
+            *(self.args[name] for name in RULES),
             smoothing=self.args["smoothing"],
         )
         points, world, sections, place = self.cross_points(pairs)

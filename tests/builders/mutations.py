@@ -320,8 +320,12 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         [
             ("(-step if self.args", "(step if self.args"),
             ("& np.isfinite(q).all(1)", ""),
-            ("p_tiles | self.groups.of(group)", "self.groups.of(group)"),
         ],
+    ),
+    (
+        "pointmatch/match_points.py",
+        "pointmatch/test_map_pointmatch_forward",
+        [("p_tiles | groups.of(group)", "groups.of(group)")],
     ),
     (
         "pointmatch/match_points.py",
