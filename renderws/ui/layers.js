@@ -5,7 +5,7 @@ import { at } from "./page.js";
 const STEPS = { ",": -1, ".": 1, PageDown: -1, PageUp: 1 };
 
 // the z of a sorted list that is nearest to a number
-export const nearest = (zs, z) => zs.reduce((best, one) => (Math.abs(one - z) < Math.abs(best - z) ? one : best), zs[0]);
+const nearest = (zs, z) => zs.reduce((best, one) => (Math.abs(one - z) < Math.abs(best - z) ? one : best), zs[0]);
 
 // connects #z, #slider, #previous and #next with an ascending list of z; onchange(z) when another one is chosen
 export class Layers {

@@ -1,9 +1,10 @@
 // Match two tiles with parameters of one's own, look at the result, compare it with others, and save it to a collection.
 // Parameters of the address: matchTrialId, or pId and qId for a new one; trials that are compared are in `compare`.
 
-import { BASE, collectionPath, deletePath, element, enc, getJson, postJson, putJson, stackPath } from "./api.js";
+import { BASE, deletePath, element, enc, getJson, postJson, stackPath } from "./api.js";
 import { ask, at, attempt, begin, chooseStack, forbidWhereReadOnly, say } from "./page.js";
 import { PairView, colourOf } from "./pair-view.js";
+import { saveMatches } from "./saved-matches.js";
 import { get, link, put } from "./state.js";
 import { SortedTable } from "./table.js";
 import { pictureOptions } from "./tile-pictures.js";
@@ -127,8 +128,9 @@ async function save() {
   const [pGroupId, qGroupId] = tiles.map((tile) => tile.layout?.sectionId ?? given.name);
   const joined = ["p", "q"].map((side) => [0, 1].map((row) => trial.matches.flatMap((set) => set[side][row])));
   if (!trial.matches.length) throw new Error("this trial has found no matches to save");
-  await putJson(`${collectionPath(chosen.matchOwner, given.name)}/matches`, [{ pGroupId, pId, qGroupId, qId,
-    matches: { p: joined[0], q: joined[1], w: trial.matches.flatMap(({ w }) => w) } }]);
+  const raw = new URL(trial.parameters.pRenderParametersUrl, location.href).searchParams.get("excludeAllTransforms") === "true";
+  await saveMatches(chosen.matchOwner, given.name, [{ pGroupId, pId, qGroupId, qId,
+    matches: { p: joined[0], q: joined[1], w: trial.matches.flatMap(({ w }) => w) } }], raw ? 0 : null);
   say(`saved to ${given.name}`, "good");
 }
 

@@ -32,6 +32,7 @@ export async function begin(work) {
     if (at("message").className === "loading") say("");
   });
   document.body.dataset.ready = "true";
+  performance.mark("ready");
 }
 
 // ask in a dialog; fields are {name: {label, value, type}}. The answer is their values, or null when it is given up
@@ -96,10 +97,15 @@ const unique = (values) => [...new Set(values)].sort();
 // puts selectors of owner, project and stack (and of a match collection) into #choose; gives what is chosen
 export async function chooseStack({ collection = false, stack: wantsStack = true } = {}) {
   const wanted = stackOfAddress();
-  const owners = unique([...(await getJson("/owners")), ...(wantsStack ? [] : await getJson("/matchCollectionOwners"))]);
+  // what the address says is asked for at once, without waiting for what else there is
+  const stacksOf = (name) => getJson(`/owner/${encodeURIComponent(name)}/stacks`);
+  const collectionsOf = (name) => getJson(`/owner/${encodeURIComponent(name)}/matchCollections`);
+  const [owned, ownedMatches, early, earlyMatches] = await Promise.all([getJson("/owners"), wantsStack ? [] : getJson("/matchCollectionOwners"),
+    wanted.owner ? stacksOf(wanted.owner) : null, collection && matchOwner() ? collectionsOf(matchOwner()) : null]);
+  const owners = unique([...owned, ...ownedMatches]);
   if (!owners.length) throw new Error("This store is empty: import tiles (renderapps demo makes some), then reload.");
   const owner = wanted.owner ?? owners[0];
-  const stacks = await withoutUnfinished(await getJson(`/owner/${encodeURIComponent(owner)}/stacks`));
+  const stacks = await withoutUnfinished(early ?? (await stacksOf(owner)));
   const projects = unique(stacks.map(({ stackId }) => stackId.project));
   const project = wanted.project ?? projects[0];
   const mine = stacks.filter(({ stackId }) => stackId.project === project);
@@ -112,8 +118,8 @@ export async function chooseStack({ collection = false, stack: wantsStack = true
   if (wantsStack) parts.push(selector("stack", "stack", names, stack, (value) => go({ stack: value, z: null })));
   const chosen = { owner, project, stack, stacks: mine, every: stacks, owners, projects };
   if (collection) {
-    const owned = await getJson(`/owner/${encodeURIComponent(matchOwner() ?? owner)}/matchCollections`);
-    chosen.collections = owned.map(({ collectionId }) => collectionId.name);
+    const found = earlyMatches ?? (await collectionsOf(matchOwner() ?? owner));
+    chosen.collections = found.map(({ collectionId }) => collectionId.name);
     chosen.matchOwner = matchOwner() ?? owner;
     chosen.matchCollection = get("matchCollection") ?? (collection === "needed" ? chosen.collections[0] ?? null : null);
     parts.push(selector("collection", "matches", chosen.collections, chosen.matchCollection,

@@ -24,7 +24,7 @@ export class SectionView {
     this.shown = null;
     this.overlay = null; // function (pen, toPixel, zoom, size) that draws over the section
     this.viewer = OpenSeadragon({
-      element: place, drawer: "canvas", showNavigationControl: false, animationTime: 0.3, springStiffness: 10,
+      element: place, drawer: "canvas", immediateRender: true, showNavigationControl: false, animationTime: 0.3, springStiffness: 10,
       minZoomImageRatio: 0.2, maxZoomPixelRatio: 16, visibilityRatio: 0.1, imageSmoothingEnabled: true, minPixelRatio: 0.5,
       imageLoaderLimit: 6, maxImageCacheCount: 400, preserveImageSizeOnResize: true, preserveViewport: true, showNavigator: false,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, gestureSettingsTouch: { clickToZoom: false },
@@ -114,6 +114,7 @@ export class SectionView {
       this.previous = this.shown;
       this.prefetch();
     }
+    if (whole && this.place.dataset.whole !== "true") performance.mark("whole");
     this.place.dataset.whole = whole ? "true" : "false";
   }
 

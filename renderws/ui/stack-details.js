@@ -97,8 +97,12 @@ function pick({ section }) {
   at("section").hidden = false;
 }
 
-async function showRow(text = "") {
-  const metadata = await getJson(stackPath(chosen.metadata.stackId));
+async function showRowAgain(text) {
+  showRow(await getJson(stackPath(chosen.metadata.stackId)));
+  say(text, "good");
+}
+
+function showRow(metadata) {
   const { stats } = metadata;
   const bounds = stats?.stackBounds;
   const column = (title, value, more = {}) => ({ title, value: () => value, plain: true, ...more });
@@ -108,16 +112,15 @@ async function showRow(text = "") {
     column("First layer", bounds?.minZ, { number: true }), column("Last layer", bounds?.maxZ, { number: true }),
     column("Layers", stats?.sectionCount, { number: true }), column("Tiles", stats?.tileCount, { number: true }),
     column("Shared transforms", stats?.transformCount, { number: true }),
-    column("Actions", "", { kind: "actions", show: () => stackMenus(metadata, chosen.hosts, showRow) })]);
+    column("Actions", "", { kind: "actions", show: () => stackMenus(metadata, chosen.hosts, showRowAgain) })]);
   table.show([metadata]);
-  if (text) say(text, "good");
 }
 
 begin(async () => {
-  chosen = await chooseStack();
+  const [found, hosts] = await Promise.all([chooseStack(), otherHosts(get)]);
+  chosen = { ...found, hosts };
   put(chosen.metadata.stackId);
-  chosen.hosts = await otherHosts(get);
-  await showRow();
+  showRow(chosen.metadata);
   if (chosen.metadata.state === "LOADING") {
     throw new Error("This stack is LOADING: the charts come from its section data, which are derived when it is set to COMPLETE.");
   }
@@ -125,7 +128,7 @@ begin(async () => {
   const missing = gaps(sections);
   at("summary").textContent = `${sections.length.toLocaleString()} sections${missing.length ? `; no section at z ${ranges(missing)}` : ", none missing"}`;
   showCharts();
-  const asked = sections.find(({ z }) => String(z) === get("z"));
-  if (asked) pick({ section: asked });
+  const picked = sections.find(({ z }) => String(z) === get("z"));
+  if (picked) pick({ section: picked });
 });
 at("all").addEventListener("change", showCharts);

@@ -1,11 +1,12 @@
 // Two tiles with their matches. The parameters in the address are those of render's page of this name: renderStackOwner,
 // renderStackProject, renderStack, matchOwner, matchCollection, pId, qId, renderScale, renderParametersKey, saveToCollection.
 
-import { BASE, collectionPath, deletePath, element, enc, getJson, pairPath, putJson, stackPath } from "./api.js";
+import { BASE, collectionPath, deletePath, element, enc, getJson, pairPath, stackPath } from "./api.js";
 import { ask, at, attempt, begin, forbidWhereReadOnly, say } from "./page.js";
 import { PairView, orientedPoints } from "./pair-view.js";
+import { saveMatches } from "./saved-matches.js";
 import { get, link, matchOwner, number, put, stackOfAddress } from "./state.js";
-import { parametersUrl, pictureOptions, pictureUrl } from "./tile-pictures.js";
+import { collectionMetadata, parametersUrl, pictureOptions, pictureUrl } from "./tile-pictures.js";
 
 const stack = stackOfAddress();
 const owner = matchOwner();
@@ -53,7 +54,8 @@ async function save() {
   const given = await ask("Save this pair to another collection", `${view.points.length} matches of ${pair.pId} and ${pair.qId} are stored there; matches that it has of this pair are replaced.`, {
     fields: { name: { label: "collection", value: get("saveToCollection", `${collection}_selected`) } }, confirm: "Save" });
   if (!given) return;
-  await putJson(`${collectionPath(owner, given.name)}/matches`, found.map(({ matchCount, ...document }) => document));
+  const { local_transforms: after } = await collectionMetadata(owner, collection);
+  await saveMatches(owner, given.name, found, after);
   put({ saveToCollection: given.name });
   say(`saved to ${given.name}`, "good");
 }

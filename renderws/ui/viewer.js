@@ -2,7 +2,7 @@
 
 import { element, enc, getJson, putJson, stackPath } from "./api.js";
 import { countText, loadTileSets } from "./clusters.js";
-import { Layers, nearest } from "./layers.js";
+import { Layers } from "./layers.js";
 import { drawMatches, drawPolygons, drawResiduals, drawTiles } from "./overlays.js";
 import { at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
 import { SectionView } from "./section-view.js";

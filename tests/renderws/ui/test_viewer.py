@@ -91,6 +91,7 @@ def test_a_pair_shows_its_matches_and_saves_them_elsewhere(look, stitched):
     page.get_by_text("saved to kept").wait_for()
     (saved,) = requests.get(f"{base}/kept/{pair}", timeout=10).json()
     assert saved == stored
+    assert requests.get(f"{base}/kept/metadata", timeout=10).json() == {"local_transforms": 0}
     page.goto(page.url.replace("cells_montage", "kept"))
     page.wait_for_selector("body[data-ready]", state="attached")
     page.get_by_role("button", name="Delete these matches…").click()
