@@ -91,7 +91,7 @@ function draw() {
   }
   pen.fillStyle = style.color;
   pen.textAlign = "center";
-  const every = Math.max(1, Math.ceil(46 / cell));
+  const every = Math.max(1, Math.ceil(28 / cell));
   sections.forEach(({ z }, n) => { if (n % every === 0) pen.fillText(String(z), EDGE.left + cell * (n + 0.5), EDGE.top + ROW * rows() + 12); });
   pen.textAlign = "left";
   pen.fillText("z", 4, EDGE.top + ROW * rows() + 12);

@@ -15,11 +15,12 @@ let chosen = {};
 let layers;
 let first;
 let second = null;
-let over = { sets: [], pairs: [], polygons: [] };
+const overs = new Map(); // what is drawn over the section, by stack
 let blink = { timer: 0, other: false };
 
 const other = () => chosen.stacks.find(({ stackId }) => stackId.stack === at("compare").value)?.stackId ?? null;
 const both = () => (second ? [first, second] : [first]);
+const onFirst = () => (blink.other && other() ? other() : chosen.metadata.stackId);
 
 async function boundsOf(stack, z) {
   const path = `${stackPath(stack)}/z/${z}/bounds`;
@@ -46,7 +47,7 @@ async function showOn(view, stack) {
 
 async function showSection() {
   const stack = chosen.metadata.stackId;
-  await showOn(first, blink.other && other() ? other() : stack);
+  await showOn(first, onFirst());
   if (second && other()) await showOn(second, other());
   at("which").textContent = other() && at("mode").value === "blink" ? `showing ${blink.other ? other().stack : stack.stack}` : "";
 }
@@ -54,16 +55,18 @@ async function showSection() {
 // what is drawn over the section is asked for once it is wanted
 async function loadOverlays() {
   const z = layers.z;
-  const stack = chosen.metadata.stackId;
-  const wanted = { sets: [], pairs: [], polygons: [] };
-  if (shows.has("outlines") || shows.has("ids")) wanted.sets = await loadTileSets(stack, z, chosen.matchOwner, chosen.matchCollection);
-  if (shows.has("matches") || shows.has("residuals")) wanted.pairs = await loadPairs(stack, z);
-  if (shows.has("polygons")) wanted.polygons = await loadPolygons(z);
-  if (z !== layers.z) return;
-  over = wanted;
-  at("tiles").textContent = wanted.sets.length ? countText(wanted.sets) : "";
-  if (wanted.pairs.length) at("tiles").textContent += ` ${wanted.pairs.length.toLocaleString()} pairs`;
-  for (const view of both()) view.drawOverlay();
+  for (const stack of [chosen.metadata.stackId, other()].filter(Boolean)) {
+    const wanted = { sets: [], pairs: [], polygons: [] };
+    if (shows.has("outlines") || shows.has("ids")) wanted.sets = await loadTileSets(stack, z, chosen.matchOwner, chosen.matchCollection);
+    if (shows.has("matches") || shows.has("residuals")) wanted.pairs = await loadPairs(stack, z);
+    if (shows.has("polygons")) wanted.polygons = await loadPolygons(z);
+    if (z !== layers.z) return;
+    overs.set(stack.stack, wanted);
+    if (stack === chosen.metadata.stackId) {
+      at("tiles").textContent = [wanted.sets.length ? countText(wanted.sets) : "", wanted.pairs.length ? `${wanted.pairs.length.toLocaleString()} pairs` : ""].filter(Boolean).join(", ");
+    }
+    for (const view of both()) view.drawOverlay();
+  }
 }
 
 async function loadPairs(stack, z) {
@@ -86,7 +89,9 @@ async function loadPolygons(z) {
   return polygons.polygons.filter((one) => one.z === z);
 }
 
-function drawOver(pen, toPixel, zoom, size) {
+function drawOver(stack, pen, toPixel, zoom, size) {
+  const over = overs.get(stack.stack);
+  if (!over) return;
   drawTiles(pen, toPixel, size, over.sets, { outlines: shows.has("outlines"), ids: shows.has("ids"), zoom });
   if (shows.has("polygons")) drawPolygons(pen, toPixel, over.polygons);
   if (shows.has("matches")) drawMatches(pen, toPixel, size, over.pairs);
@@ -128,7 +133,7 @@ function makeView(place, stackOf) {
     onstep: (by) => layers.step(by), onerror: fail, onmove: () => moved(view), onclick: (world) => attempt(() => nameTiles(world, stackOf())),
     onpoint: ([x, y]) => { at("position").textContent = `x ${x.toFixed(1)}  y ${y.toFixed(1)}  zoom ${view.seen().zoom.toPrecision(3)}`; },
   });
-  view.overlay = drawOver;
+  view.overlay = (...parts) => drawOver(stackOf(), ...parts);
   return view;
 }
 
@@ -148,12 +153,14 @@ async function showComparison() {
   }
   if (other() && at("mode").value === "blink") blink.timer = setInterval(turn, 1000 * Math.max(0.2, Number(at("seconds").value) || 1));
   await showSection();
+  await loadOverlays();
 }
 
 function turn() {
   if (!other()) return;
   blink.other = !blink.other;
   attempt(showSection);
+  first.drawOverlay();
 }
 
 function toggle(name, on = !shows.has(name)) {
@@ -169,7 +176,7 @@ function toggle(name, on = !shows.has(name)) {
 function changeLayer() {
   put({ z: layers.z });
   say("");
-  over = { sets: [], pairs: [], polygons: [] };
+  overs.clear();
   attempt(showSection);
   attempt(loadOverlays);
 }
@@ -243,12 +250,11 @@ begin(async () => {
   options(at("compare"), chosen.stacks.map(({ stackId }) => stackId.stack).filter((name) => name !== stack.stack), get("compare"), "with none");
   offerChannels(at("channels"), chosen.metadata.stats?.channelNames ?? [], () => attempt(showSection));
   side(flag("side", innerWidth >= 900) === false);
-  first = makeView(at("first"), () => chosen.metadata.stackId);
+  first = makeView(at("first"), onFirst);
   await new Promise((resolve) => { requestAnimationFrame(resolve); });
   const box = await boundsOf(stack, layers.z);
   if (number("x") !== null && number("y") !== null && number("zoom") > 0) first.look({ x: number("x"), y: number("y"), zoom: number("zoom") });
   else first.fit(box);
   listen();
   await showComparison();
-  await loadOverlays();
 });

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import time
 from pathlib import Path
+
+import requests
+from PIL import Image
 
 import renderapi
 from renderapi.layout import Layout
@@ -58,7 +62,44 @@ def stitched(base, data, folder):
     render = renderapi.connect(**group)
     _second_section(render)
     renderapi.stack.create_stack("open", render=render)
+    _channels(base, folder)
+    _polygon(folder)
     return render
+
+
+def _channels(base, folder):
+    """Stack `channels` of project `light`: one tile that is 200 in channel A and 100 in B."""
+    levels = {}
+    for name, grey in (("A", 200), ("B", 100)):
+        Image.new("L", (400, 300), grey).save(folder / f"{name}.png")
+        levels[name] = {"0": {"imageUrl": (folder / f"{name}.png").as_uri()}}
+    tile = {
+        "tileId": "t",
+        "z": 0,
+        "width": 400,
+        "height": 300,
+        "layout": {"sectionId": "0.0"},
+        "channels": [
+            {"name": name, "minIntensity": 0, "maxIntensity": 255, "mipmapLevels": images}
+            for name, images in levels.items()
+        ],
+        "transforms": {"type": "list", "specList": []},
+    }
+    stack = f"{base}/render-ws/v1/owner/{OWNER}/project/light/stack/channels"
+    for method, path, body in (
+        ("POST", "", {}),
+        ("PUT", "/resolvedTiles?deriveData=true", {"tileIdToSpecMap": {"t": tile}}),
+        ("PUT", "/state/COMPLETE", None),
+    ):
+        requests.request(method, stack + path, json=body, timeout=30).raise_for_status()
+
+
+def _polygon(folder):
+    """`polygons` in the folder: a square of 200 pixels in section 0."""
+    ring = [[100, 100], [300, 100], [300, 300], [100, 300], [100, 100]]
+    document = {"z": 0, "roi": {"type": "Polygon", "coordinates": [ring]}}
+    (folder / "polygons").mkdir()
+    (folder / "polygons" / "polygon_00000.json").write_text(json.dumps(document))
 
 
 def _second_section(render):

@@ -64,14 +64,51 @@ def test_sections_are_stepped_through_and_tiles_are_named(look):
 
 
 def test_two_stacks_are_compared_side_by_side(look):
-    page = look(f"viewer.html?{CELLS}&renderStack=montaged&compare=acquired&mode=side")
+    both = "compare=acquired&mode=side&show=outlines"
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&{both}")
     page.wait_for_selector("#second[data-whole=true]")
+    # both show the same place, each with the outlines of its own tiles
+    drawn = "document.querySelector('#{} .overlay').toDataURL()"
+    assert page.evaluate(drawn.format("first")) != page.evaluate(drawn.format("second"))
     page.keyboard.press("+")
     page.wait_for_timeout(600)
     assert page.locator("#second").is_visible()
     page.select_option("#mode", "blink")
     page.locator("#which", has_text="showing acquired").wait_for()
     assert not page.locator("#second").is_visible()
+
+
+def test_channels_are_added_up_in_their_colours(look):
+    light = "owner=lab&project=light&stack=channels&x=199.5&y=149.5&zoom=1"
+    page = look(f"viewer.html?{light}&channels=A:ff0000::,B:00ff80:0:127")
+    page.wait_for_selector(WHOLE)
+    middle = """(() => {
+      const canvas = document.querySelector('#first .openseadragon-canvas > canvas');
+      const place = [canvas.width / 2, canvas.height / 2, 1, 1];
+      return [...canvas.getContext('2d').getImageData(...place).data];
+    })()"""
+    # B goes from 0 to 127, so that 100 is shown as 100 / 127 of white, and half of that is blue
+    expected = (200, 100 / 127.5 * 255, 100 / 127.5 * 128)
+    until(page, f"Math.abs({middle}[0] - 200) < 4 && {middle}[1] > 100")
+    assert np.allclose(page.evaluate(middle)[:3], expected, atol=4)
+    page.locator("#channels input[type=checkbox]").first.uncheck()
+    page.wait_for_selector("#first[data-whole=false], #first[data-whole=true]")
+    until(page, f"{middle}[0] < 4")
+    assert "channels=B%3A00ff80%3A0%3A127" in page.url
+
+
+def test_polygons_of_sections_are_drawn_where_they_are(look, stitched_folder):
+    folder = f"polygonDirectory={stitched_folder}/polygons&show=polygons"
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&{folder}&x=200&y=200&zoom=1")
+    page.wait_for_selector(WHOLE)
+    # of the overlay: alpha on the left side of the square, and in its middle
+    alpha = """([dx]) => {
+      const canvas = document.querySelector('#first .overlay');
+      const [x, y] = [canvas.width / 2 + dx, canvas.height / 2];
+      return canvas.getContext('2d').getImageData(x - 1, y, 3, 1).data.filter((_, n) => n % 4 === 3)
+        .reduce((sum, one) => sum + one, 0);
+    }"""
+    assert page.evaluate(alpha, [-100]) > 300 and page.evaluate(alpha, [0]) == 0
 
 
 def test_a_pair_shows_its_matches_and_saves_them_elsewhere(look, stitched):
