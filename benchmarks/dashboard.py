@@ -80,14 +80,16 @@ def _measure(browser: Any, view: str, process: int) -> list[Row]:
             f"point-match-explorer.html?{QUERY}long&matchOwner=bench&matchCollection=m",
             "ready",
         ),
+        ("first view of 20,000 x 20,000 pixels, new service", f"viewer.html?{QUERY}cold", "whole"),
         ("first view of 20,000 x 20,000 pixels", f"viewer.html?{QUERY}wide", "whole"),
-        ("the same once the service has drawn it", f"viewer.html?{QUERY}wide", "whole"),
+        ("the same section once more", f"viewer.html?{QUERY}wide", "whole"),
     )
     rows = []
     for text, address, mark in pages:
         repeats = 1 if text.startswith("first view") else REPEATS
         visits = [_visit(browser, view + address, mark, process) for _ in range(repeats)]
-        clock, service, page = (1000 * statistics.median(each) for each in zip(*visits, strict=True))
+        columns = zip(*visits, strict=True)
+        clock, service, page = (1000 * statistics.median(each) for each in columns)
         rows.append(Row(text, clock, "ms"))
         rows.append(Row("    processor time of the service", service, "ms"))
         rows.append(Row("    processor time of the page", page, "ms"))
@@ -170,7 +172,8 @@ def _fill(ask: Connection, folder: Path) -> None:
         if n + step < LAYER and (step > 1 or (n + 1) % COLUMNS) and (n // COLUMNS) % 10 != 9
     ]
     ask("PUT", f"{OWNER}/matchCollection/m/matches", orjson.dumps(pairs))
-    _stack(ask, "wide", [_pictures(folder)])
+    for name in ("cold", "wide"):
+        _stack(ask, name, [_pictures(folder, name)])
 
 
 def _stack(ask: Connection, name: str, sections: list[list[dict]]) -> None:
@@ -219,7 +222,7 @@ def _pair(group: str, p: str, q: str) -> dict:
     return {**ids, "matches": {"p": row, "q": row, "w": [1.0, 1.0, 1.0]}}
 
 
-def _pictures(folder: Path) -> list[dict]:
+def _pictures(folder: Path, name: str) -> list[dict]:
     """Tiles with mipmaps: one picture under as many names, each of which is read by itself."""
     import cv2
     import tifffile
@@ -229,13 +232,13 @@ def _pictures(folder: Path) -> list[dict]:
     for level in range(LEVELS + 1):
         side = SIDE >> level
         small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-        tifffile.imwrite(folder / f"level{level}.tif", small)
+        tifffile.imwrite(folder / f"{name}_level{level}.tif", small)
     tiles = []
     for number in range(GRID * GRID):
         levels = {}
         for level in range(LEVELS + 1):
-            path = folder / f"{number}_{level}.tif"
-            path.hardlink_to(folder / f"level{level}.tif")
+            path = folder / f"{name}_{number}_{level}.tif"
+            path.hardlink_to(folder / f"{name}_level{level}.tif")
             levels[str(level)] = {"imageUrl": path.as_uri()}
         tiles.append(_tile(_name(0, number), 0, number % GRID, number // GRID, levels))
     return tiles

@@ -42,6 +42,24 @@ function mark(pen, shape, x, y) {
   pen.closePath();
 }
 
+const markPictures = new Map();
+
+// a mark by itself, for the keys of charts
+function markPicture(shape, colour) {
+  const key = shape + colour;
+  if (!markPictures.has(key)) {
+    const picture = document.createElement("canvas");
+    [picture.width, picture.height] = [10, 10];
+    const pen = picture.getContext("2d");
+    pen.fillStyle = colour;
+    pen.beginPath();
+    mark(pen, shape, 5, 5);
+    pen.fill();
+    markPictures.set(key, picture.toDataURL());
+  }
+  return markPictures.get(key);
+}
+
 // series: [{name, points: [{x, y, text, ...}]}]; onpick gets the point that is clicked
 export class Chart {
   constructor(title, series, { most = Infinity, onpick = () => {} } = {}) {
@@ -57,7 +75,12 @@ export class Chart {
     this.ranges = every.length ? [range(every.map(({ x }) => x)), range(every.map(({ y }) => y))] : null;
     this.onpick = onpick;
     this.chosen = null;
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    // drawn when it comes into view, and whenever its size changes from then on
+    new IntersectionObserver(([entry], eyes) => {
+      if (!entry.isIntersecting) return;
+      eyes.disconnect();
+      new ResizeObserver(() => this.draw()).observe(this.canvas);
+    }).observe(this.canvas);
     document.addEventListener("themechange", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     this.canvas.addEventListener("pointermove", (event) => this.name(this.nearest(event.offsetX, event.offsetY)));
@@ -128,14 +151,7 @@ export class Chart {
 
   keyOf(name, palette) {
     const n = this.series.findIndex((one) => one.name === name);
-    const picture = document.createElement("canvas");
-    [picture.width, picture.height] = [10, 10];
-    const pen = picture.getContext("2d");
-    pen.fillStyle = palette[n];
-    mark(pen, SHAPES[n], 5, 5);
-    pen.fill();
-    const image = element("img", { src: picture.toDataURL(), alt: SHAPES[n], width: 10, height: 10 });
-    return element("span", { class: "key" }, image, `${name} `);
+    return element("span", { class: "key" }, element("img", { src: markPicture(SHAPES[n], palette[n]), alt: SHAPES[n], width: 10, height: 10 }), `${name} `);
   }
 
   nearest(x, y) {
