@@ -30,13 +30,14 @@ def get_section_polygons(call: Call) -> Answer:
     hold none.
     """
     directory = call.query["directory"]
-    if not directory:
+    if not directory or "\0" in directory:
         raise HttpError(400, "give directory, the folder of the polygon files")
     folder = Path(directory)
     check_path(folder, call.settings)
-    if not folder.is_dir():
-        raise HttpError(404, f"there is no folder {folder}")
-    files = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    try:
+        files = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise HttpError(404, f"there is no folder {directory!r}") from error
     if len(files) > MOST_FILES:
         raise HttpError(400, f"{folder} has more than {MOST_FILES} polygon files")
     found, unreadable = [], []

@@ -49,14 +49,14 @@ def exchanged(value: Any, path: tuple[Any, ...], kind: Any) -> Any:
 
 
 def damaged(value: Any, everything: bool = False) -> Iterator[bytes]:
-    """JSON of documents with one part exchanged: each part for a value of each kind.
+    """JSON of documents with one part exchanged, by some kinds of values after each other.
 
-    With `everything` also for many others.
+    With `everything` each part for a value of each kind, and for many others.
     """
-    wrong = cycle(WRONG)
+    kinds, wrong = cycle(KINDS), cycle(WRONG)
     for path in places(value):
-        others = MORE if everything else islice(wrong, 1)
-        for kind in (*KINDS, *others):
+        some = (*islice(kinds, 4), *islice(wrong, 1))  # 4 of 9: fields meet others each time
+        for kind in (*KINDS, *MORE) if everything else some:
             yield json.dumps(exchanged(value, path, kind)).encode()
 
 

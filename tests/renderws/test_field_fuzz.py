@@ -1,6 +1,7 @@
 """Every field of every body and query with values of the kinds that hurt, on a server process.
 
-`RENDERWS_FUZZ_FIELDS=all` sends more kinds, in paths too, and takes minutes (`make fuzz`).
+Each field gets some of them in turn. `RENDERWS_FUZZ_FIELDS=all` sends all to each, in paths too,
+and takes minutes (`make fuzz`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import os
 import re
 import socket
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -130,18 +132,19 @@ def test_every_field_of_every_body(ask, request):
         for sent in damaged(body, ALL):
             ask(name, sent)
     ask.finish()
-    assert ask.counts[400] > 1000
+    assert ask.counts[400] > (1000 if ALL else 500)
 
 
 @pytest.mark.timeout(3600 if ALL else 300)
 def test_every_parameter_of_every_query(ask):
+    some = cycle(TEXTS)
     for route in routes():
         if route.method == "DELETE" or (not ALL and _is_repeated(route)):
             continue
         path = re.sub(r"\{(\w+)\}", lambda hole: KNOWN.get(hole[1], "1"), route.path)
         body = None if route.method == "GET" else b"{}"
         for parameter in route.query:
-            for text in (*TEXTS, *(MORE_TEXTS if ALL else ())):
+            for text in (*TEXTS, *MORE_TEXTS) if ALL else islice(some, 5):
                 ask(f"{route.method} {path}?{parameter.name}={quoted(text)}", body)
         for name in re.findall(r"\{(\w+)\}", route.path) if ALL else ():
             for text in (*TEXTS[1:], *MORE_TEXTS):

@@ -108,6 +108,8 @@ def test_what_is_not_there_is_said(compared):
         ("GET S:s/z/1/matchResiduals/m?localTransforms=-1", 400),
         ("GET S:s/sectionLinks/none", 404),
         ("GET /sectionPolygons", 400),
+        ("GET /sectionPolygons?directory=a%00b", 400),
+        (f"GET /sectionPolygons?directory=/{'a' * 3000}", 404),
         ("GET /sectionPolygons?directory=/there/is/none", 404),
     ):
         assert compared(path).status_code == status, path
