@@ -23,7 +23,7 @@ async function pairCounts(owner, collection, groups) {
 
 const centre = (tile) => [(tile.minX + tile.maxX) / 2, (tile.minY + tile.maxY) / 2];
 
-// [{from, to, count}] in the world, of neighbours to the right and below with at most so many matches
+// [{from, to, count, tiles}], the places in the world, of neighbours to the right and below with at most so many matches
 export async function missingConnections(stack, z, owner, collection, threshold, sets) {
   const tiles = sets.flat();
   const groups = [...new Set(tiles.map(({ sectionId }) => sectionId ?? collection))];
@@ -42,7 +42,7 @@ export async function missingConnections(stack, z, owner, collection, threshold,
       const other = cells.get(JSON.stringify([tile.sectionId, place.row + down, place.column + right]));
       if (!other) continue;
       const count = counts.get(JSON.stringify([tile.tileId, other.tileId].sort())) ?? 0;
-      if (count <= threshold) found.push({ from: centre(tile), to: centre(other), count, ids: [tile.tileId, other.tileId] });
+      if (count <= threshold) found.push({ from: centre(tile), to: centre(other), count, tiles: [tile, other] });
     }
   }
   return found;

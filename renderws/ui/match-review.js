@@ -1,11 +1,13 @@
 // Step through the pairs of tiles that agree worst, and accept, reject or mend them.
 
 import { collectionPath, element, enc, getJson, pairPath, readOnly, stackPath } from "./api.js";
+import { loadTileSets } from "./clusters.js";
+import { missingConnections } from "./connections.js";
 import { Edits } from "./edits.js";
 import { Layers } from "./layers.js";
 import { at, attempt, begin, chooseStack, forbidWhereReadOnly, say } from "./page.js";
 import { PairView } from "./pair-view.js";
-import { get, link, number, put } from "./state.js";
+import { flag, get, link, number, put } from "./state.js";
 import { SortedTable } from "./table.js";
 import { pictureOptions, pictureUrl } from "./tile-pictures.js";
 
@@ -36,6 +38,7 @@ async function load() {
   if (toZ !== null) query.set("toZ", toZ);
   if (at("local").value !== "") query.set("localTransforms", at("local").value);
   const found = await getJson(`${stackPath(stack())}/z/${z}/matchResiduals/${enc(chosen.matchCollection)}?${query}`);
+  if (at("unmatched").checked && toZ === null) found.push(...(await unmatched(z)));
   if (z !== layers.z) return;
   pairs = found.sort((a, b) => WORST[at("by").value](a, b) || (a.pId < b.pId ? -1 : 1));
   const steps = edits?.steps ?? [];
@@ -52,6 +55,24 @@ async function load() {
   const wanted = pairs.findIndex(({ pId, qId }) => pId === get("pId") && qId === get("qId"));
   if (pairs.length) await open(Math.max(0, wanted));
   else nothing();
+}
+
+// pairs of neighbours that have no matches, with p before q as services have them
+async function unmatched(z) {
+  const sets = await loadTileSets(stack(), z, chosen.matchOwner, null);
+  const missing = await missingConnections(stack(), z, chosen.matchOwner, chosen.matchCollection, 0, sets);
+  return missing.map(({ tiles }) => {
+    const ends = tiles.map(({ sectionId, tileId }) => [sectionId ?? chosen.matchCollection, tileId]);
+    const [p, q] = JSON.stringify(ends[0]) < JSON.stringify(ends[1]) ? ends : ends.reverse();
+    return { pGroupId: p[0], pId: p[1], qGroupId: q[0], qId: q[1], matchCount: 0, weighted: 0, mean: null, rootMeanSquare: null, maximum: null, coverage: 0 };
+  });
+}
+
+// what is known of a pair as it was matched: without points where it was not
+function asMatched(one, found) {
+  if (!found) return { pGroupId: one.pGroupId, pId: one.pId, qGroupId: one.qGroupId, qId: one.qId, matches: { p: [[], []], q: [[], []], w: [] } };
+  const { matchCount, ...document } = found;
+  return document;
 }
 
 function nothing() {
@@ -88,8 +109,7 @@ async function open(index) {
   const options = await pictureOptions(chosen.matchOwner, chosen.matchCollection);
   const [found, p] = await Promise.all([getJson(pairPath(matches(), one)), getJson(`${stackPath(stack())}/tile/${enc(one.pId)}`)]);
   if (pair() !== one) return;
-  const { matchCount, ...document } = found[0];
-  original = document;
+  original = asMatched(one, found[0]);
   const room = at("pair").parentElement.clientWidth - 40;
   view.scale = Number(Math.min(3, Math.max(0.05, room / (2 * (p.width ?? 1000)))).toFixed(3));
   await view.load([one.pId, one.qId].map((id) => ({ url: pictureUrl(stack(), id, options, view.scale), name: id })));
@@ -220,6 +240,10 @@ function listen() {
     put({ [name]: at(id).value });
     attempt(load);
   });
+  at("unmatched").addEventListener("change", () => {
+    put({ unmatched: at("unmatched").checked || null });
+    attempt(load);
+  });
   const keys = { a: accept, x: reject, u: undo, l: lines, p: () => setAdding(!adding), Escape: () => setAdding(false), ArrowLeft: () => step(-1), ArrowRight: () => step(1), ",": () => step(-1), ".": () => step(1) };
   const changing = new Set(["a", "x", "u", "p"]);
   document.addEventListener("keydown", (event) => {
@@ -245,6 +269,7 @@ begin(async () => {
   at("local").value = get("localTransforms", "");
   at("by").value = get("worstBy", "residual");
   at("with").value = get("with", get("toZ") ? "next" : "");
+  at("unmatched").checked = flag("unmatched");
   view.lines = false;
   put({ matchOwner: chosen.matchOwner, matchCollection: chosen.matchCollection, z: layers.z });
   listen();

@@ -61,15 +61,28 @@ async function remove(metadata) {
   return `${stack} was deleted`;
 }
 
+// below its button, or above where there is more room; over the table, whatever scrolls within
+function settle(details, list) {
+  const button = details.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = list;
+  const below = button.bottom + height <= innerHeight || button.top < innerHeight - button.bottom;
+  list.style.left = `${Math.max(4, Math.min(button.right - width, innerWidth - width - 4))}px`;
+  list.style.top = `${below ? button.bottom + 2 : Math.max(4, button.top - height - 2)}px`;
+}
+
 function menu(title, entries) {
-  const details = element("details", { class: "menu" }, element("summary", {}, title), element("div", { class: "list" }, entries));
+  const list = element("div", { class: "list" }, entries);
+  const details = element("details", { class: "menu" }, element("summary", {}, title), list);
+  list.addEventListener("click", () => { details.open = false; });
   details.addEventListener("toggle", () => {
     if (!details.open) return;
+    settle(details, list);
     const close = (event) => {
       if (event.type === "keydown" ? event.key === "Escape" : !details.contains(event.target)) details.open = false;
       if (!details.open) ["pointerdown", "keydown"].forEach((kind) => document.removeEventListener(kind, close));
     };
     ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, close));
+    addEventListener("scroll", () => { details.open = false; }, { once: true, capture: true });
   });
   return details;
 }

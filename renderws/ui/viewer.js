@@ -4,7 +4,7 @@ import { element, enc, getJson, putJson, stackPath } from "./api.js";
 import { countText, loadTileSets } from "./clusters.js";
 import { Layers } from "./layers.js";
 import { drawMatches, drawPolygons, drawResiduals, drawTiles } from "./overlays.js";
-import { at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
+import { ask, at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
 import { SectionView } from "./section-view.js";
 import { flag, get, link, number, put } from "./state.js";
 import { channelsOfPage, offerChannels } from "./viewer-channels.js";
@@ -224,8 +224,12 @@ function listen() {
   act("settings", "click", null, () => side());
   act("copy", "click", null, async () => {
     remember();
-    await navigator.clipboard.writeText(location.href);
-    say("the address of this view is copied", "good");
+    if (navigator.clipboard) { // browsers offer it to this machine and over TLS only
+      await navigator.clipboard.writeText(location.href);
+      say("the address of this view is copied", "good");
+    } else {
+      await ask("Link to this view", "Copy the address from here:", { fields: { address: { label: "address", value: location.href } }, confirm: "Close" });
+    }
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox], [type=range]), select")) return;

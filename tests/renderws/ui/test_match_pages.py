@@ -153,3 +153,26 @@ def test_a_review_is_kept_beside_the_matches_and_can_be_undone(look, collections
     assert kept["edits_of"] == "cells_montage" and kept["local_transforms"] == 0
     (unchanged,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=10).json()
     assert unchanged == matched
+
+
+def test_neighbours_without_matches_are_reviewed_too(look, collections):
+    every = f"{collections}/cells_montage/group/0.0/matchesWithinGroup"
+    documents = requests.get(every, timeout=30).json()
+    lacking = next(d for d in documents if d["pId"].endswith("p07"))
+    rest = [d for d in documents if d is not lacking]
+    for word, body in (("matches", rest), ("metadata", {"local_transforms": 0})):
+        requests.put(f"{collections}/few/{word}", json=body, timeout=30).raise_for_status()
+    few = MONTAGED.replace("=cells_montage", "=few")
+    page = look(f"match-review.html?{few}&unmatched=true")
+    assert page.locator("#summary").inner_text().startswith("40 pairs, 0 reviewed")
+    first = page.locator("#pairs tbody tr").first.locator("td").all_inner_texts()
+    assert first[0].split() == [lacking["pId"], lacking["qId"]]
+    assert first[1:4] == ["\u2013", "0", "0%"]
+    page.get_by_role("button", name="Add points").click()
+    box = page.locator("#pair").bounding_box()
+    for part in (0.12, 0.62):
+        page.mouse.click(box["x"] + part * box["width"], box["y"] + 0.5 * box["height"])
+    until(page, "document.querySelector('#status').textContent.startsWith('edited: 1 of 1')")
+    pair = pair_url(lacking["pId"][-2:], lacking["qId"][-2:])
+    (saved,) = requests.get(f"{collections}/few_edits/{pair}", timeout=10).json()
+    assert saved["matches"]["w"] == [1] and saved["matches"]["p"][1] == saved["matches"]["q"][1]
