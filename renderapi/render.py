@@ -194,9 +194,10 @@ def connect(
     RENDER_OWNER, RENDER_CLIENT_SCRIPTS, RENDER_CLIENT_SCRIPT, RENDER_CLIENT_HEAP), and asked for
     if there is a terminal to ask on.
 
-    `host="local"` is the embedded service on the file `store` (else RENDER_STORE, else render.db):
-    it needs no server and no port, asks nothing, and uses no Java client scripts, for they cannot
-    reach it. Elsewhere they are optional; with them the result is a `RenderClient`.
+    `host="local"` is the embedded service on `store` (else RENDER_STORE, else render.db), a file or
+    the address of a database, postgresql://user:password@host/database: it needs no server and no
+    port, asks nothing, and uses no Java client scripts, for they cannot reach it. Elsewhere they
+    are optional; with them the result is a `RenderClient`.
 
     An empty text that is given is taken as it is: match collections have no project, and an owner
     may be given with each call. What needs the name refuses it.

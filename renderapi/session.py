@@ -23,6 +23,7 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
+from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError, RequestError
 from renderapi.tokens import token_for
 
@@ -216,16 +217,18 @@ def is_local(url: str) -> bool:
 
 
 def local_host(store: str | os.PathLike[str]) -> str:
-    """Host that stands for the embedded service on a store file.
+    """Host that stands for the embedded service on a store: a file, or a database, whose password
+    is kept apart (`renderapi.databases`).
 
     >>> local_host("/data/my stacks.db")
     'http+local://%2Fdata%2Fmy%20stacks.db'
     """
-    return LOCAL_SCHEME + quote(os.path.abspath(os.fspath(store)), safe="")
+    place = kept_password(str(store)) if is_database(store) else os.path.abspath(os.fspath(store))
+    return LOCAL_SCHEME + quote(place, safe="")
 
 
 def local_store(url: str) -> str:
-    """Path of the store that a local host, or a URL below it, stands for."""
+    """Path of the store, or address of its database, for a local host or a URL below it."""
     if not is_local(url):
         raise RenderError(f"{url} is not the host of an embedded service")
     return unquote(url[len(LOCAL_SCHEME) :].split("/", 1)[0])

@@ -1,9 +1,9 @@
 """The service without a socket: a transport for `requests` that calls the application in-process.
 
-`http+local://<quoted path of the store file>/render-ws/v1/...` is answered by the same ASGI
-application that uvicorn serves. The application is driven in the thread of the caller, without an
-event loop: each message it sends suspends it until the caller wants the next one, so streamed
-answers are made as they are read.
+`http+local://<quoted path of the store file, or address of its database>/render-ws/v1/...` is
+answered by the same ASGI application that uvicorn serves. The application is driven in the thread
+of the caller, without an event loop: each message it sends suspends it until the caller wants the
+next one, so streamed answers are made as they are read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import types
 from collections.abc import Awaitable, Generator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,11 +27,13 @@ from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
+from renderapi.databases import is_database
 from renderapi.jsontext import collection_paused
 from renderws.limits import OWN_USE
 from renderws.request import Scope
 from renderws.service import DIRECT, Service
 from renderws.settings import Settings
+from renderws.store.opening import open_store
 from renderws.store.protocol import StoreError
 
 _KEEP_OPEN = 16
@@ -116,7 +117,9 @@ class _OpenServices:
 
     @staticmethod
     def _could_be_made(path: str) -> bool:
-        return not os.path.lexists(path) and os.access(os.path.dirname(path), os.W_OK)
+        if is_database(path) or os.path.lexists(path):
+            return False
+        return os.access(os.path.dirname(path), os.W_OK)
 
     def _empty_store(self) -> str:
         pid = os.getpid()
@@ -163,10 +166,8 @@ def close_local_services() -> None:
 
 
 def _opened(path: str) -> _Entry:
-    from renderws.store.sqlite import SqliteStore
-
     try:
-        store = SqliteStore(Path(path))
+        store = open_store(path)
     except StoreError as error:
         raise NoConnection(str(error)) from error
     except OSError as error:
@@ -175,6 +176,7 @@ def _opened(path: str) -> _Entry:
 
 
 def _identity(path: str) -> tuple[int, int]:
+    """Which file it is; of a database the connections find out by themselves."""
     try:
         status = os.stat(path)
     except OSError:
@@ -213,8 +215,10 @@ def _latin(value: str | bytes) -> bytes:
 
 def _store_path(host: str) -> str:
     path = unquote(host)
-    if not os.path.isabs(path):
-        raise NoConnection(f"'{path}' is not the absolute path of a store file")
+    if not is_database(path) and not os.path.isabs(path):
+        raise NoConnection(
+            f"'{path}' is neither the absolute path of a store file nor the address of a database"
+        )
     return path
 
 

@@ -23,6 +23,7 @@ import orjson
 import uvicorn
 from starlette.applications import Starlette
 
+from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError
 from renderapi.tokens import token_file, write_token
 from renderws.app import create_app
@@ -30,6 +31,7 @@ from renderws.connections import KEEP_ALIVE_SECONDS
 from renderws.freed_memory import keep_freed_memory
 from renderws.limits import Limits
 from renderws.settings import Settings
+from renderws.store import opening
 from renderws.wire import GatheringProtocol
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
@@ -56,7 +58,7 @@ def serve(
     Parameters
     ----------
     store_path
-        The store file; made when there is none.
+        The store file, made when there is none, or the address of a database.
     host, port
         Address to listen at; port 0 picks a free one.
     token
@@ -79,6 +81,7 @@ def serve(
     own_token = token == AUTO
     secret = secrets.token_urlsafe(32) if own_token else token
     settings = served_settings(host, token=secret, **options)
+    store_path = _kept(store_path)
     open_store(store_path).close()
     listener = _listen(host, port)
     port = listener.getsockname()[1]
@@ -216,10 +219,15 @@ def relax_collection() -> None:
 def open_store(
     store_path: str | os.PathLike[str], lock_seconds: float = Limits.lock_seconds
 ) -> Any:
-    """The store of a file, made when there is none."""
-    from renderws.store.sqlite import SqliteStore
+    """The store of a file or a database, made when there is none."""
+    return opening.open_store(store_path, busy_seconds=lock_seconds)
 
-    return SqliteStore(Path(store_path), busy_seconds=lock_seconds)
+
+def _kept(store_path: str | os.PathLike[str]) -> str:
+    """An absolute path, or an address whose password is kept for the workers, out of sight."""
+    if is_database(store_path):
+        return kept_password(str(store_path))
+    return os.path.abspath(os.fspath(store_path))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -245,7 +253,7 @@ def start_lines(
     shown = f"[{host}]" if ":" in host else host
     roots = ", ".join(str(root) for root in settings.image_roots or ())
     lines = [
-        f"render web service on http://{shown}:{port}/ with {Path(store_path).resolve()}",
+        f"render web service on http://{shown}:{port}/ with {opening.shown(store_path)}",
         f"images are read below {roots}",
     ]
     if settings.token is None:
@@ -355,7 +363,7 @@ def _run_workers(
             listener.listen(BACKLOG)
 
     task = {
-        "store": os.path.abspath(os.fspath(store_path)),
+        "store": _kept(store_path),
         "settings": asdict(settings),
         "access_log": logging.getLogger("renderws.access").isEnabledFor(logging.INFO),
     }

@@ -241,7 +241,8 @@ class Service:
             raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
         pool = self._pool_of(route)
         loop = asyncio.get_running_loop()
-        at_once = route.quick and self._waiting == 0  # nobody is kept waiting
+        # nobody is kept waiting
+        at_once = route.quick and self._waiting == 0 and self.store.answers_at_once
         self._waiting += 1
         try:
             if at_once:

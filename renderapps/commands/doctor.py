@@ -12,11 +12,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from renderapi.databases import is_database
 from renderapps.commands import installation
+from renderapps.commands.places import add_store_option, chosen_store
 
 GIGABYTE = 1 << 30
 OK, NOTE, FAIL = "ok", "note", "fail"
@@ -36,7 +39,7 @@ class Finding:
 def add_doctor(verbs: Any) -> None:
     """Add the verb `doctor`."""
     parser = verbs.add_parser("doctor", help="is everything here that the suite needs")
-    parser.add_argument("--store", help="store file (default: RENDER_STORE, else render.db)")
+    add_store_option(parser)
     parser.add_argument("--host", help="render web service (default: RENDER_HOST, else local)")
     parser.add_argument("--port", type=int, help="its port (default: RENDER_PORT)")
     parser.set_defaults(run=doctor)
@@ -44,26 +47,25 @@ def add_doctor(verbs: Any) -> None:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print what was found; 1 when something has to be mended."""
-    found = list(examine(options.store, options.host, options.port))
+    found = list(examine(chosen_store(options), options.host, options.port))
     _print(found)
     return 1 if any(finding.state == FAIL for finding in found) else 0
 
 
-def examine(store: str | None, host: str | None, port: int | None) -> Iterator[Finding]:
+def examine(store: Path | str, host: str | None, port: int | None) -> Iterator[Finding]:
     """Look at everything, one finding after the other."""
     package = check_package()
     yield package
     yield check_python()
     yield from check_dependencies()
-    yield from check_machine(Path(store or os.environ.get("RENDER_STORE") or "render.db"))
+    yield from check_machine(Path("." if is_database(store) else store))
     yield guarded("codecs", check_codecs)
     yield guarded("client scripts", check_client_scripts)
     if package.state == FAIL:
         return  # what follows would test somebody else's package
-    path = store or os.environ.get("RENDER_STORE") or "render.db"
-    yield guarded("store", lambda: check_store(Path(path)))
+    yield guarded("store", lambda: check_store(store))
     host = host or os.environ.get("RENDER_HOST") or "local"
-    yield guarded("service", lambda: check_service(host, port, path))
+    yield guarded("service", lambda: check_service(host, port, store))
 
 
 def guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -168,27 +170,34 @@ def check_client_scripts() -> Finding:
     return Finding("client scripts", OK, str(scripts.directory()))
 
 
-def check_store(path: Path) -> Finding:
+def check_store(place: Path | str) -> Finding:
     """The store opens, or can be made where it is wanted."""
+    from renderws.store.opening import open_store
     from renderws.store.sqlite import SqliteStore
 
+    if is_database(place):
+        with closing(open_store(place, create=False)) as store:
+            info, owners = store.info(), store.owners()
+        state = OK if info["durability"] == "full" else NOTE
+        text = f"{place} opens; owners: {len(owners)}; durability: {info['durability']}"
+        return Finding("store", state, text)
+    path = Path(place)
     if path.exists():
-        store = SqliteStore(path, create=False)
-        owners = store.owners()
-        store.close()
+        with closing(SqliteStore(path, create=False)) as store:
+            owners = store.owners()
         return Finding("store", OK, f"{path.resolve()} opens; owners: {len(owners)}")
     with tempfile.TemporaryDirectory(dir=path.resolve().parent) as folder:
         SqliteStore(Path(folder) / "render.db").close()
     return Finding("store", OK, f"{path.resolve()} does not exist yet and can be made")
 
 
-def check_service(host: str, port: int | None, store: str) -> Finding:
+def check_service(host: str, port: int | None, store: Path | str) -> Finding:
     """The render web service answers; the embedded one also without a store."""
     if host != "local":
         port = port or int(os.environ.get("RENDER_PORT") or 8080)
         owners = _owners(host=host, port=port)
         return Finding("service", OK, f"{host}:{port} answers; owners: {owners}")
-    if os.path.exists(store):
+    if is_database(store) or os.path.exists(store):
         return Finding("service", OK, f"embedded, answers; owners: {_owners(store=store)}")
     with tempfile.TemporaryDirectory() as folder:
         _owners(store=os.path.join(folder, "render.db"))

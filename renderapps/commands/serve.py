@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from renderapps.commands.places import add_store_option, chosen_store
+
 
 def add_serve(verbs: Any, limits: bool = True) -> None:
     """Add the verb `serve`; the options of its limits load the service, so they can be left out."""
@@ -16,11 +18,10 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--store",
-        type=Path,
-        default=Path(os.environ.get("RENDER_STORE") or "render.db"),
-        help="store file; made when there is none",
+    add_store_option(
+        parser,
+        "store file, made when there is none, or postgresql://user@host/database (default:"
+        " RENDER_STORE, else render.db)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0: any free one")
@@ -105,7 +106,7 @@ def run_serve(options: argparse.Namespace) -> int:
     from renderws.serve import serve
 
     serve(
-        options.store,
+        chosen_store(options),
         host=options.host,
         port=options.port,
         image_roots=options.image_root or [Path.cwd()],

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from renderapps.commands.places import add_store_option
+
 Json = dict[str, Any]
 
 
@@ -19,7 +21,7 @@ def add_stacks(verbs: Any) -> None:
         description="List stacks with their state, sections, tiles and resolution.",
         allow_abbrev=False,
     )
-    parser.add_argument("--store", help="store file (default: RENDER_STORE, else render.db)")
+    add_store_option(parser)
     parser.add_argument("--host", help="render web service (default: RENDER_HOST, else local)")
     parser.add_argument("--port", type=int, help="its port (default: RENDER_PORT)")
     parser.add_argument("--owner", help="stacks of this owner (default: RENDER_OWNER, else all)")
@@ -33,11 +35,12 @@ def list_stacks(options: argparse.Namespace) -> int:
     from renderapps.module.render_module import is_local
     from renderapps.module.stack_listing import where_text
 
-    host = options.host or ("local" if options.store else os.environ.get("RENDER_HOST") or "local")
+    own = "local" if hasattr(options, "store") else os.environ.get("RENDER_HOST") or "local"
+    host = options.host or own
     owner = options.owner or os.environ.get("RENDER_OWNER")
     project = options.project or os.environ.get("RENDER_PROJECT")
     port = options.port or (None if is_local(host) else os.environ.get("RENDER_PORT"))
-    given = {"store": options.store} if options.store else {}
+    given = {"store": options.store} if hasattr(options, "store") else {}
     render = _connected(host, port, owner or "-", project or "-", given)
     rows = list(_rows(render, owner, project))
     if options.json:

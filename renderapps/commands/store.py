@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from renderws.store.sqlite import SqliteStore
+from renderapi.databases import is_database
+from renderapps.commands.places import add_store_option, chosen_store
 
-Action = Callable[["SqliteStore", argparse.Namespace], int]
+Action = Callable[[Any, argparse.Namespace], int]
 
 
 def add_store(verbs: Any) -> None:
@@ -40,31 +40,26 @@ def add_store(verbs: Any) -> None:
 
 def _add(actions: Any, name: str, action: Action | None, text: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
-    parser.add_argument(
-        "--store",
-        type=Path,
-        default=Path(os.environ.get("RENDER_STORE") or "render.db"),
-        help="store file (default: RENDER_STORE, else render.db)",
-    )
+    add_store_option(parser)
     parser.set_defaults(run=_on_store, action=action)
     return parser
 
 
 def _on_store(options: argparse.Namespace) -> int:
-    from renderws.store.sqlite import SqliteStore
+    from renderws.store.opening import open_store
 
-    with closing(SqliteStore(options.store, create=False)) as store:
+    with closing(open_store(chosen_store(options), create=False)) as store:
         return options.action(store, options)
 
 
-def info(store: SqliteStore, options: argparse.Namespace) -> int:
+def info(store: Any, options: argparse.Namespace) -> int:
     """Print what the store says about itself."""
     for name, value in store.info().items():
         print(f"{name}: {value}")
     return 0
 
 
-def check(store: SqliteStore, options: argparse.Namespace) -> int:
+def check(store: Any, options: argparse.Namespace) -> int:
     """Print the problems of the file, one a line; 1 when there are any."""
     problems = store.check(documents=not options.quick)
     for problem in problems:
@@ -72,21 +67,38 @@ def check(store: SqliteStore, options: argparse.Namespace) -> int:
     if problems:
         print(f"{len(problems)} problems: copy what is needed from a backup")
         return 1
-    print(f"{store.path} is sound")
+    print(f"{store.path} is sound{_own_check(store)}")
     return 0
 
 
-def compact(store: SqliteStore, options: argparse.Namespace) -> int:
+def _own_check(store: Any) -> str:
+    """What else looks for damage."""
+    if not is_database(store.path):
+        return ""
+    return " by what it says (for damaged pages and indices: pg_amcheck, pg_checksums)"
+
+
+def compact(store: Any, options: argparse.Namespace) -> int:
     """Give space back, and print how much."""
-    before = store.info()
+    before = _bytes(store)
     store.compact()
-    after = store.info()
-    freed = before["bytes"] + before["walBytes"] - after["bytes"] - after["walBytes"]
-    print(f"{store.path} is {freed / 1e6:.1f} MB smaller; deleted stacks are gone for good")
+    freed = (before - _bytes(store)) / 1e6
+    if is_database(store.path):
+        print(
+            f"{store.path} is {freed:.1f} MB smaller and has room for what comes (VACUUM FULL would"
+            " give it back to the disk); deleted stacks are gone for good"
+        )
+    else:
+        print(f"{store.path} is {freed:.1f} MB smaller; deleted stacks are gone for good")
     return 0
 
 
-def backup(store: SqliteStore, options: argparse.Namespace) -> int:
+def _bytes(store: Any) -> int:
+    info = store.info()
+    return int(info["bytes"]) + int(info.get("walBytes", 0))
+
+
+def backup(store: Any, options: argparse.Namespace) -> int:
     """Copy the store."""
     store.backup(options.path)
     print(f"{store.path} copied to {options.path}")
@@ -97,14 +109,20 @@ def restore(options: argparse.Namespace) -> int:
     """Put a backup in the place of the store."""
     from renderws.store import restore as restoring
 
-    aside = restoring.restore(options.path, options.store)
-    print(f"{options.store} is now what {options.path} holds")
+    place = chosen_store(options)
+    if is_database(place):
+        raise ValueError(
+            f"{place} is put back with PostgreSQL's own programs: pg_restore for what pg_dump made;"
+            " renderapps store copy BACKUP STORE fills an empty one from a file"
+        )
+    aside = restoring.restore(options.path, Path(place))
+    print(f"{place} is now what {options.path} holds")
     for path in aside:
         print(f"what was there is {path}")
     return 0
 
 
-def undelete(store: SqliteStore, options: argparse.Namespace) -> int:
+def undelete(store: Any, options: argparse.Namespace) -> int:
     """Bring a stack back, or list those that can be."""
     from renderws.store.protocol import StackId
 

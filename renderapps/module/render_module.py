@@ -18,6 +18,8 @@ from marshmallow import Schema, ValidationError, pre_load, validates_schema
 from marshmallow.validate import Range
 
 import renderapi
+from renderapi.databases import is_database, kept_password
+from renderapi.errors import RenderError
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.fields import parameter
 from renderapps.module.parallel import cpu_count, map_tasks, one_line
@@ -73,7 +75,7 @@ class RenderClientParameters(DefaultSchema):
     memGB = parameter(Str, "Java heap of the client scripts, if they are used", default="5G")
     store = parameter(
         Str,
-        "store file of the embedded service",
+        "store of the embedded service: a file, or postgresql://user@host/database",
         default=None,
         default_text="$RENDER_STORE, else render.db in the working folder",
     )
@@ -89,6 +91,11 @@ class RenderClientParameters(DefaultSchema):
                 if name == "port" and is_local(filled.get("host", "local")):
                     continue
                 filled[name] = os.environ[variable]
+        if is_database(filled.get("store") or ""):  # no report or log gets to see the password
+            try:
+                filled["store"] = kept_password(filled["store"])
+            except RenderError as error:
+                raise ValidationError(str(error), "store") from None
         return filled
 
     @validates_schema

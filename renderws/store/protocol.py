@@ -306,7 +306,16 @@ class DroppedStack(NamedTuple):
 
 
 class Store(Protocol):
-    """A place that keeps stacks and match collections."""
+    """A place that keeps stacks and match collections.
+
+    Attributes
+    ----------
+    answers_at_once : bool
+        Whether small questions are answered without waiting for another program.
+    """
+
+    @property
+    def answers_at_once(self) -> bool: ...
 
     def close(self) -> None: ...
 

@@ -39,6 +39,8 @@ class _Parts(
 ):
     """A store on top of whatever gives it connections."""
 
+    answers_at_once = True
+
     def __init__(self, source: SqliteSource) -> None:
         self._source: SqliteSource = source
 

@@ -9,12 +9,13 @@ import sys
 
 
 class ServerProcess:
-    """A service on a free port and on a store below `folder`, which also gets its error stream."""
+    """A service on a free port and on a store below `folder`, or at the address of a database; the
+    folder also gets its error stream."""
 
     def __init__(self, folder, *options, store="render.db", image_roots=None, env=None, **popen):
         self.folder = folder
         command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
-        command += ["--store", str(folder / store)]
+        command += ["--store", store if "://" in store else str(folder / store)]
         for root in [folder] if image_roots is None else image_roots:
             command += ["--image-root", str(root)]
         environment = {**os.environ, **(env or {})}

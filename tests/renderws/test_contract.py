@@ -27,7 +27,7 @@ def tolerant(expected, images):
     return json.loads(json.dumps(expected).replace("{images}", str(images)))
 
 
-def test_operation(contract_case, request):
+def test_operation(contract_case, store_kind, request):
     case = contract_case
     changes = case.then is not None or not (
         case.request.startswith("GET") or case.status >= 400 or case.number in READING

@@ -12,7 +12,9 @@ import time
 
 import pytest
 import requests
+from postgres_server import postgres_server
 
+from renderws.store.opening import open_store
 from renderws.store.sqlite import SqliteStore
 
 TILES, PAIRS = 120, 40
@@ -106,11 +108,22 @@ def prepare(base):
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("rounds", [8, pytest.param(50, marks=pytest.mark.soak)])
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed(rounds, tmp_path, serve_process):
+@pytest.mark.parametrize(
+    ("kind", "rounds"),
+    [
+        ("sqlite", 8),
+        pytest.param("sqlite", 50, marks=pytest.mark.soak),
+        ("postgres", 4),
+        pytest.param("postgres", 50, marks=pytest.mark.soak),
+    ],
+)
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
+    kind, rounds, tmp_path, serve_process
+):
     chance = random.Random(11)
+    place = str(tmp_path / "render.db") if kind == "sqlite" else postgres_server().address()
     writers = [Imports(0), Matches(0), States(0)]
-    server = serve_process(tmp_path)
+    server = serve_process(tmp_path, store=place)
     prepare(server.base)
     for n in range(rounds):
         writers = [type(writer)(writer.done).at(server.base) for writer in writers]
@@ -121,9 +134,9 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(rounds, tmp_path
             assert writer.refused is None
         is_last = n == rounds - 1
         if n % 4 == 0 or is_last:
-            with SqliteStore(tmp_path / "render.db", create=False) as store:
+            with open_store(place, create=False) as store:
                 assert store.check() == []
-        server = serve_process(tmp_path)
+        server = serve_process(tmp_path, store=place)
         with requests.Session() as session:
             for writer in writers:
                 writer.base = server.base

@@ -10,6 +10,7 @@ import time
 
 import pytest
 import requests
+from postgres_server import postgres_server
 
 STACK = "/render-ws/v1/owner/o/project/p/stack/"
 COLLECTION = "/render-ws/v1/owner/o/matchCollection/m"
@@ -80,14 +81,28 @@ class Loner(Client):
         self.must("PUT", f"{COLLECTION}/matches", [{**ids, "matches": points}])
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.soak)])
-def test_clients_do_not_disturb_each_other(seconds, tmp_path, serve_process):
-    server = serve_process(tmp_path)
-    first = Replacer(server.base, 0, seconds)
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        ("sqlite", 8),
+        pytest.param("sqlite", 60, marks=pytest.mark.soak),
+        ("postgres", 4),
+        pytest.param("postgres", 60, marks=pytest.mark.soak),
+    ],
+)
+def test_clients_do_not_disturb_each_other(kind, seconds, tmp_path, serve_process):
+    place = "render.db" if kind == "sqlite" else postgres_server().address()
+    # of a database, they use two servers
+    servers = [serve_process(tmp_path, store=place) for _ in range(1 if kind == "sqlite" else 2)]
+    first = Replacer(servers[0].base, 0, seconds)
     first.must("POST", f"{STACK}shared", {})
     first.turn(-1)
     kinds = (Replacer, Replacer, Replacer, Reader, Reader, Reader, Loner, Loner)
-    clients = [kind(server.base, number, seconds) for number, kind in enumerate(kinds)]
+    bases = [server.base for server in servers] * len(kinds)
+    clients = [
+        kind(base, number, seconds)
+        for number, (kind, base) in enumerate(zip(kinds, bases, strict=False))
+    ]
     for client in clients:
         client.start()
     for client in clients:
@@ -101,5 +116,5 @@ def test_clients_do_not_disturb_each_other(seconds, tmp_path, serve_process):
     assert {tile["tileId"] for tile in own} == made | {"own_0_-1"}
     pairs = first.must("GET", f"{COLLECTION}/group/1/matchesWithinGroup").json()
     assert len(pairs) == sum(client.done for client in clients if isinstance(client, Loner))
-    assert server.end() == 0
-    assert server.errors == ""
+    assert [server.end() for server in servers] == [0] * len(servers)
+    assert servers[0].errors == ""

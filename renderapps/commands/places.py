@@ -1,0 +1,39 @@
+"""Where a store is, as the command line says it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from renderapi.databases import is_database, kept_password
+from renderapi.errors import RenderError
+
+WHERE = "store: a file, or postgresql://user@host/database (default: RENDER_STORE, else render.db)"
+
+
+def store_place(text: str) -> Path | str:
+    """Path of a file, or the address of a database without its password, which is kept aside."""
+    if not is_database(text):
+        return Path(text)
+    try:
+        return kept_password(text)
+    except RenderError as error:  # argparse would repeat the text of other errors
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_store_option(parser: Any, text: str = WHERE) -> None:
+    """Add `--store`; the default is looked for later, so that no help shows a password."""
+    parser.add_argument("--store", type=store_place, default=argparse.SUPPRESS, help=text)
+
+
+def chosen_store(options: argparse.Namespace) -> Path | str:
+    """The store that was given, else that of the environment, else render.db."""
+    given: Path | str | None = getattr(options, "store", None)
+    if given is not None:
+        return given
+    try:
+        return store_place(os.environ.get("RENDER_STORE") or "render.db")
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"RENDER_STORE: {error}") from None
