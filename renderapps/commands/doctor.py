@@ -52,12 +52,13 @@ def doctor(options: argparse.Namespace) -> int:
     return 1 if any(finding.state == FAIL for finding in found) else 0
 
 
-def examine(store: Path | str, host: str | None, port: int | None) -> Iterator[Finding]:
+def examine(store: Path | str | None, host: str | None, port: int | None) -> Iterator[Finding]:
     """Look at everything, one finding after the other."""
     package = check_package()
     yield package
     yield check_python()
     yield from check_dependencies()
+    store = store or "render.db"
     yield from check_machine(Path("." if is_database(store) else store))
     yield guarded("codecs", check_codecs)
     yield guarded("client scripts", check_client_scripts)
