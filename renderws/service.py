@@ -263,7 +263,8 @@ class Service:
         """
         if route.pixels:
             return self._pixel_pool
-        return self._change_pool if route.is_change else self._data_pool
+        in_turn = route.is_change and not route.lengthy
+        return self._change_pool if in_turn else self._data_pool
 
     def _compresses(self, answer: Answer, request: Request) -> bool:
         body = answer.body

@@ -39,7 +39,8 @@ class Route:
     `changes` says whether the operation alters the store; by default every method but GET does.
     `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack;
     `consistent` operations that change nothing read the store as it is at one moment. `quick` ones
-    take so little time that handing them to a thread would cost more.
+    take so little time that handing them to a thread would cost more; `lengthy` changes let others
+    go first again and again, so that none has to wait for their end.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Route:
     cached: bool = False
     consistent: bool = True
     quick: bool = False
+    lengthy: bool = False
     body: str | None = None
 
     @property

@@ -302,7 +302,9 @@ def routes() -> tuple[Route, ...]:
         Route(9, "POST", "S", post_stack, body="StackVersion"),
         Route(10, "DELETE", "S", delete_stack),
         Route(11, "PUT", "S/stackId", put_stack_id, body="StackId"),
-        Route(12, "PUT", "S/cloneTo/{toStack}", put_clone, clone, body="StackVersion"),
+        Route(
+            12, "PUT", "S/cloneTo/{toStack}", put_clone, clone, body="StackVersion", lengthy=True
+        ),
         Route(13, "GET", "S/resolutionValues", get_resolution, quick=True),
         Route(14, "PUT", "S/resolutionValues", put_resolution, body="[number]"),
         Route(15, "DELETE", "S/resolutionValues", delete_resolution),

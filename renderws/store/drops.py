@@ -6,6 +6,9 @@ time so that no other writer waits long; from its first step on a stack can no l
 
 from __future__ import annotations
 
+import time
+
+from renderws.store.clones import GOING, PAUSE
 from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
@@ -55,17 +58,19 @@ class Drops:
                         f"{stack_text(stack)} exists again; rename or delete it, then undelete"
                     )
                 connection.execute("DELETE FROM stack WHERE key = ?", (live.key,))
-            connection.execute(
+            back = connection.execute(
                 "UPDATE stack SET dropped = NULL, modified = ?, data_version = data_version + 2"
-                " WHERE key = ?",
+                " WHERE key = ? AND reclaiming = 0",
                 (now_after(dropped.dropped or 0), dropped.key),
             )
+            if not back.rowcount:  # another server has begun to remove it
+                raise _not_there(stack)
 
-    def reclaim(self, limit: int = 5000, grace: float = 0.0) -> int:
+    def reclaim(self, limit: int = 2000, grace: float = 0.0) -> int:
         return reclaim(self._source, limit, grace)
 
 
-def reclaim(source: Source, limit: int = 5000, grace: float = 0.0) -> int:
+def reclaim(source: Source, limit: int = 2000, grace: float = 0.0) -> int:
     """Remove some rows of what was dropped more than `grace` seconds ago; returns how many."""
     before = now_after() - int(grace * 1000)
     with source.write(("reclaim",)) as connection:
@@ -86,8 +91,20 @@ def _last_dropped(connection: Connection, stack: StackId) -> StackRow:
         stack,
     ).fetchone()
     if row is None:
-        raise NotFound(f"{stack_text(stack)} was not deleted, or its tiles have been removed since")
+        raise _not_there(stack)
     return StackRow._make(row)
+
+
+def reclaim_all(source: Source) -> None:
+    """Remove everything that was dropped, with a turn for others between two pieces."""
+    start = time.perf_counter()
+    while reclaim(source):
+        time.sleep(PAUSE * (time.perf_counter() - start))
+        start = time.perf_counter()
+
+
+def _not_there(stack: StackId) -> NotFound:
+    return NotFound(f"{stack_text(stack)} was not deleted, or its tiles have been removed since")
 
 
 def _dropped(row: StackRow) -> DroppedStack:
@@ -95,7 +112,11 @@ def _dropped(row: StackRow) -> DroppedStack:
 
 
 def _reclaim_stack(connection: Connection, key: int, limit: int) -> int:
-    connection.execute("UPDATE stack SET reclaiming = 1 WHERE key = ?", (key,))
+    gone = connection.execute(
+        "UPDATE stack SET reclaiming = ? WHERE key = ? AND dropped IS NOT NULL", (GOING, key)
+    )
+    if not gone.rowcount:  # it was brought back a moment ago
+        return 1
     tiles = connection.execute(
         "SELECT key FROM tile WHERE stack = ? LIMIT ?", (key, limit)
     ).fetchall()

@@ -12,7 +12,7 @@ import orjson
 
 from renderapi.files import atomic_path
 from renderws.store.database import SqliteSource, translated
-from renderws.store.drops import reclaim
+from renderws.store.drops import reclaim_all
 from renderws.store.protocol import Invalid, Json
 from renderws.store.source import Row
 from renderws.store.tree import BLOCK_BITS, STACK_THICKNESS
@@ -70,8 +70,7 @@ class Maintenance:
         return problems
 
     def compact(self) -> None:
-        while reclaim(self._source):
-            pass
+        reclaim_all(self._source)
         with self._source.write() as connection:
             connection.execute(
                 "DELETE FROM reference_set WHERE NOT EXISTS"

@@ -581,7 +581,7 @@ class Store(Protocol):
 
     # Maintenance.
 
-    def reclaim(self, limit: int = 5000, grace: float = 0.0) -> int:
+    def reclaim(self, limit: int = 2000, grace: float = 0.0) -> int:
         """Remove up to `limit` rows of what was dropped more than `grace` seconds ago; returns
         how many. 0: all done.
         """

@@ -40,7 +40,7 @@ CREATE TABLE stack (
   tile_count INTEGER NOT NULL DEFAULT 0,
   sections_derived INTEGER NOT NULL DEFAULT 0,
   dropped INTEGER,                        -- milliseconds since 1970
-  reclaiming INTEGER NOT NULL DEFAULT 0   -- some rows are already gone
+  reclaiming INTEGER NOT NULL DEFAULT 0   -- 1: still being made, 2: some rows are already gone
 );
 CREATE UNIQUE INDEX stack_identity ON stack (owner, project, name) WHERE dropped IS NULL;
 CREATE INDEX stack_dropped ON stack (dropped) WHERE dropped IS NOT NULL;

@@ -143,6 +143,16 @@ class Tables(Protocol):
         """
         ...
 
+    def pieces(
+        self, connection: Any, source: int, zs: Sequence[float] | None, size: int
+    ) -> Sequence[Any]:
+        """Pieces of about so many tiles that make up a stack, or its tiles at some z."""
+        ...
+
+    def copy_piece(self, connection: Any, source: int, target: int, piece: Any) -> int:
+        """Copy a piece into another stack, which has none of its tiles; returns how many."""
+        ...
+
     def reference_set(self, connection: Any, ids: tuple[str, ...]) -> int:
         """Key of the set of these ids of transforms, made when there is none."""
         ...

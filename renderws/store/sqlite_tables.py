@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from renderapi.grouping import places_of_equals
+from renderws.store.derivation import z_values
 from renderws.store.documents import id_list, json_list
 from renderws.store.protocol import NewTiles, TileQuery
 from renderws.store.source import Common, DoubleTile, Place, Plan, Row
@@ -55,6 +56,15 @@ SELECT ? + (new << {BLOCK_BITS}) + (key & {BLOCK - 1}), ?, {TILE_COLUMNS}
 FROM block CROSS JOIN tile NOT INDEXED
   ON key BETWEEN old << {BLOCK_BITS} AND (old << {BLOCK_BITS}) + {BLOCK - 1}
 WHERE {{condition}}
+"""
+# the same for the blocks that are given as a list
+COPY_BLOCKS = f"""
+INSERT INTO tile (key, stack, {TILE_COLUMNS})
+WITH block (old, new) AS MATERIALIZED (SELECT value, key FROM json_each(?))
+SELECT ? + (new << {BLOCK_BITS}) + (tile.key & {BLOCK - 1}), ?, {TILE_COLUMNS}
+FROM block CROSS JOIN tile NOT INDEXED
+  ON tile.key BETWEEN old << {BLOCK_BITS} AND (old << {BLOCK_BITS}) + {BLOCK - 1}
+WHERE tile.stack = ? AND tile.z IS ?
 """
 SAVE_PAIR = """
 INSERT INTO match (collection, p_group, p_id, q_group, q_id, count, consensus, points)
@@ -217,6 +227,38 @@ class SqliteTables:
             added += cursor.rowcount
         add_entries(connection, begin, next_free_key(connection) - 1)
         return added
+
+    def pieces(
+        self, connection: Any, source: int, zs: Sequence[float] | None, size: int
+    ) -> list[tuple[float | None, np.ndarray]]:
+        """z and blocks of each piece."""
+        found: list[tuple[float | None, np.ndarray]] = []
+        each = [*z_values(connection, source), None] if zs is None else sorted(set(zs))
+        for z in each:
+            rows = connection.execute(
+                f"SELECT DISTINCT key >> {BLOCK_BITS} AS block FROM tile INDEXED BY tile_layer"
+                " WHERE stack = ? AND z IS ? ORDER BY block",
+                (source, z),
+            )
+            blocks = np.fromiter((block for (block,) in rows), np.int64)
+            count = max(1, size // BLOCK)
+            found += [(z, blocks[n : n + count]) for n in range(0, len(blocks), count)]
+        return found
+
+    def copy_piece(
+        self,
+        connection: sqlite3.Connection,
+        source: int,
+        target: int,
+        piece: tuple[float | None, np.ndarray],
+    ) -> int:
+        z, blocks = piece
+        first = next_free_key(connection)
+        cursor = connection.execute(
+            COPY_BLOCKS, (id_list(blocks.tolist()), first, target, source, z)
+        )
+        add_entries(connection, first, next_free_key(connection) - 1)
+        return cursor.rowcount
 
     def reference_set(self, connection: sqlite3.Connection, ids: tuple[str, ...]) -> int:
         text = json_list(ids)

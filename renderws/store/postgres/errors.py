@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import errors
 
@@ -23,11 +25,20 @@ _FORBIDDEN = ("42501", "25006", "28", "3D000", "0LP01")
 _DAMAGED = ("XX001", "XX002", "58P01")
 _UNSUITABLE = ("22021", "22P05", "22P02", "54000", "22003")
 
+_REFUSED = re.compile(
+    "authentication failed|does not exist|no password supplied|pg_hba.conf|not permitted"
+    "|permission denied for database"
+)
+
 
 def store_error(error: psycopg.Error, place: str) -> StoreError:
     """The error of the store that says what one of PostgreSQL means."""
     code = error.sqlstate or ""
     reason = _line(error)
+    if not code and _REFUSED.search(reason):  # of a connection that was not made there is no code
+        code = "28000"
+    elif not code and "too many" in reason:
+        code = "53300"
     if isinstance(error, psycopg.OperationalError) and (not code or code.startswith(_GONE)):
         return gone(place, reason)
     if code.startswith(_WAITED):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from renderws.store.drops import reclaim
+from renderws.store.drops import reclaim_all
 from renderws.store.maintenance import COUNT_CHECKS, REPORTED, document_problems
 from renderws.store.postgres.database import PostgresDatabase
 from renderws.store.postgres.schema import TABLES
@@ -40,8 +40,7 @@ class Maintenance:
         return problems
 
     def compact(self) -> None:
-        while reclaim(self._source):
-            pass
+        reclaim_all(self._source)
         with self._source.write() as connection:
             connection.execute(
                 "DELETE FROM reference_set WHERE NOT EXISTS"

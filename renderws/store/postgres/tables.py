@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -191,11 +192,7 @@ class PostgresTables:
     def copy_tiles(
         self, connection: Any, source: int, target: int, zs: Sequence[float] | None
     ) -> int:
-        connection.execute(
-            "INSERT INTO tile_width (stack, width_class)"
-            " SELECT ?::bigint, width_class FROM tile_width WHERE stack = ? ON CONFLICT DO NOTHING",
-            (target, source),
-        )
+        _copy_widths(connection, source, target)
         chosen, parameters = "", []
         if zs is not None:
             chosen, parameters = " AND z = ANY(?)", [[float(z) for z in zs]]
@@ -207,6 +204,43 @@ class PostgresTables:
             )
         except UniqueViolation as error:
             raise DoubleTile from error
+        return int(copied.rowcount)
+
+    def pieces(
+        self, connection: Any, source: int, zs: Sequence[float] | None, size: int
+    ) -> list[tuple[str, str | None, float | None]]:
+        """Ids before and at the end of each piece, and its z where only some are wanted."""
+        found: list[tuple[str, str | None, float | None]] = []
+        for z in [None] if zs is None else sorted(set(map(float, zs))):
+            of_z, parameters = ("", (source,)) if z is None else (" AND z = ?", (source, z))
+            rows = connection.execute(
+                "SELECT tile_id FROM (SELECT tile_id, row_number() OVER (ORDER BY tile_id) AS n"
+                f" FROM tile WHERE stack = ?{of_z}) AS numbered WHERE mod(n, {size}) = 0"
+                " ORDER BY tile_id",
+                parameters,
+            )
+            ends: list[Any] = [tile_id for (tile_id,) in rows]
+            found += [(low, high, z) for low, high in pairwise(["", *ends, None])]
+        return found
+
+    def copy_piece(
+        self,
+        connection: Any,
+        source: int,
+        target: int,
+        piece: tuple[str, str | None, float | None],
+    ) -> int:
+        low, high, z = piece
+        given: list[tuple[str, Any]] = [("stack = ?", source), ("tile_id > ?", low)]
+        given += [("tile_id <= ?", high)] if high is not None else []
+        given += [("z = ?", z)] if z is not None else []
+        conditions, parameters = zip(*given, strict=True)
+        _copy_widths(connection, source, target)
+        copied = connection.execute(
+            f"INSERT INTO tile (stack, {TILE_COLUMNS}) SELECT ?::bigint, {TILE_COLUMNS}"
+            f" FROM tile WHERE {all_of(conditions)}",
+            (target, *parameters),
+        )
         return int(copied.rowcount)
 
     def reference_set(self, connection: Any, ids: tuple[str, ...]) -> int:
@@ -251,6 +285,14 @@ def _parts(items: Sequence[Any], size: Any) -> Iterator[list[Any]]:
             part, filled = [], 0
     if part:
         yield part
+
+
+def _copy_widths(connection: Any, source: int, target: int) -> None:
+    connection.execute(
+        "INSERT INTO tile_width (stack, width_class)"
+        " SELECT ?::bigint, width_class FROM tile_width WHERE stack = ? ON CONFLICT DO NOTHING",
+        (target, source),
+    )
 
 
 def _note_widths(connection: Any, stack_key: int, classes: np.ndarray) -> None:
