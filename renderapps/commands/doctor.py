@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from renderapi.databases import is_database
 from renderapps.commands import installation
-from renderapps.commands.places import add_store_option, chosen_store
+from renderapps.commands.places import add_store_option, chosen_store, is_database
 
 GIGABYTE = 1 << 30
 OK, NOTE, FAIL = "ok", "note", "fail"

@@ -7,16 +7,25 @@ import os
 from pathlib import Path
 from typing import Any
 
-from renderapi.databases import is_database, kept_password
-from renderapi.errors import RenderError
-
 WHERE = "store: a file, or postgresql://user@host/database (default: RENDER_STORE, else render.db)"
+
+
+def is_database(place: str | os.PathLike[str]) -> bool:
+    """Whether it is the address of a database, and not a path; `renderapi` is loaded only then."""
+    if "://" not in str(place):
+        return False
+    from renderapi import databases
+
+    return databases.is_database(place)
 
 
 def store_place(text: str) -> Path | str:
     """Path of a file, or the address of a database without its password, which is kept aside."""
     if not is_database(text):
         return Path(text)
+    from renderapi.databases import kept_password
+    from renderapi.errors import RenderError
+
     try:
         return kept_password(text)
     except RenderError as error:  # argparse would repeat the text of other errors

@@ -9,8 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from renderapi.databases import is_database
-from renderapps.commands.places import add_store_option, chosen_store
+from renderapps.commands.places import add_store_option, chosen_store, is_database
 
 Action = Callable[[Any, argparse.Namespace], int]
 
