@@ -31,7 +31,7 @@ class Client(threading.Thread):
     def run(self):
         end = time.monotonic() + self.seconds
         try:
-            while time.monotonic() < end:
+            while time.monotonic() < end or self.done < 3:  # a busy machine
                 self.turn(self.done)
                 self.done += 1
         except Exception as error:
