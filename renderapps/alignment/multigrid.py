@@ -52,8 +52,8 @@ class Nodes:
 
 def _spacing(places: Floats, layers: Floats) -> float:
     """About how far nodes of one layer lie from each other."""
-    layer = places[layers == np.median(layers.round())]
-    layer = layer if len(layer) > 1 else places
+    numbers = layers.round().astype(int)
+    layer = places[numbers == np.bincount(numbers - numbers.min()).argmax() + numbers.min()]
     extent = np.ptp(layer, axis=0)
     return float(np.sqrt(max(extent[0], 1.0) * max(extent[1], 1.0) / len(layer)))
 
@@ -98,14 +98,13 @@ def coupled_blocks(unknowns: int) -> Blocks:
 class _Level:
     matrix: sparse.bsr_matrix
     inverse: sparse.bsr_matrix
-    damping: float
     spread: sparse.csr_matrix
     gather: sparse.csr_matrix
 
     def smoothed(self, right: Floats, guess: Floats | None) -> Floats:
         if guess is None:
-            return np.asarray(self.damping * (self.inverse @ right))
-        return np.asarray(guess + self.damping * (self.inverse @ (right - self.matrix @ guess)))
+            return np.asarray(self.inverse @ right)
+        return np.asarray(guess + self.inverse @ (right - self.matrix @ guess))
 
 
 def multigrid(
@@ -132,7 +131,8 @@ def multigrid(
         level = _level(matrix, groups, blocks(arms, nodes.sizes / scale))
         levels.append(level)
         side = level.spread.shape[1] // len(above.sizes)
-        coarse = (level.gather @ (matrix @ level.spread)).tocsr()
+        spread = level.spread.astype(float)
+        coarse = (spread.T.tocsr() @ (matrix @ spread)).tocsr()
         matrix = coarse.tobsr(blocksize=(side, side))
         nodes, blocks = above, later
     exact = splu(
@@ -144,15 +144,20 @@ def multigrid(
 
     def cycle(right: Floats, depth: int) -> Floats:
         if depth == len(levels):
-            return np.asarray(exact.solve(right))
+            return np.asarray(exact.solve(right.astype(float)), np.float32)
         level = levels[depth]
         guess = level.smoothed(right, None)
         rest = level.gather @ (right - level.matrix @ guess)
         guess = guess + level.spread @ cycle(rest, depth + 1)
         return level.smoothed(right, guess)
 
+    def apply(right: Floats) -> Floats:
+        # single precision: an approximate inverse needs no more, and memory is what takes the time
+        length = float(np.abs(right).max()) or 1.0
+        return cycle((right.ravel() / length).astype(np.float32), 0).astype(float) * length
+
     shape = levels[0].matrix.shape if levels else matrix.shape
-    return LinearOperator(shape, lambda right: cycle(right.ravel(), 0))
+    return LinearOperator(shape, apply)
 
 
 def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
@@ -162,8 +167,10 @@ def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
     shape = (count * rows, (int(groups.max()) + 1) * columns)
     plain = sparse.bsr_matrix((blocks, groups, np.arange(count + 1)), shape=shape).tocsr()
     smoothed = plain - (4 / 3 / largest) * (inverse @ (matrix @ plain))
-    spread = smoothed.tocsr()
-    return _Level(matrix, inverse, DAMPING / largest, spread, spread.T.tocsr())
+    inverse = inverse * (DAMPING / largest)
+    single = [part.astype(np.float32) for part in (matrix, inverse, smoothed.tocsr())]
+    gather = single[2].T.tocsr()
+    return _Level(single[0], single[1], single[2], gather)
 
 
 def _block_inverse(matrix: sparse.bsr_matrix) -> sparse.bsr_matrix:

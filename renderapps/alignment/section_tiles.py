@@ -84,8 +84,12 @@ class SectionTiles:
         matrices, plain = self._affines[after]
         result = np.einsum("nij,nj->ni", matrices[owner, :2, :2], points)
         result += matrices[owner, :2, 2]
-        for tile in np.unique(owner[~plain[owner]]):
-            here = owner == tile
+        bent = np.flatnonzero(~plain[owner])
+        bent = bent[np.argsort(owner[bent], kind="stable")]
+        for here in np.split(bent, np.flatnonzero(np.diff(owner[bent])) + 1):
+            if not len(here):
+                continue
+            tile = owner[here[0]]
             transforms = self._tiles[tile]
             if after > len(transforms):
                 raise RenderError(

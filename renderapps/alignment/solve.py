@@ -14,7 +14,14 @@ from argschema.fields import Boolean, Float, Int, List, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
-from renderapps.module import Section, StackEditModule, StackEditParameters, parameter
+import renderapi
+from renderapps.module import (
+    RenderModuleException,
+    Section,
+    StackEditModule,
+    StackEditParameters,
+    parameter,
+)
 from renderapps.module.fields import NewFile
 from renderapps.module.stack_edit import DryRunParameters
 from renderapps.module.stacks import stack_metadata
@@ -213,6 +220,12 @@ class SolveParameters(MatchOwnerParameters, DryRunParameters, StackEditParameter
             raise ValidationError("needs one number for each collection", "collection_weights")
 
     @validates_schema
+    def sections_have_to_be_solved_together(self, data: dict[str, Any], **_: Any) -> None:
+        """Nothing is ignored."""
+        if data["preset"] == "montage" and data["z_weights"] is not None:
+            raise ValidationError("is for the presets rough and fine", "z_weights")
+
+    @validates_schema
     def names_of_collections(self, data: dict[str, Any], **_: Any) -> None:
         """A collection that is named twice would count twice."""
         names = data.get("matchCollections") or []
@@ -257,9 +270,15 @@ class Solve(StackEditModule):
             self.together = self.solved(self.select_zs())
 
     def check_fixed(self) -> None:
-        """Fixed sections have to be there."""
+        """Fixed tiles and sections have to be there."""
         from renderapps.module.section_module import chosen_zs
 
+        if self.args["fixed_tiles"]:
+            there = set(renderapi.stack.get_stack_tileIds(self.z_stack, render=self.render))
+            if unknown := [tile for tile in self.args["fixed_tiles"] if tile not in there]:
+                raise RenderModuleException(
+                    f"fixed_tiles: stack {self.z_stack} has no tile {', '.join(unknown[:5])}"
+                )
         fixed = self.args["fixed_zs"]
         if fixed:
             chosen_zs(self.select_zs(), fixed, None, None, f"fixed_zs: stack {self.z_stack}")

@@ -214,7 +214,7 @@ def solve_moments(
     groups = components(len(corners), first[found.accepted], second[found.accepted])
     if not problem.free.all():
         groups[~problem.free] = groups[np.flatnonzero(~problem.free)[0]]
-    if rules.own_scale and model.name in ("similarity", "affine"):
+    if rules.own_scale and model.name not in ("translation", "rigid"):
         problem.terms = _own_scale(problem, groups)
     return Solution(
         terms=problem.terms,
@@ -266,7 +266,7 @@ def _own_scale(problem: Problem, groups: NDArray[np.int64]) -> Floats:
     What links say is relative: a map of the whole group changes no residual, but for its scale. The
     regularisation alone would let a group shrink by the noise of its matches against it.
     """
-    changes = problem.changes.copy()
+    changes, terms = problem.changes.copy(), problem.terms.copy()
     prior = changes_of(problem.prior, problem.centres, problem.sizes)[:, :2, :2]
     held = np.bincount(groups, ~problem.free, minlength=int(groups.max(initial=0)) + 1) > 0
     back = np.linalg.inv(prior) @ changes[:, :2, :2]
@@ -279,4 +279,5 @@ def _own_scale(problem: Problem, groups: NDArray[np.int64]) -> Floats:
         common[:2, :2] = undo
         common[:2, 2] = middle - undo @ middle
         changes[members] = common @ changes[members]
-    return with_changes(problem.terms, changes, problem.centres, problem.sizes)
+        terms[members, 3:] = terms[members, 3:] @ undo.T
+    return with_changes(terms, changes, problem.centres, problem.sizes)

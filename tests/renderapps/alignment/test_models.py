@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from renderapps.alignment.models import MODELS, Model, mapped
+from renderapps.alignment.models import Model, mapped
 from renderapps.alignment.moments import PairPoints, reduced
+from renderapps.alignment.solve import MODELS
 from renderapps.alignment.solving import Rules, model_for, solve_moments
 from renderapps.alignment.tile_problem import Stiffness, unit_sizes
 

@@ -279,6 +279,9 @@ def test_bad_input_is_named(render):
     Layers([0], 1, 1, np.random.default_rng(0)).store(render)
     with pytest.raises(RenderModuleException, match="no match collection matches"):
         run(render)
+    renderapi.pointmatch.set_collection_metadata("matches", {"local_transforms": 0}, render=render)
+    with pytest.raises(RenderModuleException, match="fixed_tiles: stack rough has no tile other"):
+        run(render, fixed_tiles=["other"])
 
 
 def test_from_the_command_line(render, tmp_path):
