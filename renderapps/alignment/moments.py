@@ -222,6 +222,16 @@ def _restore(grams: Floats, given: Floats, points: PairPoints, ends: Ints) -> No
     grams[:, -2:, -2:] += totals[:, None, None] * means[:, :, None] * means[:, None]
 
 
+def _inverses(matrices: Floats) -> Floats:
+    """(L, 2, 2) pseudo-inverses of symmetric ones: a line of points tells nothing across it."""
+    trace = matrices[:, 0, 0] + matrices[:, 1, 1]
+    determinant = matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] ** 2
+    full = determinant > 1e-9 * trace**2
+    adjugate = trace[:, None, None] * np.eye(2) - matrices
+    by = np.where(full, determinant, np.maximum(trace, 1e-150) ** 2)
+    return np.asarray(np.where(full[:, None, None], adjugate, matrices) / by[:, None, None])
+
+
 def _scatters(grams: Floats, model: Model, sizes: Floats) -> Floats:
     """(L,) of moments whose gaps have mean 0; a regression of the gap on where p lies."""
     totals = grams[:, 0, 0]
@@ -236,7 +246,5 @@ def _scatters(grams: Floats, model: Model, sizes: Floats) -> Floats:
             across = cross[:, 0, 1] - cross[:, 1, 0]
             left = left - (along**2 + across**2) / power
         else:
-            # points on a line determine no affine across it
-            inverse = np.linalg.pinv(spread, rcond=1e-9, hermitian=True)
-            left = left - np.einsum("lka,lkm,lma->l", cross, inverse, cross)
+            left = left - np.einsum("lka,lkm,lma->l", cross, _inverses(spread), cross)
     return np.asarray(np.sqrt(np.maximum(left, 0) / totals))
