@@ -11,17 +11,20 @@ from renderapps.materialize.volume_layout import SPACE_AXES, VolumeLayout
 Json = dict[str, Any]
 
 
-def multiscale(layout: VolumeLayout) -> Json:
-    """Entry of `multiscales`: where every voxel lies. Axes of unknown length have no unit."""
+def axes_of(layout: VolumeLayout) -> list[Json]:
+    """Axes (c,) z, y, x; those of unknown length have no unit."""
     axes: list[Json] = [
         {"name": axis, "type": "space"} | ({} if axis in layout.no_unit else {"unit": "nanometer"})
         for axis in SPACE_AXES
     ]
-    if layout.channels:
-        axes.insert(0, {"name": "c", "type": "channel"})
+    return [{"name": "c", "type": "channel"}, *axes] if layout.channels else axes
+
+
+def multiscale(layout: VolumeLayout) -> Json:
+    """Entry of `multiscales`: where every voxel lies."""
     return {
         "name": layout.name,
-        "axes": axes,
+        "axes": axes_of(layout),
         "datasets": [_dataset(layout, level) for level in range(layout.level_count)],
         "type": "mean",
     }

@@ -58,8 +58,8 @@ class DrawnBox:
         digest.update(orjson.dumps([self._planes, self.channel]))
         for z, tiles in self.tiles.items():
             ends = self.job.ends.get((z, self.channel), ())
-            stamps = [_stamps(tile) for tile in tiles]
-            digest.update(orjson.dumps([z, tiles, list(ends), stamps], option=orjson.OPT_SORT_KEYS))
+            times = [stamps(tile) for tile in tiles]
+            digest.update(orjson.dumps([z, tiles, list(ends), times], option=orjson.OPT_SORT_KEYS))
         return digest.hexdigest()
 
     def values(self, start: Size3, stop: Size3) -> NDArray:
@@ -150,7 +150,7 @@ def _tiles_in(job: VolumeJob, z: float, window: Window) -> list[Json]:
     return [tile.document(bounds=True) for tile in found]
 
 
-def _stamps(tile: Json) -> list[Any]:
+def stamps(tile: Json) -> list[Any]:
     """Size and time of change of the images of a tile."""
     from renderapi.rendering.readers import local_stamp
 

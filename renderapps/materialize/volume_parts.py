@@ -1,8 +1,4 @@
-"""One task of an export: draw or read a part, write its levels, and record what was written.
-
-A record names the files of a part with their sizes and checksums, and what they were made from. A
-part whose record holds is not made again; so a run that was killed goes on where it was.
-"""
+"""One task of an export: draw or read a part, write its levels, and record what was written."""
 
 from __future__ import annotations
 
@@ -10,19 +6,22 @@ import contextlib
 import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.materialize.place import Place, checksum_of
+from renderapps.materialize.part_records import (
+    RECORDS,
+    bytes_of,
+    moved,
+    moved_files,
+    staged,
+    valid_record,
+)
 from renderapps.materialize.volume_drawing import DrawnBox
 from renderapps.materialize.volume_job import Part, Pass, VolumeJob, box_end, boxes
 from renderapps.materialize.volume_layout import Size3
@@ -34,7 +33,6 @@ from renderapps.materialize.volume_pyramid import (
     zeros_between,
 )
 
-RECORDS = "records"
 SUMS = "sums"
 
 
@@ -47,49 +45,14 @@ def make_part(job: VolumeJob, part: Part) -> dict[str, Any]:
         `kept`: whether it was there; `bytes`: of its files in the volume.
     """
     source = _source(job, part)
-    record = f"{RECORDS}/{part.name}.json"
-    found = _valid_record(job, record, source.made_from)
-    if found is None:
-        with _stage(job) as stage:
-            found = {"made_from": source.made_from} | _written(job, part, source, stage)
-        job.work.write(record, json.dumps(found))
-        return {"kept": False, "bytes": _bytes(found)}
-    return {"kept": True, "bytes": _bytes(found)}
-
-
-def _bytes(record: dict[str, Any]) -> int:
-    return sum(size for size, _ in record["files"].values())
-
-
-def _valid_record(job: VolumeJob, key: str, made_from: str) -> dict[str, Any] | None:
-    """The record of a part whose files are all there, unchanged, and made from the same."""
-    data = job.work.read(key)
-    if data is None:
-        return None
-    try:
-        record = json.loads(data)
-        if record["made_from"] != made_from:
-            return None
-        kept = all(
-            place.holds(file, *mark)
-            for place, files in ((job.target, record["files"]), (job.work, record["sums"]))
-            for file, mark in files.items()
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-    return record if kept else None
-
-
-@contextmanager
-def _stage(job: VolumeJob) -> Iterator[Path]:
-    """A folder for files that are being written; on the disk of the volume where that is here."""
-    if job.work.folder is not None:
-        job.work.folder.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="stage-", dir=job.work.folder))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    key = f"{RECORDS}/{part.name}.json"
+    found = valid_record(job.target, job.work, key, source.made_from)
+    if found is not None:
+        return {"kept": True, "bytes": bytes_of(found)}
+    with staged(job.work) as stage:
+        found = {"made_from": source.made_from} | _written(job, part, source, stage)
+    job.work.write(key, json.dumps(found))
+    return {"kept": False, "bytes": bytes_of(found)}
 
 
 def _source(job: VolumeJob, part: Part) -> DrawnBox | SummedBox:
@@ -172,19 +135,8 @@ def _written(
     if sums is not None:
         np.save(stage / "sums.npy", sums)
         key = f"{SUMS}/{part.name}.npy"
-        left[key] = _moved(stage / "sums.npy", job.work, key)
-    files = sorted(path for path in volume.rglob("*") if path.is_file())
-    moved = {}
-    for path in files:
-        key = path.relative_to(volume).as_posix()
-        moved[key] = _moved(path, job.target, key)
-    return {"files": moved, "sums": left}
-
-
-def _moved(path: Path, place: Place, key: str) -> tuple[int, int]:
-    mark = os.stat(path).st_size, checksum_of(path)
-    place.take(path, key)
-    return mark
+        left[key] = moved(stage / "sums.npy", job.work, key)
+    return {"files": moved_files(volume, job.target), "sums": left}
 
 
 def _first_level(

@@ -4,6 +4,11 @@
 def parameters(lab, at):
     return {
         "materialize.download_volume": {"stack": "acquired", "volume_dir": at("volume")},
+        "materialize.export_scene": {
+            "input_stack": "acquired",
+            "output_scene": at("scene.ome.zarr"),
+            "nonaffine": "fit",
+        },
         "materialize.make_downsample_image_stack": {
             "input_stack": "acquired",
             "output_stack": "made",

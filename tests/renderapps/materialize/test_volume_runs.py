@@ -56,10 +56,8 @@ def sections(render, real_data, tmp_path):
             )
             tile.ip[0] = MipMap(imageUrl=path_to_url(path))
             tiles.append(tile)
-    version = renderapi.stack.StackVersion(
-        stackResolutionX=4.0, stackResolutionY=4.0, stackResolutionZ=50.0
-    )
-    renderapi.stack.create_stack("cord", stackVersion=version, render=render)
+    size = {"stackResolutionX": 4.0, "stackResolutionY": 4.0, "stackResolutionZ": 50.0}
+    renderapi.stack.create_stack("cord", render=render, **size)
     renderapi.resolvedtiles.put_tilespecs("cord", tilespecs=tiles, render=render)
     renderapi.stack.set_stack_state("cord", "COMPLETE", render=render)
     return "cord"
@@ -162,6 +160,8 @@ def test_real_sections_are_box_images_at_full_scale_and_block_means_below(export
     path, result = export(name, **OPTIONS.get(name, {}))
     assert result["shape_zyx"] == [4, BOX[3], BOX[2]]
     assert result["warnings"] == []
+    assert result["voxel_nm_zyx"] == [50.0, 4.0, 4.0]
+    assert result["origin_nm_zyx"] == [0.0, 4.0 * BOX[1], 4.0 * BOX[0]]
     for level in range(3):
         expected = level_of(boxes, level)
         np.testing.assert_array_equal(READ[name](path, level, expected.shape), expected)
