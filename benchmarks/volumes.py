@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import Row
 
 TILE, STEP, COLUMNS = 2048, 1849, 6
-SECTIONS = 4
+SECTIONS = 12
 SHARD = 2048
 
 _PREPARE = """

@@ -10,6 +10,13 @@ from renderapps.materialize.volume_layout import SPACE_AXES, VolumeLayout
 
 Json = dict[str, Any]
 
+METHOD = {
+    "description": "means of full scale over 2^level voxels along each axis that shrinks, rounded",
+    "method": "renderapps.materialize.export_volume",
+    "version": "1",
+}
+"""How levels are made, as `metadata` of a multiscale."""
+
 
 def axes_of(layout: VolumeLayout) -> list[Json]:
     """Axes (c,) z, y, x; those of unknown length have no unit."""
@@ -27,6 +34,7 @@ def multiscale(layout: VolumeLayout) -> Json:
         "axes": axes_of(layout),
         "datasets": [_dataset(layout, level) for level in range(layout.level_count)],
         "type": "mean",
+        "metadata": METHOD,
     }
 
 

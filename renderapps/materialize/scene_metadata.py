@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.materialize.ome_metadata import axes_of, omero
+from renderapps.materialize.ome_metadata import METHOD, axes_of, omero
 from renderapps.materialize.volume_layout import Length3, VolumeLayout
 
 Json = dict[str, Any]
@@ -30,7 +30,10 @@ def image(layout: VolumeLayout) -> Json:
     datasets = [_dataset(layout, level) for level in range(layout.level_count)]
     systems = [{"name": TILE, "axes": axes_of(layout)}]
     multiscale = {"name": layout.name, "coordinateSystems": systems, "datasets": datasets}
-    return {"multiscales": [multiscale | {"type": "mean"}], "omero": omero(layout)}
+    return {
+        "multiscales": [multiscale | {"type": "mean", "metadata": METHOD}],
+        "omero": omero(layout),
+    }
 
 
 def _dataset(layout: VolumeLayout, level: int) -> Json:

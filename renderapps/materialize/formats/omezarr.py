@@ -17,7 +17,7 @@ from renderapps.module.result import to_json
 Json = dict[str, Any]
 
 _CODECS: dict[str, list[Json]] = {
-    "zstd": [{"name": "zstd", "configuration": {"level": 1}}],
+    "zstd": [{"name": "zstd", "configuration": {"level": 1, "checksum": False}}],
     "blosc": [
         {
             "name": "blosc",
