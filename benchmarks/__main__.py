@@ -14,7 +14,7 @@ from rich.table import Table
 
 import benchmarks
 
-LONG = ("large", "memory")
+LONG = ("large", "memory", "section_alignment")
 """Run only when they are named."""
 
 

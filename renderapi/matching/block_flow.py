@@ -28,10 +28,10 @@ NEIGHBOURS = 3
 """So many of the eight neighbours must agree with a block."""
 UNRELATED = 36
 """About so many blocks are looked for in the mirrored picture, each way."""
-HOPELESS = 1
+HOPELESS = 2
 """Pictures of which nothing is found at the coarsest level and so many more are given up."""
-SMALLEST = 48
-"""Pictures are reduced no further than to this many pixels along the shorter side."""
+SMALLEST = 1.5
+"""Pictures are reduced no further than to so many blocks along the shorter side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class FlowParameters:
     fine_radius : int
         The same at the other levels, about what the coarser level found.
     levels : int
-        The coarsest level has a scale of 1 / 2**levels.
+        The coarsest level has a scale of 1 / 2**levels; small pictures are reduced less, and looked
+        through as far.
     correlation : float
         Least correlation of a block, besides what chance reaches.
     false_alarm : float
@@ -150,10 +151,12 @@ def find_flow(
     nothing = np.full((*shape, 2), np.nan)
     never = np.zeros(shape, bool)
     flow = Flow(x, y, nothing, np.full(shape, np.nan), np.zeros(shape, np.intp), never, nothing)
-    levels = min(parameters.levels, max(0, int(np.log2(max(1, min(p.shape) / SMALLEST)))))
+    most = int(np.log2(max(1.0, min(p.shape) / (SMALLEST * parameters.size))))
+    levels = min(parameters.levels, most)
+    reach = max(parameters.fine_radius, parameters.radius * 2 ** (parameters.levels - levels))
     images = _pyramid(p, p_mask, levels), _pyramid(q, q_mask, levels)
     for level in range(levels, -1, -1):
-        radius = parameters.radius if level == levels else parameters.fine_radius
+        radius = reach if level == levels else parameters.fine_radius
         flow = _matched(
             images[0][level], images[1][level], level, flow, replace(parameters, radius=radius)
         )

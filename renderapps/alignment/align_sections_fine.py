@@ -300,10 +300,15 @@ class AlignSectionsFine(StackEditModule):
 
     def keep(self, settings: FineSettings, x: Any, y: Any, result: Any) -> None:
         """The field of each section in the world, and what the report says of it."""
+        from renderapps.alignment.drawn_sections import DrawnSections
         from renderapps.alignment.section_warps import Field, folded
 
         window, scale = settings.window, self.args["scale"]
-        origin = (window.x + float(x[0]) / scale, window.y + float(y[0]) / scale)
+        offset = DrawnSections(self.render, self.z_stack, window).offset
+        origin = (
+            window.x + float(x[0]) / scale + offset,
+            window.y + float(y[0]) / scale + offset,
+        )
         for z, shift, springs in zip(self.zs, result.shift, result.springs, strict=True):
             field = Field(origin, self.stride, np.moveaxis(shift, -1, 0) / scale)
             lengths = np.hypot(*field.shift)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from renderapps.module import RenderModuleException
 LARGEST = 400_000_000
 """Pixels of a picture above which a smaller scale is asked for."""
 KEPT = 4
+OPAQUE = 250
 
 
 def common_window(render: renderapi.Render, stack: str, scale: float) -> Window:
@@ -49,6 +50,7 @@ class DrawnSections:
     stack: str
     window: Window
     channel: str | None = None
+    kept: int = KEPT
     _kept: OrderedDict[float, tuple[NDArray[np.float32], Mask]] = field(
         default_factory=OrderedDict, repr=False
     )
@@ -58,25 +60,53 @@ class DrawnSections:
         if z not in self._kept:
             self._kept[z] = self._drawn(z)
         self._kept.move_to_end(z)
-        while len(self._kept) > KEPT:
+        while len(self._kept) > self.kept:
             self._kept.popitem(last=False)
         return self._kept[z]
 
+    @property
+    def offset(self) -> float:
+        """World pixels from where a window says that a pixel is to the middle of what it shows."""
+        return 0.5 / self.window.scale - 0.5 / self._finer().scale
+
+    def _finer(self) -> Window:
+        """The window at up to twice the scale, from which means are taken.
+
+        The renderer takes its pixels from the mipmap level above the scale of a tile. Where that is
+        hardly less than the next level's, a picture has twice the detail that its pixels can show,
+        and detail at random is what neighbours would be compared by.
+        """
+        return replace(self.window, scale=min(1.0, 2 * self.window.scale))
+
     def _drawn(self, z: float) -> tuple[NDArray[np.float32], Mask]:
+        import cv2
+
         from renderapi.rendering import render_canvas
         from renderapi.rendering.output import to_gray
 
-        tiles = section_tiles(self.render, self.stack, z)
+        tiles, window = section_tiles(self.render, self.stack, z), self._finer()
         query = {"channels": self.channel, "convertToGray": True}
-        document = section_document(self.render, self.stack, tiles, self.window, query)
+        document = section_document(self.render, self.stack, tiles, window, query)
         levels, alpha = to_gray(render_canvas({**document, "convertToGray": True}))
         if levels.ndim == 3:
             levels = levels.mean(axis=2)
         grey = np.asarray(levels, np.float32)
         shown = ~empty(grey)
         if alpha is not None:
-            shown &= alpha > 250
-        return grey, shown
+            shown &= alpha > OPAQUE
+        if window.scale == self.window.scale:
+            return grey, shown
+        ratio = window.scale / self.window.scale
+        size = self.window.size
+        columns, rows = (
+            min(round(ratio * side), have)
+            for side, have in zip(size, grey.shape[::-1], strict=True)
+        )
+        small, share = (
+            cv2.resize(v[:rows, :columns], size, interpolation=cv2.INTER_AREA)
+            for v in (grey, shown.astype(np.float32))
+        )
+        return np.asarray(small, np.float32), np.asarray(share > 0.99)
 
 
 def correlation_of(
@@ -103,7 +133,7 @@ def neighbour_correlations(
 ) -> dict[tuple[float, float], float]:
     """Correlation of each section with those up to `steps` further on, by their z.
 
-    Pictures are smoothed by `scale` alone; see `correlation_of`.
+    See `correlation_of`.
     """
     window = common_window(render, stack, scale)
     drawn = DrawnSections(render, stack, window, channel)

@@ -18,7 +18,7 @@ from renderapi.matching.block_flow import Flow, FlowParameters, find_flow
 from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
 from renderapps.materialize.section_pictures import Window, section_tiles
 
-VERSION = 1  # of the method: files of another one are made again
+VERSION = 2  # of the method: files of another one are made again
 
 
 @dataclass(frozen=True)

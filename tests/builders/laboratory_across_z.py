@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 from section_series import put_sections, tissue
 
+import renderapi
 from renderapi.transform import AffineModel, ReferenceTransform, load_leaf_json
 from renderapps.alignment.section_warps import Field, warp_document
 
 SHIFTS = (0, 3)
+SERIES = (0, 0.25, 0.5, 1)
 
 
 def files(lab):
@@ -17,6 +19,11 @@ def files(lab):
     pictures = [np.roll(picture, k, axis=1) for picture, k in zip(series, SHIFTS, strict=True)]
     np.save(lab.path("map.npy"), np.ones((2, 2, 4, 4), np.float32))
     put_sections(lab.render, "whole", pictures, Path(lab.path("whole_sections")))
+    ends = {"pGroupId": "g0", "pId": "s0", "qGroupId": "g1", "qId": "s1"}
+    points = [[1.0, 2.0], [3.0, 5.0]]
+    across = ends | {"matches": {"p": points, "q": points, "w": [1.0, 1.0]}}
+    renderapi.pointmatch.import_matches("across", [across], render=lab.render)
+    put_sections(lab.render, "series", [pictures[0]] * 4, Path(lab.path("whole_sections")), SERIES)
     warp = load_leaf_json(warp_document("warp", Field((0.0, 0.0), 40.0, np.ones((2, 4, 4)))))
     more = {"tforms": [[AffineModel(), ReferenceTransform("warp")]] * 2, "shared": [warp]}
     put_sections(lab.render, "warped", pictures, Path(lab.path("whole_sections")), **more)
@@ -41,5 +48,7 @@ def parameters(lab, at):
             "map_file": lab.path("map.npy"),
             "stride": 40,
         },
+        "alignment.order_sections": {"input_stack": "whole", "matchCollection": "across"},
+        "alignment.estimate_thickness": {"input_stack": "series", "scale": 1.0},
         "alignment.export_maps": {"input_stack": "warped", "map_file": at("out.npy")},
     }

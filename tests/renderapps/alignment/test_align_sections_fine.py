@@ -76,7 +76,6 @@ def test_warped_sections_come_back_onto_each_other(render, tmp_path, series, pla
     found = errors(render, "fine", {z: fields[z] for z in intact}, places)
     common = np.median([found[z] for z in intact], axis=0)  # nothing says where all are together
     away = {z: np.hypot(*(found[z] - common).T) for z in intact}
-    print({z: (round(float(np.median(a)), 3), round(float(a.max()), 2)) for z, a in away.items()})
     near_tear = np.abs(places[:, 0] - SIDE / 2) < 40
     assert np.median(np.concatenate([away[z] for z in intact if z != TORN])) < 0.3
     assert max(np.median(away[z]) for z in intact) < 1

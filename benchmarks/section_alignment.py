@@ -1,0 +1,188 @@
+"""How exact real sections are aligned across z, and how much better neighbours agree after it.
+
+A series of sections turned and warped by known amounts, which is recovered, and whole sections that
+were never aligned, each through the whole chain of modules. Nothing is run where the data are not
+there. Simulated sections (torn, missing, exchanged, of another sample) are in
+tests/renderapps/alignment/test_align_sections_fine.py, with their bounds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import renderapi
+from benchmarks import Row
+
+BUILDERS = Path(__file__).resolve().parents[1] / "tests" / "builders"
+TURN, SHIFT, WARP = 180.0, 30.0, 10.0
+
+
+def data_folder(name: str) -> Path | None:
+    """Folder of a real data set, None where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("RENDERAPPS_TEST_DATA", beside)) / name
+    return folder if folder.is_dir() else None
+
+
+def run() -> list[Row]:
+    """A row per figure."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        serial = data_folder("sstem_30_sections")
+        if serial:
+            rows += _rows("serial sections", known_warps(Path(folder) / "serial", serial))
+        whole = data_folder("tem_sections_512nm")
+        if whole:
+            rows += _rows("whole sections", unaligned(Path(folder) / "whole", whole))
+    return rows
+
+
+def _rows(name: str, figures: dict[str, float]) -> list[Row]:
+    return [
+        Row(f"{name}, {what}", value, "px" if "error" in what else "", None, "")
+        for what, value in figures.items()
+    ]
+
+
+def connection(folder: Path) -> dict[str, Any]:
+    """A store of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"host": "local", "store": str(folder / "s.db"), "owner": "bench", "project": "z"}
+
+
+def module(name: str, place: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+    """Run a module; its report."""
+    from renderapps.module.catalogue import find
+
+    parameters = {"render": place} | parameters
+    made = find(name).load()(input_data=parameters, args=["--log_level", "ERROR"])
+    made.run()
+    return made.result or {}
+
+
+def known_warps(folder: Path, data: Path, count: int = 30, pool_size: int = 1) -> dict[str, float]:
+    """Sections turned, shifted and warped by known amounts, and recovered.
+
+    The truth is how the sections as published are aligned by the same module, since these lie up to
+    some pixels off: recovered is what leads to the same places, but for one affine map of all.
+    """
+    import cv2
+
+    sys.path.insert(0, str(BUILDERS))
+    from section_series import put_sections, turned, warp_field, warped_by
+
+    rng = np.random.default_rng(0)
+    pictures = [cv2.imread(str(p), 0) for p in sorted(data.glob("*.png"))[:count]]
+    zs = list(range(len(pictures)))
+    fields = [warp_field(pictures[0].shape, WARP, seed=z, smooth=70) for z in zs]
+    moved = [
+        turned(warped_by(p, f), rng.uniform(-TURN, TURN), rng.uniform(-SHIFT, SHIFT, 2))
+        for p, f in zip(pictures, fields, strict=True)
+    ]
+    place = connection(folder)
+    render = renderapi.connect(**place)
+    put_sections(render, "published", pictures, folder / "images")
+    put_sections(render, "raw", [image for image, _ in moved], folder / "images")
+    common = {"pool_size": pool_size}
+    module(
+        "alignment.match_sections_rough", place, input_stack="raw", matchCollection="rough",
+        scale=0.5, **common,
+    )  # fmt: skip
+    solved = {"input_stack": "raw", "output_stack": "rough", "matchCollections": ["rough"]}
+    module("alignment.solve", place, preset="rough", **solved, **common)
+    fine = {"search_radius": 96, **common}
+    module("alignment.align_sections_fine", place, input_stack="rough", output_stack="fine", **fine)
+    module(
+        "alignment.align_sections_fine", place, input_stack="published", output_stack="best", **fine
+    )
+    axis = np.linspace(40, pictures[0].shape[0] - 41, 15)
+    places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    figures = {}
+    for stack in ("rough", "fine"):
+        away, beside = _away(render, stack, zs, places, moved, fields)
+        figures[f"{stack}: median error"] = float(np.median(away))
+        figures[f"{stack}: median error between neighbours"] = float(np.median(beside))
+    for stack in ("published", "best", "rough", "fine"):
+        figures[f"{stack}: correlation of neighbours"] = _correlation(render, stack, zs, 0.25)
+    return figures
+
+
+def _away(
+    render: Any, stack: str, zs: list[int], places: np.ndarray, moved: Any, fields: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of places from where the published sections are brought, and of neighbours."""
+    from renderapi.matching.block_flow import interpolated
+    from renderapi.matching.models import apply
+
+    ours, truth = [], []
+    for z in zs:
+        axis = np.arange(fields[z].shape[0], dtype=float)
+        there = places + interpolated(axis, axis, fields[z], places)
+        ours.append(_world(render, stack, z, apply(moved[z][1], places)))
+        truth.append(_world(render, "best", z, there))
+    given = np.concatenate(truth)
+    table = np.column_stack([given, np.ones(len(given))])
+    fitted = table @ np.linalg.lstsq(table, np.concatenate(ours), rcond=None)[0]
+    rest = (np.concatenate(ours) - fitted).reshape(len(zs), -1, 2)
+    return np.hypot(*np.moveaxis(rest, -1, 0)), np.hypot(*np.moveaxis(np.diff(rest, axis=0), -1, 0))
+
+
+def _world(render: Any, stack: str, z: int, points: np.ndarray) -> np.ndarray:
+    """Pixels of the one tile of a section in the world."""
+    from renderapi.transform.slices import TileTransforms
+
+    (tile,) = renderapi.tilespec.get_tile_specs_from_z(stack, float(z), render=render)
+    return TileTransforms(tile.to_dict()).forward(points)
+
+
+def unaligned(folder: Path, data: Path, count: int = 10, pool_size: int = 1) -> dict[str, float]:
+    """Whole sections as they came: correlation of neighbours before, after rough, after fine."""
+    import cv2
+
+    sys.path.insert(0, str(BUILDERS))
+    from section_series import put_sections
+
+    pictures = [cv2.imread(str(p), 0) for p in sorted(data.glob("*.png"))[:count]]
+    zs = list(range(len(pictures)))
+    place = connection(folder)
+    render = renderapi.connect(**place)
+    put_sections(render, "montage", pictures, folder / "images")
+    common = {"pool_size": pool_size}
+    module(
+        "materialize.make_downsample_image_stack", place, input_stack="montage",
+        output_stack="low", image_directory=str(folder / "low"), scale=0.5,
+        numsectionsfile=str(folder / "n.txt"), **common,
+    )  # fmt: skip
+    module(
+        "alignment.match_sections_rough", place, input_stack="low", matchCollection="rough",
+        **common,
+    )  # fmt: skip
+    solved = {"input_stack": "low", "output_stack": "low_aligned", "matchCollections": ["rough"]}
+    module("alignment.solve", place, preset="rough", **solved, **common)
+    module(
+        "rough_align.ApplyLowRes2HighRes", place, input_stack="montage",
+        prealigned_stack="montage", lowres_stack="low_aligned", output_stack="rough",
+        tilespec_directory=str(folder / "specs"), **common,
+    )  # fmt: skip
+    module(
+        "alignment.align_sections_fine", place, input_stack="rough", output_stack="fine",
+        scale=0.5, **common,
+    )  # fmt: skip
+    return {
+        f"{stack}: correlation of neighbours": _correlation(render, stack, zs, 0.5)
+        for stack in ("montage", "rough", "fine")
+    }
+
+
+def _correlation(render: Any, stack: str, zs: list[int], scale: float) -> float:
+    """Median correlation of neighbours."""
+    from renderapps.alignment.drawn_sections import neighbour_correlations
+
+    found = neighbour_correlations(render, stack, [float(z) for z in zs], scale)
+    return float(np.nanmedian(list(found.values())))
