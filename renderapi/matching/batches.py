@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from renderapi.errors import RenderError
+from renderapi.matching.candidates import Band, Chance
 from renderapi.matching.canvases import CanvasSpec, View, draw
 from renderapi.matching.chance import unrelated_significances
-from renderapi.matching.correlation import Band, Chance
 from renderapi.matching.models import Matrix
 from renderapi.matching.neighbours import Pair
 from renderapi.matching.pairs import (
@@ -47,12 +47,15 @@ class PairOutcome:
         That was used, full-scale pixels.
     failed : bool
         The pair could not be tried, as an image could not be read; `match.reason` tells why.
+    stage : str
+        Which of the stages of a run it is the outcome of.
     """
 
     pair: Pair
     match: PairMatch
     search_radius: float
     failed: bool = False
+    stage: str = ""
 
 
 class ViewCache:

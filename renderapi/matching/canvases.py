@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.errors import EstimationError, SpecError
+from renderapi.errors import EstimationError, ImageError, SpecError
 from renderapi.matching.contrast import Mask, content_mask
 from renderapi.matching.features import FeatureParameters, Features, find_features
 from renderapi.matching.models import Matrix, Model, Points
@@ -187,7 +187,12 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
         When an image or mask cannot be read.
     """
     from renderapi.rendering import render_canvas
+    from renderapi.rendering.sources import SourceCache
 
+    sources = SourceCache() if sources is None else sources
+    stored = _stored_pixels(spec, sources)
+    if stored is not None:
+        return View(stored, content_mask(stored))
     canvas = render_canvas(spec.parameters, sources=sources)
     pixels = canvas.pixels[: canvas.height, : canvas.width]
     if pixels.ndim == 3:
@@ -198,6 +203,30 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
     if spec.outline is not None:
         shown &= _inside(spec.outline, shown.shape)
     return View(pixels, shown)
+
+
+def _stored_pixels(spec: CanvasSpec, sources: SourceCache) -> NDArray | None:
+    """Grey values of an image whose picture is nothing else; None where it has to be drawn.
+
+    Not to be written to. What is wrong with an image is left to the drawing to say.
+    """
+    from renderapi.rendering.sources import channels_of, level_info, load_pixels
+
+    (tile,) = spec.parameters["tileSpecs"]
+    channels = channels_of(tile)
+    source = channels[0].levels.get(0)
+    if spec.outline is not None or len(channels) != 1 or source is None or source.mask_url:
+        return None
+    view = sources.view()
+    try:
+        width, height, kind = level_info(source, view)
+        if (width, height) != (tile["width"], tile["height"]) or kind not in ("8", "16"):
+            return None
+        if kind == "8" and channels[0].is_16_bit:
+            return None
+        return load_pixels(source, view)
+    except ImageError:
+        return None
 
 
 def _inside(outline: Points, shape: tuple[int, ...]) -> Mask:

@@ -17,8 +17,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.matching.candidates import Band, Chance
 from renderapi.matching.contrast import Mask
-from renderapi.matching.correlation import Band, Chance, search_significances
+from renderapi.matching.correlation import search_significances
 from renderapi.matching.frames import common_frame, overlap_box
 from renderapi.matching.models import Matrix
 
@@ -31,6 +32,8 @@ FEWEST_SAMPLES = 9
 SIGNIFICANCE = (4.5, 30.0)
 CORRELATION = (0.4, 0.99)
 """Bounds of what is concluded."""
+CERTAIN = 1.5 * SIGNIFICANCE[1]
+"""A significance that no unrelated pairs reach, whatever the pictures."""
 EULER = 0.5772156649
 
 

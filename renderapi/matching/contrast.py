@@ -24,6 +24,10 @@ DEGREE = 2
 TERMS = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
 FITTED = 64
 """A trend is fitted to so many rows and columns, about."""
+FILTERED = (np.uint8, np.uint16, np.int16, np.float32)
+"""Types of pixels that OpenCV finds the extremes of as they are."""
+MOST_FILLED = 100
+"""Regions at the edge that are filled one by one."""
 HEAPED = 4
 """Light is cut off where the top grey level is this many times as frequent as the next one."""
 
@@ -56,7 +60,7 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
         dead |= mask < full
     if margin and dead.any():
         kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-        dead = cv2.dilate(dead.astype(np.uint8), kernel).astype(bool)
+        dead = cv2.dilate(dead.view(np.uint8), kernel).view(np.bool_)
     return ~dead
 
 
@@ -66,9 +70,11 @@ def saturated(image: NDArray) -> Mask:
     What is cut off differs between two exposures of one place. A picture whose other pixels show
     nothing (of two grey levels, for example) is not taken for cut off.
     """
-    at = np.asarray(image == image.max()) if image.size else np.zeros(image.shape, bool)
     nothing = np.zeros(image.shape, bool)
-    if not SATURATED[0] <= at.mean() <= SATURATED[1]:
+    if not image.size:
+        return nothing
+    at = np.asarray(image == image.max())
+    if not SATURATED[0] <= np.count_nonzero(at) / at.size <= SATURATED[1]:
         return nothing
     rest = image[~at]
     next_one = int(np.count_nonzero(rest == rest.max()))
@@ -79,18 +85,46 @@ def _dead_border(image: NDArray) -> Mask:
     """Constant regions connected to the edge of the image."""
     import cv2
 
-    values = np.ascontiguousarray(image, np.float32)
+    values = np.ascontiguousarray(image, image.dtype if image.dtype in FILTERED else np.float32)
     kernel = np.ones((FLAT_WINDOW, FLAT_WINDOW), np.uint8)
     flat = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
-    if not flat.any():
-        return np.zeros(image.shape, bool)
-    _, labels = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    core = _touching_edge(flat)
+    return cv2.dilate(core.view(np.uint8), kernel).view(np.bool_) if core.any() else core
+
+
+def _touching_edge(flat: Mask) -> Mask:
+    """Connected regions that reach the edge of the image.
+
+    As a rule there are few, which are filled; labels of all regions cost far more.
+    """
+    import cv2
+
+    regions = flat.astype(np.uint8)
+    for _ in range(MOST_FILLED):
+        seed = _edge_pixel(regions)
+        if seed is None:
+            return np.asarray(regions == 2)
+        cv2.floodFill(regions, None, seed, 2, flags=4)
+    _, labels = cv2.connectedComponents(flat.view(np.uint8), connectivity=4)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     touching = np.zeros(labels.max() + 1, bool)
     touching[edges] = True
     touching[0] = False
-    core = touching[labels].astype(np.uint8)
-    return cv2.dilate(core, kernel).astype(bool)
+    return np.asarray(touching[labels])
+
+
+def _edge_pixel(regions: NDArray[np.uint8]) -> tuple[int, int] | None:
+    """Column and row of a pixel at the edge whose value is 1; None without any."""
+    rows, columns = regions.shape
+    for row in (0, rows - 1):
+        found = np.flatnonzero(regions[row] == 1)
+        if len(found):
+            return int(found[0]), row
+    for column in (0, columns - 1):
+        found = np.flatnonzero(regions[:, column] == 1)
+        if len(found):
+            return column, int(found[0])
+    return None
 
 
 def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0) -> FloatImage:
@@ -114,16 +148,24 @@ def normalised(image: NDArray, mask: Mask, sigma: float = 3.0, clip: float = 4.0
     -------
     (H, W) float32, 0 where masked.
     """
-    weight = mask.astype(np.float32)
-    everywhere = bool(mask.all())
-    values = detrended(image, mask)
-    inside = weight if everywhere else np.maximum(_blur(weight, sigma), 1e-6)
-    detail = (values - _blur(values, sigma) / inside) * weight
-    local = np.sqrt(np.maximum(_blur(detail * detail, sigma) / inside, 0))
-    overall = float(np.sqrt((detail.astype(np.float64) ** 2).sum() / max(weight.sum(), 1.0)))
+    import cv2
+
+    detail: FloatImage = detrended(image, mask)
+    if mask.all():
+        detail -= _blur(detail, sigma)
+        local = _blur(detail * detail, sigma)
+    else:
+        weight = mask.astype(np.float32)
+        inside = np.maximum(_blur(weight, sigma), 1e-6)
+        detail = (detail - _blur(detail, sigma) / inside) * weight
+        local = np.maximum(_blur(detail * detail, sigma) / inside, 0)
+    overall = float(cv2.norm(detail)) / float(np.count_nonzero(mask) or 1) ** 0.5
     if overall == 0:
         return detail
-    detail /= np.sqrt((local + 0.05 * overall) * overall)
+    local = np.sqrt(local)
+    local += np.float32(0.05 * overall)
+    local *= np.float32(overall)
+    detail /= np.sqrt(local)
     return np.clip(detail, -clip, clip)
 
 
@@ -176,7 +218,7 @@ def detrended(image: NDArray, mask: Mask) -> NDArray[np.float32]:
     matrix = np.zeros((DEGREE + 1, DEGREE + 1))
     for (i, j), value in zip(TERMS, fitted, strict=True):
         matrix[i, j] = value
-    values -= (rows @ matrix @ columns.T).astype(np.float32)
+    values -= (rows @ matrix).astype(np.float32) @ columns.T.astype(np.float32)
     return values if mask.all() else values * mask
 
 
@@ -190,8 +232,15 @@ def _blur(image: FloatImage, sigma: float) -> FloatImage:
 
 def halved(image: FloatImage, mask: Mask) -> tuple[FloatImage, Mask]:
     """Image at half the scale (means of 2 x 2 pixels); a pixel counts when all four did."""
+    import cv2
+
     rows, columns = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    blocks = image[:rows, :columns].astype(np.float32)
-    small = (blocks[0::2, 0::2] + blocks[1::2, 0::2] + blocks[0::2, 1::2] + blocks[1::2, 1::2]) / 4
+    if not rows or not columns:
+        return np.empty((rows // 2, columns // 2), np.float32), mask[: rows // 2, : columns // 2]
+    blocks = image[:rows, :columns].astype(np.float32, copy=False)
+    half = (columns // 2, rows // 2)
+    small = np.asarray(cv2.resize(blocks, half, interpolation=cv2.INTER_AREA), np.float32)
     m = mask[:rows, :columns]
+    if m.all():
+        return small, np.ones(small.shape, bool)
     return small, m[0::2, 0::2] & m[1::2, 0::2] & m[0::2, 1::2] & m[1::2, 1::2]

@@ -2,7 +2,8 @@
 
 Method: D. Padfield, "Masked object registration in the Fourier domain", IEEE Transactions on Image
 Processing 21(5), 2012: the sums that make up Pearson's correlation over the overlap of the two
-masks are themselves correlations, hence products in the Fourier domain.
+masks are themselves correlations, hence products in the Fourier domain. Where nothing is masked,
+all of them but that of the products are sums over boxes (F. C. Crow, SIGGRAPH 1984).
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def _sums_over_overlap(
         return None
     dx = np.arange(shifts.x0, shifts.x1 + 1) + q_window.x0 - p_window.x0
     dy = np.arange(shifts.y0, shifts.y1 + 1) + q_window.y0 - p_window.y0
+    if p_mask[p_window.slices].all() and q_mask[q_window.slices].all():
+        return _sums_over_boxes(p[p_window.slices], q[q_window.slices], dx, dy)
     size = (
         scipy.fft.next_fast_len(_length(p_window.height, q_window.height, dy), real=True),
         scipy.fft.next_fast_len(_length(p_window.width, q_window.width, dx), real=True),
@@ -92,6 +95,52 @@ def _sums_over_overlap(
     where = np.ix_(dy % size[0], dx % size[1])
     products = (one * uno, p_ * uno, one * q_, pp * uno, one * qq, p_ * q_)
     return [scipy.fft.irfft2(product, size)[where] for product in products]
+
+
+def _sums_over_boxes(
+    a: NDArray, b: NDArray, dx: NDArray[np.intp], dy: NDArray[np.intp]
+) -> list[NDArray[np.float64]]:
+    """Count and sums of a, b, aa, bb, ab over the overlap of two boxes, for each (dy, dx)."""
+    import cv2
+    import scipy.fft
+
+    size = (
+        scipy.fft.next_fast_len(_length(a.shape[0], b.shape[0], dy), real=True),
+        scipy.fft.next_fast_len(_length(a.shape[1], b.shape[1], dx), real=True),
+    )
+    a, b = (np.ascontiguousarray(v, np.float32) for v in (a, b))
+    spectrum = scipy.fft.rfft2(a, size)
+    spectrum *= np.conj(scipy.fft.rfft2(b, size))
+    product = scipy.fft.irfft2(spectrum, size)[np.ix_(dy % size[0], dx % size[1])]
+    ends = [
+        [
+            np.clip(lags, 0, n),
+            np.clip(lags + m, 0, n),
+            np.clip(-lags, 0, m),
+            np.clip(n - lags, 0, m),
+        ]
+        for lags, n, m in zip((dy, dx), a.shape, b.shape, strict=True)
+    ]
+    (top, bottom, q_top, q_bottom), (left, right, q_left, q_right) = ends
+    sums = [
+        [_box_sums(np.asarray(t, float), *box) for t in cv2.integral2(image, sdepth=cv2.CV_64F)]
+        for image, box in ((a, (top, bottom, left, right)), (b, (q_top, q_bottom, q_left, q_right)))
+    ]
+    count = np.outer(np.maximum(bottom - top, 0), np.maximum(right - left, 0)).astype(np.float64)
+    return [count, sums[0][0], sums[1][0], sums[0][1], sums[1][1], product.astype(np.float64)]
+
+
+def _box_sums(
+    table: NDArray[np.float64],
+    top: NDArray[np.intp],
+    bottom: NDArray[np.intp],
+    left: NDArray[np.intp],
+    right: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Sums over boxes from a table of sums; boxes of no extent have none."""
+    bottom, right = np.maximum(top, bottom), np.maximum(left, right)
+    rows = table[bottom] - table[top]
+    return np.asarray(rows[:, right] - rows[:, left])
 
 
 def _length(p_length: int, q_length: int, lags: NDArray) -> int:

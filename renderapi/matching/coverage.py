@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from renderapi.matching.contrast import Mask
 from renderapi.matching.models import Matrix, Points
+from renderapi.matching.shifts import Window, overlap
 
 MAX_SIDE = 512
 """Areas are counted on a grid of at most this many cells along the longer side."""
@@ -24,6 +25,21 @@ def overlap_mask(p_mask: Mask, q_mask: Mask, p_to_q: Matrix) -> Mask:
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
     return p_mask & seen.astype(bool)
+
+
+def shifted_overlap(p_mask: Mask, q_mask: Mask, shift: tuple[float, float]) -> tuple[Window, Mask]:
+    """Part of p that q covers under a shift, to whole pixels, and which pixels of it count.
+
+    Parameters
+    ----------
+    p_mask, q_mask : boolean arrays
+    shift : (dx, dy)
+        Where the pixel (0, 0) of q lies in pixels of p.
+    """
+    a, b = overlap(p_mask.shape, q_mask.shape, (round(shift[0]), round(shift[1])))
+    if not (a.width and a.height):
+        return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
+    return a, p_mask[a.slices] & q_mask[b.slices]
 
 
 def coverage_percentage(common: Mask, points: Points, radius: float) -> float:

@@ -29,6 +29,10 @@ MARGIN = 4
 """Pixels at the rim, at most, that the filters mix with what they do not know."""
 BLOCK = 16
 """Residuals are taken for independent between blocks of so many pixels across."""
+SINGULAR = 1e-6
+"""Combinations of terms whose sum of squares is so much smaller than others are not told apart."""
+TOLD = 0.999
+"""Share of a shift that must be told apart from the light."""
 REACH = 1.0
 """Pixels; a fit that leads further than this does not count."""
 
@@ -55,10 +59,9 @@ def refine_grey(p: NDArray, q: NDArray, mask: Mask, start: tuple[float, float]) 
     """
     a, b = (smoothed(_centred(image, mask), SMOOTHING) for image in (p, q))
     weight = _counted(mask).astype(np.float32)
-    light = _light(mask.shape)
-    if weight.sum() < 4 * (2 + sum(map(len, light))):
+    if weight.sum() < 4 * len(COLUMNS):
         return Refined(start, 0.0, float("inf"))
-    return _fitted(a, b, weight, light, start)
+    return _fitted(a, b, weight, start)
 
 
 def _centred(image: NDArray, mask: Mask) -> Float32:
@@ -78,37 +81,95 @@ def _counted(mask: Mask) -> Mask:
     return away_from_holes(inner)
 
 
-def _light(shape: tuple[int, ...]) -> tuple[list[Float32], list[Float32]]:
-    """Terms of the gain and of the offset, each (H, W); the first of each is 1."""
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
-    gain, offset = (
-        [np.outer(y**j, x**i) for i in range(degree + 1) for j in range(degree + 1 - i)]
-        for degree in (GAIN_DEGREE, OFFSET_DEGREE)
-    )
-    return gain, offset
+def _exponents(degree: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
 
 
-def _fitted(
-    a: Float32,
-    b: Float32,
-    weight: Float32,
-    light: tuple[list[Float32], list[Float32]],
-    start: tuple[float, float],
-) -> Refined:
+COLUMNS = [
+    (0, 0, 0),
+    (1, 0, 0),
+    *((2, i, j) for i, j in _exponents(GAIN_DEGREE)),
+    *((3, i, j) for i, j in _exponents(OFFSET_DEGREE)),
+]
+"""Terms of the fit: which picture (gradient along x, along y, grey values, 1), times x^i y^j."""
+
+
+DEGREES = (0, 0, GAIN_DEGREE, OFFSET_DEGREE)
+"""Of the powers that each of the pictures is multiplied with."""
+
+
+class _Terms:
+    """The terms of a fit, never written out: their sums and products come from moments.
+
+    The moments of a picture are its sums with x^i y^j, products of matrices as the powers are those
+    of rows and of columns.
+
+    Parameters
+    ----------
+    pictures : list of four (H, W) float32
+        Both gradients, the grey values and 1, each 0 where it does not count.
+    """
+
+    def __init__(self, pictures: list[Float32]) -> None:
+        self.pictures = pictures
+        self.y, self.x = (
+            np.vander(np.linspace(-1, 1, side), 2 * OFFSET_DEGREE + 1, increasing=True)
+            for side in pictures[0].shape
+        )
+        self.narrow_x = self.x.astype(np.float32)
+
+    def moments(self, picture: Float32, degree: int) -> NDArray[np.float64]:
+        """Sums of a picture with x^i y^j, [j, i], for i and j up to a degree."""
+        sums = picture @ self.narrow_x[:, : degree + 1]
+        return np.asarray(self.y[:, : degree + 1].T @ sums.astype(np.float64))
+
+    def normal(self) -> NDArray[np.float64]:
+        """Sums of the products of all terms."""
+        known = {
+            (k, n): self.moments(self.pictures[k] * self.pictures[n], DEGREES[k] + DEGREES[n])
+            for k in range(4)
+            for n in range(k, 4)
+        }
+        matrix = np.empty((len(COLUMNS), len(COLUMNS)))
+        for one, (k, i, j) in enumerate(COLUMNS):
+            for two, (n, i2, j2) in enumerate(COLUMNS[one:], one):
+                matrix[one, two] = matrix[two, one] = known[k, n][j + j2, i + i2]
+        return matrix
+
+    def sums_with(self, target: Float32) -> NDArray[np.float64]:
+        """Sums of the products of each term and a picture."""
+        known = [
+            self.moments(picture * target, degree)
+            for picture, degree in zip(self.pictures, DEGREES, strict=True)
+        ]
+        return np.array([known[k][j, i] for k, i, j in COLUMNS])
+
+    def combined(self, factors: NDArray[np.float64]) -> Float32:
+        """Sum of all terms times their factors, (H, W)."""
+        total = np.float32(factors[0]) * self.pictures[0]
+        total += np.float32(factors[1]) * self.pictures[1]
+        for number in (2, 3):
+            degree = DEGREES[number]
+            table = np.zeros((degree + 1, degree + 1))
+            for factor, (k, i, j) in zip(factors, COLUMNS, strict=True):
+                if k == number:
+                    table[j, i] = factor
+            rows = (self.y[:, : degree + 1] @ table).astype(np.float32)
+            total += self.pictures[number] * (rows @ self.narrow_x[:, : degree + 1].T)
+        return total
+
+
+def _fitted(a: Float32, b: Float32, weight: Float32, start: tuple[float, float]) -> Refined:
     nowhere = Refined(start, 0.0, float("inf"))
     gradients = [np.asarray(np.gradient(a, axis=axis), np.float32) for axis in (1, 0)]
-    gain, offset = light
-    terms = [*gradients, *(a * term for term in gain), *offset]
-    columns = np.stack([term.ravel() for term in terms]) * weight.ravel()
-    normal = (columns @ columns.T).astype(np.float64)
-    sizes = np.sqrt(normal.diagonal())
-    if not sizes.all() or np.linalg.cond(normal / np.outer(sizes, sizes)) > 1e9:
+    terms = _Terms([*(g * weight for g in gradients), a * weight, weight])
+    inverse = _inverse(terms.normal())
+    if inverse is None:
         return nowhere
-    inverse = np.linalg.inv(normal / np.outer(sizes, sizes)) / np.outer(sizes, sizes)
-    rest, target, solution = np.array(start, float), b, np.zeros(len(terms))
+    rest, target, solution = np.array(start, float), b, np.zeros(len(COLUMNS))
     for _ in range(ITERATIONS):
         target = moved(b, rest)
-        solution = inverse @ (columns @ (target * weight).ravel()).astype(np.float64)
+        solution = inverse @ terms.sums_with(target)
         if solution[2] <= 0.05:
             return nowhere
         step = solution[:2] / solution[2]
@@ -117,22 +178,33 @@ def _fitted(
             break
     if np.abs(rest - start).max() > REACH or np.abs(rest).max() > 2 * REACH:
         return nowhere
-    residual = (target * weight).ravel() - (solution.astype(np.float32) @ columns)
-    error = _error(inverse[:2] @ columns, residual / np.float32(solution[2]), weight.shape)
+    residual = target * weight - terms.combined(solution)
+    residual /= np.float32(solution[2])
+    error = _error([terms.combined(row) * residual for row in inverse[:2]])
     return Refined((float(rest[0]), float(rest[1])), _alike(gradients, target, weight), error)
 
 
-def _error(influence: NDArray, residual: NDArray, shape: tuple[int, ...]) -> float:
+def _inverse(normal: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Inverse but for light that few rows or columns cannot tell apart; None: no shift is told."""
+    sizes = np.sqrt(np.maximum(normal.diagonal(), 0))
+    if not sizes.all():
+        return None
+    even = normal / np.outer(sizes, sizes)
+    inverse = np.linalg.pinv(even, rcond=SINGULAR, hermitian=True)
+    told = (inverse @ even).diagonal()[:2]
+    return None if told.min() < TOLD else inverse / np.outer(sizes, sizes)
+
+
+def _error(moves: list[Float32]) -> float:
     """Standard error of the worse direction, from sums over blocks of what each pixel moves it by.
 
     The sandwich of P. J. Huber (1967), for clusters: residuals of smoothed pictures, of the steps
     between grey levels and of pictures that are not the same are correlated with their neighbours.
     """
-    starts = [np.arange(0, side, BLOCK) for side in shape]
+    starts = [np.arange(0, side, BLOCK) for side in moves[0].shape]
     variances = []
-    for direction in influence:
-        moves = (direction * residual).reshape(shape)
-        sums = np.add.reduceat(np.add.reduceat(moves, starts[0], axis=0), starts[1], axis=1)
+    for one in moves:
+        sums = np.add.reduceat(np.add.reduceat(one, starts[0], axis=0), starts[1], axis=1)
         variances.append(float((sums**2).sum()) * sums.size / max(sums.size - 2, 1))
     return float(np.sqrt(max(variances)))
 

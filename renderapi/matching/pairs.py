@@ -17,15 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.matching.blocks import BlockMatches, BlockParameters, match_blocks
+from renderapi.matching.candidates import Candidate, TranslationLimits, verdict
 from renderapi.matching.canvases import View
 from renderapi.matching.contrast import Mask, halved
-from renderapi.matching.correlation import (
-    Candidate,
-    TranslationLimits,
-    match_translation,
-    verdict,
-)
-from renderapi.matching.coverage import coverage_percentage, overlap_mask
+from renderapi.matching.correlation import match_translation
+from renderapi.matching.coverage import coverage_percentage, overlap_mask, shifted_overlap
 from renderapi.matching.features import FeatureParameters, Features, match_features
 from renderapi.matching.frames import Frame, common_frame, overlap_box
 from renderapi.matching.models import Matrix, Model, Points, apply
@@ -215,9 +211,10 @@ def _from_shift(
         if blocks is not None:
             on_q = frame.points_on_q(blocks.q)
             return replace(blocks, q=on_q, candidates=candidates, offset=offset)
-    common = overlap_mask(p.mask, frame.mask, to_frame)
+    window, common = shifted_overlap(p.mask, frame.mask, best.shift)
     points = grid_points(common)
     coverage = coverage_percentage(common, points, _coverage_radius(p, parameters))
+    points = points + np.array([window.x0, window.y0])
     weight = shift_weight(best.error)
     return PairMatch(
         points,

@@ -15,12 +15,17 @@ PEAK_RADIUS = 3
 
 
 class Peak(NamedTuple):
-    """A local maximum: integer shift, its correlation, common pixels and significance."""
+    """A local maximum: integer shift, its correlation, common pixels and significance.
+
+    `rest` is how far beside it the parabolas along x and y through the scores have their tops,
+    pixels.
+    """
 
     shift: tuple[int, int]
     correlation: float
     pixels: int
     significance: float
+    rest: tuple[float, float] = (0.0, 0.0)
 
 
 def scores(found: CorrelationMap) -> NDArray[np.float64]:
@@ -65,9 +70,19 @@ def find_peaks(
             float(found.correlation[rows[k], columns[k]]),
             int(found.pixels[rows[k], columns[k]]),
             float((score[rows[k], columns[k]] - centre) / spread),
+            (_top(score[rows[k]], columns[k]), _top(score[:, columns[k]], rows[k])),
         )
         for k in _apart(rows, columns, order, count, radius)
     ]
+
+
+def _top(line: NDArray[np.float64], at: np.intp) -> float:
+    """Distance from a maximum of a line to the top of the parabola through its neighbours."""
+    if not 0 < at < len(line) - 1:
+        return 0.0
+    before, here, after = line[at - 1 : at + 2]
+    bend = before - 2 * here + after
+    return float(0.5 * (before - after) / bend) if np.isfinite(bend) and bend < 0 else 0.0
 
 
 def _apart(

@@ -132,14 +132,16 @@ def _aligned(
     if count < 16 or min(weight.shape) < 3:
         return np.zeros(2), float("inf")
     gx, gy = (np.asarray(np.gradient(a, axis=axis), np.float32) for axis in (1, 0))
-    columns = np.stack([v.ravel() for v in (gx, gy, a, np.ones_like(a))]) * weight.ravel()
+    flat = weight.ravel()
+    columns = np.stack([gx.ravel(), gy.ravel(), a.ravel(), np.ones_like(flat)])
+    columns *= flat
     normal = (columns @ columns.T).astype(np.float64)
     if np.linalg.cond(normal) > 1e12:
         return nowhere, float("inf")
     inverse = np.linalg.inv(normal)
     rest, variance = np.zeros(2), float("inf")
     for _ in range(ITERATIONS):
-        target = moved(b, rest).ravel() * weight.ravel()
+        target = moved(b, rest).ravel() * flat
         right = (columns @ target).astype(np.float64)
         solution = inverse @ right
         gain = float(solution[2])
@@ -186,11 +188,13 @@ def moved(image: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.
 
 def _sinc(shift: float) -> NDArray[np.float64]:
     """Filter (odd length, of sum 1) whose correlation with a row moves it to the right."""
+    from scipy.special import i0
+
     whole = int(np.ceil(abs(shift)))
     half = TAPS // 2 + whole
     places = np.arange(-half, half + 1) + shift
     inside = np.abs(places) < TAPS / 2
-    taper = np.i0(BETA * np.sqrt(np.maximum(1 - (2 * places / TAPS) ** 2, 0))) * inside
+    taper = i0(BETA * np.sqrt(np.maximum(1 - (2 * places / TAPS) ** 2, 0))) * inside
     kernel = np.sinc(places) * taper
     return np.asarray(kernel / kernel.sum())
 

@@ -16,6 +16,7 @@ from renderapi.errors import RenderError
 from renderapi.render import format_preamble
 from renderapi.urls import path_to_url
 from renderapps.hierarchical_alignment.cells import CellGrid, grid_over, plain, tile_id
+from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import write_section_picture
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
 from renderapps.module import (
@@ -172,7 +173,11 @@ class SplitStackModule(SectionModule):
                 write_section_picture(document, path, "tif")
                 drawn += 1
             urls.append(path_to_url(path))
-        return {"urls": urls, "images_made": drawn}
+        report: Json = {"urls": urls, "images_made": drawn}
+        if ignored := ignored_masks(tiles):
+            self.logger.warning("z=%g: %s", z, masks_text(ignored))
+            report["ignored_masks"] = ignored
+        return report
 
     def box_url(self, x: float, y: float, z: float) -> str:
         """Address of the picture of a box; the name at its end lets ImageJ see a TIFF."""

@@ -25,6 +25,7 @@ from renderapps.intensity_correction.corrected_images import (
 )
 from renderapps.intensity_correction.flat_field import as_type
 from renderapps.intensity_correction.overlaps import Overlap, ReducedTile, overlaps, reduced
+from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.module import OutputStack, RenderModuleException, Section, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import ImageEditModule
@@ -82,7 +83,10 @@ class BalanceIntensities(ImageEditModule):
 
     def fill(self) -> list[dict[str, Any]]:
         """Measure all overlaps and solve, then write the sections."""
+        self.ignored_masks: list[Json] = []
         names, levels, found = self.measure()
+        if self.ignored_masks:
+            self.logger.warning("%s", masks_text(self.ignored_masks))
         groups = require_connected(names, found)
         balances = balanced(len(names), found, self.args["degree"], self.args["gain"], levels)
         self.balances = dict(zip(names, balances, strict=True))
@@ -91,6 +95,7 @@ class BalanceIntensities(ImageEditModule):
             "seams_before": summary(seams([o for o in found if not o.across])),
             "seams_after": summary(seams([o for o in found if not o.across], balances)),
             "unconnected_tiles": [name for group in groups[1:] for name in group],
+            "ignored_masks": self.ignored_masks,
         }
         return super().fill()
 
@@ -107,6 +112,7 @@ class BalanceIntensities(ImageEditModule):
         for z in self.zs:
             section = self.read(self.args["input_stack"], z)
             tiles = self.reduce(section)
+            self.ignored_masks += ignored_masks(section.tiles)
             first, first_before = len(names), len(names) - len(before)
             found += overlaps(tiles, first=first)
             if self.args["across_sections"] and before:

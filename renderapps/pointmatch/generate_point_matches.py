@@ -16,9 +16,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from argschema.fields import Boolean, Float, Int, Str
-from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import OneOf, Range
+from argschema.fields import Boolean, Int, Str
+from marshmallow.validate import Range
 
 import renderapi
 from renderapi.errors import NotFoundError
@@ -38,22 +37,27 @@ from renderapps.pointmatch.match_collection import (
     owner_of_matches,
     record_metadata,
 )
+from renderapps.pointmatch.matching_parameters import MatchingParameters
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
-    from renderapi.matching.correlation import TranslationLimits
+    from renderapi.matching.candidates import TranslationLimits
     from renderapi.matching.neighbours import Pair
-    from renderapi.matching.pairs import PairParameters
     from renderapps.pointmatch.pair_matching import TilePlaces
     from renderapps.pointmatch.relocation import Relocation
 
-MODELS = ("translation", "rigid", "similarity", "affine")
+STAGES = {
+    "clear": "matching",
+    "search": "matching what is not clear",
+    "stage": "looking again",
+    "cycle": "looking where others say",
+    "elsewhere": "looking elsewhere",
+}  # in their order
 SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
-FIXED_SIGNIFICANCE = 6.0  # where nothing tells what unrelated pairs reach
 
 
 class GeneratePointMatchesParameters(
-    MatchCollectionParameters, ParallelParameters, RenderParameters
+    MatchingParameters, MatchCollectionParameters, ParallelParameters, RenderParameters
 ):
     """Parameters of the point-match module."""
 
@@ -62,95 +66,6 @@ class GeneratePointMatchesParameters(
         Str,
         "tile-pair file, or the name that its numbered files were made from",
         aliases=["pairJson", "tilepair_output", "tile_pair_file"],
-    )
-    model = parameter(
-        Str,
-        "model that the matches of a pair must agree with",
-        default="translation",
-        aliases=["matchModelType"],
-        validate=OneOf(MODELS),
-    )
-    search_radius = parameter(
-        Float,
-        "how far tiles may be off their place in the stack, full-scale pixels",
-        default=None,
-        default_text="a tenth of the shorter side of the tiles",
-        validate=Range(min=0, min_inclusive=False),
-    )
-    local_transforms = parameter(
-        Int,
-        "number of leading transforms (lens correction) of a tile that its points are stored "
-        "after; 0: points are pixels of the stored image",
-        default=0,
-        validate=Range(min=0),
-    )
-    method = parameter(
-        Str,
-        "auto tries the other where the first way fails",
-        default="auto",
-        validate=OneOf(("auto", "correlation", "features")),
-    )
-    scale = parameter(
-        Float,
-        "scale at which tiles are drawn; stored points are at full scale",
-        default=1.0,
-        aliases=["renderScale"],
-        validate=Range(min=0, max=1, min_inclusive=False),
-    )
-    feature_scale = parameter(
-        Float,
-        "scale of the drawn tiles at which features are looked for",
-        default=0.5,
-        validate=Range(min=0, max=1, min_inclusive=False),
-    )
-    channel = parameter(Str, "channel to match", default=None, default_text="the first")
-    min_significance = parameter(
-        Float,
-        "how far the correlation of an overlap must stand out from that of other shifts, in their "
-        "standard deviations",
-        default=None,
-        default_text="what unrelated pairs, made out of the tiles by turning one round, reach once "
-        "in 10,000; there also a high correlation will do",
-        validate=Range(min=0, min_inclusive=False),
-    )
-    min_correlation = parameter(
-        Float, "least correlation of an overlap", default=0.15, validate=Range(min=0, max=1)
-    )
-    min_inliers = parameter(
-        Int,
-        "least number of features that agree with the model",
-        default=12,
-        aliases=["matchMinNumInliers"],
-        validate=Range(min=1),
-    )
-    max_epsilon = parameter(
-        Float,
-        "distance from the model up to which a match agrees with it, full-scale pixels",
-        default=5.0,
-        aliases=["matchMaxEpsilonFullScale"],
-        validate=Range(min=0, min_inclusive=False),
-    )
-    max_trust = parameter(
-        Float,
-        "matches beyond this multiple of the median residual are dropped",
-        default=4.0,
-        aliases=["matchMaxTrust"],
-        validate=Range(min=1),
-    )
-    min_coverage = parameter(
-        Float,
-        "least percentage of the overlap that matches must cover",
-        default=20.0,
-        aliases=["matchMinCoveragePercentage"],
-        validate=Range(min=0, max=100),
-    )
-    coverage_radius = parameter(
-        Float,
-        "a match covers the overlap this far around, full-scale pixels",
-        default=None,
-        default_text="a tenth of the longer side of a tile",
-        aliases=["matchFullScaleCoverageRadius"],
-        validate=Range(min=0, min_inclusive=False),
     )
     learn_stage = parameter(
         Boolean,
@@ -163,20 +78,12 @@ class GeneratePointMatchesParameters(
         "found",
         default=True,
     )
-    seed = parameter(Int, "seed of the random numbers of RANSAC", default=0)
     cache_mb = parameter(
         Int, "memory for drawn tiles per process, MB", default=1000, validate=Range(min=1)
     )
     report_file = parameter(
         NewFile, "file to write the report to, besides the output JSON", default=None
     )
-
-    @validates_schema
-    def model_has_points(self, data: dict[str, Any], **_: Any) -> None:
-        """Fewer inliers than the model needs would prove nothing."""
-        least = 1 + {"translation": 1, "affine": 3}.get(data["model"], 2)
-        if data["min_inliers"] < least:
-            raise ValidationError(f"at least {least} for model {data['model']}", "min_inliers")
 
 
 class GeneratePointMatches(RenderModule):
@@ -189,6 +96,7 @@ class GeneratePointMatches(RenderModule):
         from renderapi.matching.tilepairs import read_tile_pairs
 
         self.owner = owner_of_matches(self)
+        self.ignored_masks: dict[tuple[str, str], dict[str, Any]] = {}
         pairs = read_tile_pairs(self.args["tilepair_file"]).pairs
         self.check_collection()
         places = self.places()
@@ -229,35 +137,73 @@ class GeneratePointMatches(RenderModule):
     def match(
         self, pairs: list[Pair], places: TilePlaces
     ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
-        """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole."""
+        """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole.
+
+        What is clear at first sight costs least and is done first. What unrelated pairs reach is
+        asked only where something is left that is not.
+        """
         from renderapi.matching.batches import PairTask
         from renderapps.pointmatch.pair_matching import confirmed, second_look
 
         self.relocated: list[Relocation] = []
+        self.chance: dict[Any, Any] = {}
         first = [PairTask(pair) for pair in pairs]
-        self.chance = self.chance_limits(first, places)
-        found, failures = self.map_pairs(first, places, "matching", self.limits(self.chance))
+        found, failures = self.match_clear(first, places)
+        tried = {(failure["pId"], failure["qId"]) for failure in failures}
+        rest = [
+            task
+            for task in first
+            if task.pair not in found and (task.pair.p_id, task.pair.q_id) not in tried
+        ]
+        if rest:
+            self.chance = self.chance_limits(first, places)
+        more, failed = self.map_pairs(rest, places, "search", self.limits(self.chance))
+        found |= more
+        failures += failed
         if self.args["method"] == "features":
             return [found[pair] for pair in pairs if pair in found], failures
         if self.args["learn_stage"]:
             again = second_look(found.values(), places)
             limits = self.limits(self.chance_limits(again, places))
-            failures += self.look_again(again, places, limits, found)
+            failures += self.look_again(again, places, "stage", limits, found)
         limits = replace(self.limits({}), significance=0.0, second=1.0)
-        failures += self.look_again(confirmed(found.values(), places), places, limits, found)
+        failures += self.look_again(
+            confirmed(found.values(), places), places, "cycle", limits, found
+        )
         if self.args["relocate_tiles"]:
             failures += self.relocate(found, places)
         return [found[pair] for pair in pairs if pair in found], failures
+
+    def match_clear(
+        self, tasks: list[PairTask], places: TilePlaces
+    ) -> tuple[dict[Pair, PairOutcome], list[dict[str, Any]]]:
+        """Pairs of one z that leave no doubt, and those that cannot be tried."""
+        from renderapps.pointmatch.matching_parameters import clear_limits
+
+        within = [task for task in tasks if task.pair.delta_z is None]
+        if self.args["method"] == "features" or not within:
+            return {}, []
+        limits = clear_limits(self.args)
+        outcomes, failures = self.map_pairs(within, places, "clear", limits, features=False)
+        sure = {pair: o for pair, o in outcomes.items() if o.match.accepted or o.failed}
+        return sure, failures
+
+    def limits(self, chance: dict[Any, Any]) -> TranslationLimits:
+        """What a shift must reach to be believed."""
+        from renderapps.pointmatch.matching_parameters import translation_limits
+
+        return translation_limits(self.args, chance)
 
     def look_again(
         self,
         tasks: list[PairTask],
         places: TilePlaces,
+        stage: str,
         limits: TranslationLimits,
         found: dict[Pair, PairOutcome],
     ) -> list[dict[str, Any]]:
         """Put the outcomes of tasks that succeed into `found`; the failures of whole chunks."""
-        second, failures = self.map_pairs(tasks, places, "looking again", limits)
+        second, failures = self.map_pairs(tasks, places, stage, limits)
         found.update({pair: o for pair, o in second.items() if o.match.accepted})
         return failures
 
@@ -278,7 +224,7 @@ class GeneratePointMatches(RenderModule):
             radius = max(o.search_radius for o in outcomes if places.z[o.pair.p_id] == z)
             steps = neighbour_steps(outcomes, places, z)
             tasks = trials(z, lost, steps, places, groups, radius)
-            tried, more = self.map_tries(tasks, places, limits, "looking elsewhere", False)
+            tried, more = self.map_tries(tasks, places, "elsewhere", limits, False)
             failures += more
             self.relocated += relocations(tried, lost, places, limits)
         return failures
@@ -300,27 +246,24 @@ class GeneratePointMatches(RenderModule):
             for entry in result
         )
 
-    def limits(self, chance: dict[Any, float]) -> TranslationLimits:
-        """What a shift must reach to be believed."""
-        from renderapi.matching.correlation import TranslationLimits
-
-        given = self.args["min_significance"]
-        significance = FIXED_SIGNIFICANCE if given is None else given
-        return TranslationLimits(significance, self.args["min_correlation"], chance=chance)
-
     def map_pairs(
-        self, tasks: list[PairTask], places: TilePlaces, what: str, limits: TranslationLimits
+        self,
+        tasks: list[PairTask],
+        places: TilePlaces,
+        stage: str,
+        limits: TranslationLimits,
+        features: bool = True,
     ) -> tuple[dict[Pair, PairOutcome], list[dict[str, Any]]]:
         """Outcomes by pair, and the reason for chunks that failed."""
-        outcomes, failures = self.map_tries(tasks, places, limits, what)
+        outcomes, failures = self.map_tries(tasks, places, stage, limits, features)
         return {outcome.pair: outcome for outcome in outcomes}, failures
 
     def map_tries(
         self,
         tasks: list[PairTask],
         places: TilePlaces,
+        stage: str,
         limits: TranslationLimits,
-        what: str = "matching",
         features: bool = True,
     ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
         """Outcomes of all tasks, and the reason for chunks that failed."""
@@ -328,7 +271,8 @@ class GeneratePointMatches(RenderModule):
 
         outcomes: list[PairOutcome] = []
         failures = []
-        for chunk, result in self.run_chunks(match_chunk, tasks, places, what, limits, features):
+        found = self.run_chunks(match_chunk, tasks, places, STAGES[stage], limits, features)
+        for chunk, result in found:
             if isinstance(result, TaskFailure):
                 self.logger.debug(result.details)
                 failures += [
@@ -336,7 +280,9 @@ class GeneratePointMatches(RenderModule):
                     for task in chunk
                 ]
             else:
-                outcomes += result
+                outcomes += [replace(outcome, stage=stage) for outcome in result.outcomes]
+                for entry in result.ignored_masks:
+                    self.ignored_masks[entry["tileId"], entry["mask"]] = entry
         return outcomes, failures
 
     def run_chunks(
@@ -349,11 +295,12 @@ class GeneratePointMatches(RenderModule):
         features: bool = True,
     ) -> list[tuple[list[PairTask], Any]]:
         """Chunks of the tasks and what the function made of each."""
+        from renderapps.pointmatch.matching_parameters import pair_parameters
         from renderapps.pointmatch.pair_matching import MatchSettings, chunks_of
 
         if not tasks:
             return []
-        parameters = replace(self.pair_parameters(), translation=limits)
+        parameters = pair_parameters(self.args, limits)
         settings = MatchSettings(
             self.args["stack"],
             parameters if features else replace(parameters, use_features=False),
@@ -368,38 +315,6 @@ class GeneratePointMatches(RenderModule):
         chunks = chunks_of(tasks, places, self.args["pool_size"])
         results = self.map_tasks(partial(function, self.render, settings, zs), chunks, what)
         return list(zip(chunks, results, strict=True))
-
-    def pair_parameters(self) -> PairParameters:
-        """The engine's parameters, in pixels of the drawn tiles."""
-        from renderapi.matching.features import FeatureParameters
-        from renderapi.matching.models import Model
-        from renderapi.matching.pairs import PairParameters
-        from renderapi.matching.ransac import RansacParameters
-
-        args, scale = self.args, self.args["scale"]
-        radius = args["coverage_radius"]
-        return PairParameters(
-            model=Model(args["model"]),
-            block_consensus=RansacParameters(
-                max_epsilon=args["max_epsilon"] * scale,
-                min_inliers=6,
-                max_trust=args["max_trust"],
-                trust_floor=0.5,
-                seed=args["seed"],
-            ),
-            features=FeatureParameters(scale=args["feature_scale"]),
-            feature_consensus=RansacParameters(
-                max_epsilon=args["max_epsilon"] * scale,
-                min_inliers=args["min_inliers"],
-                min_inlier_ratio=0.1,
-                max_trust=args["max_trust"],
-                seed=args["seed"],
-            ),
-            coverage_radius=None if radius is None else radius * scale,
-            min_coverage=args["min_coverage"],
-            use_correlation=args["method"] != "features",
-            use_features=args["method"] != "correlation",
-        )
 
     def record_coordinates(self) -> None:
         """Record with the collection which coordinates its points are in."""
@@ -454,10 +369,12 @@ class GeneratePointMatches(RenderModule):
         emptied: list[Pair],
     ) -> dict[str, Any]:
         """What was asked for, and what became of every pair."""
+        from renderapps.materialize.mask_check import masks_text
         from renderapps.pointmatch.match_report import match_report, match_warnings, pair_row
 
         report = match_report(pairs, set(places.z), outcomes)
         report["failed_pairs"] += failures
+        ignored = [self.ignored_masks[key] for key in sorted(self.ignored_masks)]
         return {
             "stack": self.args["stack"],
             "matchCollection": self.args["matchCollection"],
@@ -479,7 +396,8 @@ class GeneratePointMatches(RenderModule):
                 }
                 for (level, smoothing), limit in self.chance.items()
             ],
-            "warnings": match_warnings(report),
+            "ignored_masks": ignored,
+            "warnings": [*match_warnings(report), *([masks_text(ignored)] if ignored else [])],
             "pairs_emptied": [list(pair.key) for pair in emptied],
         }
 

@@ -68,6 +68,7 @@ def pair_row(outcome: PairOutcome) -> dict[str, Any]:
         "qGroupId": pair.q_group,
         "qId": pair.q_id,
         "accepted": match.accepted,
+        "stage": outcome.stage or None,
         "method": match.method or None,
         "matches": len(match.p),
         "residual": _rounded(match.residual),

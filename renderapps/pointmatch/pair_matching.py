@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
     from renderapi.matching.pairs import PairParameters
 
+FEW_PAIRS = 32
+"""A worker is given no fewer pairs than this where there is enough for all: it would read tiles
+again that others have read."""
 MAX_CHUNK = 400
 """Most pairs in a chunk."""
 POSSIBLE = 6.0
@@ -39,6 +42,16 @@ class MatchSettings:
     channel: str | None
     search_radius: float | None
     cache_bytes: int
+
+
+class MatchedChunk(NamedTuple):
+    """Outcomes of the pairs of a chunk, and masks of its tiles that were not used.
+
+    The masks are as `mask_check.ignored_masks` tells them.
+    """
+
+    outcomes: list[PairOutcome]
+    ignored_masks: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,8 @@ def chunks_of(tasks: Sequence[PairTask], places: TilePlaces, workers: int) -> li
     if not tasks:
         return []
     ordered = sorted(tasks, key=lambda task: _order(task.pair, places))
-    size = min(MAX_CHUNK, max(1, -(-len(ordered) // (4 * workers))))
+    shares = -(-len(ordered) // (4 * workers)), -(-len(ordered) // workers)
+    size = min(MAX_CHUNK, max(shares[0], min(shares[1], FEW_PAIRS)))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
@@ -87,17 +101,20 @@ def match_chunk(
     settings: MatchSettings,
     zs: Mapping[str, float],
     chunk: list[PairTask],
-) -> list[PairOutcome]:
+) -> MatchedChunk:
     """Match the pairs of a chunk; `zs` has the z of every tile."""
     from renderapi.matching.batches import ViewCache, match_pairs
     from renderapi.matching.cv2_threads import cv2_threads
+    from renderapps.materialize.mask_check import ignored_masks
 
     wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
     canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
     cache = ViewCache(settings.cache_bytes)
     with cv2_threads(1):  # the chunks run side by side
         found = match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius)
-        return list(found)
+        outcomes = list(found)
+    drawn = (tile for spec in canvases.values() for tile in spec.parameters["tileSpecs"])
+    return MatchedChunk(outcomes, ignored_masks(drawn))
 
 
 def sample_chunk(
@@ -174,9 +191,12 @@ def confirmed(outcomes: Iterable[PairOutcome], places: TilePlaces) -> list[PairT
     """
     from renderapi.matching.batches import PairTask
     from renderapi.matching.stage import StageRule
-    from renderapps.pointmatch.candidates import Choice, chosen_offsets
 
     within = [o for o in outcomes if o.pair.delta_z is None and not o.failed]
+    if all(len(possible_offsets(outcome)[0]) < 2 for outcome in within):
+        return []
+    from renderapps.pointmatch.candidates import Choice, chosen_offsets
+
     choices = {}
     for outcome in within:
         offsets, significances = possible_offsets(outcome)

@@ -20,7 +20,7 @@ from renderapi.matching.stage import StageRule
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome
-    from renderapi.matching.correlation import TranslationLimits
+    from renderapi.matching.candidates import TranslationLimits
     from renderapps.pointmatch.pair_matching import TilePlaces
 
 MAX_LOST = 50

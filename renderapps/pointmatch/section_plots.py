@@ -17,6 +17,7 @@ import renderapi
 from renderapi.errors import NotFoundError, RenderError
 from renderapi.outline import border_points
 from renderapi.transform.slices import TileTransforms
+from renderapps.materialize.mask_check import ignored_masks
 from renderapps.module import parameter
 from renderapps.module.section_table import Box, SectionTable
 from renderapps.module.tile_documents import read_section
@@ -100,6 +101,8 @@ class Plotter:
         picture, problem = self.picture(z, other, box)
         if problem:
             report["image_problem"] = problem
+        if picture is not None and (ignored := ignored_masks(self._shown(z, other))):
+            report["ignored_masks"] = ignored
         path = self.folder / f"{z_text(z)}_to_{z_text(other)}.png"
         number = len(pairs) - len(skipped)
         between = f"within z {z:g}" if other == z else f"z {z:g} to {other:g}"
@@ -170,6 +173,12 @@ class Plotter:
                 tile["tileId"]: TileTransforms(tile, section.transforms) for tile in section.tiles
             }
         return self.tiles[z]
+
+    def _shown(self, z: float, other: float) -> Iterator[Json]:
+        """Tiles whose pictures lie beneath the arrows."""
+        for value in {z, other}:
+            for tile in self._section(value).values():
+                yield dict(tile.tile)
 
     def _outlines(self, z: float) -> Iterator[Floats]:
         for tile in self._section(z).values():

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
+from renderapi.matching.candidates import Chance, TranslationLimits, verdict
 from renderapi.matching.chance import chance_limits, extreme_limit, unrelated_significances
-from renderapi.matching.correlation import (
-    Chance,
-    TranslationLimits,
-    match_translation,
-    verdict,
-)
+from renderapi.matching.correlation import match_translation
 
 
 def test_the_limit_is_the_quantile_of_the_law_of_extremes():

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from renderapi.matching.correlation import TranslationLimits, match_translation, verdict
+from renderapi.matching.candidates import TranslationLimits, verdict
+from renderapi.matching.correlation import match_translation
 
 
 @pytest.mark.parametrize("true", [(150, 3), (-7, 160), (171.0, -11.0), (-160, -150)])

@@ -125,6 +125,19 @@ def test_pictures_are_addresses_where_the_service_has_one(tmp_path, module):
         server.end()
 
 
+def test_masks_that_are_not_used_are_told(render, picture, tmp_path):
+    tifffile.imwrite(tmp_path / "mask.tif", np.full((20, 30), 255, np.uint8))
+    tile = renderapi.tilespec.get_tile_specs_from_z("rough", 1.5, render=render)[0]
+    tile.ip["0"].maskUrl = path_to_url(tmp_path / "mask.tif")
+    renderapi.stack.set_stack_state("rough", "LOADING", render=render)
+    renderapi.resolvedtiles.put_tilespecs("rough", tilespecs=[tile], render=render)
+    renderapi.stack.set_stack_state("rough", "COMPLETE", render=render)
+    _, report = run(SplitStack, render, **GIVEN, image_directory=str(tmp_path / "cells"))
+    one, other = report["sections"]
+    assert "ignored_masks" not in one
+    assert other["ignored_masks"][0]["mask_size"] == [30, 20]
+
+
 @pytest.mark.parametrize("module", BOTH)
 def test_running_twice_gives_the_same_and_draws_nothing(render, picture, tmp_path, module):
     cells = {"image_directory": str(tmp_path / "cells")}

@@ -139,10 +139,16 @@ def test_what_a_mask_hides_has_no_say(images):
     renderapi.stack.set_stack_state("raw", "LOADING", render=images.render)
     renderapi.resolvedtiles.put_tilespecs("raw", tilespecs=[spec], render=images.render)
     renderapi.stack.set_stack_state("raw", "COMPLETE", render=images.render)
-    assert images.run(BalanceIntensities, **GIVEN, degree=0)[0] == 0
+    status, report = images.run(BalanceIntensities, **GIVEN, degree=0)
+    assert status == 0
     one, other = (images.shown_raw("even", f"0_0{c}").astype(float) for c in (0, 1))
     assert abs(one[:, STEP:-12].mean() - other[:, : MARGIN - 12].mean()) < 1
     assert images.tile_of("even", "0_00").ip["0"].maskUrl == url
+    assert report["ignored_masks"] == []
+    images.write("mask.tif", mask[:, 1:])
+    _, report = images.run(BalanceIntensities, **GIVEN, degree=0)
+    (ignored,) = report["ignored_masks"]
+    assert (ignored["tileId"], ignored["mask_size"]) == ("0_00", [SIDE - 1, SIDE])
 
 
 def test_running_again_makes_no_image_and_changes_nothing(images):

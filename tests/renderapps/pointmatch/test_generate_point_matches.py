@@ -158,6 +158,33 @@ def test_a_missing_image_fails_its_pairs_and_no_others(paired):
     assert len(stored(acquired)) == 2
 
 
+def test_masks_that_are_not_used_are_told(paired):
+    acquired = paired(2, 2)
+    mask = acquired.folder / "mask.tif"
+    tifffile.imwrite(mask, np.full((70, 90), 255, np.uint8))
+    tile = acquired.tile("z1_r0_c0", 0, 0, 1.0)
+    tile["mipmapLevels"]["0"]["maskUrl"] = mask.as_uri()
+    spec = renderapi.tilespec.TileSpec(json=tile)
+    renderapi.stack.set_stack_state(acquired.stack, "LOADING", render=acquired.render)
+    renderapi.resolvedtiles.put_tilespecs(acquired.stack, tilespecs=[spec], render=acquired.render)
+    renderapi.stack.set_stack_state(acquired.stack, "COMPLETE", render=acquired.render)
+    report = generate(acquired)
+    side = acquired.tile("", 0, 0, 0)["width"]
+    assert report["pairs_accepted"] == 4
+    assert report["ignored_masks"] == [
+        {
+            "tileId": "z1_r0_c0",
+            "mask": mask.as_uri(),
+            "mask_size": [90, 70],
+            "image_size": [side, side],
+        }
+    ]
+    assert len(report["warnings"]) == 1 and "90 x 70" in report["warnings"][0]
+    tifffile.imwrite(mask, np.full((side, side), 255, np.uint8))
+    report = generate(acquired)
+    assert report["ignored_masks"] == [] and report["warnings"] == []
+
+
 def test_pairs_of_another_stack_are_told(paired):
     acquired = paired(1, 3)
     renderapi.stack.set_stack_state("acquired", "LOADING", render=acquired.render)

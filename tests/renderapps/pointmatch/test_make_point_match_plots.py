@@ -8,6 +8,7 @@ import pytest
 from layered_stacks import run
 from match_collections import match
 
+import renderapi
 from renderapi.pointmatch import import_matches, set_collection_metadata
 from renderapps.module import ParameterError
 from renderapps.pointmatch.make_point_match_plots import MakePointMatchPlots
@@ -118,6 +119,16 @@ def test_options_and_the_coordinates_of_the_points(matched, tmp_path):
     wrong = given(matched, tmp_path, local_transforms=1)
     assert run(MakePointMatchPlots, matched.render, **wrong)[0] == 1
     image = matched.image("z2_r0_c0")
+    tile = matched.tile("z1_r1_c0", 1, 0, 1.0)
+    tile["mipmapLevels"]["0"]["maskUrl"] = (tmp_path / "mask.png").as_uri()
+    matplotlib.image.imsave(tmp_path / "mask.png", np.ones((30, 40)), cmap="gray")
+    spec = renderapi.tilespec.TileSpec(json=tile)
+    renderapi.stack.set_stack_state("acquired", "LOADING", render=matched.render)
+    renderapi.resolvedtiles.put_tilespecs("acquired", tilespecs=[spec], render=matched.render)
+    renderapi.stack.set_stack_state("acquired", "COMPLETE", render=matched.render)
+    _, report = run(MakePointMatchPlots, matched.render, **given(matched, tmp_path, zs=[1]))
+    (ignored,) = report["figures"][0]["ignored_masks"]
+    assert (ignored["tileId"], ignored["mask_size"]) == ("z1_r1_c0", [40, 30])
     image.unlink()
     status, report = run(MakePointMatchPlots, matched.render, **given(matched, tmp_path, zs=[1]))
     assert status == 0 and "z2_r0_c0" in report["figures"][0]["image_problem"]
