@@ -54,6 +54,8 @@ class Candidate:
         change from one section to the next, hides the detail.
     smoothing : float
         Low-pass of the search, pixels of its scale.
+    explained : bool
+        At this shift alone each picture explains the other, see `remainder.py`.
     """
 
     shift: tuple[float, float]
@@ -64,6 +66,7 @@ class Candidate:
     error: float
     searched: float
     smoothing: float = 0.0
+    explained: bool = False
 
     @property
     def band(self) -> Band:
@@ -126,7 +129,7 @@ def verdict(candidates: list[Candidate], limits: TranslationLimits | None = None
         )
     first = candidates[0]
     needed = limits.needed(first.band)
-    if limits.surplus(first) < 1:
+    if limits.surplus(first) < 1 and not first.explained:
         return (
             f"blank or unrelated overlap: the best shift has a significance of "
             f"{first.significance:.1f}, {needed.significance:.3g} is needed"

@@ -26,8 +26,10 @@ from renderapi.matching.candidates import (
 )
 from renderapi.matching.contrast import Mask, band_passed, content_mask
 from renderapi.matching.correlation_map import correlation_map
+from renderapi.matching.light_free import plausible_distance
 from renderapi.matching.peaks import PEAK_RADIUS, Peak, find_peaks
-from renderapi.matching.refinement import DETAIL, refined, unrefined
+from renderapi.matching.refinement import DETAIL, MAX_FIT_PIXELS, refined, unrefined
+from renderapi.matching.remainder import least_remainder
 from renderapi.matching.scales import NULL_RADIUS, Scale, bands_of, cut
 from renderapi.matching.shifts import ShiftRange
 
@@ -101,9 +103,53 @@ def match_translation(
             rest = (refined(upto, peak, sigma, band[1]) for peak in peaks[1:])
             candidates = [candidates[0], *rest]
         if not verdict(candidates, limits) and (surplus >= CLEAR or not limits.chance):
-            return candidates
+            return _doubted(candidates, scales[0], limits)
         tried.append(candidates)
-    return _decided(tried, limits)
+    candidates = _decided(tried, limits)
+    return _explained(candidates, scales[0], radius, limits) or _doubted(
+        candidates, scales[0], limits
+    )
+
+
+def _explained(
+    candidates: list[Candidate],
+    scale: Scale,
+    radius: tuple[float, float],
+    limits: TranslationLimits,
+) -> list[Candidate]:
+    """One candidate where one shift alone lets the pictures explain each other; else none.
+
+    That is asked where they agree under several shifts, or no better than unrelated ones do, as
+    those that share a lattice.
+    """
+    if not candidates or not limits.chance:
+        return []
+    if not verdict(candidates, limits):
+        return []
+    believed = limits.surplus(candidates[0]) >= 1
+    found = least_remainder(scale, radius, limits.pixels, beyond_chance=believed)
+    if found is None:
+        return []
+    shift, fit = found
+    sure = replace(candidates[0], shift=shift, correlation=fit.correlation, error=fit.error)
+    return [replace(sure, explained=True)]
+
+
+def _doubted(
+    candidates: list[Candidate], scale: Scale, limits: TranslationLimits
+) -> list[Candidate]:
+    """The candidates, the first as uncertain as the pictures at full scale say, if that is more.
+
+    Where light or noise leave little of the pictures, what a search of smoothed ones finds looks
+    exact and is some pixels off.
+    """
+    if not limits.chance or verdict(candidates, limits) or scale.p.size > MAX_FIT_PIXELS:
+        return candidates
+    first = candidates[0]
+    x, y = (v - o for v, o in zip(first.shift, scale.offset, strict=True))
+    pictures = scale.p, scale.q, scale.p_mask, scale.q_mask
+    distance = plausible_distance(*pictures, (x, y), FEWEST_PIXELS)
+    return [replace(first, error=max(first.error, distance)), *candidates[1:]]
 
 
 def _decided(tried: list[list[Candidate]], limits: TranslationLimits) -> list[Candidate]:

@@ -181,7 +181,9 @@ def _fitted(a: Float32, b: Float32, weight: Float32, start: tuple[float, float])
     residual = target * weight - terms.combined(solution)
     residual /= np.float32(solution[2])
     error = _error([terms.combined(row) * residual for row in inverse[:2]])
-    return Refined((float(rest[0]), float(rest[1])), _alike(gradients, target, weight), error)
+    unexplained = float(np.vdot(residual, residual)) / float(weight.sum())
+    alike = _alike(gradients, target, weight)
+    return Refined((float(rest[0]), float(rest[1])), alike, error, unexplained)
 
 
 def _inverse(normal: NDArray[np.float64]) -> NDArray[np.float64] | None:

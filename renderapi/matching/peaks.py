@@ -70,13 +70,13 @@ def find_peaks(
             float(found.correlation[rows[k], columns[k]]),
             int(found.pixels[rows[k], columns[k]]),
             float((score[rows[k], columns[k]] - centre) / spread),
-            (_top(score[rows[k]], columns[k]), _top(score[:, columns[k]], rows[k])),
+            (parabola_top(score[rows[k]], columns[k]), parabola_top(score[:, columns[k]], rows[k])),
         )
         for k in _apart(rows, columns, order, count, radius)
     ]
 
 
-def _top(line: NDArray[np.float64], at: np.intp) -> float:
+def parabola_top(line: NDArray[np.float64], at: np.intp) -> float:
     """Distance from a maximum of a line to the top of the parabola through its neighbours."""
     if not 0 < at < len(line) - 1:
         return 0.0

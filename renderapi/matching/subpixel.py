@@ -43,11 +43,14 @@ class Refined(NamedTuple):
     error : float
         Standard error of the rest, pixels (the worse direction), from the least squares fit; what
         remains is taken for white noise that has passed through the same low-pass.
+    unexplained : float
+        Mean square of what remains of the first overlap, grey levels of it; infinity: not known.
     """
 
     rest: tuple[float, float]
     correlation: float
     error: float
+    unexplained: float = float("inf")
 
 
 def refine(

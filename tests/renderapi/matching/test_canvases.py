@@ -8,6 +8,7 @@ from renderapi.errors import ImageError, SpecError
 from renderapi.matching.canvases import canvas_spec, draw
 from renderapi.matching.features import FeatureParameters
 from renderapi.matching.models import apply
+from renderapi.rendering import render_canvas
 from renderapi.urls import path_to_url
 
 AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
@@ -127,3 +128,24 @@ def test_no_pixel_counts_that_was_not_drawn(tile, tmp_path, scale, lens):
     view = draw(canvas_spec(spec, {"lens": affine(lens)}, local_transforms=1, scale=scale))
     assert (view.image[view.mask] >= 5000).all()
     assert view.mask.sum() > 0.4 * image.size * scale**2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_stored_pixels_are_what_the_renderer_draws(tile, tmp_path, dtype):
+    spec, lookup, image, mask_url = tile
+    tifffile.imwrite(tmp_path / "t.tif", (image // 200).astype(dtype))
+    spec["maxIntensity"] = 255 if dtype == np.uint8 else 65535
+    canvas = canvas_spec(spec, lookup)
+    drawn = render_canvas(canvas.parameters)
+    view = draw(canvas)
+    assert view.image.dtype == drawn.pixels.dtype
+    assert (view.image == drawn.pixels).all()
+    spec["mipmapLevels"]["0"]["maskUrl"] = mask_url
+    assert not draw(canvas_spec(spec, lookup)).mask[:10].any()
+
+
+def test_images_that_are_not_of_the_tile_s_size_are_drawn(tile):
+    spec, lookup, *_ = tile
+    spec["width"], spec["height"] = 100, 80
+    view = draw(canvas_spec(spec, lookup))
+    assert view.image.shape == (80, 100)

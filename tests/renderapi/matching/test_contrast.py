@@ -70,3 +70,16 @@ def test_light_that_was_cut_off_does_not_count(texture):
     two_levels = np.zeros((80, 80), np.uint8)
     two_levels[20:40, 20:40] = 255
     assert content_mask(two_levels, margin=0)[20:40, 20:40].all()
+
+
+@pytest.mark.parametrize("regions", [3, 150])
+def test_many_dead_regions_at_the_edge_are_found_like_few(regions):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (60, 12 * regions)).astype(np.uint8)
+    for k in range(regions):
+        image[:9, 12 * k : 12 * k + 6] = k % 250
+    image[30:45, 4:20] = 9  # touches no edge
+    shown = content_mask(image, margin=0)
+    for k in range(regions):
+        assert not shown[1:8, 12 * k + 1 : 12 * k + 5].any()
+    assert shown[20:].all()

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from renderapi.matching import refinement
 from renderapi.matching.candidates import TranslationLimits, verdict
 from renderapi.matching.correlation import match_translation
 
@@ -53,6 +54,17 @@ def test_a_large_overlap_is_searched_at_a_reduced_scale_and_refined(overlapping)
     best = match_translation(p, q, (150, 0), 40)[0]
     assert best.level > 0
     assert best.shift == pytest.approx((130.3, 12.6), abs=0.1)
+
+
+def test_the_middle_of_a_large_overlap_leads_to_the_shift_of_all_of_it(overlapping, monkeypatch):
+    """What is found in short agrees with the way from scale to scale over all pixels."""
+    p, q = overlapping(790.3, 12.6, side=1100, seed=5)
+    quick = match_translation(p, q, (700, 0), 210)[0]
+    monkeypatch.setattr(refinement, "_quickly", lambda *_: None)
+    full = match_translation(p, q, (700, 0), 210)[0]
+    assert quick.shift == pytest.approx((790.3, 12.6), abs=0.01)
+    assert quick.shift == pytest.approx(full.shift, abs=0.005)
+    assert quick != full
 
 
 @pytest.mark.parametrize("seed", range(6))

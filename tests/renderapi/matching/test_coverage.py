@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from renderapi.matching.coverage import coverage_percentage, overlap_mask
+from renderapi.matching.coverage import coverage_percentage, overlap_mask, shifted_overlap
 
 
 def test_a_disc_in_a_large_area():
@@ -30,3 +30,15 @@ def test_the_overlap_is_where_both_have_pixels():
     expected = np.zeros_like(common)
     expected[:35, 40:] = True  # q from (30, -5) on; its first ten columns are masked
     assert (common == expected).all()
+
+
+def test_the_overlap_under_a_shift_is_that_of_the_map():
+    rng = np.random.default_rng(0)
+    p, q = rng.random((30, 40)) > 0.1, rng.random((35, 20)) > 0.1
+    for dx, dy in [(13, -7), (-5, 22), (38, 0)]:
+        window, common = shifted_overlap(p, q, (dx, dy))
+        whole = np.zeros(p.shape, bool)
+        whole[window.slices] = common
+        back = np.array([[1, 0, -dx], [0, 1, -dy], [0, 0, 1.0]])
+        assert (whole == overlap_mask(p, q, back)).all()
+    assert not shifted_overlap(p, q, (90, 0))[1].any()

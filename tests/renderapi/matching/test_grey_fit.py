@@ -56,3 +56,20 @@ def test_a_trend_is_taken_out_and_a_picture_left():
     assert np.abs(left - detrended(picture, shown)).max() < 0.1
     assert np.corrcoef(left[shown], picture[shown])[0, 1] > 0.9
     assert not left[~shown].any()
+
+
+def test_few_rows_tell_a_shift_though_not_all_of_the_light(overlapping):
+    p, q = overlapping(0.3, -0.2, side=200)
+    p, q = p[:13], q[:13]
+    shown = np.ones(p.shape, bool)
+    shown[3:9, 50:57] = False
+    found = refine_grey(p, q, shown, (0.0, 0.0))
+    assert found.rest == pytest.approx((0.3, -0.2), abs=0.02)
+    assert found.error < 0.02
+
+
+def test_a_picture_that_light_would_explain_tells_no_shift():
+    y, x = (np.linspace(-1, 1, side) for side in (60, 80))
+    slope = 100 + 20 * x + 10 * x**2 - 5 * y[:, None]
+    found = refine_grey(slope, slope, np.ones(slope.shape, bool), (0.0, 0.0))
+    assert found.error == float("inf")

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 import renderapi
+from renderapi.matching import chance
 from renderapps.module import ParameterError, RenderModuleException, example_path
 from renderapps.module.validation import load_example
 from renderapps.pointmatch.create_tilepairs import CreateTilePairs
@@ -156,6 +157,23 @@ def test_a_missing_image_fails_its_pairs_and_no_others(paired):
     assert {row["pId"] for row in acquired.result["failed_pairs"]} == {"z1_r0_c0"}
     assert acquired.result["pairs_accepted"] == 2
     assert len(stored(acquired)) == 2
+
+
+def test_what_is_clear_needs_no_second_stage(paired, monkeypatch):
+    monkeypatch.setattr(chance, "CERTAIN", 8.0)  # overlaps of 16 pixels reach about 20
+    acquired = paired(2, 3)
+    clear = generate(acquired)
+    assert {row["stage"] for row in clear["pairs"]} == {"clear"}
+    assert clear["pairs_accepted"] == 7 and clear["chance_limits"] == []
+    assert errors(acquired, stored(acquired)) < 0.01
+    blank = tifffile.imread(acquired.image("z1_r1_c2"))
+    blank = np.random.default_rng(1).normal(2000, 50, blank.shape)
+    tifffile.imwrite(acquired.image("z1_r1_c2"), blank.astype(np.uint16))
+    report = generate(acquired)
+    for row in report["pairs"]:
+        noise = "z1_r1_c2" in (row["pId"], row["qId"])
+        assert (row["stage"], row["accepted"]) == (("search", False) if noise else ("clear", True))
+    assert report["chance_limits"]
 
 
 def test_masks_that_are_not_used_are_told(paired):
