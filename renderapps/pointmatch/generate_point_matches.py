@@ -1,7 +1,8 @@
 """Find point matches between the tiles of a tile-pair file and store them.
 
 Pairs within a z: correlation of the overlap over all shifts within the search radius, then of small
-blocks where the model is more than a translation; SIFT features with RANSAC where that fails.
+blocks where the model is more than a translation; SIFT features with RANSAC where that fails. What
+is clear at first sight is done first, only the rest is looked at more closely.
 Pairs across z: features first. What agreement is no accident is told by unrelated pairs, made out
 of the tiles themselves. Pairs with several possible shifts are decided by the cycles of pairs they
 are in. Tiles without any match are looked for elsewhere in their section. Blank, ambiguous or

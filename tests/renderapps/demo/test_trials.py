@@ -5,17 +5,7 @@ import pytest
 from renderapps.demo.conditions import CONDITIONS, PICTURES
 from renderapps.demo.trials import run_trial
 
-KNOWN = {
-    ("cells", "periodic", 0): (
-        "the lattice is half of the picture and all of its detail: every shift by a period fits as "
-        "well; 7 of 31 pairs are decided and 4 of 20 tiles matched, none wrong"
-    ),
-    ("cells", "all at once", 0): (
-        "the data do not hold the answer (no method errs by less than 0.55 px); one pair of 4 that "
-        "are used is 5 px off, as coarse pictures agree by the rims of their tiles, and with 3 "
-        "tiles matched the others lie up to 29 px off"
-    ),
-}
+KNOWN: dict[tuple[str, str, int], str] = {}
 """What was measured not to be as it must be."""
 
 
