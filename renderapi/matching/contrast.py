@@ -6,7 +6,8 @@ the pixel counts.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ SATURATED = (0.003, 0.5)
 """Shares of the pixels that may be taken for cut off."""
 DEGREE = 2
 TERMS = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
+TERMS_I, TERMS_J = zip(*TERMS, strict=True)
 FITTED = 64
 """A trend is fitted to so many rows and columns, about."""
 FILTERED = (np.uint8, np.uint16, np.int16, np.float32)
@@ -202,24 +204,39 @@ def detrended(image: NDArray, mask: Mask) -> NDArray[np.float32]:
     mask : (H, W) boolean array
     """
     values = image.astype(np.float32)
-    rows, columns = (
-        np.vander(np.linspace(-1, 1, side), DEGREE + 1, increasing=True) for side in image.shape
-    )
-    steps = [max(1, side // FITTED) for side in image.shape]
-    some = tuple(slice(step // 2, None, step) for step in steps)
-    counted = mask[some]
+    trend = _trend(image.shape)
+    counted = mask[trend.some].ravel()
     if counted.sum() < 4 * len(TERMS):
         mean = values[mask].mean(dtype=np.float64) if mask.any() else 0.0
         return np.where(mask, values - np.float32(mean), np.float32(0))
-    table = np.stack([np.outer(rows[some[0], i], columns[some[1], j])[counted] for i, j in TERMS])
+    sampled = values[trend.some].ravel()[counted].astype(np.float64)
+    table = trend.table if counted.all() else trend.table[:, counted]
     normal = table @ table.T
     normal += 1e-9 * np.trace(normal) * np.eye(len(TERMS))
-    fitted = np.linalg.solve(normal, table @ values[some][counted].astype(np.float64))
     matrix = np.zeros((DEGREE + 1, DEGREE + 1))
-    for (i, j), value in zip(TERMS, fitted, strict=True):
-        matrix[i, j] = value
-    values -= (rows @ matrix).astype(np.float32) @ columns.T.astype(np.float32)
+    matrix[TERMS_I, TERMS_J] = np.linalg.solve(normal, table @ sampled)
+    values -= (trend.rows @ matrix.astype(np.float32)) @ trend.columns
     return values if mask.all() else values * mask
+
+
+class _Trend(NamedTuple):
+    """Powers of y by row and of x by column, the pixels fitted, and the terms there."""
+
+    rows: NDArray[np.float32]
+    columns: NDArray[np.float32]
+    some: tuple[slice, ...]
+    table: NDArray[np.float64]
+
+
+@lru_cache(maxsize=32)
+def _trend(shape: tuple[int, ...]) -> _Trend:
+    rows, columns = (
+        np.vander(np.linspace(-1, 1, side), DEGREE + 1, increasing=True) for side in shape
+    )
+    steps = [max(1, side // FITTED) for side in shape]
+    some = tuple(slice(step // 2, None, step) for step in steps)
+    table = np.stack([np.outer(rows[some[0], i], columns[some[1], j]).ravel() for i, j in TERMS])
+    return _Trend(rows.astype(np.float32), np.ascontiguousarray(columns.T, np.float32), some, table)
 
 
 def _blur(image: FloatImage, sigma: float) -> FloatImage:
