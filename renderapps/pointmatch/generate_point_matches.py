@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from argschema.fields import Boolean, Int, Str
+from argschema.schemas import DefaultSchema
 from marshmallow.validate import Range
 
 import renderapi
@@ -57,10 +58,8 @@ STAGES = {
 SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
 
 
-class GeneratePointMatchesParameters(
-    MatchingParameters, MatchCollectionParameters, ParallelParameters, RenderParameters
-):
-    """Parameters of the point-match module."""
+class TilePairParameters(DefaultSchema):
+    """Which pairs, and what is done about those that fail. Add to a schema."""
 
     stack = parameter(Str, "stack the tiles are read from", aliases=["input_stack"])
     tilepair_file = parameter(
@@ -82,6 +81,17 @@ class GeneratePointMatchesParameters(
     cache_mb = parameter(
         Int, "memory for drawn tiles per process, MB", default=1000, validate=Range(min=1)
     )
+
+
+class GeneratePointMatchesParameters(
+    MatchingParameters,
+    TilePairParameters,
+    MatchCollectionParameters,
+    ParallelParameters,
+    RenderParameters,
+):
+    """Parameters of the point-match module."""
+
     report_file = parameter(
         NewFile, "file to write the report to, besides the output JSON", default=None
     )
@@ -92,12 +102,15 @@ class GeneratePointMatches(RenderModule):
 
     default_schema = GeneratePointMatchesParameters
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ignored_masks: dict[tuple[str, str], dict[str, Any]] = {}
+
     def run(self) -> None:
         """Match all pairs, look again for those that failed, store and report."""
         from renderapi.matching.tilepairs import read_tile_pairs
 
         self.owner = owner_of_matches(self)
-        self.ignored_masks: dict[tuple[str, str], dict[str, Any]] = {}
         pairs = read_tile_pairs(self.args["tilepair_file"]).pairs
         self.check_collection()
         places = self.places()

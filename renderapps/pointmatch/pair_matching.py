@@ -81,10 +81,15 @@ def chunks_of(tasks: Sequence[PairTask], places: TilePlaces, workers: int) -> li
     """Tasks in chunks of neighbours, several for each worker."""
     if not tasks:
         return []
-    ordered = sorted(tasks, key=lambda task: _order(task.pair, places))
+    ordered = in_order(tasks, places)
     shares = -(-len(ordered) // (4 * workers)), -(-len(ordered) // workers)
     size = min(MAX_CHUNK, max(shares[0], min(shares[1], FEW_PAIRS)))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def in_order(tasks: Iterable[PairTask], places: TilePlaces) -> list[PairTask]:
+    """Tasks such that neighbours follow each other."""
+    return sorted(tasks, key=lambda task: _order(task.pair, places))
 
 
 def _order(pair: Pair, places: TilePlaces) -> tuple[Any, ...]:

@@ -60,4 +60,11 @@ def parameters(lab: Any, at: Callable[[str], str]) -> dict[str, dict[str, Any]]:
             "zValues": [0],
             "stack": "acquired",
         },
+        "pointmatch.tune_matching": {
+            "stack": "acquired",
+            "tilepair_file": lab.path("p.json"),
+            "search_radii": [8],
+            "scales": [1.0],
+            "sample_pairs": 2,
+        },
     }
