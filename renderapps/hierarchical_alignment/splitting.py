@@ -16,7 +16,6 @@ from renderapi.errors import RenderError
 from renderapi.render import format_preamble
 from renderapi.urls import path_to_url
 from renderapps.hierarchical_alignment.cells import CellGrid, grid_over, plain, tile_id
-from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.materialize.section_files import write_section_picture
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
 from renderapps.module import (
@@ -29,6 +28,7 @@ from renderapps.module import (
     written,
 )
 from renderapps.module.derived_images import Source
+from renderapps.module.mask_check import ignored_masks, masks_text
 from renderapps.module.output_parameters import ReplacingParameters, WrittenStackParameters
 from renderapps.module.render_module import is_local
 from renderapps.module.report import SectionReport

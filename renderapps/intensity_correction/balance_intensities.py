@@ -25,10 +25,10 @@ from renderapps.intensity_correction.corrected_images import (
 )
 from renderapps.intensity_correction.flat_field import as_type
 from renderapps.intensity_correction.overlaps import Overlap, ReducedTile, overlaps, reduced
-from renderapps.materialize.mask_check import ignored_masks, masks_text
 from renderapps.module import OutputStack, RenderModuleException, Section, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import ImageEditModule
+from renderapps.module.mask_check import ignored_masks, masks_text
 from renderapps.module.stack_edit import TileEditParameters
 from renderapps.module.tile_documents import Json, first_level
 from renderapps.stack.remapping import exact_z

@@ -383,7 +383,7 @@ class GeneratePointMatches(RenderModule):
         emptied: list[Pair],
     ) -> dict[str, Any]:
         """What was asked for, and what became of every pair."""
-        from renderapps.materialize.mask_check import masks_text
+        from renderapps.module.mask_check import masks_text
         from renderapps.pointmatch.match_report import match_report, match_warnings, pair_row
 
         report = match_report(pairs, set(places.z), outcomes)

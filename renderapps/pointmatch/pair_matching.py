@@ -110,7 +110,7 @@ def match_chunk(
     """Match the pairs of a chunk; `zs` has the z of every tile."""
     from renderapi.matching.batches import ViewCache, match_pairs
     from renderapi.matching.cv2_threads import cv2_threads
-    from renderapps.materialize.mask_check import ignored_masks
+    from renderapps.module.mask_check import ignored_masks
 
     wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
     canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})

@@ -17,8 +17,8 @@ import renderapi
 from renderapi.errors import NotFoundError, RenderError
 from renderapi.outline import border_points
 from renderapi.transform.slices import TileTransforms
-from renderapps.materialize.mask_check import ignored_masks
 from renderapps.module import parameter
+from renderapps.module.mask_check import ignored_masks
 from renderapps.module.section_table import Box, SectionTable
 from renderapps.module.tile_documents import read_section
 from renderapps.pointmatch.match_plot import COLOURS, PlotSettings, draw_matches, overlay
