@@ -137,6 +137,11 @@ def changes_of(terms: Floats, centres: Floats, sizes: Floats) -> Floats:
     return changes
 
 
+def apply_changes(changes: Floats, points: Floats) -> Floats:
+    """Apply one 3 x 3 affine per point: (N, 3, 3) and (N, 2) -> (N, 2)."""
+    return np.asarray(np.einsum("nij,nj->ni", changes[:, :2, :2], points) + changes[:, :2, 2])
+
+
 def with_changes(terms: Floats, changes: Floats, centres: Floats, sizes: Floats) -> Floats:
     """(T, K, 2) terms whose affine part is that of (T, 3, 3) changes; higher ones stay."""
     result = terms.copy()

@@ -304,8 +304,8 @@ class Solve(StackEditModule):
             read_matches(self.render, self.collections, sections),
             PRESETS[self.args["preset"]]["units"],
             self.chosen("model"),
-            self.args["grid"],
             Weighting(self.args["montage_weight"], across),
+            self.args["grid"],
             (set(self.args["fixed_tiles"] or ()), set(self.args["fixed_zs"] or ())),
         )
 

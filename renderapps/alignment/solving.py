@@ -30,17 +30,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapps.alignment.agreement import Agreement, agree, bridges, components
-from renderapps.alignment.models import SPLINE, Floats, Model, changes_of, with_changes
+from renderapps.alignment.models import (
+    SPLINE,
+    Floats,
+    Model,
+    apply_changes,
+    changes_of,
+    with_changes,
+)
 from renderapps.alignment.moments import Link, Moments, PairPoints, reduced
 from renderapps.alignment.normal_equations import DIRECT
 from renderapps.alignment.tile_problem import Problem, Stiffness, unit_sizes
 
 __all__ = ["Link", "Rules", "Solution", "apply_changes", "model_for", "solve", "solve_moments"]
-
-
-def apply_changes(changes: Floats, points: Floats) -> Floats:
-    """Apply one 3 x 3 affine per point: (N, 3, 3) and (N, 2) -> (N, 2)."""
-    return np.asarray(np.einsum("nij,nj->ni", changes[:, :2, :2], points) + changes[:, :2, 2])
 
 
 @dataclass(frozen=True)

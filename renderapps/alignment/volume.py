@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapps.alignment.connectivity import connectivity
-from renderapps.alignment.models import Floats, Model
+from renderapps.alignment.models import GRID, Floats, Model
 from renderapps.alignment.moments import Moments, PairPoints, joined_moments, reduced
 from renderapps.alignment.placing import place
 from renderapps.alignment.section_tiles import SectionTiles
@@ -120,8 +120,8 @@ def make_volume(
     matches: Iterable[tuple[Collection, Iterable[Json]]],
     units: str,
     model: str,
-    grid: int,
     weighting: Weighting,
+    grid: int = GRID,
     fixed: tuple[set[str], set[float]] = (set(), set()),
 ) -> Volume:
     """A problem of these sections.

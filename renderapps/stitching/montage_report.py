@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from renderapps.alignment.connectivity import FEW_POINTS, listed
+from renderapps.alignment.moments import Moments
 from renderapps.alignment.placing import Placed
-from renderapps.alignment.solving import Link, Solution
+from renderapps.alignment.solving import Solution
 from renderapps.alignment.stage_model import MATCHES, STAGE
 
 Json = dict[str, Any]
-NAMED = 5
-"""Tiles that a sentence names at most."""
-FEW_POINTS = 6.0
-"""A bridge whose points weigh less than this together is weak."""
 
 
 def section_report(
-    names: Sequence[str], links: Sequence[Link], solution: Solution, placed: Placed
+    names: Sequence[str], links: Moments, solution: Solution, placed: Placed
 ) -> Json:
     """The report of one section; lengths in pixels of the world.
 
@@ -27,9 +25,11 @@ def section_report(
     ----------
     names : sequence of str
         Ids of the tiles.
+    links : Moments
+        Of their pairs.
     """
     used = solution.misfits[solution.accepted]
-    rows = [_pair_row(k, names, links, solution) for k in range(len(links))]
+    rows = [_pair_row(k, names, links, solution) for k in range(len(links.counts))]
     cut = _disconnected(names, links, solution)
     for k, tiles in cut.items():
         rows[k]["disconnects"] = tiles
@@ -63,12 +63,11 @@ def _rounded(value: Any) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
 
 
-def _pair_row(k: int, names: Sequence[str], links: Sequence[Link], solution: Solution) -> Json:
-    link = links[k]
+def _pair_row(k: int, names: Sequence[str], links: Moments, solution: Solution) -> Json:
     row: Json = {
-        "pId": names[link.first],
-        "qId": names[link.second],
-        "points": len(link.w),
+        "pId": names[links.first[k]],
+        "qId": names[links.second[k]],
+        "points": int(links.counts[k]),
         "residual": _rounded(solution.misfits[k]),
         "scatter": _rounded(solution.scatters[k]),
         "accepted": bool(solution.accepted[k]),
@@ -84,18 +83,17 @@ def _pair_row(k: int, names: Sequence[str], links: Sequence[Link], solution: Sol
             )
     elif solution.bridges[k]:
         row["unchecked"] = "no other matches connect its two sides"
-        weak = _weakness(link, solution.scatters[k])
+        weak = _weakness(float(links.given[k]), int(links.counts[k]), solution.scatters[k])
         if weak:
             row["weak"] = weak
     return row
 
 
-def _weakness(link: Link, scatter: float) -> str:
+def _weakness(total: float, points: int, scatter: float) -> str:
     """Why a link that nothing checks should not be trusted blindly; empty: no reason."""
-    total = float(np.sum(link.w))
     if total < FEW_POINTS:
         return f"its points weigh {total:.1f} together"
-    error = scatter / np.sqrt(len(link.w))
+    error = scatter / np.sqrt(points)
     return f"its points scatter by {scatter:.1f} px" if error > 1.0 or scatter > 10 else ""
 
 
@@ -108,15 +106,13 @@ def _groups(names: Sequence[str], solution: Solution) -> list[list[str]]:
     return sorted(found.values(), key=lambda tiles: (-len(tiles), tiles))
 
 
-def _disconnected(
-    names: Sequence[str], links: Sequence[Link], solution: Solution
-) -> dict[int, list[str]]:
+def _disconnected(names: Sequence[str], links: Moments, solution: Solution) -> dict[int, list[str]]:
     """By rejected link: tiles (the smaller side) that it would have connected with the others."""
     groups = solution.components
     sizes = np.bincount(groups, minlength=1)
     cut = {}
     for k in np.flatnonzero(~solution.accepted):
-        one, two = groups[links[k].first], groups[links[k].second]
+        one, two = groups[links.first[k]], groups[links.second[k]]
         if one != two:
             smaller = two if sizes[two] <= sizes[one] else one
             cut[int(k)] = [names[i] for i in np.flatnonzero(groups == smaller)]
@@ -145,22 +141,15 @@ def _place_warnings(placed: Placed) -> list[str]:
     return ["no tiles have accepted matches: all stay where the stage was"]
 
 
-def listed(names: Sequence[str]) -> str:
-    """Some tile ids for a sentence."""
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
-
-
 def _tile_rows(
-    names: Sequence[str], links: Sequence[Link], solution: Solution, placed: Placed
+    names: Sequence[str], links: Moments, solution: Solution, placed: Placed
 ) -> dict[str, Json]:
     """Per tileId: all its pairs, the accepted ones, their root mean square misfit, its place."""
     total, used, squares = (np.zeros(len(names)) for _ in range(3))
-    for link, misfit, good in zip(links, solution.misfits, solution.accepted, strict=True):
-        for tile in (link.first, link.second):
-            total[tile] += 1
-            used[tile] += good
-            squares[tile] += good * misfit**2
+    for ends in (links.first, links.second):
+        np.add.at(total, ends, 1)
+        np.add.at(used, ends, solution.accepted)
+        np.add.at(squares, ends, np.where(solution.accepted, solution.misfits**2, 0.0))
     return {
         name: {
             "pairs": int(total[i]),

@@ -8,20 +8,14 @@ JSON tells of every tile what placed it, and of every pair what was thought of i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from argschema.fields import Boolean, Float, Int, Str
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import OneOf, Range
 
-import renderapi
-from renderapi.matching.neighbours import group_of
-from renderapi.resolvedtiles import ResolvedTiles
-from renderapi.tilespec import TileSpec
 from renderapps.module import (
-    RenderModuleException,
     Section,
     StackEditModule,
     StackEditParameters,
@@ -32,8 +26,9 @@ from renderapps.pointmatch.match_collection import MatchCollectionParameters, ow
 if TYPE_CHECKING:
     import numpy as np
 
-    from renderapps.alignment.solving import Link, Solution
+    from renderapps.alignment.solving import Solution
     from renderapps.alignment.stage_model import StageModel
+    from renderapps.alignment.volume import Volume
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 
@@ -104,83 +99,60 @@ class SolveMontage(StackEditModule):
 
     def prepare(self) -> None:
         """Find out which coordinates the matches are in; the collection must exist."""
-        self.owner = owner_of_matches(self)
-        self.local_transforms = self.coordinates_of_matches()
+        from renderapps.alignment.stored_matches import find_collection
+
+        owner, name = owner_of_matches(self), self.args["matchCollection"]
+        given = self.args["local_transforms"]
+        self.collection = find_collection(self.render, owner, name, 1.0, given)
         self.stage = self.stage_of_stack() if self.args["stage_model"] == "stack" else None
-
-    def coordinates_of_matches(self) -> int:
-        """Number of transforms the points were stored after: given or recorded, never guessed.
-
-        A collection that is recorded and holds nothing is that of a run that found no matches.
-        """
-        collection, given = self.args["matchCollection"], self.args["local_transforms"]
-        collections = renderapi.pointmatch.get_matchcollections(
-            owner=self.owner, render=self.render
-        )
-        recorded = renderapi.pointmatch.get_collection_metadata(
-            collection, owner=self.owner, render=self.render
-        ).get("local_transforms")
-        self.stored = collection in {entry["collectionId"]["name"] for entry in collections}
-        if not self.stored and recorded is None:
-            raise RenderModuleException(
-                f"owner {self.owner} has no match collection {collection}; check the name, "
-                "or make it with pointmatch.generate_point_matches"
-            )
-        if given is None and recorded is None:
-            raise RenderModuleException(
-                f"match collection {collection} does not say which coordinates its points are in: "
-                "give local_transforms"
-            )
-        if None not in (given, recorded) and given != recorded:
-            raise RenderModuleException(
-                f"local_transforms is {given}, but the points of match collection {collection} "
-                f"were stored after {recorded} transforms"
-            )
-        return recorded if given is None else given
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """Solve one section."""
+        from renderapps.alignment.models import apply_changes
         from renderapps.alignment.placing import place
-        from renderapps.stitching import montage, montage_report
+        from renderapps.alignment.section_tiles import with_map
+        from renderapps.stitching import montage_report
 
         (section,) = sections
-        resolved = section.resolved()
-        tiles = resolved.tilespecs
-        corners, links, solution = self.solved(resolved)
+        volume, solution = self.solved(section)
+        corners, names = volume.corners, volume.names
         placed = place(
             solution, corners, self.args["model"], self.stage_for(), self.args["whole_pixels"]
         )
-        result = [
-            montage.moved_tile(tile, change, self.local_transforms)
-            for tile, change in zip(tiles, placed.changes, strict=True)
-        ]
-        names = [tile.tileId for tile in tiles]
-        report = montage_report.section_report(names, links, solution, placed)
-        for name, move in zip(names, montage.moves(corners, placed.changes), strict=True):
-            report["tiles"][name]["moved"] = move.round(4).tolist()
+        report = montage_report.section_report(names, volume.moments, solution, placed)
+        centres = solution.centres
+        moves = apply_changes(placed.changes, centres) - centres
+        for k, tile in enumerate(section.tiles):
+            report["tiles"][names[k]]["moved"] = moves[k].round(4).tolist()
+            section.tiles[k] = with_map(
+                tile,
+                section.transforms,
+                self.collection.after,
+                solution.model,
+                placed.terms[k],
+                centres[k],
+                float(solution.sizes[k]),
+            )
         for warning in report["warnings"]:
-            self.logger.warning("z = %g: %s", tiles[0].z, warning)
-        return section.with_tilespecs(result), report
+            self.logger.warning("z = %g: %s", section.z, warning)
+        return section, report
 
-    def solved(self, section: ResolvedTiles) -> tuple[np.ndarray, list[Link], Solution]:
-        """Corners of the tiles of a section in the world, their links, and what these say."""
-        from renderapps.alignment.solving import solve
-        from renderapps.stitching import montage
+    def solved(self, section: Section) -> tuple[Volume, Solution]:
+        """The tiles of a section and their matches as a problem, and what they say."""
+        from renderapps.alignment.section_tiles import SectionTiles
+        from renderapps.alignment.solving import Rules
+        from renderapps.alignment.tile_problem import Stiffness
+        from renderapps.alignment.volume import TILES, Weighting, make_volume, read_matches
 
-        tiles, references = section.tilespecs, section.transforms
-        links = montage.links_from_matches(
-            self.section_matches(tiles), tiles, references, self.local_transforms
-        )
-        corners = montage.corners_of(tiles, references)
-        solution = solve(
-            corners,
-            links,
-            self.args["model"],
-            regularization=self.args["regularization"],
+        tiles = [SectionTiles.of(section)]
+        matches = read_matches(self.render, [self.collection], tiles)
+        volume = make_volume(tiles, matches, TILES, self.args["model"], Weighting())
+        rules = Rules(
+            Stiffness(shape=self.args["regularization"]),
             minimum_tolerance=self.args["minimum_tolerance"],
             maximum_tolerance=self.args["maximum_tolerance"],
         )
-        return corners, links, solution
+        return volume, volume.solved(rules)
 
     def stage_for(self) -> StageModel | None:
         """The model that places the unconnected; None: what the section itself tells."""
@@ -192,29 +164,12 @@ class SolveMontage(StackEditModule):
         """How the stage errs, by the tiles of all sections that are worked on."""
         from renderapps.alignment.placing import stage_of_sections
 
-        stack = self.input_stacks[0]
-        return stage_of_sections(
-            self.solved(
-                renderapi.resolvedtiles.get_resolved_tiles_from_z(stack, z, render=self.render)
-            )[::2]
-            for z in self.select_zs()
-        )
+        def parts() -> Iterator[tuple[np.ndarray, Solution]]:
+            for z in self.select_zs():
+                volume, solution = self.solved(self.read(self.input_stacks[0], z))
+                yield volume.corners, solution
 
-    def section_matches(self, tiles: Sequence[TileSpec]) -> list[dict[str, Any]]:
-        """Stored matches between tiles of one z, whose sections are groups of the collection."""
-        groups = sorted({group_of(tile.layout.sectionId, tile.z) for tile in tiles})
-        where = {"owner": self.owner, "render": self.render}
-        collection = self.args["matchCollection"]
-        found: list[dict[str, Any]] = []
-        if not self.stored:
-            return found
-        for group in groups:
-            found += renderapi.pointmatch.get_matches_within_group(collection, group, **where)
-        for one, other in combinations(groups, 2):
-            found += renderapi.pointmatch.get_matches_from_group_to_group(
-                collection, one, other, **where
-            )
-        return found
+        return stage_of_sections(parts())
 
 
 if __name__ == "__main__":

@@ -172,15 +172,15 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        "stitching/montage.py",
-        "stitching/test_montage",
+        "alignment/section_tiles.py",
+        "alignment/test_section_tiles",
         [
             (
-                "[*kept, *rest, affine_from_matrix(matrix)]",
-                "[*kept, affine_from_matrix(matrix), *rest]",
+                "linear if rest is None else linear @ rest",
+                "linear if rest is None else rest @ linear",
             ),
-            ("for transform in reversed(rest)", "for transform in rest"),
-            ("changes[:, :2, 2] - centres", "changes[:, :2, 2]"),
+            ("matrix = leaf.M @ matrix", "matrix = matrix @ leaf.M"),
+            ("kept = entries if rest is None else entries[:keep]", "kept = entries[:keep]"),
         ],
     ),
     (

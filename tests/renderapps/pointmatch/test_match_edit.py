@@ -15,12 +15,14 @@ from renderapi import stackchanges
 from renderapi.errors import RenderError, SpecError
 from renderapi.pointmatch import get_collection_metadata, import_matches
 from renderapi.tilespec import TileSpec
+from renderapps.alignment.section_tiles import SectionTiles
+from renderapps.alignment.stored_matches import TileIndex
 from renderapps.module import RenderModuleException
+from renderapps.module.tile_documents import Section
 from renderapps.pointmatch.match_collection import locked_collection
 from renderapps.pointmatch.match_edit import Edited, MatchEditModule, MatchEditParameters
 from renderapps.pointmatch.match_target import MatchTarget, rename_collection
 from renderapps.pointmatch.pair_matches import PairMatches
-from renderapps.stitching.montage import links_from_matches
 
 A, B, C = ("1.0", "a"), ("1.0", "b"), ("2.0", "c")
 MATCHES = [
@@ -44,10 +46,11 @@ class Heavy(MatchEditModule):
 def test_matches_stored_point_by_point_are_refused_by_name():
     ids = {"pGroupId": "1.0", "pId": "a", "qGroupId": "1.0", "qId": "b"}
     points = {"p": [[1, 2]] * 3, "q": [[3, 4]] * 3, "w": [1] * 3}
-    tiles = [TileSpec(tile_id, 1.0, 9, 9) for tile_id in "ab"]
+    tiles = [TileSpec(tile_id, 1.0, 9, 9).document() for tile_id in "ab"]
+    index = TileIndex([SectionTiles.of(Section(1.0, tiles))])
     for use in (
         lambda document: PairMatches.from_document(document),
-        lambda document: links_from_matches([document], tiles, [], 0),
+        lambda document: index.points_of([document], 0),
     ):
         with pytest.raises(SpecError, match="tiles a and b is stored point by point"):
             use({**ids, "matches": points})
