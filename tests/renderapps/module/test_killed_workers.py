@@ -22,8 +22,23 @@ from renderapi.transform import AffineModel
 from renderapi.urls import path_to_url
 from renderapps.dataimport.generate_mipmaps import GenerateMipMaps
 from renderapps.materialize.export_volume import ExportVolume
+from renderapps.module import RenderModuleException
 from renderws.local import close_local_services
 
+KILLED_AT_RENAME = """
+import os, signal, sys
+
+target = sys.argv.pop(1)
+
+def watch(event, arguments):
+    # the volume is moved aside first, then the new one takes its name
+    if event == "os.rename" and os.fspath(arguments[1]) == target:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+from renderapps.materialize.export_volume import ExportVolume
+ExportVolume.main()
+"""
 SIDE, COLUMNS, LAYERS = 256, 4, 8
 SECONDS = 100  # for a worker to notice, on a machine that is busy
 
@@ -121,13 +136,16 @@ def store(tmp_path):
 
 
 def started(module, store, folder, **options):
+    command = [sys.executable, "-m", "renderapps", "run", module, "--quiet"]
+    return run_of(command, store, folder / f"{module}.json", options)
+
+
+def run_of(command, store, path, options):
+    """A command that is running with parameters from a file."""
     render = {"host": "local", "owner": "o", "project": "p"}
-    parameters = {"render": render, "input_stack": "raw", "pool_size": 2, **options}
-    path = folder / f"{module}.json"
-    path.write_text(json.dumps(parameters))
-    command = [sys.executable, "-m", "renderapps", "run", module, "--input_json", str(path)]
+    path.write_text(json.dumps({"render": render, "input_stack": "raw", "pool_size": 2, **options}))
     environment = {**os.environ, "RENDER_STORE": str(store)}
-    return subprocess.Popen([*command, "--quiet"], env=environment, cwd=folder)
+    return subprocess.Popen([*command, "--input_json", str(path)], env=environment, cwd=path.parent)
 
 
 def completed(module, store, options):
@@ -175,7 +193,30 @@ def test_a_killed_export_leaves_no_volume_and_is_completed(store, tmp_path):
     assert not volume.exists() and leftovers(volume.parent)
     completed(ExportVolume, store, options)
     assert leftovers(volume.parent) == []
+    assert_holds(volume, range(LAYERS))
+
+
+def test_a_volume_whose_replacement_is_killed_between_two_renames_is_put_back(store, tmp_path):
+    volume = tmp_path / "out" / "v.ome.zarr"
+    options = {"output_volume": str(volume), "chunk": [1, 64, 64], "shard": [1, 128, 128]}
+    completed(ExportVolume, store, {**options, "zs": [2.0]})
+    close_local_services()
+    command = [sys.executable, "-c", KILLED_AT_RENAME, str(volume)]
+    again = {**options, "zs": [1.0, 2.0], "overwrite": True, "pool_size": 1}
+    with run_of(command, store, tmp_path / "again.json", again) as process:
+        assert process.wait() == -signal.SIGKILL
+    assert not volume.exists() and leftovers(volume.parent)
+    with pytest.raises(RenderModuleException, match="exists: name another volume, or give over"):
+        completed(ExportVolume, store, options)
+    assert_holds(volume, [2])
+    completed(ExportVolume, store, {**options, "overwrite": True})
+    assert leftovers(volume.parent) == []
+    assert_holds(volume, range(LAYERS))
+
+
+def assert_holds(volume, layers):
+    """The pixels of a volume are those of the tiles, layer by layer."""
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(volume / "0")}}
     found = tensorstore.open(spec).result().read().result()
-    expected = [np.hstack([pixels(z, c) for c in range(COLUMNS)]) for z in range(LAYERS)]
-    np.testing.assert_array_equal(found.reshape(LAYERS, SIDE, SIDE * COLUMNS), expected)
+    expected = [np.hstack([pixels(z, c) for c in range(COLUMNS)]) for z in layers]
+    np.testing.assert_array_equal(found.reshape(len(layers), SIDE, SIDE * COLUMNS), expected)
