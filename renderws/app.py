@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Timer
+from time import monotonic
 from typing import Any
 
 from starlette.applications import Starlette
@@ -94,7 +95,7 @@ async def _watch(service: Service, connections: Connections) -> None:
     while True:
         await asyncio.sleep(1.0)
         await asyncio.to_thread(service.check_place)
-        connections.check(loop.time())
+        connections.check(monotonic())
         service.bodies.check(loop.time())
 
 

@@ -17,6 +17,7 @@ BYTES_A_SECOND = 100 * KILOBYTE
 """By so much a body may be slower than its deadline says."""
 STALLED_SECONDS = 2.0
 """A body of which nothing arrived for so long gives way to others when the memory is full."""
+_LARGE_PART = 16 * KILOBYTE
 
 
 class Lease:
@@ -158,20 +159,28 @@ async def gather(receive: Receive, limit: int, bodies: Bodies, lease: Lease) -> 
 
 
 async def _gathered(receive: Receive, limit: int, bodies: Bodies, lease: Lease) -> bytes:
-    message = await receive()
-    body = _part(message)
-    bodies.grow(lease, len(body))
-    if not message.get("more_body", False):
-        _check(len(body), limit)
-        return body
-    buffer = bytearray(body)
-    while message.get("more_body", False):
+    parts: list[bytes | bytearray] = []
+    more = True
+    while more:
         message = await receive()
         body = _part(message)
         bodies.grow(lease, len(body))
-        buffer += body
-        _check(len(buffer), limit)
-    return bytes(buffer)
+        _check(lease.size, limit)
+        if not parts or len(body) >= _LARGE_PART:
+            parts.append(body)
+        elif body:
+            _add_small(parts, body)
+        more = message.get("more_body", False)
+    return body if len(parts) == 1 and body else b"".join(parts)
+
+
+def _add_small(parts: list[bytes | bytearray], body: bytes) -> None:
+    """Gather small parts in larger ones: each would take more memory than its bytes."""
+    last = parts[-1]
+    if isinstance(last, bytearray) and len(last) < _LARGE_PART:
+        last += body
+    else:
+        parts.append(bytearray(body))
 
 
 def _part(message: Any) -> bytes:

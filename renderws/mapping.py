@@ -117,9 +117,7 @@ def candidates(store: Store, stack: StackId, z: float, points: Points) -> Candid
     bounds.sort(key=lambda tile: tile.tile_id.encode())
     sides = [(tile.min_x, tile.min_y, tile.max_x, tile.max_y) for tile in bounds]
     boxes = np.array(sides, np.float64).reshape(-1, 4)
-    tile, row = _pairs(boxes + _REACH * np.array([-1, -1, 1, 1]), points)
-    at, around = points[row], boxes[tile]
-    inside = np.logical_and.reduce((at >= around[:, :2]) & (at <= around[:, 2:]), axis=1)
+    tile, row, inside = _pairs(boxes, points)
     held, tile = np.unique(tile, return_inverse=True)
     return Candidates([bounds[i].tile_id for i in held.tolist()], tile, row, inside)
 
@@ -133,21 +131,22 @@ def tiles_at(store: Store, stack: StackId, z: float, points: Points) -> Candidat
     return Candidates(near.tile_ids, near.tile[kept], near.row[kept], near.inside[kept])
 
 
-def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
-    """Pairs (box, point) of each box and the points in it, ordered by box and then by point.
+def _pairs(boxes: Points, points: Points) -> tuple[Index, Index, NDArray[np.bool_]]:
+    """Pairs (box, point) of each box and the points in it or close to it, ordered by box and then
+    by point; and whether they are in it.
 
     Points are sorted by horizontal bands, as high as a box on average, and by x in a band: a box
     then looks through a few short runs of points.
     """
     none = np.empty(0, np.int64)
     if len(boxes) == 0:
-        return none, none
-    keys, owner, low, high = _runs(boxes, points)
+        return none, none, none.astype(bool)
+    keys, owner, low, high = _runs(boxes + _REACH * np.array([-1, -1, 1, 1]), points)
     order = np.argsort(keys, kind="stable")
     first = np.searchsorted(keys[order], low, "left")
     counts = np.maximum(np.searchsorted(keys[order], high, "right") - first, 0)
     ends = np.cumsum(counts)
-    found = [(none, none)]
+    found = [(none, none, none.astype(bool))]
     start = 0
     while start < len(owner):  # a part at a time: boxes may lie on top of each other
         done = ends[start - 1] if start else 0
@@ -156,13 +155,20 @@ def _pairs(boxes: Points, points: Points) -> tuple[Index, Index]:
         before = np.repeat(ends[start:stop] - number - first[start:stop], number)
         row = order[np.arange(done, done + len(before)) - before]
         box = np.repeat(owner[start:stop], number)
-        inside = (points[row] >= boxes[box, :2]) & (points[row] <= boxes[box, 2:])
-        inside = inside.all(axis=1)
-        found.append((box[inside], row[inside]))
+        depth = _depth(boxes[box], points[row])
+        near = depth >= -_REACH
+        found.append((box[near], row[near], depth[near] >= 0.0))
         start = stop
-    box, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    box, row, inside = (np.concatenate(parts) for parts in zip(*found, strict=True))
     in_order = np.lexsort((row, box))
-    return box[in_order], row[in_order]
+    return box[in_order], row[in_order], inside[in_order]
+
+
+def _depth(boxes: Points, points: Points) -> NDArray[np.float64]:
+    """How far each point is from the closest side of its box; negative outside."""
+    with np.errstate(over="ignore"):
+        sides = np.minimum(points - boxes[:, :2], boxes[:, 2:] - points)
+    return np.minimum(sides[:, 0], sides[:, 1])
 
 
 def _runs(boxes: Points, points: Points) -> tuple[Points, Index, Points, Points]:
@@ -214,7 +220,7 @@ class Located(NamedTuple):
 def to_local(store: Store, stack: StackId, z: float, points: Points) -> Located:
     """Places of the world points (N x 2) at z in the tiles they lie in."""
     near = candidates(store, stack, z, points)
-    local = _places(store, stack, near, points, np.ones(len(near.tile), bool))
+    local = _places(store, stack, near, points)
     missed = np.isnan(local[:, 0])
     found = np.flatnonzero(~missed)
     found = found[np.argsort(near.row[found], kind="stable")]
@@ -226,28 +232,37 @@ def to_local(store: Store, stack: StackId, z: float, points: Points) -> Located:
 
 
 def _places(
-    store: Store, stack: StackId, near: Candidates, points: Points, asked: NDArray[np.bool_]
+    store: Store,
+    stack: StackId,
+    near: Candidates,
+    points: Points,
+    asked: NDArray[np.bool_] | None = None,
 ) -> Points:
-    """Raw local x, y, and z of the pairs that are asked for; NaN where the tile is not there."""
-    local = np.full((len(near.tile), 3), np.nan)
+    """Raw local x, y, and z of the pairs, or of those that are asked for; NaN where the tile is not
+    there.
+    """
+    every = np.arange(len(near.tile))
+    local = np.full((len(every), 3), np.nan)
     begin = 0
     for tiles in tiles_by_id(store, stack, near.tile_ids):
         end = begin + len(tiles)
-        part = np.arange(*np.searchsorted(near.tile, (begin, end)).tolist())
-        part = part[asked[part]]
+        of_tiles = slice(*np.searchsorted(near.tile, (begin, end)).tolist())
+        part = of_tiles if asked is None else every[of_tiles][asked[of_tiles]]
         owner = near.tile[part] - begin
         many = ManyTiles(tiles, shared_transforms(store, stack, tiles))
         local[part, :2] = many.to_local(owner, points[near.row[part]])
         local[part, 2] = np.array([tile["z"] for tile in tiles], np.float64)[owner]
-        out = part[~near.inside[part]]
-        local[out[_is_beyond(tiles, near.tile[out] - begin, local[out, :2])]] = np.nan
+        out = every[part][~near.inside[part]]
+        if out.size:
+            local[out[_is_beyond(tiles, near.tile[out] - begin, local[out, :2])]] = np.nan
         begin = end
     return local
 
 
 def _is_beyond(tiles: Sequence[Json], owner: Index, local: Points) -> NDArray[np.bool_]:
     """Whether raw local points are not on a pixel of their tile, or it has no size."""
-    sizes = [[tile.get("width", np.nan), tile.get("height", np.nan)] for tile in tiles]
-    last = np.array(sizes, np.float64).reshape(-1, 2)[owner] - 1
+    of_points = [tiles[place] for place in owner.tolist()]
+    sizes = [[tile.get("width", np.nan), tile.get("height", np.nan)] for tile in of_points]
+    last = np.array(sizes, np.float64).reshape(-1, 2) - 1
     within = (local >= -_SLACK) & (local <= last + _SLACK)
     return ~np.logical_and.reduce(within, axis=1)

@@ -14,8 +14,6 @@ __all__ = ["Receive", "Request", "Scope", "has_body"]
 
 Scope = MutableMapping[str, Any]
 
-_BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
-
 
 class Request:
     """The parts of an ASGI scope that matter here, and the body once it was read.
@@ -30,7 +28,7 @@ class Request:
         self.raw_path: str = raw.decode("latin-1")
         self.query: str = scope.get("query_string", b"").decode("latin-1")
         self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
+            str(name, "latin-1"): str(value, "latin-1")  # ASGI names them in lower case
             for name, value in scope.get("headers", ())
         }
         self.scheme: str = scope.get("scheme", "http")
@@ -60,7 +58,8 @@ def has_body(request: Request, limit: int) -> bool:
         413 when it is going to be larger than `limit` bytes, 415 when it is compressed.
     """
     headers = request.headers
-    if not headers.keys() & _BODY_HEADERS and request.method in ("GET", "HEAD"):
+    is_announced = "content-length" in headers or "transfer-encoding" in headers
+    if not is_announced and request.method in ("GET", "HEAD"):
         return False
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):

@@ -14,8 +14,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import orjson
@@ -38,6 +38,7 @@ from renderws.values_of_json import check_values
 if TYPE_CHECKING:
     from renderapi.rendering.sources import SourceCache
 
+T = TypeVar("T")
 Send = Callable[[Any], Awaitable[None]]
 
 DIRECT = "renderws.direct"
@@ -61,6 +62,7 @@ class Service:
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
         self.bodies = Bodies(settings, give_freed_memory_back)
         self.drawings = Drawings(settings.picture_seconds)
+        self._new_stop = self.drawings.stop
         self._waiting = 0
         self._painting = 0
         self._lock = threading.Lock()
@@ -145,9 +147,12 @@ class Service:
 
     def _answered(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         if route.is_change or not route.consistent:
-            return self._handled(route, Call(self, self.store, route.query, path, request))
+            return self._handled(route, self._call(self.store, route, path, request))
         with self.store.snapshot() as view:
-            return self._handled(route, Call(self, view, route.query, path, request))
+            return self._handled(route, self._call(view, route, path, request))
+
+    def _call(self, store: Store, route: Route, path: dict[str, Any], request: Request) -> Call:
+        return Call(self, store, route.query, route.unasked, path, request)
 
     def _parsing(self, body: bytes) -> AbstractContextManager[Any]:
         """Entered while a body is worked on; 413 when it holds too many values.
@@ -190,7 +195,7 @@ class Service:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
             return
-        request = Request(scope, self.drawings.stop)
+        request = Request(scope, self._new_stop)
         direct = DIRECT in scope
         started = time.perf_counter()
         try:
@@ -239,8 +244,6 @@ class Service:
             return self.answer(route, path, request)
         if self._waiting >= self.settings.queue:
             raise HttpError(503, "too many requests are waiting, try again", {"Retry-After": "1"})
-        pool = self._pool_of(route)
-        loop = asyncio.get_running_loop()
         # nobody is kept waiting
         at_once = route.quick and self._waiting == 0 and self.store.answers_at_once
         self._waiting += 1
@@ -248,12 +251,16 @@ class Service:
             if at_once:
                 answer = self.answer(route, path, request)
             else:
-                answer = await loop.run_in_executor(pool, self.answer, route, path, request)
+                answer = await self._in_pool(route, self.answer, route, path, request)
             if self._compresses(answer, request):
-                await loop.run_in_executor(pool, _compress, answer)
+                await self._in_pool(route, _compress, answer)
             return answer
         finally:
             self._waiting -= 1
+
+    async def _in_pool(self, route: Route, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool_of(route), function, *arguments)
 
     def _pool_of(self, route: Route) -> ThreadPoolExecutor:
         """Threads for an operation.
@@ -281,9 +288,10 @@ class Service:
         body = answer.body
         is_of_page = "origin" in request.headers or request.method == "OPTIONS"
         headers = [*(_CORS_OF_PAGES if is_of_page else _CORS)]
-        headers += _encoded(answer.headers)
+        if answer.headers:
+            headers += _encoded(answer.headers)
         if answer.media:
-            headers.append((b"content-type", answer.media.encode()))
+            headers.append((b"content-type", _encoded_media(answer.media)))
         if isinstance(body, bytes) and answer.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -319,6 +327,11 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
         (name.lower().encode(), value.encode("latin-1", "replace"))
         for name, value in headers.items()
     ]
+
+
+@lru_cache(maxsize=64)
+def _encoded_media(media: str) -> bytes:
+    return media.encode()
 
 
 _CORS = _encoded(guard.CORS)

@@ -8,6 +8,7 @@ leaves in one piece. uvicorn knows no end of headers, and no deadlines: see `ren
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -51,7 +52,8 @@ class RefusedRequest(Exception):
 class GatheringProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol on a transport that gathers what is written, within limits.
 
-    The limits are those of `app_state["connections"]`; without it there are none.
+    The limits are those of `app_state["connections"]`; without it there are none. What is done for
+    every request calls uvicorn's class by its name, which takes a third of the time of `super()`.
     """
 
     since = 0.0
@@ -65,7 +67,7 @@ class GatheringProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         self._gathering = _Gathering(transport, self.loop)
         super().connection_made(self._gathering)  # type: ignore[arg-type]
-        self.since = self.loop.time()
+        self.since = monotonic()
         self._registry = self.app_state.get("connections")
         if self._registry is not None:
             self._most_header = self._registry.max_header_bytes
@@ -78,13 +80,13 @@ class GatheringProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._silent += len(data)
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._silent > self._most_header:
             self._refuse_header()
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.begun = self.loop.time()
+        HttpToolsProtocol.on_message_begin(self)
+        self.begun = monotonic()
 
     def on_headers_complete(self) -> None:
         if self._silent > self._most_header and self._header_size() > self._most_header:
@@ -92,7 +94,7 @@ class GatheringProtocol(HttpToolsProtocol):
             raise RefusedRequest
         self.begun = None
         self._silent = 0
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)
 
     def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -105,16 +107,16 @@ class GatheringProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._silent = 0
-        super().on_body(body)
+        HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
         self._silent = 0
-        super().on_message_complete()
+        HttpToolsProtocol.on_message_complete(self)
 
     def on_response_complete(self) -> None:
-        self.since = self.loop.time()
+        self.since = monotonic()
         self.served = True
-        super().on_response_complete()
+        HttpToolsProtocol.on_response_complete(self)
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():

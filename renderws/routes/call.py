@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs
 
@@ -74,6 +75,7 @@ class Call:
         service: Host,
         store: Store,
         parameters: Sequence[Parameter],
+        unasked: Callable[[], dict[str, Any]],
         path: dict[str, Any],
         request: Request,
     ) -> None:
@@ -85,7 +87,7 @@ class Call:
             texts = _query_texts(request.query)
             self.query = {p.name: p.read(texts.get(p.name)) for p in parameters}
         else:
-            self.query = {p.name: [] if p.repeat else p.default for p in parameters}
+            self.query = unasked()
         self.headers = request.headers
         self.body = request.body
         self._request = request
@@ -116,14 +118,12 @@ class Call:
         self, stack: str, project: str | None = None, owner: str | None = None
     ) -> StackId:
         """A stack, by default of the path's owner and project; 400 for bad names."""
-        return StackId(
-            self._name("owner", self.path["owner"] if owner is None else owner),
-            self._name("project", self.path["project"] if project is None else project),
-            self._name("stack", stack),
+        return checked_stack(
+            self.path["owner"] if owner is None else owner,
+            self.path["project"] if project is None else project,
+            stack,
+            self.service.settings.max_name_length,
         )
-
-    def _name(self, kind: str, name: str) -> str:
-        return checked_name(kind, name, self.service.settings.max_name_length)
 
     @property
     def collection(self) -> CollectionId:
@@ -132,9 +132,10 @@ class Call:
 
     def collection_named(self, name: str, owner: str | None = None) -> CollectionId:
         """A match collection, by default of the path's owner."""
+        longest = self.service.settings.max_name_length
         return CollectionId(
-            self._name("owner", self.path["owner"] if owner is None else owner),
-            self._name("collection", name),
+            checked_name("owner", self.path["owner"] if owner is None else owner, longest),
+            checked_name("collection", name, longest),
         )
 
     @contextmanager
@@ -178,6 +179,16 @@ class Call:
             return self.body.decode()
         except UnicodeDecodeError as error:
             raise HttpError(400, "the request body is not UTF-8 text") from error
+
+
+@lru_cache(maxsize=1024)
+def checked_stack(owner: str, project: str, stack: str, longest: int) -> StackId:
+    """A stack of these names; 400 when one breaks the rule."""
+    return StackId(
+        checked_name("owner", owner, longest),
+        checked_name("project", project, longest),
+        checked_name("stack", stack, longest),
+    )
 
 
 def _query_texts(query: str) -> dict[str, list[str]]:

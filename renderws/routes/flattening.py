@@ -6,9 +6,10 @@ A tile that is stored in that form already is passed on byte for byte; only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,6 +27,7 @@ Json = dict[str, Any]
 _REFERENCE = re.compile(
     rb'\{(?:"type":"ref","refId":"([^"\\]+)"|"refId":"([^"\\]+)","type":"ref")\}'
 )
+_USUAL = b'{"type":"ref","refId":"'
 
 _LARGEST_KEPT = 1 << 17
 """Bytes of shared transforms whose texts are kept."""
@@ -38,21 +40,36 @@ _Tile = TileDocument | TileRecord
 _Names = tuple[bytes, ...] | None
 _Split = tuple[_Names, Sequence[bytes]]
 _WHOLE: _Split = ((), ())
+# of tuples, without the way over their names: section after section is thousands of them
+_names_of: Callable[[_Split], _Names] = itemgetter(0)
+_flat: Callable[[TileDocument], bool] = itemgetter(TileDocument._fields.index("flat"))
+_document: Callable[[TileDocument], bytes] = itemgetter(TileDocument._fields.index("document"))
 
 
 def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileDocument]:
     """The tiles of a query, ascending tileId; 400 when there are more than one answer may hold."""
+    return _limited(call, stack, query)[0]
+
+
+def _limited(call: Call, stack: StackId, query: TileQuery) -> tuple[list[TileDocument], int]:
+    """The same, and the bytes of their documents."""
     limit, most = call.settings.max_tiles, call.settings.max_answer_bytes
     found = call.store.tile_documents(stack, query)
     records: list[TileDocument] = []
-    size = 0
-    while part := list(islice(found, min(_AT_ONCE, limit + 1 - len(records)))):
+    size, more = 0, True
+    while more:
+        part = list(islice(found, min(_AT_ONCE, limit + 1 - len(records))))
         records += part
         if len(records) > limit:
             raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
-        size += sum([len(record.document) for record in part])
+        size += _bytes_of(map(_document, part))
         _check_size(size, most)
-    return records
+        more = len(part) == _AT_ONCE
+    return records, size
+
+
+def _bytes_of(documents: Iterable[bytes]) -> int:
+    return sum(map(len, documents))
 
 
 def _check_size(size: int, most: int) -> None:
@@ -63,37 +80,51 @@ def _check_size(size: int, most: int) -> None:
 
 def flattened(call: Call, stack: StackId, query: TileQuery) -> list[bytes]:
     """Flattened tile specifications (JSON each) of a query, ascending tileId."""
+    records, size = _limited(call, stack, query)
+    documents, flat = list(map(_document, records)), list(map(_flat, records))
     most = call.settings.max_answer_bytes
-    return flat_documents(call.store, stack, limited(call, stack, query), most)
+    return flat_documents(call.store, stack, documents, flat, size, most)
 
 
 def flat_tiles(store: Store, stack: StackId, records: Sequence[_Tile]) -> list[Json]:
     """Flattened tile specifications, parsed."""
-    return [orjson.loads(document) for document in flat_documents(store, stack, records)]
+    documents = [record.document for record in records]
+    flat = [record.flat for record in records]
+    size, most = _bytes_of(documents), Limits.max_answer_bytes
+    return list(map(orjson.loads, flat_documents(store, stack, documents, flat, size, most)))
 
 
 def flat_documents(
-    store: Store, stack: StackId, records: Sequence[_Tile], most: int = Limits.max_answer_bytes
+    store: Store,
+    stack: StackId,
+    documents: list[bytes],
+    flat: Sequence[bool],
+    size: int,
+    most: int,
 ) -> list[bytes]:
     """Flattened JSON of tiles of one stack; 400 where that is more than `most` bytes.
 
     References are exchanged for texts where a tile holds no more that has to be flattened.
+    `documents` are the tiles as stored, `size` bytes together; `flat` says which need nothing.
     """
-    documents = [record.document for record in records]
-    if all([record.flat for record in records]):
+    if all(flat):
         return documents
     small = len(documents) <= _FEW and max(map(len, documents)) <= _SMALL
     split = _kept_split if small else _split
-    parts = [_WHOLE if record.flat else split(record.document) for record in records]
-    kinds = {names for names, _ in parts}  # few: tiles of a stack tend to name the same transforms
+    parts = [
+        _WHOLE if is_flat else split(document)
+        for is_flat, document in zip(flat, documents, strict=True)
+    ]
+    kinds = set(map(_names_of, parts))  # few: tiles of a stack tend to name the same transforms
     texts = _texts_of(store, stack, set(chain.from_iterable(filter(None, kinds))))
     by_text = {names for names in kinds if names is not None and texts.keys() >= set(names)}
-    size = _joined_size(documents, parts, by_text, texts, most)
-    _check_size(size, most)
     if len(by_text) == len(kinds) == len(texts) == 1:  # one lens for all of them
-        (text,) = texts.values()
+        (text,), (used,) = texts.values(), by_text
+        _check_size(size + len(parts) * len(used) * len(text), most)
         return [text.join(pieces) for _, pieces in parts]
-    others = {} if len(by_text) == len(kinds) else _parsed_others(records, parts, by_text)
+    size = _joined_size(size, parts, by_text, texts, most)
+    _check_size(size, most)
+    others = {} if len(by_text) == len(kinds) else _parsed_others(documents, parts, by_text)
     lookup = shared_transforms(store, stack, others.values()) if others else {}
     found = []
     for place, (document, (names, pieces)) in enumerate(zip(documents, parts, strict=True)):
@@ -108,14 +139,15 @@ def flat_documents(
 
 
 def _joined_size(
-    documents: Sequence[bytes],
+    size: int,
     parts: Sequence[_Split],
     by_text: Collection[_Names],
     texts: Mapping[bytes, bytes],
     most: int,
 ) -> int:
-    """Bytes of the documents with their references exchanged; exact where it may pass `most`."""
-    size = sum(map(len, documents))
+    """Bytes of documents of `size` bytes with their references exchanged; exact where that may pass
+    `most`.
+    """
     longest = {names: sum([len(texts[name]) for name in names or ()]) for names in by_text}
     if size + len(parts) * max(longest.values(), default=0) <= most:
         return size
@@ -131,12 +163,12 @@ def _joined(
 
 
 def _parsed_others(
-    records: Sequence[_Tile], parts: Sequence[_Split], by_text: Collection[_Names]
+    documents: Sequence[bytes], parts: Sequence[_Split], by_text: Collection[_Names]
 ) -> dict[int, Json]:
     """The tiles, by their place, that exchanging texts cannot flatten."""
     return {
-        place: orjson.loads(record.document)
-        for place, (record, (names, _)) in enumerate(zip(records, parts, strict=True))
+        place: orjson.loads(document)
+        for place, (document, (names, _)) in enumerate(zip(documents, parts, strict=True))
         if names not in by_text
     }
 
@@ -151,9 +183,30 @@ def _split(document: bytes) -> _Split:
     count = document.count  # with texts this short, counting is faster than looking for one
     if count(b'"metaData"') or count(b'"interpolated"') or count(b'"type":"list"') != 1:
         return None, ()
+    references = count(b'"type":"ref"')
+    names, pieces = _usual_references(document)
+    if len(names) != references:
+        names, pieces = _all_references(document)
+    return (names, pieces) if len(names) == references else (None, ())
+
+
+def _usual_references(document: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """Ids of references in the form in which nearly all are written, and what lies between."""
+    pieces = document.split(_USUAL)
+    names = []
+    for place in range(1, len(pieces)):
+        name, end, pieces[place] = pieces[place].partition(b'"}')
+        if not (name and end) or b'"' in name or b"\\" in name:
+            return (), []
+        names.append(name)
+    return tuple(names), pieces
+
+
+def _all_references(document: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """The same, in whichever order a reference has its fields."""
     parts = _REFERENCE.split(document)
     names = tuple([one or other for one, other in zip(parts[1::3], parts[2::3], strict=True)])
-    return (names, parts[::3]) if count(b'"type":"ref"') == len(names) else (None, ())
+    return names, parts[::3]
 
 
 # viewers ask for the same few tiles again and again

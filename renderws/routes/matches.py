@@ -32,6 +32,7 @@ from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery, No
 
 _LOG = logging.getLogger("renderws")
 _IDS = ("pGroupId", "pId", "qGroupId", "qId")
+_IDS_NEEDED, _POINTS_NEEDED = frozenset(_IDS), frozenset("pqw")
 _DETAILS = Parameter("excludeMatchDetails", boolean, False)
 _MERGE = Parameter("mergeCollection", repeat=True)
 
@@ -186,8 +187,9 @@ def put_matches(call: Call) -> Answer:
         raise HttpError(400, "the request body must hold a list of matches")
     matches = [match_of(document, position) for position, document in enumerate(documents)]
     longest = call.settings.max_id_length
-    check_ids("id of a canvas", (i for m in matches for i in (m.p_id, m.q_id)), longest)
-    groups = (i for m in matches for i in (m.p_group_id, m.q_group_id))
+    canvases = [match.p_id for match in matches] + [match.q_id for match in matches]
+    check_ids("id of a canvas", canvases, longest)
+    groups = {match.p_group_id for match in matches} | {match.q_group_id for match in matches}
     check_ids("id of a group", groups, longest)
     if matches:
         call.store.save_matches(collection, matches)
@@ -201,9 +203,9 @@ def put_matches(call: Call) -> Answer:
 
 def _point_by_point(collection: CollectionId, matches: list[Match]) -> str | None:
     """Says which matches are not rows of x and of y, if any: they are of little use to anyone."""
-    found = [match for match in matches if match.p is not None and is_point_by_point(match.p)]
-    if not found:
+    if all([match.p is None or len(match.p) == 2 for match in matches]):  # quickly seen
         return None
+    found = [match for match in matches if match.p is not None and is_point_by_point(match.p)]
     return (
         f"{len(found)} of {len(matches)} matches are stored in {collection.name} as they were sent,"
         f" point by point (N x 2), where readers expect a row of x and one of y (2 x N);"
@@ -217,23 +219,26 @@ def match_of(document: dict[str, Any] | None, position: int) -> Match:
     Points are a row of x and one of y. A list of (x, y) is taken as it is, which two of them do not
     show.
     """
-    if document is None or not all(key in document for key in _IDS):
+    if document is None or not document.keys() >= _IDS_NEEDED:
         missing = [key for key in _IDS if key not in (document or {})]
         raise Invalid(f"match {position} of the request has no {', '.join(missing)}")
     name = f"match of '{document['pId']}' and '{document['qId']}'"
     points = document.get("matches")
-    if not points or not all(key in points for key in ("p", "q", "w")):
+    if not points or not points.keys() >= _POINTS_NEEDED:
         raise Invalid(f"{name} needs matches with p, q and w")
     w = _numbers(points["w"], name)
-    p, q = (_numbers(points[key], name) if w.size else np.empty((2, 0)) for key in ("p", "q"))
-    if w.ndim != 1 or p.shape not in ((2, w.size), (w.size, 2)) or q.shape != p.shape:
+    size = w.size
+    p = _numbers(points["p"], name) if size else np.empty((2, 0))
+    q = _numbers(points["q"], name) if size else p
+    shape = p.shape
+    if w.ndim != 1 or q.shape != shape or not (shape == (2, size) or shape == (size, 2)):
         raise Invalid(
             f"{name} needs rows of x and of y with one value per weight, in p and in q;"
-            f" there are {w.size} weights, p is {p.shape}, q is {q.shape}"
+            f" there are {size} weights, p is {p.shape}, q is {q.shape}"
         )
-    p_group, p_id, q_group, q_id = (document[key] for key in _IDS)
+    p_group, p_id, q_group, q_id = [document[key] for key in _IDS]
     consensus = document.get("consensusSetData")
-    return Match(p_group, p_id, q_group, q_id, p, q, w, w.size, consensus)
+    return Match(p_group, p_id, q_group, q_id, p, q, w, size, consensus)
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

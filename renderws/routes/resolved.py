@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import orjson
 
-from renderws.ids import check_ids
+from renderws.ids import check_distinct_ids, check_ids
 from renderws.routes.answers import Answer, created, json_bytes
 from renderws.routes.call import Call
 from renderws.routes.flattening import limited, wanted_references
@@ -74,7 +74,7 @@ def put_tiles(call: Call) -> Answer:
     tiles = _to_save(call)
     documents, transforms = tiles.to_save(), tiles.transform_documents()
     longest = call.settings.max_id_length
-    check_ids("tileId", documents.tile_ids, longest)
+    check_distinct_ids("tileId", documents.tile_ids, longest)
     check_ids("sectionId", documents.section_ids, longest)
     check_ids("groupId", documents.group_ids, longest)
     check_ids("id of a shared transform", transforms, longest)

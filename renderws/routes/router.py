@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -65,7 +66,22 @@ class Route:
         head, slash, rest = self.template.partition("/")
         return "/" + PREFIXES[head] + slash + rest
 
-    @property
+    def unasked(self) -> dict[str, Any]:
+        """Values of the query when nothing is asked for in it."""
+        values = self._defaults.copy()
+        for name in self._lists:
+            values[name] = []
+        return values
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        return {parameter.name: parameter.default for parameter in self.query}
+
+    @cached_property
+    def _lists(self) -> list[str]:
+        return [parameter.name for parameter in self.query if parameter.repeat]
+
+    @cached_property
     def is_change(self) -> bool:
         """Whether the operation alters what is stored."""
         return self.method != "GET" if self.changes is None else self.changes

@@ -21,8 +21,8 @@ SINGLE = np.dtype("<f4")
 def encode_points(match: Match) -> bytes:
     """Bytes of p, q and w of a match; Invalid where their shapes do not fit together."""
     p, q, w = (np.asarray(value, DOUBLE) for value in _points(match))
-    fits = w.ndim == 1 and p.shape in ((2, w.size), (w.size, 2)) and q.shape == p.shape
-    if not fits:
+    shape, size = p.shape, w.size
+    if w.ndim != 1 or q.shape != shape or not (shape == (2, size) or shape == (size, 2)):
         raise Invalid(
             f"the match of {match.p_id} and {match.q_id} has points of shapes p {p.shape}, "
             f"q {q.shape}, w {w.shape}; needed are (2, N), (2, N), (N,) or (N, 2), (N, 2), (N,)"
@@ -31,11 +31,12 @@ def encode_points(match: Match) -> bytes:
     with np.errstate(over="ignore"):
         single = coordinates.astype(SINGLE)
     narrow = bool(np.array_equal(single, coordinates))
-    constant = w.size > 0 and w.tobytes() == w[:1].tobytes() * w.size
-    kind = "f" if narrow else "d"
-    header = (kind.upper() if is_point_by_point(p) else kind) + ("c" if constant else "d")
+    constant = size > 0 and w.tobytes() == w[:1].tobytes() * size
+    kind = b"f" if narrow else b"d"
+    if is_point_by_point(p):
+        kind = kind.upper()
     body = (single if narrow else coordinates).tobytes()
-    return header.encode() + body + (w[:1] if constant else w).tobytes()
+    return kind + (b"c" if constant else b"d") + body + (w[:1] if constant else w).tobytes()
 
 
 def decode_points(blob: bytes, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -77,8 +77,11 @@ def _preselection(
         ("tile_box.min_y <= ?", max_y),
         ("tile_box.max_y >= ?", min_y),
     ]
-    low = max((z for z in (query.z, query.min_z) if z is not None), default=None)
-    high = min((z for z in (query.z, query.max_z) if z is not None), default=None)
+    low = high = query.z
+    if query.min_z is not None:
+        low = query.min_z if low is None else max(low, query.min_z)
+    if query.max_z is not None:
+        high = query.max_z if high is None else min(high, query.max_z)
     if high is not None:
         pairs.append(("tile_box.min_z <= ?", high))
     if low is not None:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from renderws.routes.flattening import flat_tiles, flatten_tile
-from renderws.store.protocol import StackId, TileRecord
+from renderws.store.protocol import Invalid, StackId, TileRecord
 
 STACK = StackId("o", "p", "s")
 LEAF = {"type": "leaf", "className": "C", "dataString": 'say "1 2"'}
@@ -32,6 +32,7 @@ class Store:
 LISTS = [
     [REF],
     [REF, LEAF, REF],
+    [REF, {"refId": "lens", "type": "ref"}],
     [{"refId": "two", "type": "ref"}, LEAF],
     [{"type": "ref", "refId": "empty"}],
     [{"type": "ref", "refId": "labelled"}],
@@ -72,5 +73,17 @@ def test_flat_tiles_are_passed_on_byte_for_byte():
     from renderws.routes.flattening import flat_documents
 
     document = b'{"tileId": "t",  "transforms": {"type":"list","specList":[]}}'
-    record = TileRecord("t", 1.0, 0, 0, 1, 1, None, None, True, document)
-    assert list(flat_documents(Store(), STACK, [record])) == [document]
+    size = len(document)
+    assert flat_documents(Store(), STACK, [document], [True], size, size) == [document]
+
+
+@pytest.mark.parametrize("specs", [[REF], [REF, {"refId": "lens", "type": "ref"}]])
+def test_references_count_with_the_text_that_takes_their_place(specs):
+    from renderws.routes.flattening import flat_documents
+
+    _, record = tile_and_record(specs)
+    documents, size = [record.document] * 2, 2 * len(record.document)
+    (one, other) = flat_documents(Store(), STACK, documents, [False] * 2, size, 10_000)
+    assert one == other and len(one) > len(record.document)
+    with pytest.raises(Invalid, match="more than"):
+        flat_documents(Store(), STACK, documents, [False] * 2, size, 2 * len(one) - 1)

@@ -16,18 +16,24 @@ NUMBERS = st.one_of(
 )
 
 
-def expected(boxes, points):
+def expected(boxes, points, reach=0.0):
     return [
         (i, j)
         for i, (min_x, min_y, max_x, max_y) in enumerate(boxes)
         for j, (x, y) in enumerate(points)
-        if min_x <= x <= max_x and min_y <= y <= max_y
+        if min_x - reach <= x <= max_x + reach and min_y - reach <= y <= max_y + reach
     ]
 
 
 def pairs(boxes, points):
-    box, row = mapping._pairs(np.reshape(boxes, (-1, 4)), np.reshape(points, (-1, 2)))
-    return list(zip(box.tolist(), row.tolist(), strict=True))
+    """Pairs of a box and a point in it; those that are only close to it are looked at here."""
+    found = mapping._pairs(np.reshape(boxes, (-1, 4)), np.reshape(points, (-1, 2)))
+    box, row, inside = (part.tolist() for part in found)
+    every = list(zip(box, row, strict=True))
+    assert every == sorted(every)
+    assert set(expected(boxes, points, 1.0 - 1e-3)) <= set(every)
+    assert set(every) <= set(expected(boxes, points, 1.0 + 1e-3))
+    return [pair for pair, is_inside in zip(every, inside, strict=True) if is_inside]
 
 
 @given(

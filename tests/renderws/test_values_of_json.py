@@ -26,9 +26,21 @@ def counted(value):
     return 2 + max(0, len(inner) - 1) + sum(map(counted, inner))
 
 
+def test_from_a_quarter_of_the_values_on_they_are_counted():
+    text = b"[" + b",".join([b"[]"] * 100) + b"]"
+    assert check_values(text, 4 * len(text) + 1) == 0
+    assert check_values(text, 4 * len(text)) == weight(text) == 302
+
+
 @given(VALUES)
 def test_the_weight_is_that_of_the_parsed_value(value):
     assert weight(json.dumps(value).encode()) == 1 + counted(value)
+
+
+@given(VALUES)
+def test_no_text_weighs_more_than_its_bytes_and_one(value):
+    text = json.dumps(value, separators=(",", ":")).encode()
+    assert weight(text) <= len(text) + 1
 
 
 @pytest.mark.parametrize("text", [b"[[],[]]", b"[1,2,3,4]", b'{"a":{},"b":{}}', b"[" * 9])
