@@ -9,7 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from renderapps.commands.places import add_store_option, chosen_store, is_database
+from renderapps.commands.places import (
+    add_store_option,
+    chosen_store,
+    is_database,
+    store_place,
+)
 
 Action = Callable[[Any, argparse.Namespace], int]
 
@@ -35,6 +40,17 @@ def add_store(verbs: Any) -> None:
     restoring.add_argument("stack", nargs="?", help="name of the stack")
     restoring.add_argument("--owner", default=os.environ.get("RENDER_OWNER"))
     restoring.add_argument("--project", default=os.environ.get("RENDER_PROJECT"))
+
+    copying = actions.add_parser(
+        "copy",
+        help="copy it into another, of whatever kind, and compare the two",
+        description="Copy a store into another one, a file or a database, and compare the two row"
+        " by row. What is there already and is the same is left, so that it can be run again.",
+        allow_abbrev=False,
+    )
+    copying.add_argument("source", type=store_place, help="store to copy; it may be in use")
+    copying.add_argument("target", type=store_place, help="where to; made when there is none")
+    copying.set_defaults(run=copy)
 
 
 def _add(actions: Any, name: str, action: Action | None, text: str) -> argparse.ArgumentParser:
@@ -101,6 +117,26 @@ def backup(store: Any, options: argparse.Namespace) -> int:
     """Copy the store."""
     store.backup(options.path)
     print(f"{store.path} copied to {options.path}")
+    return 0
+
+
+def copy(options: argparse.Namespace) -> int:
+    """Copy a store, and say of each thing that it is there."""
+    from renderws.store.copying import copy_store
+    from renderws.store.opening import open_store
+
+    with (
+        closing(open_store(options.source, create=False)) as source,
+        closing(open_store(options.target)) as target,
+    ):
+        count = 0
+        for done in copy_store(source, target):
+            state = "was there and is the same" if done.was_there else "copied and compared"
+            print(f"{done.what}: {done.rows} rows, {state}")
+            count += 1
+        print(f"{source.path} is in {target.path}: {count} stacks, collections and lists of trials")
+        if dropped := len(source.dropped_stacks()):
+            print(f"{dropped} deleted stacks, which could still be brought back, were left out")
     return 0
 
 

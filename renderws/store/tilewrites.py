@@ -48,7 +48,7 @@ class TileWrites:
         with self._source.write(stack) as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
-            columns = _columns(connection, tiles)
+            columns = common_columns(connection, tiles)
             old = {} if row.tile_count == 0 else _stored_places(connection, row.key, tiles)
             gone = []  # those of before: looked for while the new ones are not there yet
             if replace_z is not None and row.tile_count:
@@ -128,7 +128,7 @@ def _check(tiles: NewTiles) -> None:
             raise Invalid(f"the tile id {tile_id!r} holds a zero character")
 
 
-def _columns(connection: Connection, tiles: NewTiles) -> list[Common]:
+def common_columns(connection: Connection, tiles: NewTiles) -> list[Common]:
     """Values of each tile that are often those of many."""
     known: dict[Contents, tuple[int | None, str | None]] = {NOTHING: (None, None)}
     # in order, so that no two transactions wait for each other
