@@ -43,10 +43,16 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def server(folder: Path, *options: str) -> Iterator[Server]:
-    """`renderapps serve` on a store in `folder`; stopped at the end."""
+def server(folder: Path, *options: str, store: str | None = None) -> Iterator[Server]:
+    """`renderapps serve` on a store, by default one in `folder`; stopped at the end."""
     command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
-    command += ["--store", str(folder / "server.db"), "--image-root", str(folder), *options]
+    command += [
+        "--store",
+        store or str(folder / "server.db"),
+        "--image-root",
+        str(folder),
+        *options,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
