@@ -106,7 +106,8 @@ class Collections:
         changes: Sequence[CollectionChange],
         locks: Sequence[tuple[StackId, str]] = (),
     ) -> None:
-        with self._source.write() as connection:
+        names = [name for change in changes for name in (change.source, change.to)]
+        with self._source.write(*names, *(stack for stack, _ in locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change in changes:

@@ -29,11 +29,18 @@ ELSEWHERE = CollectionId("owner", "none yet")
 
 def fill(store):
     tiles = [
-        tile(f"t{n:03d}", None if n == 3 else float(n % 4), 20.0 * n, -7.5 * n,
-             section=f"{n % 4}.0", group="é" if n % 2 else None, transforms=[reference("lens"), affine(n, 0)],
-             channels=[{"name": "DAPI"}] if n % 3 else None)
+        tile(
+            f"t{n:03d}",
+            None if n == 3 else float(n % 4),
+            20.0 * n,
+            -7.5 * n,
+            section=f"{n % 4}.0",
+            group="é" if n % 2 else None,
+            transforms=[reference("lens"), affine(n, 0)],
+            channels=[{"name": "DAPI"}] if n % 3 else None,
+        )
         for n in range(40)
-    ]  # fmt: skip
+    ]
     loading(
         store, *tiles, lens=affine(1, 1), outer={"type": "list", "specList": [reference("lens")]}
     )
