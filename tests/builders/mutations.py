@@ -311,7 +311,8 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "pointmatch/test_match_edit",
         [
             ("if left and self.name not in collection_names(self.render, self.owner)", "if False"),
-            ('self.name if self.existing == "append"', 'self.name if self.existing != "fail"'),
+            ('self.at_once or self.existing != "append"', 'self.existing != "append"'),
+            ('"keep": self.existing == "append"', '"keep": False'),
         ],
     ),
     (
