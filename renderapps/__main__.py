@@ -66,6 +66,7 @@ def pass_on(verb: str, arguments: Sequence[str]) -> int:
 
 def parser(verb: str | None = None) -> argparse.ArgumentParser:
     """Parser of all verbs; where `verb` is given, what only others need may be left out."""
+    from renderapps.commands.align import add_align
     from renderapps.commands.doctor import add_doctor
     from renderapps.commands.modules import add_describe, add_list
     from renderapps.commands.serve import add_serve
@@ -82,6 +83,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     add_list(verbs)
     add_describe(verbs)
     verbs.add_parser("run", help="run a module: renderapps run MODULE --help")
+    add_align(verbs)
     add_serve(verbs, limits=verb in (None, "serve"))
     verbs.add_parser("demo", help="simulate an acquisition and stitch it")
     add_stacks(verbs)

@@ -4,9 +4,10 @@ The specimen is the immunohistochemistry micrograph that ships inside scikit-ima
 two stains (haematoxylin marks nuclei, DAB a protein) as two fluorescence channels would be. It is
 treated as a continuous picture (a cubic spline), so a tile can be cut at any sub-pixel position
 exactly: what the tile then shows at pixel (i, j) is the specimen at (x + i, y + j), without
-resampling twice. Each section is the specimen slightly turned and shifted, as sections lie on a
-ribbon. The stage goes to a regular grid and misses it by a few pixels, which the table of
-positions does not know: it holds the commanded positions. The true ones are kept in another file.
+resampling twice. Each section but the first is the specimen turned, shifted and smoothly warped,
+as sections lie on a ribbon. The stage goes to a regular grid and misses it by a few pixels, which
+the table of positions does not know: it holds the commanded positions. The true ones are kept in
+another file.
 
 Positions are in pixels of the tiles (x right, y down, (0, 0) the centre of the first pixel), those
 in the table of the microscope in micrometres.
@@ -46,6 +47,7 @@ class AcquisitionPlan:
     electrons_at_full_well: float = 3000.0
     read_noise: float = 20.0
     vignetting: float = 0.02
+    warp: float = 3.0
     seed: int = 20180827
 
     @property
@@ -54,7 +56,9 @@ class AcquisitionPlan:
         return self.tile_size * (1 - self.overlap)
 
 
-QUICK_PLAN = AcquisitionPlan(tile_size=200, magnification=1.25, stage_jitter=2.0, largest_jitter=5)
+QUICK_PLAN = AcquisitionPlan(
+    tile_size=200, magnification=1.25, stage_jitter=2.0, largest_jitter=5, warp=2.0
+)
 
 
 @dataclass(frozen=True)
@@ -127,17 +131,43 @@ class Specimen:
         return map_coordinates(self.coefficients, [v, u], order=3, mode="mirror", prefilter=False)
 
     def _placed(self, section: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Specimen coordinates of stage coordinates: a turn about the middle, and a shift."""
-        plan = self.plan
-        middle_x = ((plan.columns - 1) * plan.step + plan.tile_size) / 2
-        middle_y = ((plan.rows - 1) * plan.step + plan.tile_size) / 2
-        angle, shift_x, shift_y = section_placement(section)
-        c, s = np.cos(angle), np.sin(angle)
-        u, v = x - middle_x - shift_x, y - middle_y - shift_y
-        return (
-            self.centre[0] + (c * u + s * v) / plan.magnification,
-            self.centre[1] + (c * v - s * u) / plan.magnification,
-        )
+        """Coordinates in the picture of stage coordinates."""
+        stage = np.stack([x.ravel(), y.ravel()], axis=1)
+        u, v = specimen_place(self.plan, section, stage).T.reshape(2, *x.shape)
+        magnification = self.plan.magnification
+        return self.centre[0] + u / magnification, self.centre[1] + v / magnification
+
+
+def specimen_place(plan: AcquisitionPlan, section: int, stage: np.ndarray) -> np.ndarray:
+    """Places on the specimen of stage places of a section: a shift, a warp, a turn.
+
+    Parameters
+    ----------
+    stage : (N, 2)
+        x, y in pixels of the tiles.
+
+    Returns
+    -------
+    (N, 2) float64
+        In pixels of the tiles too, from the middle of the specimen.
+    """
+    angle, shift_x, shift_y = section_placement(section)
+    flat = stage - _middle(plan) - (shift_x, shift_y)
+    wave = 2 * np.pi * flat / (plan.columns * plan.step)
+    warp = np.stack([np.sin(wave[:, 1] + section), np.cos(wave[:, 0] - section)], axis=1)
+    u, v = (flat + plan.warp * min(section, 1) * warp).T
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([c * u + s * v, c * v - s * u], axis=1)
+
+
+def first_section_place(plan: AcquisitionPlan, specimen: np.ndarray) -> np.ndarray:
+    """Stage places of the first section, which lies straight, of places on the specimen."""
+    return specimen + _middle(plan)
+
+
+def _middle(plan: AcquisitionPlan) -> np.ndarray:
+    sides = np.array([plan.columns, plan.rows], float)
+    return ((sides - 1) * plan.step + plan.tile_size) / 2
 
 
 def section_placement(section: int) -> tuple[float, float, float]:

@@ -11,6 +11,12 @@ def parameters(lab, at):
             "matchCollections": ["matches"],
             "html_report": at("solve.html"),
         },
+        "alignment.align_stack": {
+            "input_stack": "acquired",
+            "output_stack": "made",
+            "working_directory": at("chain"),
+            "stop_after": "pairs",
+        },
         "alignment.estimate_lens": {
             "input_stack": "acquired",
             "output_stack": "made",

@@ -1,0 +1,204 @@
+"""A chain of modules that can be stopped and run again: a ledger says which steps are finished.
+
+Every step is a module run as its users run it, from a JSON file that stays in the folder of the
+chain beside the output JSON of the run. A step is finished when its module succeeded with the same
+parameters after the same steps, and what it made is still there. Everything after a step that has
+changed is run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import renderapi
+from renderapi.errors import RenderError
+from renderapi.files import atomic_write
+from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.parallel import one_line
+from renderapps.module.result import to_json
+
+Json = dict[str, Any]
+
+LEDGER = "ledger.json"
+_NO_MATTER = ("pool_size", "dask_scheduler", "log_level")  # how, not what
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a module.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the chain; overriding parameters are given by it.
+    module : str
+        Dotted name below renderapps.
+    parameters : dict
+        Without connection and output_json.
+    stacks, files : sequence
+        What must be there for the step to count as finished: stacks with tiles, and paths.
+    pooled : bool
+        Whether the module takes pool_size.
+    sources : object
+        State of what is read from outside of the chain: when it changes the step is run again.
+    """
+
+    name: str
+    module: str
+    parameters: Json
+    stacks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    pooled: bool = True
+    sources: Any = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished step: its output JSON, how long it took, and whether it had been run before."""
+
+    step: Step
+    input_json: Path
+    output: Json
+    seconds: float
+    kept: bool
+
+
+class Chain:
+    """Runs steps in a folder, skipping those that the ledger has as finished.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the ledger, and in `json/` of the files of the steps.
+    connection : dict
+        The group `render` of the modules.
+    tell : callable
+        Gets a line for each step.
+    how : dict
+        pool_size or dask_scheduler, for the modules that take them.
+    """
+
+    def __init__(
+        self, folder: Path, connection: Json, tell: Callable[[str], None], how: Json | None = None
+    ) -> None:
+        self.folder = folder
+        self.connection = connection
+        self.tell = tell
+        self.how = how or {}
+        self.done: list[Done] = []
+        self._ledger = _read(folder / LEDGER)
+        self._before = ""
+
+    @property
+    def render(self) -> renderapi.Render:
+        """Connection to the service of the chain."""
+        return renderapi.connect(**self.connection)
+
+    def run(self, step: Step) -> Done:
+        """Run a step, or take what it made before.
+
+            Raises
+            ------
+            RenderModuleException
+                The module failed.
+        ParameterError
+            It does not take these parameters.
+        """
+        mark = self._mark(step)
+        done = self._finished(step, mark) or self._run(step, mark)
+        self._before = mark
+        self.done.append(done)
+        return done
+
+    def output_of(self, name: str) -> Json:
+        """Output JSON of a step that was run or kept."""
+        return next(done.output for done in self.done if done.step.name == name)
+
+    def _files(self, step: Step) -> tuple[Path, Path]:
+        folder = self.folder / "json"
+        return folder / f"{step.name}.json", folder / f"{step.name}_output.json"
+
+    def _mark(self, step: Step) -> str:
+        """What decides about the result: the module, its parameters, and the steps before."""
+        counted = {k: v for k, v in step.parameters.items() if k not in _NO_MATTER}
+        text = to_json([self._before, step.module, self.connection, counted, step.sources])
+        return hashlib.sha256(text).hexdigest()
+
+    def _finished(self, step: Step, mark: str) -> Done | None:
+        entry = self._ledger.get(step.name)
+        if not entry or entry["mark"] != mark or not self._there(step):
+            return None
+        input_json, output_json = self._files(step)
+        output = _read(output_json)
+        if output.get("status") != "complete":
+            return None
+        self.tell(f"{step.name}: finished before")
+        return Done(step, input_json, output, entry["seconds"], True)
+
+    def _there(self, step: Step) -> bool:
+        """Whether what a step made still is."""
+        if not all(Path(path).exists() for path in step.files):
+            return False
+        try:
+            return all(
+                renderapi.stack.get_full_stack_metadata(stack, render=self.render)["state"]
+                in ("COMPLETE", "READ_ONLY")
+                for stack in step.stacks
+            )
+        except RenderError:
+            return False
+
+    def _run(self, step: Step, mark: str) -> Done:
+        from renderapps.module.catalogue import find
+
+        input_json, output_json = self._files(step)
+        how = self.how if step.pooled else {}
+        document = {"render": self.connection} | step.parameters | how
+        atomic_write(input_json, to_json(document | {"output_json": output_json}))
+        self.tell(f"{step.name}: {step.module}")
+        start = time.monotonic()
+        try:
+            find(step.module).load()(args=["--input_json", str(input_json)]).run()
+        except ParameterError as error:
+            raise ParameterError([f"step {step.name}: {one}" for one in error.problems]) from None
+        except (RenderError, OSError, ValueError) as error:
+            raise RenderModuleException(
+                f"step {step.name} ({step.module}, parameters in {input_json}): {one_line(error)}; "
+                "finished steps are kept when this is run again"
+            ) from error
+        seconds = round(time.monotonic() - start, 2)
+        self._ledger[step.name] = {"mark": mark, "seconds": seconds, "module": step.module}
+        atomic_write(self.folder / LEDGER, json.dumps(self._ledger, indent=1))
+        return Done(step, input_json, _read(output_json), seconds, False)
+
+
+def with_overrides(steps: Iterable[Step], overrides: Json) -> list[Step]:
+    """Steps with parameters that the user gave by the name of the step.
+
+    Raises
+    ------
+    RenderModuleException
+        There is no step of that name.
+    """
+    listed = list(steps)
+    unknown = sorted(set(overrides) - {step.name for step in listed})
+    if unknown:
+        names = ", ".join(step.name for step in listed)
+        raise RenderModuleException(f"step_parameters: no step {unknown[0]}; there are: {names}")
+    return [
+        replace(step, parameters=step.parameters | overrides.get(step.name, {})) for step in listed
+    ]
+
+
+def _read(path: Path) -> Json:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,140 @@
+"""`renderapps align`: from a folder of raw tiles to an aligned volume, in one command."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+TABLES = re.compile(r"(?i)\.(csv|tsv|mdoc)$|tileconfiguration[^/]*\.txt$")
+SOURCES = {".mdoc": "mdoc_file", ".txt": "tile_configuration"}
+
+
+def add_align(verbs: Any) -> None:
+    """Add the verb `align`."""
+    parser = verbs.add_parser(
+        "align",
+        help="from a folder of raw tiles to an aligned volume",
+        description="Import tiles, stitch the sections, align them with each other, and write a "
+        "volume. Run it again after an interruption: finished steps are kept.",
+    )
+    parser.add_argument("folder", type=Path, help="folder of the tiles")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for the store, the volume and reports"
+    )
+    parser.add_argument(
+        "--positions",
+        type=Path,
+        help="table of positions, TileConfiguration.txt or .mdoc (default: the one in the folder)",
+    )
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="columns of the table for file, x, y, section, channel, row, column, z",
+    )
+    parser.add_argument("--unit", choices=("pixel", "micrometer"), default="pixel")
+    parser.add_argument(
+        "--pixel-size-nm",
+        nargs=3,
+        type=float,
+        metavar=("X", "Y", "Z"),
+        help="size of a pixel and distance of the sections, nanometres",
+    )
+    parser.add_argument("--search-radius", type=float, help="how far tiles may be off, pixels")
+    parser.add_argument("--model", default="translation", help="of the montage")
+    parser.add_argument("--format", default="ome.zarr", help="ending of the volume's name")
+    parser.add_argument("--pool-size", type=int, help="number of processes")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the steps with time, memory and disk"
+    )
+    parser.set_defaults(run=align)
+
+
+def align(options: argparse.Namespace) -> int:
+    """Run the chain with what the words say."""
+    from renderapi.files import atomic_write
+    from renderapps.alignment.align_stack import AlignStack
+    from renderapps.module.result import to_json
+
+    folder = options.output.resolve()
+    parameters: dict[str, Any] = {
+        "render": {
+            "host": "local",
+            "store": str(folder / "render.db"),
+            "owner": "me",
+            "project": "alignment",
+        },
+        "import_parameters": import_parameters(options),
+        "output_stack": "aligned",
+        "output_volume": str(folder / f"volume.{options.format}"),
+        "working_directory": str(folder),
+        "model": options.model,
+        "dry_run": options.dry_run,
+        "log_level": "INFO",
+    }
+    if options.search_radius is not None:
+        parameters["search_radius"] = options.search_radius
+    if options.pool_size is not None:
+        parameters["pool_size"] = options.pool_size
+    if options.dry_run:
+        return AlignStack.exit_status(["--quiet", *_words(parameters)])
+    atomic_write(folder / "align.json", to_json(parameters))
+    return AlignStack.exit_status(
+        ["--input_json", str(folder / "align.json"), "--output_json", str(folder / "report.json")]
+    )
+
+
+def _words(parameters: dict[str, Any]) -> list[str]:
+    """The parameters as flags, since a dry run writes no file."""
+    import json
+
+    words = []
+    for name, value in parameters.items():
+        if name == "render":
+            words += [f"--render.{key}={part}" for key, part in value.items()]
+        else:
+            words.append(f"--{name}={value if isinstance(value, str) else json.dumps(value)}")
+    return words
+
+
+def import_parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of dataimport.import_tiles."""
+    from renderapps.module.errors import RenderModuleException
+
+    if not options.folder.is_dir():
+        raise RenderModuleException(f"{options.folder} is not a folder")
+    table = (options.positions or positions_in(options.folder)).resolve()
+    given: dict[str, Any] = {"image_directory": str(options.folder.resolve())}
+    given[SOURCES.get(table.suffix.lower(), "positions_file")] = str(table)
+    pairs = [text.partition("=") for text in options.columns]
+    wrong = [field for field, equals, column in pairs if not (equals and column)]
+    if wrong:
+        raise RenderModuleException(f"--columns {wrong[0]}: give FIELD=COLUMN")
+    if "positions_file" in given:
+        given["position_unit"] = options.unit
+        given["columns"] = {field: column for field, _, column in pairs}
+    if options.pixel_size_nm:
+        given["pixel_size_nm"] = options.pixel_size_nm
+    return given
+
+
+def positions_in(folder: Path) -> Path:
+    """The one table of positions in a folder.
+
+    Raises
+    ------
+    RenderModuleException
+        There is none, or more than one.
+    """
+    from renderapps.module.errors import RenderModuleException
+
+    found = sorted(path for path in folder.iterdir() if TABLES.search(path.name))
+    if len(found) != 1:
+        said = ", ".join(path.name for path in found) or "none"
+        raise RenderModuleException(
+            f"tables of positions in {folder}: {said}; say which one with --positions"
+        )
+    return found[0]

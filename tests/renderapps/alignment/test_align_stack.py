@@ -1,0 +1,180 @@
+"""The chain from raw tiles to an aligned volume, on sections that lie as they are known to lie."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+
+import renderapi
+from renderapps.alignment.align_stack import AlignStack
+from renderapps.demo.acquisition import QUICK_PLAN, read_truth, simulate
+from renderapps.demo.section_accuracy import section_errors
+from renderapps.module.errors import ParameterError, RenderModuleException
+
+PLAN = replace(QUICK_PLAN, rows=2, columns=2)
+
+
+def parameters(folder, raw, **more):
+    return {
+        "render": {
+            "host": "local",
+            "store": str(folder / "r.db"),
+            "owner": "me",
+            "project": "p",
+        },
+        "import_parameters": {
+            "image_directory": str(raw / "raw"),
+            "positions_file": str(raw / "raw" / "positions.csv"),
+            "columns": {"x": "stage_x_um", "y": "stage_y_um"},
+            "position_unit": "micrometer",
+            "pixel_size_nm": [100, 100, 70],
+            "z_start": 5,
+            "z_step": 2,
+        },
+        "output_stack": "aligned",
+        "output_volume": str(folder / "volume.ome.zarr"),
+        "working_directory": str(folder / "work"),
+        "search_radius": 12,
+        "pool_size": 1,
+        **more,
+    }
+
+
+def run(given):
+    module = AlignStack(input_data=given, args=[])
+    module.run()
+    return module.result
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    return folder, simulate(folder, PLAN)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory, raw):
+    folder = tmp_path_factory.mktemp("chain")
+    return folder, parameters(folder, raw[0]), run(parameters(folder, raw[0]))
+
+
+def test_sections_come_to_lie_on_each_other(chain, raw):
+    _folder, given, result = chain
+    render = renderapi.connect(**given["render"])
+    truth = read_truth(raw[1].truth_file)
+    before = section_errors(render, "aligned_montage", truth, PLAN)
+    after = section_errors(render, "aligned", truth, PLAN)
+    assert np.median(before) > 5
+    assert np.median(after) <= 0.3 and after.max() <= 2
+    assert renderapi.stack.get_z_values_for_stack("aligned", render=render) == [5.0, 7.0]
+    assert [step["step"] for step in result["steps"]][-3:] == ["places", "fine", "volume"]
+    assert not any(step["kept"] for step in result["steps"])
+
+
+def test_the_volume_is_what_the_service_draws(chain):
+    folder, given, _ = chain
+    render = renderapi.connect(**given["render"])
+    volume = zarr.open_group(folder / "volume.ome.zarr", mode="r")["0"]
+    bounds = renderapi.stack.get_stack_bounds("aligned", render=render)
+    width, height = volume.shape[-1], volume.shape[-2]
+    box = renderapi.image.get_bb_image(
+        "aligned",
+        5,
+        int(np.floor(bounds["minX"])),
+        int(np.floor(bounds["minY"])),
+        width,
+        height,
+        channel="DAPI_1",
+        img_format="tiff16",
+        render=render,
+    )
+    assert (np.asarray(volume[0, 0]) == box).mean() > 0.99
+
+
+def test_a_second_run_keeps_every_step_and_a_changed_one_what_is_before_it(chain):
+    _folder, given, _ = chain
+    assert all(step["kept"] for step in run(given)["steps"])
+    changed = {**given, "step_parameters": {"fine": {"bending": 4.0}}, "output_volume": None}
+    kept = {step["step"]: step["kept"] for step in run(changed)["steps"]}
+    assert not kept["fine"] and all(kept[name] for name in kept if name != "fine")
+
+
+def test_a_step_whose_stack_is_gone_is_run_again(chain):
+    _folder, given, _ = chain
+    given = {**given, "output_volume": None, "stop_after": "montage"}
+    render = renderapi.connect(**given["render"])
+    renderapi.stack.delete_stack("aligned_montage", render=render)
+    kept = {step["step"]: step["kept"] for step in run(given)["steps"]}
+    assert kept["matches"] and not kept["montage"]
+
+
+def test_a_changed_table_starts_from_the_import(chain, raw, tmp_path):
+    _, given, _ = chain
+    table = tmp_path / "positions.csv"
+    table.write_bytes(raw[1].positions_file.read_bytes())
+    moved = {**given["import_parameters"], "positions_file": str(table)}
+    given = {**given, "import_parameters": moved, "stop_after": "import"}
+    assert not run(given)["steps"][0]["kept"]
+    assert run(given)["steps"][0]["kept"]
+    table.write_text(table.read_text() + "\n")
+    assert not run(given)["steps"][0]["kept"]
+
+
+def test_one_section_is_stitched_and_named_as_wanted(raw, tmp_path, chain):
+    _, given, _ = chain
+    given = {
+        **parameters(tmp_path, raw[0]),
+        "render": given["render"],
+        "input_stack": "aligned_acquired",
+        "import_parameters": {},
+        "output_stack": "one",
+        "output_volume": None,
+        "step_parameters": {"matches": {}, "pairs": {"zs": [5.0]}, "montage": {"zs": [5.0]}},
+    }
+    result = run(given)
+    assert [step["step"] for step in result["steps"]] == ["pairs", "matches", "montage", "result"]
+    render = renderapi.connect(**given["render"])
+    assert renderapi.stack.get_z_values_for_stack("one", render=render) == [5.0]
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(raw, tmp_path, capsys):
+    given = parameters(tmp_path / "none", raw[0], dry_run=True)
+    result = run(given)
+    assert next(entry["step"] for entry in result["plan"]) == "import"
+    assert all(entry["disk_bytes"] >= 0 <= entry["seconds"] for entry in result["plan"])
+    assert "in all" in capsys.readouterr().out
+    assert not (tmp_path / "none" / "work").exists()
+
+
+def test_what_is_wrong_is_said(raw, tmp_path):
+    given = parameters(tmp_path, raw[0])
+    with pytest.raises(ParameterError, match="input_stack or import_parameters"):
+        AlignStack(input_data={**given, "input_stack": "s"}, args=[])
+    with pytest.raises(ParameterError, match="no step fin; there are: import"):
+        AlignStack(input_data={**given, "step_parameters": {"fin": {}}}, args=[])
+    with pytest.raises(ParameterError, match="step import: colums"):
+        run({**given, "step_parameters": {"import": {"colums": {}}}})
+    missing = {**given["import_parameters"], "columns": {"x": "nowhere"}}
+    with pytest.raises(RenderModuleException, match=r"step import .*nowhere.*finished steps are"):
+        run({**given, "import_parameters": missing})
+
+
+def test_the_verb_and_the_module_from_the_command_line(raw, tmp_path, capsys):
+    from renderapps.__main__ import status
+
+    words = ["align", str(raw[0] / "raw"), "--output", str(tmp_path / "out")]
+    words += ["--columns", "x=stage_x_um", "y=stage_y_um", "--unit", "micrometer"]
+    assert status([*words, "--dry-run"]) == 0
+    assert not (tmp_path / "out").exists()
+    capsys.readouterr()
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps(parameters(tmp_path, raw[0], stop_after="pairs")))
+    assert status(["run", "alignment.align_stack", "--input_json", str(given)]) == 0
+    assert (tmp_path / "work" / "ledger.json").is_file()
+    assert status(["align", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]) == 1
+    assert "nowhere is not a folder" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert status(["align", str(tmp_path / "empty"), "--output", str(tmp_path / "out")]) == 1
+    assert "say which one with --positions" in capsys.readouterr().err
