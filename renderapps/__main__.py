@@ -75,7 +75,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
 
     result = argparse.ArgumentParser(
         prog="renderapps",
-        description="From raw microscope tiles to stitched sections and image volumes.",
+        description="From raw microscope tiles to aligned image volumes.",
         allow_abbrev=False,
     )
     result.add_argument("--version", action=_Version, help="print the version and end")
@@ -85,7 +85,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     verbs.add_parser("run", help="run a module: renderapps run MODULE --help")
     add_align(verbs)
     add_serve(verbs, limits=verb in (None, "serve"))
-    verbs.add_parser("demo", help="simulate an acquisition and stitch it")
+    verbs.add_parser("demo", help="simulate an acquisition, stitch and align it")
     add_stacks(verbs)
     add_store(verbs)
     add_doctor(verbs)

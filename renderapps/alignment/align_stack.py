@@ -159,7 +159,7 @@ class AlignStack(RenderModule):
             args["rough_scale"],
             args["fine_scale"],
             args["output_volume"],
-            dict(args["step_parameters"]),
+            overrides=dict(args["step_parameters"]),
         )
         if args["dry_run"]:
             self.show_plan(wanted)
@@ -218,6 +218,7 @@ class AlignStack(RenderModule):
     def sources(self) -> Any:
         """State of what is read: of the raw stack, or of the files that are imported."""
         if self.args["input_stack"]:
+            stack_zs(self.render, self.args["input_stack"])  # refuses one that is not there
             stack = renderapi.stack.get_full_stack_metadata(
                 self.args["input_stack"], render=self.render
             )

@@ -58,6 +58,8 @@ class Wanted:
         Sections on either side that a section is aligned with.
     rough_scale, fine_scale : float or None
     output_volume : str or None
+    montage_stack : str or None
+        Stitched sections, where they are there under a name of their own.
     overrides : dict
         Parameters by the name of the step.
     """
@@ -73,6 +75,7 @@ class Wanted:
     rough_scale: float | None = None
     fine_scale: float | None = None
     output_volume: str | None = None
+    montage_stack: str | None = None
     overrides: Json = field(default_factory=dict)
 
     def named(self, what: str) -> str:
@@ -82,7 +85,7 @@ class Wanted:
     @property
     def montage(self) -> str:
         """Stack of the stitched sections."""
-        return self.named("montage")
+        return self.montage_stack or self.named("montage")
 
 
 def montage_steps(wanted: Wanted) -> Iterator[Step]:

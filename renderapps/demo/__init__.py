@@ -1,1 +1,1 @@
-"""The demonstration: a simulated acquisition taken through the suite to a stitched volume."""
+"""The demonstration: a simulated acquisition taken through the suite to a aligned volume."""

@@ -15,14 +15,14 @@ from renderapi.transform import estimate_dstpts
 from renderapps.demo import figures
 from renderapps.demo.accuracy import tile_errors
 from renderapps.demo.acquisition import QUICK_PLAN, AcquisitionPlan, read_truth, simulate
-from renderapps.demo.findings import Findings, findings_of, report_blocks, summary
-from renderapps.demo.pipeline import ACQUIRED, STITCHED, Input, Pipeline
+from renderapps.demo.findings import Findings, findings_of, report_blocks, summary, title
+from renderapps.demo.pipeline import ACQUIRED, ALIGNED, STITCHED, Input, Pipeline
 from renderapps.demo.report import as_html, as_markdown
+from renderapps.demo.section_accuracy import section_errors
 from renderapps.module.errors import RenderModuleException
 
 MARKER = "made_by_renderapps_demo.txt"
 SIMULATED_COLUMNS = {"x": "stage_x_um", "y": "stage_y_um"}
-TITLE = "From raw tiles to a stitched volume"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="renderapps demo",
         description="Simulate an array tomography acquisition, or take your own tiles, and stitch "
-        "it: pictures, a volume and a report are in the output folder.",
+        "and align it: pictures, a volume and a report are in the output folder.",
         allow_abbrev=False,
     )
     result.add_argument("--output", type=Path, required=True, help="folder to write to")
@@ -107,10 +107,10 @@ def demonstrate(folder: Path, options: argparse.Namespace) -> int:
     pipeline = Pipeline(folder, source, tell)
     pipeline.run()
     tell("figures and report")
-    findings = found(pipeline, truth)
+    findings = found(pipeline, truth, QUICK_PLAN if options.quick else AcquisitionPlan())
     blocks = report_blocks(pipeline, findings, pictures(pipeline, findings))
     atomic_write(folder / "report.md", as_markdown(blocks))
-    atomic_write(folder / "report.html", as_html(TITLE, blocks))
+    atomic_write(folder / "report.html", as_html(title(findings), blocks))
     tell(f"{summary(findings)}; {time.monotonic() - start:.0f} s in all")
     tell(f"report: {folder / 'report.html'}")
     if findings.good:
@@ -166,14 +166,19 @@ def own(options: argparse.Namespace) -> tuple[Input, None]:
     ), None
 
 
-def found(pipeline: Pipeline, truth_file: Path | None) -> Findings:
+def found(pipeline: Pipeline, truth_file: Path | None, plan: AcquisitionPlan) -> Findings:
     """Errors against the truth, and tiles that got lost."""
-    before, after = [], []
+    before, after, across = [], [], None
     if truth_file is not None:
         truth = read_truth(truth_file)
         before = tile_errors(pipeline.render, ACQUIRED, truth)
         after = tile_errors(pipeline.render, STITCHED, truth)
-    return findings_of(pipeline, before, after)
+        if pipeline.aligned:
+            across = (
+                section_errors(pipeline.render, STITCHED, truth, plan),
+                section_errors(pipeline.render, ALIGNED, truth, plan),
+            )
+    return findings_of(pipeline, before, after, across)
 
 
 def pictures(pipeline: Pipeline, findings: Findings) -> list[tuple[str, str]]:
@@ -194,6 +199,11 @@ def pictures(pipeline: Pipeline, findings: Findings) -> list[tuple[str, str]]:
         path = folder / "pictures" / "seam.png"
         caption = figures.seam_figure(path, render, (ACQUIRED, STITCHED), seam, centres)
         shown.append(("pictures/seam.png", caption))
+    if pipeline.aligned:
+        path = folder / "pictures" / "sections.png"
+        zs = renderapi.stack.get_z_values_for_stack(ALIGNED, render=render)
+        caption = figures.overlay_figure(path, render, (STITCHED, ALIGNED), (zs[0], zs[-1]))
+        shown.append(("pictures/sections.png", caption))
     last_two = [r.output["sections"] for r in pipeline.results if "section_images" in r.module]
     for when, entries in zip(("before", "after"), last_two, strict=True):
         for entry in entries:

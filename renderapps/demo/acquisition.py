@@ -38,7 +38,7 @@ class AcquisitionPlan:
     columns: int = 3
     tile_size: int = 400
     overlap: float = 0.13
-    sections: int = 2
+    sections: int = 3
     magnification: float = 2.4
     stage_jitter: float = 3.0
     largest_jitter: float = 8.0
@@ -57,7 +57,7 @@ class AcquisitionPlan:
 
 
 QUICK_PLAN = AcquisitionPlan(
-    tile_size=200, magnification=1.25, stage_jitter=2.0, largest_jitter=5, warp=2.0
+    sections=2, tile_size=200, magnification=1.25, stage_jitter=2.0, largest_jitter=5, warp=2.0
 )
 
 

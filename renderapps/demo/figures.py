@@ -13,6 +13,7 @@ from renderapi.files import atomic_path
 from renderapps.demo.accuracy import TileError
 
 SEAM_SIZE = 160
+OVERLAY_SIDE = 700
 MOST_SECTIONS = 3
 SMALLEST_SHOWN = 1e-3
 LIGHT, DARK = "#d97706", "#1d4ed8"
@@ -183,6 +184,52 @@ def seam_figure(
     caption = (
         f"The used overlap whose tiles moved most against each other (z = {pair['z']:g}): its "
         f"matches were {pair['apart']:.1f} px apart, {now}."
+    )
+    figure.suptitle(caption, fontsize=10)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    return caption
+
+
+def overlay_figure(
+    path: Path,
+    render: renderapi.Render,
+    stacks: tuple[str, str],
+    zs: tuple[float, float],
+) -> str:
+    """Draw two sections over each other, before and after alignment; what is to be seen.
+
+    Parameters
+    ----------
+    stacks : (str, str)
+        The stitched and the aligned stack.
+    zs : (float, float)
+        The first is drawn in red, the second in green.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    names = ("stitched", "aligned")
+    for axis, stack, name in zip(figure.subplots(1, 2), stacks, names, strict=True):
+        box = renderapi.stack.get_stack_bounds(stack, render=render)
+        width, height = box["maxX"] - box["minX"], box["maxY"] - box["minY"]
+        scale = min(1.0, OVERLAY_SIDE / max(width, height))
+        drawn = [
+            renderapi.image.get_bb_image(
+                stack, z, box["minX"], box["minY"], width, height, scale, render=render
+            )[..., 0]
+            for z in zs
+        ]
+        picture = np.stack([*drawn, np.zeros_like(drawn[0])], axis=-1)
+        axis.imshow(picture, extent=(box["minX"], box["maxX"], box["maxY"], box["minY"]))
+        axis.set_title(name)
+        axis.set_xlabel("x (pixels)")
+        axis.set_ylabel("y (pixels)")
+    caption = (
+        f"Sections z = {zs[0]:g} (red) and z = {zs[1]:g} (green) over each other: yellow where "
+        "they agree."
     )
     figure.suptitle(caption, fontsize=10)
     with atomic_path(path) as temporary:

@@ -12,8 +12,14 @@ import numpy as np
 
 from renderapps.alignment.stage_model import GROUP, MATCHES, STAGE, STAGE_MODEL
 from renderapps.demo.accuracy import MEDIAN_LIMIT, WORST_LIMIT, TileError, within_limits
-from renderapps.demo.pipeline import OWNER, PROJECT, STITCHED, Pipeline
+from renderapps.demo.pipeline import OWNER, PROJECT, Pipeline
 from renderapps.demo.report import Block, Commands, Heading, Paragraph, Picture, Table
+from renderapps.demo.section_accuracy import (
+    SECTION_MEDIAN_LIMIT,
+    SECTION_WORST_LIMIT,
+    Floats,
+    sections_within_limits,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,11 @@ class Findings:
         Output of the matching module.
     sections : list of dict
         Sections in the output of the solving module.
+    aligned : bool or None
+        Whether the sections were aligned with each other; None where there is one.
+    across : (array, array) or None
+        Distances of the same places in different sections, before and after that, where the truth
+        is known.
     """
 
     before: list[TileError]
@@ -39,11 +50,14 @@ class Findings:
     placed: dict[str, str]
     matches: dict[str, Any]
     sections: list[dict[str, Any]]
+    aligned: bool | None = None
+    across: tuple[Floats, Floats] | None = None
 
     @property
     def good(self) -> bool:
         """Whether no tile was dropped and, where the truth is known, the errors are small."""
-        return not self.dropped and (not self.after or within_limits(self.after))
+        across = self.across is None or sections_within_limits(self.across[1])
+        return not self.dropped and (not self.after or within_limits(self.after)) and across
 
     @property
     def by_rule(self) -> dict[str, list[str]]:
@@ -70,7 +84,12 @@ class Findings:
         return len(self.matches["relocated_pairs"])
 
 
-def findings_of(pipeline: Pipeline, before: list[TileError], after: list[TileError]) -> Findings:
+def findings_of(
+    pipeline: Pipeline,
+    before: list[TileError],
+    after: list[TileError],
+    across: tuple[Floats, Floats] | None = None,
+) -> Findings:
     """What the modules reported."""
     sections = pipeline.output_of("solve_montage")["sections"]
     dropped = pipeline.output_of("detect_and_drop_stitching_mistakes")["sections"]
@@ -81,6 +100,8 @@ def findings_of(pipeline: Pipeline, before: list[TileError], after: list[TileErr
         {name: tile["placed_by"] for s in sections for name, tile in s["tiles"].items()},
         pipeline.output_of("generate_point_matches"),
         sections,
+        pipeline.aligned,
+        across,
     )
 
 
@@ -91,6 +112,7 @@ def summary(findings: Findings) -> str:
             f"{_stitched(findings)}{_overlaps(findings)}, {len(findings.dropped)} dropped",
             *_remarks(findings),
             *_errors(findings),
+            *_across(findings),
         ]
     )
 
@@ -141,6 +163,21 @@ def _errors(findings: Findings) -> list[str]:
     ]
 
 
+def _across(findings: Findings) -> list[str]:
+    """How the sections lie on each other."""
+    if findings.aligned is None:
+        return []
+    if not findings.aligned:
+        return ["the sections are not aligned with each other"]
+    if findings.across is None:
+        return ["sections aligned with each other"]
+    after = findings.across[1]
+    return [
+        f"sections aligned to {np.median(after):.3f} px (median, at most "
+        f"{SECTION_MEDIAN_LIMIT:g}), worst {after.max():.3f} px (at most {SECTION_WORST_LIMIT:g})"
+    ]
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -162,9 +199,10 @@ def report_blocks(
         Files relative to the folder of the report.
     """
     return [
-        Heading("From raw tiles to a stitched volume", 1),
+        Heading(title(findings), 1),
         Paragraph(summary(findings) + "."),
         *_accuracy(findings),
+        *_section_accuracy(findings),
         *_losses(findings),
         Heading("Pictures"),
         *(Picture(file, caption) for file, caption in pictures),
@@ -174,8 +212,38 @@ def report_blocks(
         Heading("What to try next"),
         Commands(next_commands(pipeline)),
         Paragraph(
-            "Sections are stitched, but not yet aligned to each other. The volume opens in any "
+            f"{_ending(findings)} The volume opens in any "
             f"program that reads OME-Zarr 0.5 (napari, neuroglancer, Fiji): {pipeline.volume.name}."
+        ),
+    ]
+
+
+def title(findings: Findings) -> str:
+    """What was made."""
+    return f"From raw tiles to {'an aligned' if findings.aligned else 'a stitched'} volume"
+
+
+def _ending(findings: Findings) -> str:
+    if findings.aligned is None:
+        return "There is one section, stitched."
+    if findings.aligned:
+        return "The sections are stitched, and aligned with each other."
+    return "The sections are stitched, but not aligned with each other."
+
+
+def _section_accuracy(findings: Findings) -> list[Block]:
+    if findings.across is None:
+        return []
+    rows = [
+        (name, f"{np.median(off):.3f}", f"{off.max():.3f}")
+        for name, off in zip(("stitched", "aligned"), findings.across, strict=True)
+    ]
+    return [
+        Heading("Same places in different sections"),
+        Table(("stack", "median distance (pixels)", "worst distance (pixels)"), rows),
+        Paragraph(
+            "Each section was turned, shifted and smoothly warped by known amounts. What is "
+            "compared is where points of the specimen lie in the first section and in the others."
         ),
     ]
 
@@ -260,10 +328,11 @@ def next_commands(pipeline: Pipeline) -> list[str]:
         "# the stacks from Python",
         f"python -c \"import renderapi; r = renderapi.connect(host='local', "
         f"store='{pipeline.store}', owner='{OWNER}', project='{PROJECT}'); "
-        f"print(renderapi.stack.get_stack_bounds('{STITCHED}', render=r))\"",
+        f"print(renderapi.stack.get_stack_bounds('{pipeline.last_stack}', render=r))\"",
         "",
-        "# the same for your own tiles",
+        "# your own tiles: with this report, or only the volume, resumable",
         "renderapps demo --tiles FOLDER --positions TABLE.csv --output my_tiles",
+        "renderapps align FOLDER --positions TABLE.csv --output my_volume",
     ]
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import renderapi
 from renderapi.files import atomic_write
+from renderapps.alignment.chain_steps import Wanted, across_steps
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
 
 OWNER, PROJECT = "demo", "array_tomography"
-ACQUIRED, MONTAGED, STITCHED = "acquired", "montaged", "stitched"
+ACQUIRED, MONTAGED, STITCHED, ALIGNED = "acquired", "montaged", "stitched", "aligned"
 COLLECTION = "montage_matches"
 LARGEST_PICTURE = 2000
 
@@ -75,6 +76,7 @@ class Pipeline:
         self.store = folder / "render.db"
         self.volume = folder / "volume.ome.zarr"
         self.results: list[StepResult] = []
+        self.aligned: bool | None = None  # None: there is one section
 
     @property
     def render(self) -> renderapi.Render:
@@ -82,12 +84,38 @@ class Pipeline:
         return renderapi.connect(host="local", store=self.store, owner=OWNER, project=PROJECT)
 
     def run(self) -> list[StepResult]:
-        """Run all steps, in order; the first failure ends it."""
-        for module, parameters in self.steps():
-            self.results.append(self.run_step(module, parameters()))
+        """Run all steps, in order; a failure ends it, but sections may fail to align."""
+        self.run_steps(self.stitching())
+        sections = renderapi.stack.get_z_values_for_stack(STITCHED, render=self.render)
+        if len(sections) > 1:
+            self.aligned = self.align(sections)
+        self.run_steps(self.showing())
         return self.results
 
-    def steps(self) -> list[tuple[str, Callable[[], Json]]]:
+    def run_steps(self, steps: list[tuple[str, Callable[[], Json]]]) -> None:
+        """Run some, one after the other."""
+        for module, parameters in steps:
+            self.results.append(self.run_step(module, parameters()))
+
+    @property
+    def last_stack(self) -> str:
+        """Stack of the tiles in their final places."""
+        return ALIGNED if self.aligned else STITCHED
+
+    def align(self, zs: list[float]) -> bool:
+        """Bring the sections onto each other; False where they have nothing in common."""
+        bounds = renderapi.stack.get_stack_bounds(STITCHED, render=self.render)
+        side = max(bounds["maxX"] - bounds["minX"], bounds["maxY"] - bounds["minY"])
+        wanted = Wanted(self.folder / "alignment", ALIGNED, ACQUIRED, montage_stack=STITCHED)
+        steps = across_steps(wanted, zs, side)
+        try:
+            self.run_steps([(step.module, lambda s=step: s.parameters) for step in steps])
+        except RenderModuleException as error:
+            self.tell(f"the sections are not aligned with each other: {error}")
+            return False
+        return True
+
+    def stitching(self) -> list[tuple[str, Callable[[], Json]]]:
         """Module and parameters of each step; parameters are made when the step is run."""
         return [
             ("dataimport.import_tiles", self.import_parameters),
@@ -96,6 +124,11 @@ class Pipeline:
             ("pointmatch.generate_point_matches", self.match_parameters),
             ("stitching.solve_montage", self.solve_parameters),
             ("stitching.detect_and_drop_stitching_mistakes", self.mistake_parameters),
+        ]
+
+    def showing(self) -> list[tuple[str, Callable[[], Json]]]:
+        """Pictures and the volume."""
+        return [
             ("materialize.render_section_images", lambda: self.picture_parameters(ACQUIRED)),
             ("materialize.render_section_images", lambda: self.picture_parameters(STITCHED)),
             ("materialize.export_volume", self.volume_parameters),
@@ -114,7 +147,7 @@ class Pipeline:
         pool = pool if _has_pool(module) else {}
         document = {"render": connection} | parameters | pool | {"output_json": output_json}
         atomic_write(input_json, to_json(document))
-        self.tell(f"[{number}/{len(self.steps())}] {module}")
+        self.tell(f"[{number}] {module}")
         start = time.monotonic()
         status = find(module).load().exit_status(["--quiet", "--input_json", str(input_json)])
         if status:
@@ -209,7 +242,7 @@ class Pipeline:
     def volume_parameters(self) -> Json:
         """The volume for other programs."""
         return {
-            "input_stack": STITCHED,
+            "input_stack": self.last_stack,
             "output_volume": self.volume,
             "chunk": [1, 256, 256],
             "shard": [1, 1024, 1024],
@@ -223,4 +256,7 @@ class Pipeline:
 
 def _has_pool(module: str) -> bool:
     """Whether a module of the demonstration works in several processes."""
-    return module not in ("dataimport.import_tiles", "pointmatch.create_tilepairs")
+    return module not in (
+        "dataimport.import_tiles",
+        "pointmatch.create_tilepairs",
+    )

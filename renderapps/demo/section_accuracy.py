@@ -54,3 +54,10 @@ def section_errors(
                     placed = estimate_dstpts(first.tforms, local[inside])
                     found.append(np.linalg.norm(placed - here[inside], axis=1))
     return np.concatenate(found)
+
+
+def sections_within_limits(distances: Floats) -> bool:
+    """Whether sections lie on each other as well as the demonstration promises."""
+    return bool(
+        np.median(distances) <= SECTION_MEDIAN_LIMIT and distances.max() <= SECTION_WORST_LIMIT
+    )

@@ -26,13 +26,21 @@ def test_it_goes_well_and_says_how_well(demo):
     assert "0 dropped" in report
     rows = [
         line.split("|")
-        for line in report.splitlines()
+        for line in report.split("## Same places")[0].splitlines()
         if line.startswith(("| stage |", "| stitched |"))
     ]
     (stage_median, _), (median, worst) = (map(float, row[2:4]) for row in rows)
     assert stage_median > 1
     assert median <= 0.3
     assert worst <= 1
+    assert "The sections are stitched, and aligned with each other." in report
+    (apart, farthest), (together, _) = (
+        map(float, line.split("|")[2:4])
+        for line in report.split("## Same places")[1].splitlines()
+        if line.startswith(("| stitched |", "| aligned |"))
+    )
+    assert farthest >= apart > 5
+    assert together <= 0.3
 
 
 def test_pictures_volume_and_pages_are_there(demo):
@@ -46,7 +54,7 @@ def test_pictures_volume_and_pages_are_there(demo):
                 assert image.mode == "L"
                 assert min(image.size) > 500
                 assert np.array(image).std() > 20
-    for name in ("residuals", "seam"):
+    for name in ("residuals", "seam", "sections"):
         with Image.open(folder / "pictures" / f"{name}.png") as image:
             assert image.size[0] > 500
     group = json.loads((folder / "volume.ome.zarr" / "zarr.json").read_text())
@@ -56,7 +64,7 @@ def test_pictures_volume_and_pages_are_there(demo):
 def test_every_step_leaves_its_parameters_and_its_output(demo):
     folder, _ = demo
     inputs = sorted(p for p in (folder / "json").glob("[0-9]*.json") if "output" not in p.name)
-    assert len(inputs) == 9
+    assert len(inputs) == 14
     for path in inputs:
         output = json.loads(path.read_text())["output_json"]
         assert Path(output).is_file()
