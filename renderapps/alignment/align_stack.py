@@ -34,6 +34,7 @@ from renderapps.module import (
     RenderParameters,
     parameter,
 )
+from renderapps.module.output_stack import check_writable
 from renderapps.module.stacks import stack_zs
 
 IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".mrc", ".st")
@@ -164,6 +165,7 @@ class AlignStack(RenderModule):
         if args["dry_run"]:
             self.show_plan(wanted)
             return
+        check_writable(self.render, wanted.output_stack)
         how = {k: args[k] for k in ("pool_size", "dask_scheduler") if args.get(k) is not None}
         chain = Chain(folder, self.connection(), self.tell, how)
         made: dict[str, Any] = {"output_stack": wanted.output_stack}

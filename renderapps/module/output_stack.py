@@ -41,6 +41,16 @@ ADVICE = "write to another stack, or give existing replace"
 _LOG = logging.getLogger(__name__)
 
 
+def check_writable(render: renderapi.Render, stack: str) -> str | None:
+    """State of a stack that is to be written, None where it is not there; READ_ONLY is refused."""
+    state = stack_state(render, stack)
+    if state in ("READ_ONLY", "OFFLINE"):
+        raise RenderModuleException(
+            f"stack {stack} is {state}: set it to COMPLETE first, or name another output"
+        )
+    return state
+
+
 @dataclass
 class OutputStack:
     """A stack that a run writes: describe it, then `write` within `written([...])`.
@@ -83,11 +93,7 @@ class OutputStack:
 
     def check(self) -> list[float]:
         """Refuse an output that must not be written; the z values that it has."""
-        state = stack_state(self.render, self.stack)
-        if state in ("READ_ONLY", "OFFLINE"):
-            raise RenderModuleException(
-                f"stack {self.stack} is {state}: set it to COMPLETE first, or name another output"
-            )
+        state = check_writable(self.render, self.stack)
         there = [] if state is None else zs_there(self.render, self.stack)
         if there and self.existing == "fail" and self.edits is None:
             raise RenderModuleException(
