@@ -3,6 +3,7 @@
 import ast
 import runpy
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,19 @@ def test_the_examples_are_part_of_the_distribution(tmp_path):
     names = sorted(path.relative_to(FOLDER) for path in FOLDER.rglob("*.json"))
     assert sorted(path.relative_to(installed) for path in installed.rglob("*.json")) == names
     assert len(names) > 40 and (ROOT / "MANIFEST.in").read_text() == "graft example_json\n"
+
+
+def test_everything_that_the_pages_load_is_part_of_the_distribution():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
+    folder = ROOT / "renderws" / "ui"
+    files = [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    left_out = [
+        path.name
+        for path in files
+        if path.suffix != ".py" and not any(fnmatch(path.name, pattern) for pattern in patterns)
+    ]
+    assert left_out == [] and len(files) > 30
+    for script in (folder / "vendor").glob("*.js"):
+        licence = script.with_name(f"{script.name.split('.')[0]}.LICENSE.txt")
+        assert "Redistribution" in licence.read_text()

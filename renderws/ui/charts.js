@@ -60,7 +60,7 @@ function markPicture(shape, colour) {
   return markPictures.get(key);
 }
 
-// series: [{name, points: [{x, y, text, ...}]}]; onpick gets the point that is clicked
+// series: [{name, points: [{x, y, text(), ...}]}]; onpick gets the point that is clicked
 export class Chart {
   constructor(title, series, { most = Infinity, onpick = () => {} } = {}) {
     this.series = series.map(({ name, points }) => {
@@ -168,7 +168,7 @@ export class Chart {
   }
 
   name(point) {
-    this.note.textContent = point ? point.text : "";
+    this.note.textContent = point ? point.text() : "";
     this.canvas.classList.toggle("pointing", Boolean(point));
   }
 

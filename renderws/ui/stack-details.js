@@ -12,7 +12,8 @@ const MOST_GAPS = 12;
 let chosen = {};
 let sections = [];
 
-const label = (section, value) => `z ${section.z}, section ${section.sectionId}: ${value.toLocaleString()}`;
+// the text of a point is made when it is shown: to write numbers for people takes longer than to draw them
+const label = (section, value) => () => `z ${section.z}, section ${section.sectionId}: ${value.toLocaleString()}`;
 const along = (list, value) => list.map((section) => ({ section, x: section.z, y: value(section), text: label(section, value(section)) }));
 
 // sections ending in .0 are as first acquired, .1 and above were acquired again; a z with several sections is merged
@@ -72,7 +73,7 @@ const both = (make, axis) => series({ least: make(sections, (s) => s[`min${axis}
 function showCharts() {
   const most = at("all").checked ? Infinity : MOST;
   const counts = Object.fromEntries(Object.entries(kinds(sections)).map(([name, list]) => [name, along(list, (s) => s.tileCount)]));
-  counts["no section"] = gaps(sections).map((z) => ({ x: z, y: 0, text: `z ${z} has no section` }));
+  counts["no section"] = gaps(sections).map((z) => ({ x: z, y: 0, text: () => `z ${z} has no section` }));
   const titles = [["Tiles of each z", series(counts)], ["z by number of the section", series(ordering(sections))],
     ["x bounds", both(along, "X")], ["y bounds", both(along, "Y")],
     ["Change of x bounds to the z before", both(changes, "X")], ["Change of y bounds to the z before", both(changes, "Y")]];
