@@ -115,7 +115,7 @@ export class SectionView {
       this.prefetch();
     }
     if (whole && this.place.dataset.whole !== "true") performance.mark("whole");
-    this.place.dataset.whole = whole ? "true" : "false";
+    this.place.dataset.whole = whole || !this.pictures ? "true" : "false";
   }
 
   setPictures(on) {
