@@ -115,7 +115,7 @@ export async function chooseStack({ collection = false, stack: wantsStack = true
     selector("owner", "owner", unique([...owners, owner]), owner, (value) => go({ owner: value, project: null, stack: null, z: null, matchOwner: null, matchCollection: null })),
     selector("project", "project", project ? unique([...projects, project]) : [], project, (value) => go({ project: value, stack: null, z: null })),
   ];
-  if (wantsStack) parts.push(selector("stack", "stack", names, stack, (value) => go({ stack: value, z: null })));
+  if (wantsStack) parts.push(selector("stack", "stack", stack && !names.includes(stack) ? [stack, ...names] : names, stack, (value) => go({ stack: value, z: null })));
   const chosen = { owner, project, stack, stacks: mine, every: stacks, owners, projects };
   if (collection) {
     const found = earlyMatches ?? (await collectionsOf(matchOwner() ?? owner));
