@@ -224,6 +224,8 @@ class GeneratePointMatches(RenderModule):
     def relocate(self, found: dict[Pair, PairOutcome], places: TilePlaces) -> list[dict[str, Any]]:
         """Look elsewhere for tiles without matches; the failures of whole chunks."""
         from renderapps.pointmatch.relocation import (
+            completed,
+            completions,
             lost_tiles,
             neighbour_steps,
             relocations,
@@ -240,7 +242,11 @@ class GeneratePointMatches(RenderModule):
             tasks = trials(z, lost, steps, places, groups, radius)
             tried, more = self.map_tries(tasks, places, "elsewhere", limits, False)
             failures += more
-            self.relocated += relocations(tried, lost, places, limits)
+            elsewhere = relocations(tried, lost, places, limits)
+            tasks = completions(elsewhere, outcomes, places, groups, radius)
+            tried, more = self.map_tries(tasks, places, "elsewhere", limits, False)
+            failures += more
+            self.relocated += completed(elsewhere, tried)
         return failures
 
     def chance_limits(self, tasks: list[PairTask], places: TilePlaces) -> dict[Any, float]:

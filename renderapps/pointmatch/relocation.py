@@ -9,7 +9,7 @@ are tried first, since most such tiles have been exchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,6 +181,55 @@ def relocations(
             )
         )
     return found
+
+
+def completions(
+    found: Sequence[Relocation],
+    outcomes: Sequence[PairOutcome],
+    places: TilePlaces,
+    groups: Mapping[str, str],
+    radius: float,
+) -> list[PairTask]:
+    """Comparisons of relocated tiles with all whom the place they lie at has as neighbours.
+
+    A neighbour that has no match itself was not asked before: it may have no other neighbour.
+
+    Parameters
+    ----------
+    found : sequence of Relocation
+    outcomes : sequence of PairOutcome
+        Of the pairs as the stage puts them.
+    """
+    tasks = []
+    known = {outcome.pair.key for relocation in found for outcome in relocation.outcomes}
+    for relocation in found:
+        tile, place = relocation.tile, relocation.place_of
+        for pair in [outcome.pair for outcome in outcomes]:
+            if place not in (pair.p_id, pair.q_id) or pair.delta_z is not None:
+                continue
+            other = pair.q_id if pair.p_id == place else pair.p_id
+            if other == tile or places.z[other] != places.z[tile]:
+                continue
+            step = centre(places, place) - centre(places, other)
+            task = _trial(tile, other, step, places, groups, radius)
+            if task.pair.key not in known:
+                known.add(task.pair.key)
+                tasks.append(task)
+    return tasks
+
+
+def completed(found: Sequence[Relocation], tried: Sequence[PairOutcome]) -> list[Relocation]:
+    """Relocations with the matches that were found when their new neighbours were asked."""
+    good = [outcome for outcome in tried if outcome.match.accepted]
+    whose = {o.pair.key: next(r.tile for r in found if r.tile in _ends(o)) for o in good}
+    return [
+        replace(r, outcomes=[*r.outcomes, *(o for o in good if whose[o.pair.key] == r.tile)])
+        for r in found
+    ]
+
+
+def _ends(outcome: PairOutcome) -> tuple[str, str]:
+    return outcome.pair.p_id, outcome.pair.q_id
 
 
 def _implied(outcome: PairOutcome, tile: str, places: TilePlaces) -> np.ndarray:

@@ -253,6 +253,23 @@ def test_exchanged_tiles_are_found_and_matched(paired):
     assert again["relocated_tiles"] == []
 
 
+def test_a_tile_whose_only_neighbour_was_exchanged_is_matched_with_it(paired):
+    acquired = paired(3, 3)
+    files = [acquired.image(f"z1_r{place}") for place in ("1_c0", "2_c2", "0_c1")]
+    first, second, blank = (tifffile.imread(path) for path in files)
+    blank = np.random.default_rng(1).normal(2000, 50, blank.shape).astype(np.uint16)
+    for path, pixels in zip(files, (second, first, blank), strict=True):
+        tifffile.imwrite(path, pixels)
+    places = acquired.places
+    places["z1_r1_c0"], places["z1_r2_c2"] = places["z1_r2_c2"], places["z1_r1_c0"]
+    result = generate(acquired)
+    found = {entry["tileId"]: entry for entry in result["relocated_tiles"]}
+    assert "z1_r0_c0" in found["z1_r2_c2"]["matched_with"]
+    documents = stored(acquired)
+    assert ("z1_r0_c0", "z1_r2_c2") in {(m["pId"], m["qId"]) for m in documents}
+    assert errors(acquired, documents) < 0.05
+
+
 def test_pairs_across_sections_are_matched_by_features(paired):
     acquired = paired(
         1,
