@@ -33,6 +33,8 @@ CLEARLY = 1.5
 IMPLAUSIBLE = 6.0
 """Departures from the stage beyond this many times the usual one speak against a link."""
 ROUNDS = 10
+HALF = 0.25
+"""Trust of a link whose misfit is the scale."""
 MANY = 20_000
 """Units from which on trust fades in larger steps."""
 
@@ -155,7 +157,23 @@ def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: floa
     if misfits.max() <= minimum:
         spread = 1.4826 * float(np.median(misfits[~fixed]))
         return float(np.clip(3.0 * spread, minimum, maximum))
-    scale = max(2.0 * float(misfits.max()), minimum)
+    if problem.model.terms > 1 and problem.model.name != "rigid":
+        with problem.stiff():
+            problem.converge(trust)
+            judged, _ = _faded(problem, fixed, minimum, maximum, problem.misfits())
+        if (judged > HALF).mean() > 0.5:  # else shapes differ too much for this to tell anything
+            trust = judged
+        problem.converge(trust)
+        misfits = np.where(trust > HALF, problem.misfits(), 0.0)
+    return _faded(problem, fixed, minimum, maximum, misfits)[1]
+
+
+def _faded(
+    problem: Problem, fixed: np.ndarray, minimum: float, maximum: float, begin: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Trust and tolerance after links have faded, from twice the largest misfit of `begin` on."""
+    scale = max(2.0 * float(begin.max()), minimum)
+    misfits = problem.misfits()
     faster = 1.5 if len(problem.corners) < MANY else 3.0
     while True:
         trust = np.where(fixed, 1.0, (scale**2 / (misfits**2 + scale**2)) ** 2)
@@ -164,7 +182,7 @@ def _annealed(problem: Problem, fixed: np.ndarray, minimum: float, maximum: floa
         spread = 1.4826 * _weighted_median(misfits[~fixed], trust[~fixed])
         tolerance = float(np.clip(3.0 * spread, minimum, maximum))
         if scale <= tolerance:
-            return tolerance
+            return trust, tolerance
         scale = max(scale / faster, tolerance)
 
 

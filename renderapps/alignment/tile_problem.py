@@ -5,6 +5,8 @@ What is minimised is written down in `solving.py` and in docs/alignment.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,9 @@ from renderapps.alignment.multigrid import Nodes, coupled_blocks, separate_block
 from renderapps.alignment.normal_equations import DIRECT, Pattern, Solver
 from renderapps.alignment.rotations import start_turned
 
+STIFF = 1.0
+"""Of shapes, while links are judged at first: a loose tile would rather bend to a wrong link than
+contradict it."""
 STILL = 1e-9
 """Of the size of units: a rigid solution that moves by less is found; linear ones take one step."""
 
@@ -107,6 +112,20 @@ class Problem:
             return Solver(kind, self._nodes(), *[coupled_blocks(unknowns)] * 2)
         later = separate_blocks(min(terms, 3))
         return Solver(kind, self._nodes(), separate_blocks(terms), later)
+
+    @contextmanager
+    def stiff(self) -> Iterator[None]:
+        """Within it shapes are held as strongly as links hold places."""
+        held = self.hold
+        self.hold = held.copy()
+        shapes = np.maximum(np.diagonal(held, axis1=1, axis2=2)[:, 1:], STIFF)
+        index = np.arange(1, held.shape[1])
+        self.hold[:, index, index] = shapes
+        self._for = None
+        try:
+            yield
+        finally:
+            self.hold, self._for = held, None
 
     def start(self, trust: Floats | None = None) -> None:
         """Begin where the units are held; a rigid model where the links turn them to."""
