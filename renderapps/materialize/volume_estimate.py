@@ -33,7 +33,7 @@ def estimate(job: VolumeJob, workers: int) -> dict[str, Any]:
     -------
     dict
         `tasks`, `voxels`, `bytes_raw` (all levels, not compressed), `bytes_expected`,
-        `memory_per_process`, `memory`, `seconds_expected`, `processes`.
+        `workers`, `megabytes_per_worker`, `megabytes_of_memory`, `seconds_expected`.
     """
     layout = job.layout
     itemsize = 1 if layout.dtype == "uint8" else 2
@@ -50,10 +50,10 @@ def estimate(job: VolumeJob, workers: int) -> dict[str, Any]:
         "voxels": voxels,
         "bytes_raw": voxels * itemsize,
         "bytes_expected": round(voxels * itemsize * share),
-        "processes": processes,
-        "memory_per_process": per_process,
-        "memory": per_process * processes,
-        "seconds_expected": round(seconds * voxels / processes, 1),
+        "workers": processes,
+        "megabytes_per_worker": math.ceil(per_process / 1e6),
+        "megabytes_of_memory": math.ceil(per_process * processes / 1e6),
+        "seconds_expected": math.ceil(seconds * voxels / processes),
     }
 
 
