@@ -504,7 +504,8 @@ def copied_tree() -> Iterator[Path]:
 
 def passes(folder: Path, tests: Sequence[str]) -> bool:
     """Whether tests pass in a copied tree."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *tests]
+    plugins = ("-n0", "-p", "no:cacheprovider", "-p", "no:schemathesis")  # slow to load
+    command = [sys.executable, "-m", "pytest", "-q", "-x", *plugins, *tests]
     given = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         command, cwd=folder, env=given, capture_output=True, timeout=SECONDS, check=False
