@@ -15,6 +15,7 @@ import numpy as np
 
 from renderws.store.protocol import TileQuery
 from renderws.store.source import Plan
+from renderws.store.stackrows import StackRow
 from renderws.store.tilequery import all_of, conditions_of
 
 
@@ -45,6 +46,7 @@ def box_plan(
     """How to find the tiles of a box, at one z, at some, or at all and without z."""
     assert query.box is not None
     conditions, parameters = zip(*conditions_of(query), strict=True)
+    conditions = tuple(one.replace("tile.z = ?", "tile.z * 1 = ?") for one in conditions)
     ranges, numbers = _ranges(connection, stack_key, query.box)
     if query.z is not None:
         found = f"tile.stack = ? AND {all_of(conditions)} AND ({ranges})"
@@ -52,11 +54,13 @@ def box_plan(
     zs = z_values(connection, stack_key, query.min_z, query.max_z)
     source = (
         "(SELECT tile.* FROM unnest(?::float8[]) AS layer (z) JOIN tile"
-        f" ON tile.stack = ? AND tile.z = layer.z AND ({ranges})"
+        f" ON tile.stack = ? AND tile.z * 1 = layer.z AND ({ranges})"
     )
     before = [zs, stack_key, *numbers]
     if query.min_z is None and query.max_z is None:
-        source += f" UNION ALL SELECT tile.* FROM tile WHERE stack = ? AND z IS NULL AND ({ranges})"
+        source += (
+            f" UNION ALL SELECT tile.* FROM tile WHERE stack = ? AND z * 1 IS NULL AND ({ranges})"
+        )
         before += [stack_key, *numbers]
     return Plan(f"{source}) AS tile", all_of(conditions), (*before, *parameters))
 
@@ -76,11 +80,19 @@ def _ranges(
 
 
 def _classes_of(connection: Any, stack_key: int) -> list[int]:
-    """Classes of a stack, asked for once in a transaction."""
-    known: list[int] | None = connection.known.get(("widths", stack_key))
+    """Classes of a stack, asked for again when it has changed."""
+    versions = (
+        row.data_version
+        for row in connection.known.values()
+        if isinstance(row, StackRow) and row.key == stack_key
+    )
+    asked = ("widths", stack_key, next(versions, None))
+    known: list[int] | None = connection.lasting.get(asked)
     if known is None:
         rows = connection.execute(
             "SELECT width_class FROM tile_width WHERE stack = ? ORDER BY width_class", (stack_key,)
         )
-        known = connection.known["widths", stack_key] = [k for (k,) in rows]
+        known = [k for (k,) in rows]
+        if asked[-1] is not None:
+            connection.lasting[asked] = known
     return known

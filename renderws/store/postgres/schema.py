@@ -9,7 +9,10 @@ Order. Texts compare by their bytes (`COLLATE "C"`), whatever the database's own
 Boxes. In place of an R*Tree, tiles are found in `tile_box`, a B-tree, by z, the class of their
 width and their left side: all tiles of class k are narrower than 2^k, so that those that reach into
 a box begin at most that far to the left of it. The classes of a stack, one or two as a rule, are in
-`tile_width`. Entries cost a third of those of a GiST index, and need no extension.
+`tile_width`. Entries cost a third of those of a GiST index, and need no extension. z is there as
+`z * 1`, which only questions for boxes use: while a table has no statistics, the planner would take
+`tile_layer` and look at every tile of a layer. That one covers what bounds, section data and
+statistics need, so that they read no document.
 
 Long texts. A B-tree takes no entries above 2.7 kB: sets of references are found by a digest, the
 channels of tiles by one, too.
@@ -60,8 +63,9 @@ CREATE TABLE tile (
   document BYTEA NOT NULL
 );
 CREATE UNIQUE INDEX tile_identity ON tile (stack, tile_id);
-CREATE INDEX tile_layer ON tile (stack, z, tile_id);
-CREATE INDEX tile_box ON tile (stack, z, width_class, min_x, max_x, min_y, max_y);
+CREATE INDEX tile_layer ON tile (stack, z, tile_id)
+  INCLUDE (section_id, min_x, min_y, max_x, max_y);
+CREATE INDEX tile_box ON tile (stack, (z * 1), width_class, min_x, max_x, min_y, max_y);
 CREATE INDEX tile_section ON tile (stack, section_id, tile_id) WHERE section_id IS NOT NULL;
 CREATE INDEX tile_group ON tile (stack, group_id, tile_id) WHERE group_id IS NOT NULL;
 CREATE INDEX tile_references ON tile (reference_set, stack, key) WHERE reference_set IS NOT NULL;
