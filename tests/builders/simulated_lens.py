@@ -26,7 +26,10 @@ def undone(lens, ideal):
     """Pixels that the lens takes to `ideal`: fixed point iteration."""
     points = ideal.copy()
     for _ in range(100):
-        points = points - (lens(points) - ideal)
+        off = lens(points) - ideal
+        points = points - off
+        if np.abs(off).max() < 1e-11:
+            break
     return points
 
 
