@@ -136,6 +136,10 @@ class AlignSectionsFine(StackEditModule):
         flows = self.compared(settings, pairs)
         rows = {pair: self.row(pair, flow) for pair, flow in flows.items()}
         good = [pair for pair in pairs if rows[pair]["accepted"]]
+        against = self.contradicting(flows, good)
+        for pair, reason in against.items():
+            rows[pair] |= {"wrong": True, "accepted": False, "reason": reason}
+        good = [pair for pair in good if pair not in against]
         self.refuse_nothing(pairs, rows, good)
         self.fields: dict[float, Field] = {}
         self.about: dict[float, dict[str, Any]] = {}
@@ -224,6 +228,21 @@ class AlignSectionsFine(StackEditModule):
             "block_correlation": _rounded(np.median(flow.correlation[flow.found])),
             "median_shift": [_rounded(v) for v in np.median(shift, axis=0)],
         }
+
+    def contradicting(self, flows: dict[Pair, PairFlow], good: list[Pair]) -> dict[Pair, str]:
+        """Links that do not close with others around triangles, by their affine maps."""
+        from renderapi.matching.models import Model
+        from renderapps.alignment.section_links import contradictions
+
+        links = []
+        for pair in good:
+            flow = flows[pair].flow
+            here, there, weights = flow.points()
+            matrix = Model("affine").fit(here, there, weights)
+            if np.isfinite(matrix).all():
+                links.append(Link(*pair, matrix, (float(flow.x[-1]), float(flow.y[-1]))))
+        side = max((max(link.size) for link in links), default=1.0)
+        return contradictions(links, 2 * LEAST_WRONG / side)
 
     def refuse_nothing(
         self, pairs: list[Pair], rows: dict[Pair, dict[str, Any]], good: list[Pair]

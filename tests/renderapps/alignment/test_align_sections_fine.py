@@ -139,3 +139,22 @@ def test_from_the_command_line_and_bad_input(tmp_path, series):
     assert done.returncode == 2
     assert "scale" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_link_that_does_not_fit_the_others_is_named_and_given_up(render, tmp_path, series):
+    pictures, _ = series
+    put_sections(render, "rough", [pictures[z] for z in (0, 1, 2, 4, 6, 8)], tmp_path / "images")
+    given = parameters(flow_directory=str(tmp_path / "flows"))
+    assert run(AlignSectionsFine, render, **given)[1]["wrong_links"] == []
+    right = shared(render, "fine", 2)
+    (path,) = (tmp_path / "flows").glob("flow_2_3_*.npz")
+    with np.load(path) as there:
+        arrays = dict(there)
+    arrays["shift"] = arrays["shift"] + 30.0  # as if repeated texture had been taken for another
+    np.savez(path, **arrays)
+    status, report = run(AlignSectionsFine, render, **given)
+    assert status == 0
+    assert [(row["p_z"], row["q_z"]) for row in report["wrong_links"]] == [(2.0, 3.0)]
+    assert "contradicts the links" in report["wrong_links"][0]["reason"]
+    (one,), (other,) = right.values(), shared(render, "fine", 2).values()
+    assert np.abs(one.values[4:] - other.values[4:]).max() < 2
