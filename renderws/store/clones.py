@@ -74,14 +74,16 @@ class Clones:
         skip_transforms: bool,
     ) -> bool:
         """Whether the copy is there; not, where the original has changed before it was whole."""
+        with self._source.read() as connection:  # takes a while, in which others may write
+            row = need_stack(connection, stack)
+            pieces = connection.tables.pieces(connection, row.key, zs, PIECE)
         with self._source.write(stack, to) as connection:
-            row, target = need_stack(connection, stack), find_stack(connection, to)
+            target = find_stack(connection, to)
             if target is not None:
                 _refuse_target(target, whole=zs is None)
             key = insert_hidden(connection, to, version)
             if not skip_transforms:
                 _copy_transforms(connection, row.key, key, to)
-            pieces = connection.tables.pieces(connection, row.key, zs, PIECE)
         try:
             for piece in pieces:
                 self._copy_piece(row.key, key, to, piece)
