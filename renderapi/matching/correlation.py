@@ -30,11 +30,13 @@ from renderapi.matching.light_free import plausible_distance
 from renderapi.matching.peaks import PEAK_RADIUS, Peak, find_peaks
 from renderapi.matching.refinement import DETAIL, MAX_FIT_PIXELS, refined, unrefined
 from renderapi.matching.remainder import least_remainder
-from renderapi.matching.scales import NULL_RADIUS, Scale, bands_of, cut
+from renderapi.matching.scales import NULL_RADIUS, SMOOTHINGS, Scale, bands_of, cut
 from renderapi.matching.shifts import ShiftRange
 
 CLEAR = 1.5
 """Agreement so many times as far above chance as it must be needs no look at other bands."""
+DOUBT = 1.0
+"""Shifts that explain the pictures as well lie this far off, pixels: then there is doubt."""
 NEAR = 8.0
 """Pixels by which bands may differ about one shift."""
 FEWEST_PIXELS = 100
@@ -103,36 +105,38 @@ def match_translation(
             rest = (refined(upto, peak, sigma, band[1]) for peak in peaks[1:])
             candidates = [candidates[0], *rest]
         if not verdict(candidates, limits) and (surplus >= CLEAR or not limits.chance):
-            return _doubted(candidates, scales[0], limits)
+            return _judged(candidates, scales[0], radius, limits)
         tried.append(candidates)
-    candidates = _decided(tried, limits)
-    return _explained(candidates, scales[0], radius, limits) or _doubted(
-        candidates, scales[0], limits
-    )
+    return _judged(_decided(tried, limits), scales[0], radius, limits)
 
 
-def _explained(
+def _judged(
     candidates: list[Candidate],
     scale: Scale,
     radius: tuple[float, float],
     limits: TranslationLimits,
 ) -> list[Candidate]:
-    """One candidate where one shift alone lets the pictures explain each other; else none.
+    """The candidates, or one alone where one shift alone lets the pictures explain each other.
 
-    That is asked where they agree under several shifts, or no better than unrelated ones do, as
-    those that share a lattice.
+    Of a lattice several shifts agree about as well, and so do those of unrelated pictures that
+    share one. What is believed is given up only for a shift that explains far more.
     """
     if not candidates or not limits.chance:
-        return []
-    if not verdict(candidates, limits):
-        return []
+        return candidates
     believed = limits.surplus(candidates[0]) >= 1
-    found = least_remainder(scale, radius, limits.pixels, beyond_chance=believed)
+    reason = verdict(candidates, limits)
+    found = least_remainder(scale, radius, limits.pixels, beyond_chance=believed and bool(reason))
     if found is None:
-        return []
+        return _doubted(candidates, scale, limits)
     shift, fit = found
-    sure = replace(candidates[0], shift=shift, correlation=fit.correlation, error=fit.error)
-    return [replace(sure, explained=True)]
+    sure = replace(
+        candidates[0],
+        shift=shift,
+        correlation=fit.correlation,
+        error=fit.error,
+        explained=True,
+    )
+    return candidates if not reason and _apart(sure, candidates[0]) <= 1 else [sure]
 
 
 def _doubted(
@@ -148,7 +152,10 @@ def _doubted(
     first = candidates[0]
     x, y = (v - o for v, o in zip(first.shift, scale.offset, strict=True))
     pictures = scale.p, scale.q, scale.p_mask, scale.q_mask
-    distance = plausible_distance(*pictures, (x, y), FEWEST_PIXELS)
+    smoothing = max(SMOOTHINGS[0], first.smoothing, 2**first.level / 2)
+    distance = plausible_distance(*pictures, (x, y), FEWEST_PIXELS, smoothing)
+    if distance <= DOUBT:
+        return candidates
     return [replace(first, error=max(first.error, distance)), *candidates[1:]]
 
 

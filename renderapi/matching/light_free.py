@@ -37,12 +37,12 @@ def plausible_distance(
     q_mask: Mask,
     shift: tuple[float, float],
     min_pixels: int,
+    smoothing: float = 0.0,
 ) -> float:
     """How far from a shift those lie that explain both pictures as well, root mean square, pixels.
 
-    Each whole-pixel shift near by is as plausible as its likelihood, were the noise white: then all
-    detail counts, also that which a low-pass before a search has taken away. What picture there is
-    beneath noise may be so coarse that many shifts explain it.
+    Each whole-pixel shift near by is as plausible as its likelihood, were the noise white. What
+    picture there is beneath noise may be so coarse that many shifts explain it.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ def plausible_distance(
         Where the pixel (0, 0) of q lies in pixels of p.
     min_pixels : int
         Overlaps with fewer common pixels are not judged.
+    smoothing : float
+        Low-pass of both pictures, pixels: that of the search. Noise that has passed through it
+        counts as so many fewer pixels as are correlated, 2 pi smoothing^2.
 
     Returns
     -------
@@ -67,7 +70,10 @@ def plausible_distance(
     local = ShiftRange(
         shifts.x0 - back[0], shifts.y0 - back[1], shifts.x1 - back[0], shifts.y1 - back[1]
     )
+    if smoothing:
+        cuts = _smooth(cuts[0], cuts[2], smoothing), _smooth(cuts[1], cuts[3], smoothing), *cuts[2:]
     correlation, pixels = light_free_map(*cuts, local, min_pixels)
+    pixels = pixels / max(1.0, 2 * np.pi * smoothing**2)
     if not np.isfinite(correlation).any():
         return float("inf")
     gain = -0.5 * pixels * np.log1p(-(np.clip(np.nan_to_num(correlation), 0, 0.9999) ** 2))
@@ -143,6 +149,17 @@ def light_free_map(
     scale = np.sqrt(np.where(enough, p_power * q_power, 1.0))
     correlation = np.where(enough, product / scale, np.nan)
     return np.clip(correlation, -1, 1), pixels
+
+
+def _smooth(image: NDArray, mask: Mask, smoothing: float) -> NDArray[np.float32]:
+    """Low-passed, without what is masked."""
+    import cv2
+
+    weight = mask.astype(np.float32)
+    values = _centred(image, mask).astype(np.float32)
+    blurred = (cv2.GaussianBlur(v, (0, 0), smoothing) for v in (values, weight))
+    above, below = (np.asarray(v, np.float32) for v in blurred)
+    return np.asarray(above / np.maximum(below, 1e-6), np.float32)
 
 
 def _centred(image: NDArray, mask: Mask) -> Floats:

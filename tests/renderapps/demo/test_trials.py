@@ -5,7 +5,14 @@ import pytest
 from renderapps.demo.conditions import CONDITIONS, PICTURES
 from renderapps.demo.trials import run_trial
 
-KNOWN: dict[tuple[str, str, int], str] = {}
+FAINT = (
+    "the data do not hold the answer (no method errs by less than {} px): of the few pairs that "
+    "are used none is wrong, but too few tiles tell how the stage errs, and the others lie far off"
+)
+KNOWN = {
+    ("cells", "all at once", 0): FAINT.format(0.55),
+    ("cells", "all at once", 1): FAINT.format(0.47),
+}
 """What was measured not to be as it must be."""
 
 
