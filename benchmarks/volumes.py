@@ -111,8 +111,8 @@ def _tissue() -> np.ndarray:
 
 def _floor(path: Path, pixels: np.ndarray) -> float:
     """Megapixels that tensorstore writes in a second of one core."""
+    from renderapi.volume.layout import VolumeLayout
     from renderapps.materialize.formats.omezarr import FORMAT
-    from renderapps.materialize.volume_layout import VolumeLayout
 
     side = 3 * SHARD
     layout = VolumeLayout((1, side, side), "uint8", (1.0, 1.0, 1.0), levels=1)

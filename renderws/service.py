@@ -27,6 +27,7 @@ from renderws.bodies import Bodies, gather, too_large
 from renderws.caching import cache_headers
 from renderws.drawings import Drawings, stopped_when_gone
 from renderws.freed_memory import give_freed_memory_back
+from renderws.kept import KeptVolumes
 from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
@@ -62,6 +63,7 @@ class Service:
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
         self.bodies = Bodies(settings, give_freed_memory_back)
         self.drawings = Drawings(settings.picture_seconds)
+        self.volumes = KeptVolumes()
         self._new_stop = self.drawings.stop
         self._waiting = 0
         self._painting = 0
@@ -106,6 +108,7 @@ class Service:
     def forget_images(self) -> None:
         """Drop the decoded source images."""
         self.__dict__.pop("sources", None)
+        self.volumes = KeptVolumes()
 
     def reclaim(self) -> int:
         """Remove some rows of what was dropped long enough ago; gives how many."""
@@ -181,7 +184,8 @@ class Service:
         return self.answer(route, path, request)
 
     def _handled(self, route: Route, call: Call) -> Answer:
-        headers = cache_headers(call) if route.cached else {}
+        is_kept = route.cached or route.revalidated
+        headers = cache_headers(call, route.revalidated) if is_kept else {}
         if headers and headers["ETag"] in call.headers.get("if-none-match", ""):
             return Answer(304, headers=headers)
         answer = route.handler(call)

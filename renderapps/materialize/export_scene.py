@@ -10,6 +10,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
 from renderapi.urls import url_to_path
+from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize import scene_metadata
 from renderapps.materialize.formats.omezarr import FORMAT
 from renderapps.materialize.place import Place
@@ -25,7 +26,6 @@ from renderapps.materialize.unfinished import (
     put_in_place,
     unfinished,
 )
-from renderapps.materialize.volume_layout import VolumeLayout
 from renderapps.materialize.volume_parameters import ObjectStoreParameters
 from renderapps.module import (
     ParallelParameters,

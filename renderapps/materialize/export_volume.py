@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import renderapi
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.formats import format_of
 from renderapps.materialize.mask_check import masks_text
 from renderapps.materialize.place import Place
@@ -39,7 +40,6 @@ from renderapps.materialize.unfinished import (
 from renderapps.materialize.volume_estimate import estimate
 from renderapps.materialize.volume_format import VolumeFormat
 from renderapps.materialize.volume_job import Pass, VolumeJob, planned_passes
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.materialize.volume_parameters import ExportVolumeParameters
 from renderapps.materialize.volume_parts import make_part
 from renderapps.materialize.volume_planes import filled, plane_zs

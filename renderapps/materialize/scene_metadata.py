@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.materialize.ome_metadata import METHOD, axes_of, omero
-from renderapps.materialize.volume_layout import Length3, VolumeLayout
+from renderapi.volume.layout import Length3, VolumeLayout
+from renderapi.volume.ome_metadata import METHOD, axes_of, omero
 
 Json = dict[str, Any]
 VERSION = "0.6"

@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 import renderapi
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize import scene_metadata
 from renderapps.materialize.formats.omezarr import FORMAT
 from renderapps.materialize.part_records import (
@@ -28,7 +29,6 @@ from renderapps.materialize.picture_folders import z_name
 from renderapps.materialize.place import Place
 from renderapps.materialize.section_pictures import section_tiles
 from renderapps.materialize.volume_drawing import stamps
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.materialize.volume_pyramid import (
     add_reduced,
     means_of,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.module.errors import RenderModuleException
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapi.rendering.windows import box_parameters
+from renderapi.volume.layout import Size3
 from renderapps.materialize.reduction import add_piece
 from renderapps.materialize.section_pictures import Window, touches
 from renderapps.materialize.volume_job import Part, Plane, VolumeJob
-from renderapps.materialize.volume_layout import Size3
 from renderapps.materialize.volume_pyramid import type_of_sums
 
 Json = dict[str, Any]

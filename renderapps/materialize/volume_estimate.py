@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from renderapi.rendering.cache import DEFAULT_BYTES
+from renderapi.volume.layout import Size3
 from renderapps.materialize.volume_drawing import DrawnBox
 from renderapps.materialize.volume_job import (
     Part,
@@ -17,7 +18,6 @@ from renderapps.materialize.volume_job import (
     bytes_of_sums,
     cell_bytes,
 )
-from renderapps.materialize.volume_layout import Size3
 from renderapps.materialize.volume_pyramid import means_of
 
 PROCESS_BYTES = 300 << 20  # of Python with its libraries, before it draws

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
 
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.module.errors import RenderModuleException
 
 if TYPE_CHECKING:

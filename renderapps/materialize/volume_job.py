@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import renderapi
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.formats import formats
 from renderapps.materialize.place import Place
 from renderapps.materialize.section_pictures import Window
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.materialize.volume_pyramid import next_box, type_of_sums
 
 Json = dict[str, Any]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3
 from renderapps.materialize.part_records import (
     RECORDS,
     bytes_of,
@@ -24,7 +25,6 @@ from renderapps.materialize.part_records import (
 )
 from renderapps.materialize.volume_drawing import DrawnBox
 from renderapps.materialize.volume_job import Part, Pass, VolumeJob, box_end, boxes
-from renderapps.materialize.volume_layout import Size3
 from renderapps.materialize.volume_pyramid import (
     add_reduced,
     means_of,

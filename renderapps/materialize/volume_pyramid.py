@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.reduction import sum_type
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 
 
 def type_of_sums(layout: VolumeLayout, level: int, weight: float) -> np.dtype:

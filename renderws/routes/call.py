@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from renderapi.rendering.limits import Stop
+from renderws.kept import KeptVolumes
 from renderws.request import Request
 from renderws.routes.answers import Answer, HttpError
 from renderws.routes.values import Parameter, checked_name
@@ -40,6 +41,10 @@ class Host(Protocol):
     @property
     def sources(self) -> SourceCache:
         """Decoded source images, shared by all requests."""
+
+    @property
+    def volumes(self) -> KeptVolumes:
+        """What is kept of stacks that are read as volumes."""
 
     def painters(self) -> AbstractContextManager[int]:
         """Threads for one picture."""
@@ -91,6 +96,11 @@ class Call:
         self.headers = request.headers
         self.body = request.body
         self._request = request
+
+    @property
+    def is_head(self) -> bool:
+        """Whether only the headers of the answer are asked for."""
+        return self._request.method == "HEAD"
 
     @property
     def url(self) -> str:

@@ -221,6 +221,11 @@ def put_state(call: Call) -> Answer:
 
 def get_bounds(call: Call) -> Answer:
     """Bounds of the stack as derived when it became COMPLETE."""
+    return json_answer(stack_bounds(call))
+
+
+def stack_bounds(call: Call) -> dict[str, Any]:
+    """Bounds of the stack of the path; 400 for a stack whose bounds were never derived."""
     metadata = call.store.stack(call.stack)
     stats = metadata.get("stats")
     if not stats:
@@ -228,7 +233,8 @@ def get_bounds(call: Call) -> Answer:
             f"{stack_text(call.stack)} has no bounds while it is {metadata['state']};"
             " set its state to COMPLETE first"
         )
-    return json_answer(stats["stackBounds"])
+    bounds: dict[str, Any] = stats["stackBounds"]
+    return bounds
 
 
 def get_tile_ids(call: Call) -> Answer:

@@ -20,6 +20,7 @@ from renderws.routes import (
     stacks,
     trials,
     validation,
+    volumes,
     windows,
 )
 from renderws.routes.router import Route
@@ -36,6 +37,7 @@ def routes() -> tuple[Route, ...]:
         *windows.routes(),
         *images.routes(),
         *large_data.routes(),
+        *volumes.routes(),
         *coordinates.routes(),
         *matches.routes(),
         *trials.routes(),

@@ -6,8 +6,8 @@ import requests
 import tensorstore
 from volumes import write_volume
 
+from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize.formats.omezarr import FORMAT
-from renderapps.materialize.volume_layout import VolumeLayout
 
 PIXELS = np.random.default_rng(1).integers(0, 255, (2, 70, 90), np.uint8)
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.picture_folders import write_picture
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
 

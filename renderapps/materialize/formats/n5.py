@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.chunked_arrays import opened, write_block
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.module.result import to_json
 
 Json = dict[str, Any]

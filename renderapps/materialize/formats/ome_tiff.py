@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize.tiff_volume import TiffVolume
-from renderapps.materialize.volume_layout import VolumeLayout
 
 
 class OmeTiff(TiffVolume):

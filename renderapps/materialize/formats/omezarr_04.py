@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import SPACE_AXES, Size3, VolumeLayout
+from renderapi.volume.ome_metadata import multiscale, omero
 from renderapps.materialize.chunked_arrays import opened, write_block
-from renderapps.materialize.ome_metadata import multiscale, omero
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import SPACE_AXES, Size3, VolumeLayout
 from renderapps.module.result import to_json
 
 Json = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
 from renderapps.materialize.picture_folders import write_picture, z_name
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Size3, VolumeLayout
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
 

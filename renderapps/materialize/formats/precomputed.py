@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import NDArray
 
+from renderapi.volume.layout import Size3, VolumeLayout
+from renderapi.volume.precomputed import (
+    corner,
+    info_document,
+    scale_document,
+    shard_bits,
+)
 from renderapps.materialize.chunked_arrays import opened, write_block
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_layout import Length3, Size3, VolumeLayout
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
-
-Json = dict[str, Any]
-
-_JPEG_QUALITY = 85
 
 
 class Precomputed(VolumeFormat):
@@ -71,9 +71,9 @@ class Precomputed(VolumeFormat):
         if layout.no_unit:
             said.append(
                 f"precomputed volumes must give voxels a size in nanometres: that along "
-                f"{', '.join(layout.no_unit)} is unknown, and stands as {_number(1.0)} nm a pixel"
+                f"{', '.join(layout.no_unit)} is unknown, and stands as 1 nm a pixel"
             )
-        offsets = [o for level in range(layout.level_count) for o in _corner(layout, level)]
+        offsets = [o for level in range(layout.level_count) for o in corner(layout, level)]
         if any(abs(offset - round(offset)) > 1e-6 for offset in offsets):
             said.append(
                 "precomputed volumes lie on whole voxels of every level: this one is shown up to "
@@ -89,7 +89,7 @@ class Precomputed(VolumeFormat):
         """A shard covers the chunks that share the high bits of their number."""
         if not layout.sharded:
             return layout.grid(level)[1]
-        bits = _shard_bits(layout, level)
+        bits = shard_bits(layout, level)
         z, y, x = (
             min(c << b, -(-size // c) * c)
             for c, b, size in zip(layout.chunk, bits, layout.level_shape(level), strict=True)
@@ -106,7 +106,7 @@ class Precomputed(VolumeFormat):
         block: NDArray,
     ) -> None:
         """Write whole chunks or shards."""
-        scale = _scale(layout, level)
+        scale = scale_document(layout, level)
         array = opened(
             "neuroglancer_precomputed",
             folder,
@@ -134,81 +134,7 @@ class Precomputed(VolumeFormat):
 
     def documents(self, layout: VolumeLayout) -> Iterator[tuple[str, bytes]]:
         """The description of the volume."""
-        info = {
-            "@type": "neuroglancer_multiscale_volume",
-            "type": "image",
-            "data_type": layout.dtype,
-            "num_channels": layout.channel_count,
-            "scales": [info_scale(layout, level) for level in range(layout.level_count)],
-        }
-        yield "info", to_json(info)
-
-
-def info_scale(layout: VolumeLayout, level: int) -> Json:
-    """Entry of `scales`, as `info` holds it."""
-    scale = _scale(layout, level)
-    scale["chunk_sizes"] = [scale.pop("chunk_size")]
-    return scale
-
-
-def _scale(layout: VolumeLayout, level: int) -> Json:
-    resolution = list(reversed(layout.level_voxel_nm(level)))
-    scale: Json = {
-        "key": "_".join(map(_number, resolution)),
-        "resolution": resolution,
-        "size": list(reversed(layout.level_shape(level))),
-        "voxel_offset": [math.floor(offset + 0.5) for offset in reversed(_corner(layout, level))],
-        "chunk_size": list(reversed(layout.chunk)),
-        "encoding": layout.encoding,
-    }
-    if layout.encoding == "jpeg":
-        scale["jpeg_quality"] = _JPEG_QUALITY
-    if layout.sharded:
-        shard, total = sum(_shard_bits(layout, level)), sum(_grid_bits(layout, level))
-        scale["sharding"] = {
-            "@type": "neuroglancer_uint64_sharded_v1",
-            "preshift_bits": shard,
-            "minishard_bits": 0,
-            "shard_bits": total - shard,
-            "hash": "identity",
-            "minishard_index_encoding": "gzip",
-            "data_encoding": "raw" if layout.encoding == "jpeg" else "gzip",
-        }
-    return scale
-
-
-def _corner(layout: VolumeLayout, level: int) -> Length3:
-    """Upper left corner of a level in its voxels (z, y, x), where pixel i of full scale is shown
-    at [i, i + 1), as neuroglancer shows stacks of a render service.
-    """
-    sizes, centre = layout.level_voxel_nm(level), layout.level_origin_nm(level)
-    full = (1.0, layout.step, layout.step)
-    z, y, x = (
-        c / v - 0.5 + 0.5 / (factor * step)
-        for c, v, factor, step in zip(centre, sizes, layout.scale_of(level), full, strict=True)
-    )
-    return z, y, x
-
-
-def _grid_bits(layout: VolumeLayout, level: int) -> Size3:
-    """Bits of a chunk's number along each axis."""
-    z, y, x = (
-        max(0, (-(-size // chunk) - 1).bit_length())
-        for size, chunk in zip(layout.level_shape(level), layout.chunk, strict=True)
-    )
-    return z, y, x
-
-
-def _shard_bits(layout: VolumeLayout, level: int) -> Size3:
-    """Bits along each axis of the chunks of one shard: the lowest of the interleaved number."""
-    count = math.prod(s // c for s, c in zip(layout.shard, layout.chunk, strict=True))
-    left, bits, grid = count.bit_length() - 1, [0, 0, 0], _grid_bits(layout, level)
-    while left and bits != list(grid):
-        for axis in (2, 1, 0):
-            if left and bits[axis] < grid[axis]:
-                bits[axis] += 1
-                left -= 1
-    return bits[0], bits[1], bits[2]
+        yield "info", to_json(info_document(layout))
 
 
 def _cells(shape: tuple[int, ...], cell: Size3) -> Iterator[Size3]:
@@ -216,10 +142,6 @@ def _cells(shape: tuple[int, ...], cell: Size3) -> Iterator[Size3]:
         for y in range(0, shape[1], cell[1]):
             for x in range(0, shape[2], cell[2]):
                 yield z, y, x
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}"
 
 
 FORMAT = Precomputed()

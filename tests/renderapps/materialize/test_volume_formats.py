@@ -11,9 +11,10 @@ import tifffile
 import zarr
 from volumes import level_of, write_volume
 
+from renderapi.errors import SpecError
+from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize.formats import format_of, formats
 from renderapps.materialize.place import Place
-from renderapps.materialize.volume_layout import VolumeLayout
 from renderapps.module.errors import RenderModuleException
 
 
@@ -314,7 +315,7 @@ def test_a_format_that_is_none_is_refused():
 
 
 def test_a_shard_that_is_no_whole_number_of_chunks_is_refused():
-    with pytest.raises(RenderModuleException, match=r"\[1, 20, 32\] must be a whole number"):
+    with pytest.raises(SpecError, match=r"\[1, 20, 32\] must be a whole number"):
         layout_of("omezarr", shard=(1, 20, 32))
 
 

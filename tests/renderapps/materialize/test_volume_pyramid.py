@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from volumes import level_of
 
+from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize.formats import formats
 from renderapps.materialize.volume_job import Pass, boxes, planned_passes
-from renderapps.materialize.volume_layout import VolumeLayout
 from renderapps.materialize.volume_planes import filled
 from renderapps.materialize.volume_pyramid import (
     add_reduced,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from renderapps.materialize.volume_layout import SPACE_AXES, VolumeLayout
+from renderapi.volume.layout import SPACE_AXES, VolumeLayout
 
 Json = dict[str, Any]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.module.errors import RenderModuleException
+from renderapi.errors import SpecError
 
 Size3 = tuple[int, int, int]
 Length3 = tuple[float, float, float]
@@ -82,7 +82,7 @@ class VolumeLayout:
 
     def __post_init__(self) -> None:
         if any(s % c for s, c in zip(self.shard, self.chunk, strict=True)):
-            raise RenderModuleException(
+            raise SpecError(
                 f"a shard {list(self.shard)} must be a whole number of chunks {list(self.chunk)}"
             )
 
