@@ -72,6 +72,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     from renderapps.commands.serve import add_serve
     from renderapps.commands.stacks import add_stacks
     from renderapps.commands.store import add_store
+    from renderapps.commands.view import add_view
 
     result = argparse.ArgumentParser(
         prog="renderapps",
@@ -87,6 +88,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     add_serve(verbs, limits=verb in (None, "serve"))
     verbs.add_parser("demo", help="simulate an acquisition, stitch and align it")
     add_stacks(verbs)
+    add_view(verbs)
     add_store(verbs)
     add_doctor(verbs)
     add_completion(verbs)

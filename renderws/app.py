@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from renderws import neuroglancer_client, pages, volumes
+from renderws import pages, volumes
 from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
@@ -27,7 +27,7 @@ from renderws.stopping import when_told_to_stop
 from renderws.store.protocol import Store
 
 _RECLAIM_SECONDS = 60.0
-_FILES = (pages.PREFIX + "/", volumes.PREFIX, neuroglancer_client.PREFIX + "/")
+_FILES = (pages.PREFIX + "/", volumes.PREFIX)
 
 
 class _Application(Starlette):
@@ -76,11 +76,6 @@ def create_app(
     routes: list[BaseRoute] = [
         Mount(volumes.PREFIX, volumes.VolumeFiles(service.settings), name="volumes"),
         Mount(pages.PREFIX, pages.Pages(service.settings), name="view"),
-        Mount(
-            neuroglancer_client.PREFIX,
-            neuroglancer_client.NeuroglancerClient(service.settings),
-            name="neuroglancer",
-        ),
     ]
     return _Application(service, routes=routes, lifespan=lifespan)
 

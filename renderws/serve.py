@@ -51,6 +51,7 @@ def serve(
     workers: int = 1,
     access_log: bool = False,
     announce: Announce = print,
+    ready: Announce | None = None,
     **options: Any,
 ) -> None:
     """Serve a store until the process is told to stop (SIGINT, SIGTERM); running requests finish.
@@ -70,6 +71,8 @@ def serve(
         Write one JSON line about every request to the standard error.
     announce
         Called with the lines that say where the service is and who can reach it.
+    ready
+        Called with the address, `http://host:port`, once requests can be sent there.
     **options
         Permissions and limits: those of `served_settings`.
 
@@ -90,6 +93,8 @@ def serve(
     with listener, _token_in_file(listener, settings) if own_token else nullcontext():
         for line in start_lines(listener, store_path, settings):
             announce(line)
+        if ready is not None:
+            ready(address_of(listener))
         if workers > 1:
             _run_workers(store_path, settings, listener, workers)
         else:
@@ -245,15 +250,21 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address_of(listener: socket.socket) -> str:
+    """`http://host:port` of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
 def start_lines(
     listener: socket.socket, store_path: str | os.PathLike[str], settings: Settings
 ) -> list[str]:
     """What a user should know at the start: address, store, folders, and who can connect."""
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    host = listener.getsockname()[0]
     roots = ", ".join(str(root) for root in settings.image_roots or ())
     lines = [
-        f"render web service on http://{shown}:{port}/ with {opening.shown(store_path)}",
+        f"render web service on {address_of(listener)}/ with {opening.shown(store_path)}",
         f"images are read below {roots}",
     ]
     if settings.token is None:

@@ -67,7 +67,9 @@ def test_wrong_usage_is_status_2(capsys):
         assert left.value.code == 2
 
 
-@pytest.mark.parametrize("verb", [[], ["list"], ["describe"], ["serve"], ["store"], ["doctor"]])
+@pytest.mark.parametrize(
+    "verb", [[], ["list"], ["describe"], ["serve"], ["view"], ["store"], ["doctor"]]
+)
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as left:
         main([*verb, "--help"])

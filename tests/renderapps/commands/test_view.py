@@ -1,0 +1,146 @@
+"""`renderapps view`: a stack opens in the section viewer and in neuroglancer."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import requests
+from headless import CHROMIUM, FLAGS
+from picture_stacks import make_picture_stack, texture
+from server_process import ServerProcess
+
+import renderapi
+from renderapps.__main__ import main, status
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A store with a stack of one channel, and one of two."""
+    found = tmp_path_factory.mktemp("view")
+    render = renderapi.connect(
+        host="local", store=found / "render.db", owner="me", project="brain", web_only=True
+    )
+    worlds = {z: texture(z) for z in (1, 2)}
+    make_picture_stack(render, found, "grey", worlds, origin=(-40, 10))
+    both = {1: {"DAPI": texture(3), "PSD": texture(4)}}
+    make_picture_stack(render, found, "two", both, channels=["DAPI", "PSD"])
+    return found
+
+
+@pytest.fixture
+def view(folder, monkeypatch):
+    """The links that `renderapps view` prints of a stack of this store, while they are served."""
+    started = []
+    for name in ("RENDER_HOST", "RENDER_OWNER", "RENDER_PROJECT", "RENDER_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+    def start(stack, *where, **env):
+        words = [sys.executable, "-m", "renderapps", "view", stack, "--owner", "me"]
+        words += ["--project", "brain", "--no-open"]
+        words += where or ["--store", str(folder / "render.db"), "--image-root", str(folder)]
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, env={**os.environ, **env}
+        )
+        started.append(process)
+        links = {}
+        while "precomputed" not in links:
+            line = process.stdout.readline()
+            assert line, "it ended"
+            name, _, link = line.strip().partition(": ")
+            links[name.partition(" (")[0]] = link
+        return links
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def test_the_links_lead_to_the_stack(view):
+    links = view("two")
+    assert requests.get(links["section viewer"], timeout=10).status_code == 200
+    assert links["section viewer"].endswith("viewer.html?owner=me&project=brain&stack=two")
+    group = requests.get(links["OME-Zarr"] + "/zarr.json", timeout=10).json()
+    assert [c["label"] for c in group["attributes"]["ome"]["omero"]["channels"]] == ["DAPI", "PSD"]
+    page = requests.get(links["neuroglancer"], timeout=10)
+    assert "<title>neuroglancer" in page.text
+    changed = requests.put(links["OME-Zarr"].replace("/volume/zarr", "/state/LOADING"), timeout=10)
+    assert changed.status_code == 403
+
+
+def test_neuroglancer_shows_the_pixels_of_the_stack(view):
+    """The client draws with WebGL, in software here; skipped where the browser has none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine (apt-get install chromium)")
+    software = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"] + software
+    link = view("grey")["neuroglancer"]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(viewport={"width": 900, "height": 700})
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto("about:blank")
+        if not page.evaluate("!!document.createElement('canvas').getContext('webgl2')"):
+            browser.close()
+            pytest.skip("this chromium has no WebGL 2")
+        page.goto(link)
+        levels = shown_levels(page)
+        if place := os.environ.get("RENDERAPPS_SCREENSHOTS"):
+            page.screenshot(path=f"{place}/neuroglancer.png")
+        browser.close()
+    assert errors == []
+    # a texture of mean 128 fills the middle of the page; empty, the panel is of one colour
+    assert levels.std() > 20
+    assert abs(levels.mean() - 128) < 15
+
+
+def shown_levels(page):
+    """Grey levels of the middle of the page, once neuroglancer has drawn something there."""
+    import io
+
+    from PIL import Image
+
+    middle = {"x": 300, "y": 250, "width": 300, "height": 250}
+    for _ in range(40):
+        page.wait_for_timeout(250)
+        with Image.open(io.BytesIO(page.screenshot(clip=middle))) as picture:
+            levels = np.asarray(picture.convert("L"), float)
+        if levels.std() > 20:
+            break
+    return levels
+
+
+def test_a_stack_of_a_service_is_linked_to_there(folder, view):
+    server = ServerProcess(folder)
+    try:
+        links = view("grey", "--host", "127.0.0.1", "--port", str(server.port))
+        assert links["section viewer"].startswith(f"{server.base}/render-ws/view/viewer.html?")
+        assert requests.get(links["neuroglancer"], timeout=10).ok
+        assert requests.get(links["precomputed"] + "/info", timeout=10).ok
+    finally:
+        server.end()
+
+
+def test_without_neuroglancer_it_says_what_to_install(view, tmp_path):
+    (tmp_path / "neuroglancer.py").write_text("raise ImportError('not here')")
+    links = view("grey", PYTHONPATH=str(tmp_path))
+    assert "pip install 'render-python-apps[view]'" in links["neuroglancer"]
+
+
+def test_what_cannot_be_viewed_is_one_line(folder, monkeypatch, capsys):
+    for name in ("RENDER_OWNER", "RENDER_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    store = ["--store", str(folder / "render.db")]
+    assert status(["view", "none", "--owner", "me", "--project", "brain", *store]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "none" in error
+    with pytest.raises(SystemExit) as left:
+        main(["view", "grey", *store])
+    assert left.value.code == 2
+    assert "--owner and --project" in capsys.readouterr().err
