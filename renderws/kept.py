@@ -46,5 +46,6 @@ class KeptVolumes:
 
     def __init__(self) -> None:
         self.descriptions = Kept(32)
+        self.ranges = Kept(32)
         self.ends = Kept(256)
         self.chunks = Kept(64)

@@ -95,7 +95,8 @@ def stack_volume(call: Call, bounds: Json, aligned: bool) -> StackVolume:
 def _described(call: Call, stack: StackId, bounds: Json, aligned: bool) -> StackVolume:
     store = call.store
     planes = _planes(stack, store.z_values(stack, None, None))
-    ranges = _ranges(store, stack)
+    key = (stack, store.data_version(stack))
+    ranges = call.service.volumes.ranges.get(key, lambda: _ranges(store, stack))
     names = tuple(name for name in ranges if name is not None)
     drawn: tuple[str | None, ...] = names or (None,)
     layout = VolumeLayout(

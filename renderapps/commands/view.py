@@ -69,17 +69,23 @@ def _host(options: argparse.Namespace) -> str:
     return options.host or own
 
 
+def _is_here(options: argparse.Namespace) -> bool:
+    """Whether the stack is in a store of this machine, which this process serves."""
+    from renderapps.module.render_module import is_local
+
+    return is_local(_host(options))
+
+
 def view_stack(options: argparse.Namespace) -> int:
     """Print and open the links; serve the store meanwhile where it is one of this machine."""
     import renderapi
-    from renderapps.module.render_module import is_local
 
     host = _host(options)
     owner = options.owner or os.environ.get("RENDER_OWNER")
     project = options.project or os.environ.get("RENDER_PROJECT")
     if not owner or not project:
         options.error("give --owner and --project, or set RENDER_OWNER and RENDER_PROJECT")
-    local = is_local(host)
+    local = _is_here(options)
     port = None if local else options.port or os.environ.get("RENDER_PORT")
     where = {"store": chosen_store(options)} if local else {}
     render = renderapi.connect(
@@ -134,7 +140,7 @@ def _tell(shown: Shown, base: str, options: argparse.Namespace) -> Any:
     volume = format_preamble(base, None, *names.values()) + "/volume"
     print(f"section viewer: {best}")
     viewer = None
-    if token_for(base) is not None:
+    if not _is_here(options) and token_for(base) is not None:
         print("neuroglancer: not possible, it cannot send the token of this service")
     else:
         viewer = _neuroglancer(shown, f"{volume}/precomputed")
