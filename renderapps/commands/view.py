@@ -101,6 +101,7 @@ def view_stack(options: argparse.Namespace) -> int:
             port=options.serve_port,
             image_roots=options.image_root or [Path.cwd()],
             read_only=True,
+            announce=lambda line: print(line.removesuffix(", unless --token is given")),
             ready=lambda base: viewers.append(_tell(shown, base, options)),
         )
         return 0
