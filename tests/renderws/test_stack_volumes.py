@@ -1,5 +1,7 @@
 """A stack is read as a volume by programs that know nothing of render, as it is drawn."""
 
+import io
+
 import numpy as np
 import pytest
 import requests
@@ -158,6 +160,21 @@ def test_tensorstore_reads_the_channels_of_both_formats(server, local):
         assert coarse.domain.origin == (-8, 3, 0, 0)
         means = coarse[:, :, 1, index].read().result().T
         np.testing.assert_array_equal(means, block_means(other, 2))
+
+
+def test_every_chunk_is_shown_as_the_whole_section(local, folder):
+    fill(local, folder, "mixed", [1.0])
+    last = tile("d", 1.0, folder, np.uint8, ()) | {"minIntensity": 50, "maxIntensity": 100}
+    local.must("PUT S:mixed/state/LOADING")
+    local.must("PUT S:mixed/resolvedTiles", {"tileIdToSpecMap": {"d1": last}})
+    local.must("PUT S:mixed/state/COMPLETE")
+    x, y, width, height = GREY
+    answer = local.must(f"GET S:mixed/z/1/box/{x},{y},{width},{height},1/png-image").content
+    with Image.open(io.BytesIO(answer)) as whole:
+        expected = np.asarray(whole)[:512, :512, 0]  # where the last tile is not
+    chunk = local.must("GET S:mixed/volume/zarr/0/c/0/0/0").content
+    np.testing.assert_array_equal(np.frombuffer(chunk, np.uint8).reshape(512, 512), expected)
+    assert (expected == 255).mean() > 0.3
 
 
 def test_bands_change_nothing(local, monkeypatch):
