@@ -1,9 +1,9 @@
 """Align a stack from raw tiles to an aligned volume: a chain of modules that can be run again.
 
 The steps are import, mipmaps, pairs, matches, montage, reduced, rough_matches, rough_solve, rough,
-places, fine and volume. Each is an ordinary module that can be run alone from the JSON file that
-the chain leaves in working_directory/json. A ledger there says which steps are finished: they are
-kept when the chain is run again, until their parameters or what they are made of change.
+places, fine, report and volume. Each is an ordinary module that can be run alone from the JSON file
+that the chain leaves in working_directory/json. A ledger there says which steps are finished: they
+are kept when the chain is run again, until their parameters or what they are made of change.
 """
 
 from __future__ import annotations
@@ -115,10 +115,10 @@ class AlignStackParameters(ParallelParameters, RenderParameters):
     )
     exclude = parameter(
         List,
-        "steps that are left out: mipmaps, fine, or volume",
-        Str(validate=OneOf(["mipmaps", "fine", "volume"])),
+        "steps that are left out: mipmaps, fine, report, or volume",
+        Str(validate=OneOf(["mipmaps", "fine", "report", "volume"])),
         default=[],
-        validate=Length(max=3),
+        validate=Length(max=4),
     )
 
     @validates_schema

@@ -73,6 +73,7 @@ def plan(
             CACHE,
         ),
         "result": (size.tiles / IMPORTED + 1, 0.0, 0.0),
+        "report": (2 * size.pixels / DRAWN + size.sections, size.sections * 0.2e6, CACHE),
         "volume": (size.pixels / DRAWN, raw * PACKED * 4 / 3, CACHE),
     }
     entries = []

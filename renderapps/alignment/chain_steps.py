@@ -31,6 +31,7 @@ STEPS = {
     "places": "stack.remap_zs",
     "fine": "alignment.align_sections_fine",
     "result": "stack.clone_stack",
+    "report": "alignment.report",
     "volume": "materialize.export_volume",
 }
 """Module of each step, in their order."""
@@ -236,7 +237,7 @@ def across_steps(wanted: Wanted, zs: Sequence[float], side: float) -> Iterator[S
 
 
 def last_steps(wanted: Wanted, stack: str) -> Iterator[Step]:
-    """The last stack under the name that is wanted, and its volume."""
+    """The last stack under the name that is wanted, a report of it, and its volume."""
     if stack != wanted.output_stack:
         yield Step(
             "result",
@@ -245,6 +246,19 @@ def last_steps(wanted: Wanted, stack: str) -> Iterator[Step]:
             (wanted.output_stack,),
             pooled=False,
         )
+    page = str(wanted.folder / "report.html")
+    yield Step(
+        "report",
+        STEPS["report"],
+        {
+            "stack": wanted.output_stack,
+            "before_stack": wanted.montage,
+            "matchCollections": [wanted.named("montage_matches")],
+            "html_report": page,
+        },
+        (wanted.output_stack,),
+        (page,),
+    )
     if wanted.output_volume:
         parameters = {
             "input_stack": wanted.output_stack,

@@ -36,7 +36,7 @@ def page(parameters: Mapping[str, Any], sections: Sequence[Json], whole: Json) -
         f"<p class=note>preset {escape(parameters['preset'])}, matches of "
         f"{escape(', '.join(parameters['matchCollections']))}</p>",
         _figures(whole, sections),
-        _warnings([*(connected["warnings"] if connected else []), *whole["warnings"]]),
+        warnings([*(connected["warnings"] if connected else []), *whole["warnings"]]),
         "<h2>Residuals of pairs</h2>",
         _histogram(sections),
         "<h2>Sections</h2>",
@@ -50,7 +50,8 @@ def page(parameters: Mapping[str, Any], sections: Sequence[Json], whole: Json) -
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>"
 
 
-def _number(value: Any, unit: str = "") -> str:
+def number(value: Any, unit: str = "") -> str:
+    """A number as the page shows it."""
     if value is None:
         return "\u2013"
     text = f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
@@ -58,28 +59,34 @@ def _number(value: Any, unit: str = "") -> str:
 
 
 def _lengths(entry: Json, key: str) -> str:
-    text = _number(entry.get(key), "px" if entry.get(key) is not None else "")
+    text = number(entry.get(key), "px" if entry.get(key) is not None else "")
     nanometres = entry.get(f"{key}_nm")
-    return text if nanometres is None else f"{text} ({_number(nanometres)} nm)"
+    return text if nanometres is None else f"{text} ({number(nanometres)} nm)"
 
 
 def _figures(whole: Json, sections: Sequence[Json]) -> str:
     tiles = sum(entry["tiles"] for entry in sections)
     figures = {
-        "tiles": _number(tiles),
-        "sections": _number(len(sections)),
-        "pairs used": _number(whole["used_pairs"]),
-        "pairs rejected": _number(whole["rejected_pairs"]),
+        "tiles": number(tiles),
+        "sections": number(len(sections)),
+        "pairs used": number(whole["used_pairs"]),
+        "pairs rejected": number(whole["rejected_pairs"]),
         "median residual": _lengths(whole, "median_residual"),
         "worst residual": _lengths(whole, "worst_residual"),
-        "scale, MAD": _number(whole["scale"]["mad"]),
-        "shear, MAD": _number(whole["shear"]["mad"]),
+        "scale, MAD": number(whole["scale"]["mad"]),
+        "shear, MAD": number(whole["shear"]["mad"]),
     }
-    boxes = [f"<div><b>{value}</b><span>{name}</span></div>" for name, value in figures.items()]
-    return f"<div class=figures>{''.join(boxes)}</div>"
+    return boxes(figures)
 
 
-def _warnings(texts: Sequence[str]) -> str:
+def boxes(figures: Mapping[str, str]) -> str:
+    """Figures in a row of boxes, by their names."""
+    each = [f"<div><b>{value}</b><span>{name}</span></div>" for name, value in figures.items()]
+    return f"<div class=figures>{''.join(each)}</div>"
+
+
+def warnings(texts: Sequence[str]) -> str:
+    """A paragraph for each warning, or one that says that there is none."""
     if not texts:
         return "<p class='warning fine'>Nothing to warn of: all hangs together.</p>"
     return "".join(f"<p class=warning>{escape(text)}</p>" for text in texts)
@@ -113,7 +120,7 @@ def _histogram(sections: Sequence[Json]) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
     """A table whose first columns hold texts, and the others numbers."""
 
     def cells(tag: str, row: Sequence[str]) -> str:
@@ -139,17 +146,17 @@ def _sections(sections: Sequence[Json]) -> str:
     rows = [
         (
             f"{entry['z']:g}",
-            _number(entry["tiles"]),
-            _number(entry["used_pairs"]),
-            _number(entry["rejected_pairs"]),
+            number(entry["tiles"]),
+            number(entry["used_pairs"]),
+            number(entry["rejected_pairs"]),
             _lengths(entry, "median_residual"),
             _lengths(entry, "worst_residual"),
-            _number(len(entry["unmatched_tiles"])),
-            _number(entry["scale"]["median"]),
+            number(len(entry["unmatched_tiles"])),
+            number(entry["scale"]["median"]),
         )
         for entry in sections
     ]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _connections(connected: Json | None) -> list[str]:
@@ -158,13 +165,13 @@ def _connections(connected: Json | None) -> list[str]:
     rows = [
         (
             f"{gap['z'][0]:g} \u2013 {gap['z'][1]:g}",
-            _number(gap["pairs"]),
-            _number(gap["pairs_across"]),
+            number(gap["pairs"]),
+            number(gap["pairs_across"]),
         )
         for gap in connected["between_sections"]
     ]
     heads = ("from z to z", "pairs", "pairs that cross")
-    return ["<h2>Matches between sections, before the solve</h2>", _table(heads, rows)]
+    return ["<h2>Matches between sections, before the solve</h2>", table(heads, rows)]
 
 
 def _placed(whole: Json) -> list[str]:
@@ -174,8 +181,8 @@ def _placed(whole: Json) -> list[str]:
     rows = [(escape(row["name"]), escape(row["placed_by"])) for row in listed[:MOST]]
     return [
         f"<h2>Placed otherwise than by their own matches ({len(listed)})</h2>",
-        _table(("what", "placed by"), rows, 2),
-        _more(listed),
+        table(("what", "placed by"), rows, 2),
+        more(listed),
     ]
 
 
@@ -187,17 +194,18 @@ def _pairs(title: str, pairs: Sequence[Json]) -> list[str]:
             escape(pair["pId"]),
             escape(pair["qId"]),
             escape(pair.get("reason") or pair.get("unchecked") or ""),
-            _number(pair["points"]),
+            number(pair["points"]),
             _lengths(pair, "residual"),
-            _number(pair["scatter"], "px"),
+            number(pair["scatter"], "px"),
         )
         for pair in pairs[:MOST]
     ]
     heads = ("tile", "and tile", "remark", "points", "residual", "scatter")
-    return [f"<h2>{title} ({len(pairs)})</h2>", _table(heads, rows, 3), _more(pairs)]
+    return [f"<h2>{title} ({len(pairs)})</h2>", table(heads, rows, 3), more(pairs)]
 
 
-def _more(rows: Sequence[Any]) -> str:
+def more(rows: Sequence[Any]) -> str:
+    """How many rows a table of `MOST` leaves out."""
     if len(rows) <= MOST:
         return ""
     return f"<p class=note>and {len(rows) - MOST} more, in the output JSON</p>"

@@ -11,6 +11,12 @@ def parameters(lab, at):
             "matchCollections": ["matches"],
             "html_report": at("solve.html"),
         },
+        "alignment.report": {
+            "stack": "shifted",
+            "before_stack": "acquired",
+            "matchCollections": ["matches"],
+            "html_report": at("report.html"),
+        },
         "alignment.align_stack": {
             "input_stack": "acquired",
             "output_stack": "made",

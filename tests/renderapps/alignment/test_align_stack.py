@@ -69,7 +69,7 @@ def test_sections_come_to_lie_on_each_other(chain, raw):
     assert np.median(before) > 5
     assert np.median(after) <= 0.3 and after.max() <= 2
     assert renderapi.stack.get_z_values_for_stack("aligned", render=render) == [5.0, 7.0]
-    assert [step["step"] for step in result["steps"]][-3:] == ["places", "fine", "volume"]
+    assert [step["step"] for step in result["steps"]][-3:] == ["fine", "report", "volume"]
     assert not any(step["kept"] for step in result["steps"])
 
 
@@ -134,7 +134,13 @@ def test_one_section_is_stitched_and_named_as_wanted(raw, tmp_path, chain):
         "step_parameters": {"matches": {}, "pairs": {"zs": [5.0]}, "montage": {"zs": [5.0]}},
     }
     result = run(given)
-    assert [step["step"] for step in result["steps"]] == ["pairs", "matches", "montage", "result"]
+    assert [step["step"] for step in result["steps"]] == [
+        "pairs",
+        "matches",
+        "montage",
+        "result",
+        "report",
+    ]
     render = renderapi.connect(**given["render"])
     assert renderapi.stack.get_z_values_for_stack("one", render=render) == [5.0]
 
