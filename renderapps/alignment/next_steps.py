@@ -58,6 +58,15 @@ def _step(
     }
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "tile"), counted(2, "tile")
+    ('1 tile', '2 tiles')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _at(entries: Sequence[Json]) -> str:
     return "z=" + listed([f"{entry['z']:g}" for entry in entries])
 
@@ -72,7 +81,8 @@ def _pictures(sections: Sequence[Json]) -> Iterator[Json]:
     some = [entry for entry in sections if entry.get("picture_problem")]
     if some:
         yield _step(
-            f"{len(some)} sections cannot be drawn ({_at(some)}): {some[0]['picture_problem']}",
+            f"{counted(len(some), 'section')} not drawn ({_at(some)}): "
+            f"{some[0]['picture_problem']}",
             "dataimport.generate_mipmaps",
             "input_stack",
             "see that the images of these sections are where the stack says",
@@ -84,7 +94,8 @@ def _tiles(sections: Sequence[Json]) -> Iterator[Json]:
     some, zs, count = _having(sections, "holes")
     if some:
         yield _step(
-            f"{count} tiles of before_stack are missing ({_at(some)}): {listed(some[0]['holes'])}",
+            f"{counted(count, 'tile')} of before_stack missing ({_at(some)}): "
+            f"{listed(some[0]['holes'])}",
             "stitching.detect_and_drop_stitching_mistakes",
             "distance_threshold",
             "the output JSON of the step that dropped them says why; a larger threshold keeps more",
@@ -94,7 +105,8 @@ def _tiles(sections: Sequence[Json]) -> Iterator[Json]:
     if some:
         first = some[0]["unplaced_tiles"][0]
         yield _step(
-            f"{count} tiles have no outline ({_at(some)}): {first['tileId']}: {first['reason']}",
+            f"{counted(count, 'tile')} without an outline ({_at(some)}): {first['tileId']}: "
+            f"{first['reason']}",
             "stack.clone_stack",
             "zs",
             "mend or leave out these tiles before going on",
@@ -106,7 +118,7 @@ def _matches(sections: Sequence[Json]) -> Iterator[Json]:
     none = [entry for entry in sections if entry["tiles"] > 1 and not entry["pairs"]]
     if none:
         yield _step(
-            f"no matches between the tiles of {len(none)} sections ({_at(none)})",
+            f"no matches between the tiles of {counted(len(none), 'section')} ({_at(none)})",
             "pointmatch.generate_point_matches",
             "search_radius",
             "match these sections; if that was done, search further, or try "
@@ -117,7 +129,8 @@ def _matches(sections: Sequence[Json]) -> Iterator[Json]:
     some, zs, count = _having(others, "unmatched_tiles")
     if some:
         yield _step(
-            f"{count} tiles without matches ({_at(some)}): {listed(some[0]['unmatched_tiles'])}; "
+            f"{counted(count, 'tile')} without matches ({_at(some)}): "
+            f"{listed(some[0]['unmatched_tiles'])}; "
             "their places are those of the stage, or of the model fitted to the others",
             "pointmatch.generate_point_matches",
             "search_radius",
@@ -127,7 +140,8 @@ def _matches(sections: Sequence[Json]) -> Iterator[Json]:
     some, zs, count = _having(others, "disconnected_groups")
     if some:
         yield _step(
-            f"{count} groups of tiles hang together, but not with the largest ({_at(some)}): "
+            f"{counted(count, 'group')} of tiles together, but not connected with the largest "
+            f"({_at(some)}): "
             f"{listed(some[0]['disconnected_groups'][0])}",
             "pointmatch.generate_point_matches",
             "min_inliers",
@@ -138,7 +152,7 @@ def _matches(sections: Sequence[Json]) -> Iterator[Json]:
     some, zs, count = _having(sections, "unusable_pairs")
     if some:
         yield _step(
-            f"{count} pairs of matches cannot be placed ({_at(some)}): "
+            f"{counted(count, 'pair')} with matches that cannot be placed ({_at(some)}): "
             f"{some[0]['unusable_pairs'][0]['reason']}",
             "alignment.report",
             "local_transforms",
@@ -152,7 +166,8 @@ def _displaced(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterato
     if some:
         worst = max((t for e in some for t in e["displaced_tiles"]), key=lambda t: t["residual"])
         yield _step(
-            f"{count} tiles lie off their matches ({_at(some)}); the worst, {worst['tileId']}, by "
+            f"{counted(count, 'tile')} off their matches ({_at(some)}); the worst, "
+            f"{worst['tileId']}, by "
             f"{worst['residual']:.4g} px in {worst['bad_pairs']} of {worst['pairs']} pairs",
             "alignment.solve",
             "maximum_tolerance",
@@ -165,7 +180,8 @@ def _displaced(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterato
     if some:
         seam = some[0]["seams"][0]
         yield _step(
-            f"{count} seams that no single tile accounts for ({_at(some)}); the first between "
+            f"{counted(count, 'seam')} that no single tile accounts for ({_at(some)}); the "
+            f"first between "
             f"{seam['pairs'][0][0]} and {seam['pairs'][0][1]}, {seam['residual']:.4g} px",
             "alignment.solve",
             "maximum_tolerance",
@@ -177,7 +193,8 @@ def _displaced(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterato
     if off:
         worst_section = max(off, key=lambda e: e["median_residual"])
         yield _step(
-            f"half of the pairs of {len(off)} sections miss by more than {GOOD_MEDIAN:g} px "
+            f"half of the pairs of {counted(len(off), 'section')} miss by more than "
+            f"{GOOD_MEDIAN:g} px "
             f"({_at(off)}); most at z={worst_section['z']:g}, median "
             f"{worst_section['median_residual']:.4g} px",
             "alignment.estimate_lens",
@@ -208,7 +225,7 @@ def _shape(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterator[Js
     some, zs, count = _having(sections, "gaps")
     if some:
         yield _step(
-            f"{count} pairs of neighbours touched before and do not now ({_at(some)}): "
+            f"{counted(count, 'pair')} of neighbours apart that touched before ({_at(some)}): "
             f"{' and '.join(some[0]['gaps'][0])}",
             "pointmatch.generate_point_matches",
             "search_radius",
@@ -219,7 +236,8 @@ def _shape(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterator[Js
     if some:
         box = ", ".join(f"{v:g}" for v in some[0]["uncovered"][0]["box"])
         yield _step(
-            f"{count} places amid the tiles are not covered ({_at(some)}); the largest of the "
+            f"{counted(count, 'place')} amid the tiles not covered ({_at(some)}); the largest "
+            f"of the "
             f"first lies in the box {box}",
             "dataimport.import_tiles",
             None,
@@ -230,7 +248,7 @@ def _shape(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterator[Js
     if some:
         worst = max((t for e in some for t in e["distorted_tiles"]), key=lambda t: t["departure"])
         yield _step(
-            f"{count} tiles are stretched or sheared by more than "
+            f"{counted(count, 'tile')} stretched or sheared by more than "
             f"{settings['distortion_threshold']:.2g} against their section ({_at(some)}); most "
             f"{worst['tileId']}, by {worst['departure']:.3g}",
             "alignment.solve",
@@ -248,7 +266,8 @@ def _likeness(whole: Json) -> Iterator[Json]:
     if fallen:
         worst = min(fallen, key=lambda c: c["correlation"] - c["before"])
         yield _step(
-            f"{len(fallen)} neighbouring sections are less alike than before; most z="
+            f"{counted(len(fallen), 'pair')} of neighbouring sections less alike than before; "
+            f"most z="
             f"{worst['z'][0]:g} and {worst['z'][1]:g}: {worst['before']:.3g} to "
             f"{worst['correlation']:.3g}",
             "alignment.align_sections_fine",
@@ -264,7 +283,8 @@ def _likeness(whole: Json) -> Iterator[Json]:
     if unlike and median > 0:
         names = listed([f"z={c['z'][0]:g} and {c['z'][1]:g}" for c in unlike])
         yield _step(
-            f"{len(unlike)} neighbouring sections are less than half as alike as is usual "
+            f"{counted(len(unlike), 'pair')} of neighbouring sections less than half as alike "
+            f"as is usual "
             f"({median:.3g}): {names}",
             "alignment.order_sections",
             "matchCollection",

@@ -64,7 +64,7 @@ class ReportParameters(MatchOwnerParameters, PointSpaceParameters, SectionParame
     most_thumbnails = parameter(
         Int,
         "sections that the page shows at most, spread evenly",
-        default=200,
+        default=100,
         validate=Range(min=1),
     )
     channel = parameter(Str, "channel to draw", default=None, default_text="the first")
@@ -265,14 +265,14 @@ class Report(SectionModule):
             return []
         version = stack_metadata(self.render, self.args["stack"]).get("currentVersion") or {}
         x, z = (version.get(f"stackResolution{axis}") for axis in "XZ")
-        for line, name in (("row", "xz"), ("column", "yz")):
+        for line, name in (("row", "x"), ("column", "y")):
             for kind in ("before", "after"):
                 lines: list[Any] = [getattr(pictures[v].get(kind), line, None) for v in zs]
                 if all(one is None for one in lines):
                     continue
                 scale = self.windows[kind].scale
                 rows = z * scale / x * float(np.diff(zs).min()) if x and z else 1.0
-                title = f"{name}, {'now' if kind == 'after' else kind}: z downwards"
+                title = f"{name}z, {'now' if kind == 'after' else kind}: {name} across, z downwards"
                 found.append((title, data_uri(cut(zs, lines, rows))))
         return found
 

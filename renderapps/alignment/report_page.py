@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from renderapps.alignment.next_steps import counted
 from renderapps.alignment.report_table import found_table
 from renderapps.alignment.solve_page import STYLE, boxes, number, table
 
@@ -15,8 +16,8 @@ Json = dict[str, Any]
 
 MORE_STYLE = """
 .slides { display: flex; flex-wrap: wrap; gap: 1rem } .slides figure { margin: 0 }
-figcaption { color: #51606f; font-size: .85rem } .slides img { max-width: 22rem;
-  background: #000 }
+figcaption { color: #51606f; font-size: .85rem } .slides img { max-width: 100%;
+  background: #000 } .pictures figure { max-width: 21.5rem }
 input[type=range] { width: 100%; max-width: 40rem }
 th { cursor: pointer } .wide { overflow-x: auto }
 .cut { min-height: 3rem; max-width: 100%; image-rendering: pixelated; background: #000 }
@@ -173,10 +174,10 @@ def _next(steps: Sequence[Json]) -> str:
 
 
 def _caption(entry: Json, z: float) -> str:
-    text = f"z = {z:g}: {entry['tiles']} tiles"
+    text = f"z = {z:g}: {counted(entry['tiles'], 'tile')}"
     if "pairs" in entry:
         text += (
-            f", {entry['pairs']} pairs, {len(entry['seams'])} seams, "
+            f", {counted(entry['pairs'], 'pair')}, {counted(len(entry['seams']), 'seam')}, "
             f"median residual {number(entry['median_residual'])} px"
         )
     return text
@@ -204,7 +205,7 @@ def _slides(report: Json, pictures: Pictures, parameters: Mapping[str, Any]) -> 
     return [
         "<h2>Sections in pictures</h2>",
         f"<p><label>section <input type=range id=z min=0 max={len(pictures.slides) - 1} value=0>"
-        f"</label><br><output id=shown></output></p><div class=slides>{figures}</div>{note}",
+        f"</label><br><output id=shown></output></p><div class='slides pictures'>{figures}</div>{note}",
     ]
 
 

@@ -45,12 +45,11 @@ def drawn(
     render: renderapi.Render, stack: str, window: Window, channel: str | None, z: float
 ) -> Drawn:
     """A section drawn on a window (see `Drawn`)."""
-    grey, shown = DrawnSections(render, stack, window, channel).get(z)
-    levels = np.where(shown, grey, 0)
-    plain = np.clip(levels, 0, 255).astype(np.uint8)
+    grey, _ = DrawnSections(render, stack, window, channel).get(z)
+    plain = np.clip(np.ceil(grey), 0, 255).astype(np.uint8)  # what shows anything is not black
     rows, columns = plain.shape
     return Drawn(
-        encoded(stretched(levels, shown), ".jpg"), plain[rows // 2], plain[:, columns // 2]
+        encoded(stretched(grey, plain > 0), ".jpg"), plain[rows // 2], plain[:, columns // 2]
     )
 
 

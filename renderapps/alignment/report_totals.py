@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -65,26 +66,18 @@ def between(sections: Sequence[Json]) -> list[Json]:
     sections : sequence of dict
         Entries of the sections, in their order.
     """
+    zs = [entry["z"] for entry in sections]
+    crossing = [0] * (len(zs) + 1)
+    for k, section in enumerate(sections):
+        for other in section["to_later_sections"]:
+            crossing[k] += other["pairs"]
+            crossing[bisect_left(zs, other["z"])] -= other["pairs"]
     found = []
-    for k, (one, two) in enumerate(pairwise(sections)):
+    none = {"pairs": 0, "points": 0, "median_residual": None, "worst_residual": None}
+    for (one, two), over in zip(pairwise(sections), accumulate(crossing), strict=False):
         direct = [p for p in one["to_later_sections"] if p["z"] == two["z"]]
-        crossing = [
-            p["pairs"]
-            for e in sections[: k + 1]
-            for p in e["to_later_sections"]
-            if p["z"] >= two["z"]
-        ]
-        entry = direct[0] if direct else {"pairs": 0, "points": 0}
-        found.append(
-            {
-                "z": [one["z"], two["z"]],
-                "pairs": entry["pairs"],
-                "points": entry["points"],
-                "pairs_across": sum(crossing),
-                "median_residual": entry.get("median_residual"),
-                "worst_residual": entry.get("worst_residual"),
-            }
-        )
+        entry = direct[0] if direct else none
+        found.append(entry | {"z": [one["z"], two["z"]], "pairs_across": over})
     return found
 
 

@@ -6,8 +6,10 @@ become the entry of a section in the report of a stack.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,29 +212,34 @@ def displaced_tiles(rows: Sequence[Json], threshold: float) -> list[Json]:
     The tile with most such pairs (of equals: with the largest share of its own) goes first, and its
     pairs no longer count; tiles that only one such pair accuses are not named: it has two ends.
     """
-    own: dict[str, int] = {}
+    own = Counter(tile for row in rows for tile in (row["pId"], row["qId"]))
+    accused: dict[str, dict[str, float]] = {}  # by tile: residuals towards others
     for row in rows:
-        for tile in (row["pId"], row["qId"]):
-            own[tile] = own.get(tile, 0) + 1
-    bad = [row for row in rows if row["residual"] >= threshold]
+        if row["residual"] >= threshold:
+            accused.setdefault(row["pId"], {})[row["qId"]] = row["residual"]
+            accused.setdefault(row["qId"], {})[row["pId"]] = row["residual"]
+
+    def rank(tile: str) -> tuple[int, float, str]:
+        return -len(accused[tile]), -len(accused[tile]) / own[tile], tile
+
+    heap = sorted(map(rank, accused))
     found: list[Json] = []
-    while bad:
-        accused: dict[str, list[float]] = {}
-        for row in bad:
-            for tile in (row["pId"], row["qId"]):
-                accused.setdefault(tile, []).append(row["residual"])
-        tile = min(accused, key=lambda t: (-len(accused[t]), -len(accused[t]) / own[t], t))
-        if len(accused[tile]) < 2:
+    while heap:
+        known = heappop(heap)
+        tile = known[2]
+        if (now := rank(tile)) != known:  # pairs have gone since: it waits its turn
+            heappush(heap, now)
+            continue
+        others = accused[tile]
+        if len(others) < 2:
             break
+        median = round(float(np.median(list(others.values()))), 4)
         found.append(
-            {
-                "tileId": tile,
-                "bad_pairs": len(accused[tile]),
-                "pairs": own[tile],
-                "residual": round(float(np.median(accused[tile])), 4),
-            }
+            {"tileId": tile, "bad_pairs": len(others), "pairs": own[tile], "residual": median}
         )
-        bad = [row for row in bad if tile not in (row["pId"], row["qId"])]
+        for other in others:
+            del accused[other][tile]
+        accused[tile] = {}
     return found
 
 

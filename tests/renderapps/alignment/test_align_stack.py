@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,12 +94,24 @@ def test_the_volume_is_what_the_service_draws(chain):
     assert (np.asarray(volume[0, 0]) == box).mean() > 0.99
 
 
+def test_the_report_compares_the_result_with_the_montage(chain):
+    _folder, given, _ = chain
+    work = Path(given["working_directory"])
+    found = json.loads((work / "json" / "report_output.json").read_text())
+    assert [entry["tiles"] for entry in found["sections"]] == [4, 4]
+    assert [entry["pairs"] for entry in found["sections"]] == [4, 4]
+    assert found["totals"]["holes"] == 0 and found["totals"]["displaced_tiles"] == 0
+    assert found["totals"]["correlation"] > found["totals"]["correlation_before"] + 0.3
+    assert (work / "report.html").is_file()
+
+
 def test_a_second_run_keeps_every_step_and_a_changed_one_what_is_before_it(chain):
     _folder, given, _ = chain
     assert all(step["kept"] for step in run(given)["steps"])
     changed = {**given, "step_parameters": {"fine": {"bending": 4.0}}, "output_volume": None}
     kept = {step["step"]: step["kept"] for step in run(changed)["steps"]}
-    assert not kept["fine"] and all(kept[name] for name in kept if name != "fine")
+    again = {name for name in kept if not kept[name]}
+    assert again == {"fine", "report"}
 
 
 def test_a_step_whose_stack_is_gone_is_run_again(chain):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -18,6 +19,7 @@ from renderapi.layout import Layout
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
 from renderapps.alignment.report import Report
+from renderapps.alignment.report_pictures import cut, pair_picture
 from renderapps.alignment.section_findings import displaced_tiles, distorted_tiles
 from renderapps.module import RenderModuleException
 from renderapps.module.catalogue import find
@@ -149,10 +151,10 @@ def test_what_to_do_next_names_modules_and_parameters_that_there_are(report):
         schema = find(step["module"]).load().default_schema
         assert step["parameter"] is None or step["parameter"] in schema._declared_fields
     text = "\n".join(found)
-    assert "1 tiles of before_stack are missing (z=2): z2_11" in text
-    assert "2 tiles lie off their matches (z=1, 2); the worst, z2_00, by 30 px" in text
+    assert "1 tile of before_stack missing (z=2): z2_11" in text
+    assert "2 tiles off their matches (z=1, 2); the worst, z2_00, by 30 px" in text
     assert "no match crosses 1 of 2 steps between sections: z=1 to 2" in text
-    assert "1 tiles are stretched or sheared" in text and "z0_22, by 0.05" in text
+    assert "1 tile stretched or sheared" in text and "z0_22, by 0.05" in text
     assert f"z2_00 and {EVIL}" in text
 
 
@@ -208,8 +210,33 @@ def test_a_section_whose_images_are_gone_is_reported_all_the_same(lab):
     page = str(lab[0] / "lost.html")
     found = run(lab, stack="lost", html_report=page)
     assert "x.tif" in found["sections"][0]["picture_problem"]
-    assert any("cannot be drawn" in step["finding"] for step in found["what_next"])
+    assert any("not drawn" in step["finding"] for step in found["what_next"])
     assert "x.tif" in Path(page).read_text()
+
+
+def pixels(picture):
+    return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def test_a_cut_leaves_room_for_lost_sections_and_is_as_high_as_they_are_thick():
+    lines = [np.array([10, 250, 250], np.uint8), None, np.array([10, 250], np.uint8)]
+    picture = pixels(cut([3.0, 4.0, 6.0], lines, rows_each=5.2))[..., 0]
+    assert picture.shape == (20, 3)  # z 3, 4, 5 and 6
+    assert picture[:, 1].reshape(4, 5).tolist() == [[255] * 5, [0] * 5, [0] * 5, [255] * 5]
+    assert picture[0].tolist() == [1, 255, 255] and picture[19].tolist() == [1, 255, 0]
+
+
+def test_a_pair_is_shown_in_red_and_green_where_it_lies(lab):
+    render = renderapi.connect(**lab[1])
+    pair = {"pId": "z1_00", "qId": "z1_01", "z_p": 1.0, "z_q": 1.0, "residual": 0.0}
+    picture, scale = pair_picture(render, "solved", None, pair | {"place": [110.0, 60.0]})
+    both = pixels(picture)[:, 408:].astype(int)  # two tiles, two bars; from (10, -40) on
+    assert scale == 1 and both.shape == (200, 200, 3)
+    red, green = both[45:155, 5:85, 0], both[45:155, 115:195, 1]
+    assert red.mean() > 60 and green.mean() > 60
+    assert both[45:155, 5:85, 1].mean() < 15 and both[45:155, 115:195, 0].mean() < 15
+    overlap = both[45:155, 94:106]
+    assert np.corrcoef(overlap[..., 0].ravel(), overlap[..., 1].ravel())[0, 1] > 0.9
 
 
 def test_the_fewest_tiles_account_for_bad_pairs():
