@@ -205,7 +205,8 @@ def _slides(report: Json, pictures: Pictures, parameters: Mapping[str, Any]) -> 
     return [
         "<h2>Sections in pictures</h2>",
         f"<p><label>section <input type=range id=z min=0 max={len(pictures.slides) - 1} value=0>"
-        f"</label><br><output id=shown></output></p><div class='slides pictures'>{figures}</div>{note}",
+        "</label><br><output id=shown></output></p>"
+        f"<div class='slides pictures'>{figures}</div>{note}",
     ]
 
 
