@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from renderapps.alignment.connectivity import listed
+from renderapps.alignment.connectivity import counted, listed
 
 Json = dict[str, Any]
+MANY = 0.2
+"""Share of displaced tiles above which a section was not solved by its matches."""
 BETTER = 0.02
 """A correlation that has fallen by less than this has not fallen."""
 GOOD_MEDIAN = 1.0
@@ -33,7 +35,7 @@ def next_steps(sections: Sequence[Json], whole: Json, settings: Mapping[str, Any
     """
     found = [*_pictures(sections), *_tiles(sections)]
     if settings["matchCollections"]:
-        found += [*_matches(sections), *_displaced(sections, settings), *_across(whole)]
+        found += [*_matches(sections), *_displaced(sections), *_across(whole)]
     else:
         found.append(
             _step(
@@ -56,15 +58,6 @@ def _step(
         "advice": advice,
         "zs": list(zs),
     }
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "tile"), counted(2, "tile")
-    ('1 tile', '2 tiles')
-    """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _at(entries: Sequence[Json]) -> str:
@@ -161,14 +154,42 @@ def _matches(sections: Sequence[Json]) -> Iterator[Json]:
         )
 
 
-def _displaced(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterator[Json]:
+def _displaced(sections: Sequence[Json]) -> Iterator[Json]:
+    many = [e for e in sections if len(e["displaced_tiles"]) > max(1, MANY * e["tiles"])]
+    if many:
+        count = sum(len(entry["displaced_tiles"]) for entry in many)
+        yield _step(
+            f"{counted(count, 'tile')} of {sum(e['tiles'] for e in many):,} off their matches "
+            f"({_at(many)}): these sections do not lie as their matches say",
+            "alignment.solve",
+            "matchCollections",
+            "solve them by these collections",
+            [entry["z"] for entry in many],
+        )
+    solved = [entry for entry in sections if entry not in many]
+    yield from _single(solved)
+    off = [e for e in solved if (e["median_residual"] or 0) > GOOD_MEDIAN and e["pairs"] > 3]
+    if off:
+        worst = max(off, key=lambda e: e["median_residual"])
+        yield _step(
+            f"half of the pairs of {counted(len(off), 'section')} miss by more than "
+            f"{GOOD_MEDIAN:g} px ({_at(off)}); most at z={worst['z']:g}, median "
+            f"{worst['median_residual']:.4g} px",
+            "alignment.estimate_lens",
+            "order",
+            "estimate the distortion of the lens from the overlaps and solve again",
+            [entry["z"] for entry in off],
+        )
+
+
+def _single(sections: Sequence[Json]) -> Iterator[Json]:
+    """Tiles and seams of sections that lie as most of their matches say."""
     some, zs, count = _having(sections, "displaced_tiles")
     if some:
         worst = max((t for e in some for t in e["displaced_tiles"]), key=lambda t: t["residual"])
         yield _step(
             f"{counted(count, 'tile')} off their matches ({_at(some)}); the worst, "
-            f"{worst['tileId']}, by "
-            f"{worst['residual']:.4g} px in {worst['bad_pairs']} of {worst['pairs']} pairs",
+            f"{worst['tileId']}, by {worst['residual']:.4g} px in {worst['bad_pairs']} of {worst['pairs']} pairs",
             "alignment.solve",
             "maximum_tolerance",
             "look at the pictures of the pairs: where the matches are wrong, solve with a "
@@ -181,27 +202,12 @@ def _displaced(sections: Sequence[Json], settings: Mapping[str, Any]) -> Iterato
         seam = some[0]["seams"][0]
         yield _step(
             f"{counted(count, 'seam')} that no single tile accounts for ({_at(some)}); the "
-            f"first between "
-            f"{seam['pairs'][0][0]} and {seam['pairs'][0][1]}, {seam['residual']:.4g} px",
+            f"first between {seam['pairs'][0][0]} and {seam['pairs'][0][1]}, {seam['residual']:.4g} px",
             "alignment.solve",
             "maximum_tolerance",
             f"solve with a tolerance below {seam['residual']:.4g}, or look whether the tiles are "
             "bent there (model affine)",
             zs,
-        )
-    off = [e for e in sections if (e.get("median_residual") or 0) > GOOD_MEDIAN and e["pairs"] > 3]
-    if off:
-        worst_section = max(off, key=lambda e: e["median_residual"])
-        yield _step(
-            f"half of the pairs of {counted(len(off), 'section')} miss by more than "
-            f"{GOOD_MEDIAN:g} px "
-            f"({_at(off)}); most at z={worst_section['z']:g}, median "
-            f"{worst_section['median_residual']:.4g} px",
-            "alignment.estimate_lens",
-            "order",
-            "estimate the distortion of the lens from the overlaps and solve again; where the "
-            "sections have not been solved, run alignment.solve",
-            [entry["z"] for entry in off],
         )
 
 

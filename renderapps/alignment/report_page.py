@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from renderapps.alignment.next_steps import counted
+from renderapps.alignment.connectivity import counted
 from renderapps.alignment.report_table import found_table
 from renderapps.alignment.solve_page import STYLE, boxes, number, table
 

@@ -18,6 +18,7 @@ import renderapi
 from renderapi.layout import Layout
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
+from renderapps.alignment.next_steps import next_steps
 from renderapps.alignment.report import Report
 from renderapps.alignment.report_pictures import cut, pair_picture
 from renderapps.alignment.section_findings import displaced_tiles, distorted_tiles
@@ -156,6 +157,23 @@ def test_what_to_do_next_names_modules_and_parameters_that_there_are(report):
     assert "no match crosses 1 of 2 steps between sections: z=1 to 2" in text
     assert "1 tile stretched or sheared" in text and "z0_22, by 0.05" in text
     assert f"z2_00 and {EVIL}" in text
+
+
+def test_sections_that_were_not_solved_are_to_be_solved_before_lenses_are_thought_of():
+    tile = {"tileId": "t", "bad_pairs": 2, "pairs": 4, "residual": 9.0}
+    entry = {"z": 3.0, "tiles": 10, "pairs": 12, "seams": [], "uncovered": []}
+    whole = {"between_sections": [], "correlations": []}
+    settings = {"matchCollections": ["m"], "distortion_threshold": 0.03}
+
+    def advice(displaced, median):
+        found = entry | {"displaced_tiles": [tile] * displaced, "median_residual": median}
+        steps = next_steps([found], whole, settings)
+        return [(step["module"].split(".")[1], step["parameter"]) for step in steps]
+
+    assert advice(3, 8.0) == [("solve", "matchCollections")]
+    assert advice(2, 0.1) == [("solve", "maximum_tolerance")]
+    assert advice(0, 1.5) == [("estimate_lens", "order")]
+    assert advice(0, 0.1) == []
 
 
 @pytest.fixture
