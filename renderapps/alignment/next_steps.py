@@ -200,9 +200,10 @@ def _single(sections: Sequence[Json]) -> Iterator[Json]:
     some, zs, count = _having([e for e in sections if not e.get("displaced_tiles")], "seams")
     if some:
         seam = some[0]["seams"][0]
+        first = " and ".join(seam["pairs"][0])
         yield _step(
             f"{counted(count, 'seam')} that no single tile accounts for ({_at(some)}); the "
-            f"first between {seam['pairs'][0][0]} and {seam['pairs'][0][1]}, {seam['residual']:.4g} px",
+            f"first between {first}, {seam['residual']:.4g} px",
             "alignment.solve",
             "maximum_tolerance",
             f"solve with a tolerance below {seam['residual']:.4g}, or look whether the tiles are "
