@@ -189,7 +189,8 @@ def _single(sections: Sequence[Json]) -> Iterator[Json]:
         worst = max((t for e in some for t in e["displaced_tiles"]), key=lambda t: t["residual"])
         yield _step(
             f"{counted(count, 'tile')} off their matches ({_at(some)}); the worst, "
-            f"{worst['tileId']}, by {worst['residual']:.4g} px in {worst['bad_pairs']} of {worst['pairs']} pairs",
+            f"{worst['tileId']}, by {worst['residual']:.4g} px "
+            f"in {worst['bad_pairs']} of {worst['pairs']} pairs",
             "alignment.solve",
             "maximum_tolerance",
             "look at the pictures of the pairs: where the matches are wrong, solve with a "
