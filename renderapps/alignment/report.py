@@ -143,8 +143,8 @@ class Report(SectionModule):
     def process_section(self, z: float) -> Json:
         """Numbers and pictures of a section."""
         from renderapps.alignment import section_findings as findings
-        from renderapps.stitching.defect_report import SeamRules
-        from renderapps.stitching.placed_outlines import outlines_of
+        from renderapps.alignment.defect_report import SeamRules
+        from renderapps.alignment.placed_outlines import outlines_of
 
         args = self.args
         section, before = read_section(self.render, args["stack"], z), None

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
+from renderapps.alignment.placed_outlines import Outlines
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
-from renderapps.stitching.placed_outlines import Outlines
 
 Json = dict[str, Any]
 Grey = NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """What is found in one section of a stack: its tiles, its matches, and those to later sections.
 
-Everything is in world pixels of the stack. The defects are those of `stitching.defects`; here they
+Everything is in world pixels of the stack. The defects are those of `alignment.defects`; here they
 become the entry of a section in the report of a stack.
 """
 
@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapi.errors import NotFoundError
-from renderapps.alignment.stored_matches import Collection
-from renderapps.module.section_table import SectionTable
-from renderapps.module.tile_documents import Json, Section, read_section
-from renderapps.pointmatch.match_points import world_ends
-from renderapps.pointmatch.pair_matches import PairMatches
-from renderapps.stitching.defect_report import SeamRules, matches_within, named_tiles
-from renderapps.stitching.defects import (
+from renderapps.alignment.defect_report import SeamRules, matches_within, named_tiles
+from renderapps.alignment.defects import (
     Pair,
     PairEnds,
     disconnected_groups,
@@ -32,7 +27,12 @@ from renderapps.stitching.defects import (
     holes,
     seams,
 )
-from renderapps.stitching.placed_outlines import Outlines, outlines_of
+from renderapps.alignment.placed_outlines import Outlines, outlines_of
+from renderapps.alignment.stored_matches import Collection
+from renderapps.module.section_table import SectionTable
+from renderapps.module.tile_documents import Json, Section, read_section
+from renderapps.pointmatch.match_points import world_ends
+from renderapps.pointmatch.pair_matches import PairMatches
 
 if TYPE_CHECKING:
     from shapely import Polygon

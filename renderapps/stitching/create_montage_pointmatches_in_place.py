@@ -108,9 +108,9 @@ class CreateMontagePointMatch(SectionModule):
 
     def matches_of(self, section: Section) -> tuple[list[PairMatches], list[Json], dict[str, str]]:
         """Matches of a section, pairs without any, and tiles without an outline."""
+        from renderapps.alignment.placed_outlines import outlines_of
+        from renderapps.alignment.rim import overlapping_tiles
         from renderapps.stitching.overlap_points import Spread, overlap_points
-        from renderapps.stitching.placed_outlines import outlines_of
-        from renderapps.stitching.rim import overlapping_tiles
 
         placed = outlines_of(section)
         tiles = {tile["tileId"]: TileTransforms(tile, section.transforms) for tile in section.tiles}

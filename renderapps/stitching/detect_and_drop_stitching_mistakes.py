@@ -176,7 +176,7 @@ class DetectAndDropStitchingMistakes(StackEditModule):
 
     def defects(self, after: Section, before: Section) -> dict[str, Any]:
         """Defects of the section as it was stitched, with its mistakes."""
-        from renderapps.stitching.defect_report import (
+        from renderapps.alignment.defect_report import (
             SeamRules,
             match_defects,
             matches_within,

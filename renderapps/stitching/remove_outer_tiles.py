@@ -56,9 +56,9 @@ class RemoveOuterTiles(StackEditModule):
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section without its rim."""
+        from renderapps.alignment.placed_outlines import outlines_of
+        from renderapps.alignment.rim import rim_tiles, side_neighbours
         from renderapps.stitching.kept_tiles import write_kept
-        from renderapps.stitching.placed_outlines import outlines_of
-        from renderapps.stitching.rim import rim_tiles, side_neighbours
 
         (section,) = sections
         placed = outlines_of(section)

@@ -5,8 +5,7 @@ import pytest
 
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
-from renderapps.module.tile_documents import Section
-from renderapps.stitching.defects import (
+from renderapps.alignment.defects import (
     PairEnds,
     disconnected_groups,
     distortion,
@@ -14,7 +13,8 @@ from renderapps.stitching.defects import (
     holes,
     seams,
 )
-from renderapps.stitching.placed_outlines import outlines_of
+from renderapps.alignment.placed_outlines import outlines_of
+from renderapps.module.tile_documents import Section
 
 PLACES = {f"{r}{c}": (90.0 * c, 72.0 * r) for r in range(3) for c in range(3)}
 

@@ -5,9 +5,9 @@ import pytest
 
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel
+from renderapps.alignment.placed_outlines import outlines_of
+from renderapps.alignment.rim import rim_tiles, side_neighbours
 from renderapps.module.tile_documents import Section
-from renderapps.stitching.placed_outlines import outlines_of
-from renderapps.stitching.rim import rim_tiles, side_neighbours
 
 
 def turned(degrees):

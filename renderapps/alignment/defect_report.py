@@ -13,10 +13,7 @@ import renderapi
 from renderapi.errors import NotFoundError
 from renderapi.matching.neighbours import group_of
 from renderapi.transform.slices import TileTransforms
-from renderapps.module.tile_documents import Json, Section
-from renderapps.pointmatch.match_points import world_ends
-from renderapps.pointmatch.pair_matches import PairMatches, Tile
-from renderapps.stitching.defects import (
+from renderapps.alignment.defects import (
     PairEnds,
     disconnected_groups,
     distortion,
@@ -24,7 +21,10 @@ from renderapps.stitching.defects import (
     holes,
     seams,
 )
-from renderapps.stitching.placed_outlines import outlines_of
+from renderapps.alignment.placed_outlines import outlines_of
+from renderapps.module.tile_documents import Json, Section
+from renderapps.pointmatch.match_points import world_ends
+from renderapps.pointmatch.pair_matches import PairMatches, Tile
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.stitching.placed_outlines import Outlines
-from renderapps.stitching.rim import TOUCHING, side_neighbours
+from renderapps.alignment.placed_outlines import Outlines
+from renderapps.alignment.rim import TOUCHING, side_neighbours
 
 if TYPE_CHECKING:
     from shapely import Polygon
