@@ -67,6 +67,8 @@ class CanvasSpec:
         Affine that comes closest to the tile's remaining transforms: post-local to world.
     outline : (N, 2) array, optional
         Edge of the tile in pixels of the picture; None where the tile fills it to the last pixel.
+    as_stored : bool
+        Whether the picture is all of the image, neither moved nor scaled.
     """
 
     parameters: dict[str, Any]
@@ -74,6 +76,7 @@ class CanvasSpec:
     scale: float
     to_world: Matrix
     outline: Points | None = None
+    as_stored: bool = False
 
     def to_post_local(self, points: Points) -> Points:
         """Pixels of the picture to post-local coordinates."""
@@ -145,7 +148,7 @@ def canvas_spec(
     origin = np.array(box[:2], float)
     exact = local_transforms == 0 and scale == 1.0
     outline = None if exact else (post_local[_edge()] - origin) * scale
-    return CanvasSpec(parameters, origin, scale, to_world, outline)
+    return CanvasSpec(parameters, origin, scale, to_world, outline, exact)
 
 
 def _raw_grid(tile: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -215,7 +218,7 @@ def _stored_pixels(spec: CanvasSpec, sources: SourceCache) -> NDArray | None:
     (tile,) = spec.parameters["tileSpecs"]
     channels = channels_of(tile)
     source = channels[0].levels.get(0)
-    if spec.outline is not None or len(channels) != 1 or source is None or source.mask_url:
+    if not spec.as_stored or len(channels) != 1 or source is None or source.mask_url:
         return None
     view = sources.view()
     try:

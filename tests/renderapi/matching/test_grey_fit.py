@@ -35,7 +35,7 @@ def test_the_error_is_that_of_many_trials(overlapping):
 def test_pictures_that_show_nothing_give_no_fit():
     flat = np.full((40, 40), 7.0)
     found = refine_grey(flat, flat, np.ones(flat.shape, bool), (0.2, 0.1))
-    assert found == ((0.2, 0.1), 0.0, float("inf"))
+    assert found == ((0.2, 0.1), 0.0, float("inf"), float("inf"))
 
 
 def test_masked_pixels_do_not_count(overlapping):

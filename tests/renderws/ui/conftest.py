@@ -1,16 +1,16 @@
-"""A browser and a server with a stitched stack of real tiles, one of each for all tests."""
+"""A browser for each file of tests, and a server with a stitched stack of real tiles for all."""
 
 from __future__ import annotations
 
 import dashboard_stacks
 import pytest
-from headless import headless
+from headless import CHROMIUM, headless
 from server_process import ServerProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium of the system."""
+    """Headless Chromium of the system; playwright's event loop must not stay for other files."""
     yield from headless()
 
 
@@ -21,8 +21,10 @@ def stitched_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stitched(browser, stitched_folder):
+def stitched(stitched_folder):
     """Address of a server whose stack `montaged` the modules have made from real tiles."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine (apt-get install chromium)")
     data = dashboard_stacks.real_tiles()
     if data is None:
         pytest.skip("no phase_contrast_5x5 (set RENDERAPPS_TEST_DATA)")
