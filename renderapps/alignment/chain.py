@@ -111,7 +111,8 @@ class Chain:
             It does not take these parameters.
         """
         mark = self._mark(step)
-        done = self._finished(step, mark) or self._run(step, mark)
+        changed = any(not before.kept for before in self.done)  # all that follows is made anew
+        done = (None if changed else self._finished(step, mark)) or self._run(step, mark)
         self._before = mark
         self.done.append(done)
         return done

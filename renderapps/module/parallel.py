@@ -14,6 +14,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -274,15 +275,21 @@ def _pool(function: Callable[[Any], Any], size: int) -> Iterator[ProcessPoolExec
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(size, context, initializer=_start_worker, initargs=(function, level))
     with pool, _threads_per_worker(max(1, cpu_count() // size)):
+        broken = None
         try:
             with _keyboard_later():
                 ready = pool.submit(_ready)
             ready.result()
         except BrokenProcessPool as error:
+            broken = error
+        if broken is not None:
+            # the keyboard ends workers too, and another thread may have taken the signal meant for
+            # this one: let it come first
+            time.sleep(0.1)
             raise RenderModuleException(
                 "the worker processes do not start: a script that runs modules needs "
                 "`if __name__ == '__main__':` around the call (or use pool_size 1)"
-            ) from error
+            ) from broken
         yield pool
 
 
