@@ -47,6 +47,9 @@ class Step:
         Whether the module takes pool_size.
     sources : object
         State of what is read from outside of the chain: when it changes the step is run again.
+    collections : sequence of str
+        Match collections of the chain that only the step fills: emptied before it is run, so that
+        no pair of an earlier run stays.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Step:
     files: tuple[str, ...] = ()
     pooled: bool = True
     sources: Any = None
+    collections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,14 @@ class Chain:
         except RenderError:
             return False
 
+    def _empty(self, collections: tuple[str, ...]) -> None:
+        if not collections:
+            return
+        owner = {"owner": self.connection["owner"], "render": self.render}
+        there = renderapi.pointmatch.get_matchcollections(**owner)
+        for collection in sorted({c["collectionId"]["name"] for c in there} & set(collections)):
+            renderapi.pointmatch.delete_collection(collection, **owner)
+
     def _run(self, step: Step, mark: str) -> Done:
         from renderapps.module.catalogue import find
 
@@ -163,6 +175,7 @@ class Chain:
         document = {"render": self.connection} | step.parameters | how
         atomic_write(input_json, to_json(document | {"output_json": output_json}))
         self.tell(f"{step.name}: {step.module}")
+        self._empty(step.collections)
         start = time.monotonic()
         try:
             find(step.module).load()(args=["--input_json", str(input_json)]).run()

@@ -121,6 +121,7 @@ def montage_steps(wanted: Wanted) -> Iterator[Step]:
         "matches",
         STEPS["matches"],
         {"stack": raw, "tilepair_file": pairs, "matchCollection": collection} | radius,
+        collections=(collection,),
     )
     yield Step(
         "montage",

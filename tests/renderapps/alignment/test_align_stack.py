@@ -114,6 +114,19 @@ def test_a_second_run_keeps_every_step_and_a_changed_one_what_is_before_it(chain
     assert again == {"fine", "report"}
 
 
+def test_matches_of_an_earlier_run_do_not_stay(chain):
+    _, given, _ = chain
+    render = renderapi.connect(**given["render"])
+    name = "aligned_montage_matches"
+    ends = {"p": [[1.0], [2.0]], "q": [[3.0], [4.0]], "w": [1.0]}
+    stale = {"pGroupId": "old", "pId": "a", "qGroupId": "old", "qId": "b", "matches": ends}
+    renderapi.pointmatch.import_matches(name, [stale], render=render)
+    run({**given, "stop_after": "matches", "search_radius": 13})
+    groups = renderapi.pointmatch.get_match_groupIds(name, render=render)
+    assert groups and "old" not in groups
+    run({**given, "stop_after": "matches"})  # as the other tests expect it
+
+
 def test_a_step_whose_stack_is_gone_is_run_again(chain):
     _folder, given, _ = chain
     given = {**given, "output_volume": None, "stop_after": "montage"}
