@@ -65,6 +65,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 PLACE = 1e-7
+GRID = 3
 POSITIVE = {"validate": Range(min=0, min_inclusive=False)}
 OF_PRESET = "that of the preset"
 
@@ -108,7 +109,7 @@ class SolveParameters(MatchOwnerParameters, DryRunParameters, StackEditParameter
     grid = parameter(
         Int,
         "control points along each side of a thin plate spline",
-        default=3,
+        default=GRID,
         validate=Range(3, 8),
     )
     prior = parameter(
@@ -224,6 +225,11 @@ class SolveParameters(MatchOwnerParameters, DryRunParameters, StackEditParameter
         """Nothing is ignored."""
         if data["preset"] == "montage" and data["z_weights"] is not None:
             raise ValidationError("is for the presets rough and fine", "z_weights")
+        if data["preset"] == "rough" and data["montage_weight"] != 1.0:
+            raise ValidationError("is for the presets montage and fine", "montage_weight")
+        model = data["model"] or PRESETS.get(data["preset"], PRESETS["montage"])["model"]
+        if model != "thin_plate_spline" and data["grid"] != GRID:
+            raise ValidationError(f"is for thin plate splines, the model is {model}", "grid")
 
     @validates_schema
     def names_of_collections(self, data: dict[str, Any], **_: Any) -> None:

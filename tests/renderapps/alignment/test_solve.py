@@ -224,6 +224,7 @@ def test_several_collections_count_by_their_weights(render):
 @pytest.mark.parametrize("model", ["polynomial2", "polynomial3", "thin_plate_spline"])
 def test_bent_tiles_are_written_as_they_were_solved(render, model):
     """Right half of a tile's points says 6 px to the right, the left half nothing."""
+    of_model = {"grid": 5} if model == "thin_plate_spline" else {}
     layers = Layers([0, 1], 1, 1, np.random.default_rng(0), jitter=0)
     grid = np.stack(np.meshgrid(np.linspace(0, SIDE - 1, 9), np.linspace(0, SIDE - 1, 9)), -1)
     q = grid.reshape(-1, 2)
@@ -234,7 +235,7 @@ def test_bent_tiles_are_written_as_they_were_solved(render, model):
     }]  # fmt: skip
     layers.store(render)
     layers.store_matches(render)
-    run(render, preset="fine", model=model, grid=5, fixed_zs=[0], regularization=1e-9,
+    run(render, preset="fine", model=model, **of_model, fixed_zs=[0], regularization=1e-9,
         regularization_bending=1e-9)  # fmt: skip
     (tile,) = renderapi.tilespec.get_tile_specs_from_z("solved", 1.0, render=render)
     points = q
@@ -269,6 +270,20 @@ def test_fixed_sections_stay_and_running_twice_is_running_once(render):
     for name in (*layers.names(0), *layers.names(6)):
         np.testing.assert_allclose(found[0][name][:2, 2], layers.claimed[name], atol=1e-9)
     assert all((found[0][name] == found[1][name]).all() for name in found[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"preset": "montage", "z_weights": [1]}, "z_weights: is for the presets rough and fine"),
+        ({"preset": "rough", "montage_weight": 2}, "montage_weight: is for the presets montage"),
+        ({"preset": "fine", "grid": 5}, "grid: is for thin plate splines, the model is affine"),
+        ({"model": "rigid", "grid": 4}, "grid: is for thin plate splines, the model is rigid"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(render, given, told):
+    with pytest.raises(ParameterError, match=told):
+        Solve(input_data=arguments(render, **given), args=[])
 
 
 def test_bad_input_is_named(render):
