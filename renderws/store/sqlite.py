@@ -7,36 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
-from renderws.store.clones import Clones
-from renderws.store.collections import Collections
 from renderws.store.database import BUSY_SECONDS, Database, Snapshot, SqliteSource, damaged
-from renderws.store.drops import Drops
-from renderws.store.exchanges import Exchanges
-from renderws.store.locks import Locks
 from renderws.store.maintenance import Maintenance
-from renderws.store.matches import Matches
+from renderws.store.parts import StoreParts
 from renderws.store.protocol import Damaged, Store
-from renderws.store.stacks import Stacks
-from renderws.store.tiles import Tiles
-from renderws.store.tilewrites import TileWrites
-from renderws.store.transforms import Transforms
-from renderws.store.trials import Trials
 
 
-class _Parts(
-    Stacks,
-    Clones,
-    Drops,
-    Locks,
-    Exchanges,
-    Tiles,
-    TileWrites,
-    Transforms,
-    Collections,
-    Matches,
-    Trials,
-    Maintenance,
-):
+class _Parts(StoreParts, Maintenance):
     """A store on top of whatever gives it connections."""
 
     answers_at_once = True
@@ -48,12 +25,6 @@ class _Parts(
     def path(self) -> Path:
         """Absolute path of the file."""
         return self._source.path
-
-    def close(self) -> None:
-        self._source.close()
-
-    def check_place(self) -> None:
-        self._source.check_place()
 
     def damaged(self, error: Exception) -> Damaged:
         return damaged(error, self.path)

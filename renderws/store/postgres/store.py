@@ -5,38 +5,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Self
 
-from renderws.store.clones import Clones
-from renderws.store.collections import Collections
-from renderws.store.drops import Drops
-from renderws.store.exchanges import Exchanges
-from renderws.store.locks import Locks
-from renderws.store.matches import Matches
+from renderws.store.parts import StoreParts
 from renderws.store.postgres import errors
 from renderws.store.postgres.database import BUSY_SECONDS, PostgresDatabase
 from renderws.store.postgres.maintenance import Maintenance
 from renderws.store.protocol import Damaged, Store
 from renderws.store.source import SnapshotSource, Source
-from renderws.store.stacks import Stacks
-from renderws.store.tiles import Tiles
-from renderws.store.tilewrites import TileWrites
-from renderws.store.transforms import Transforms
-from renderws.store.trials import Trials
 
 
-class _Parts(
-    Stacks,
-    Clones,
-    Drops,
-    Locks,
-    Exchanges,
-    Tiles,
-    TileWrites,
-    Transforms,
-    Collections,
-    Matches,
-    Trials,
-    Maintenance,
-):
+class _Parts(StoreParts, Maintenance):
     """A store on top of whatever gives it connections."""
 
     answers_at_once = False
@@ -49,12 +26,6 @@ class _Parts(
     def path(self) -> str:
         """Address of the database, without the password."""
         return self._database.place
-
-    def close(self) -> None:
-        self._source.close()
-
-    def check_place(self) -> None:
-        self._source.check_place()
 
     def damaged(self, error: Exception) -> Damaged:
         return errors.damaged(str(error), self._database.place)
