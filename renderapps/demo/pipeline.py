@@ -112,6 +112,8 @@ class Pipeline:
             self.run_steps([(step.module, lambda s=step: s.parameters) for step in steps])
         except RenderModuleException as error:
             self.tell(f"the sections are not aligned with each other: {error}")
+            if ALIGNED in renderapi.render.get_stacks_by_owner_project(render=self.render):
+                renderapi.stack.delete_stack(ALIGNED, render=self.render)  # of an earlier run
             return False
         return True
 

@@ -1,12 +1,15 @@
 """The demonstration: two runs of the whole chain on small input, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+import renderapi
 from renderapps.demo.__main__ import MARKER, main
 from renderapps.demo.accuracy import TileError, within_limits
 
@@ -109,6 +112,27 @@ def test_the_users_own_tiles(demo, tmp_path):
     report = (tmp_path / "own" / "report.md").read_text()
     assert "The true positions of these tiles are not known." in report
     assert f"--image-root {tmp_path / 'own'} --image-root '{folder / 'raw'}'" in report
+
+
+def test_sections_with_nothing_in_common_are_stitched_and_no_earlier_result_stays(demo, tmp_path):
+    """The second section is noise; the folder holds the result of a run before."""
+    folder, _ = demo
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(folder, out)
+    shutil.copytree(folder / "raw", raw)
+    for path in raw.rglob("*S0001*.tif"):
+        noise = np.random.default_rng(0).integers(0, 20000, (200, 200))
+        tifffile.imwrite(path, noise.astype(np.uint16))
+    words = ["--tiles", str(raw), "--positions", str(raw / "positions.csv"), "--pool-size", "1"]
+    words += ["--columns", "x=stage_x_um", "y=stage_y_um", "--unit", "micrometer"]
+    words += ["--pixel-size-nm", "100", "100", "70"]
+    assert main([*words, "--output", str(out)]) == 0
+    assert "but not aligned with each other" in (out / "report.md").read_text()
+    render = renderapi.connect(
+        host="local", store=out / "render.db", owner="demo", project="array_tomography"
+    )
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    assert "stitched" in stacks and "aligned" not in stacks
 
 
 @pytest.mark.parametrize(
