@@ -20,11 +20,11 @@ from renderapi.files import atomic_path, atomic_write
 from renderapi.image import get_bb_image
 from renderapps.module import ParallelParameters, RenderModule, RenderModuleException, parameter
 from renderapps.module.fields import NewFile
-from renderapps.module.parallel import TaskFailure, one_line
 from renderapps.module.render_module import RenderParameters
 from renderapps.module.report import ReportSchema
 from renderapps.module.result import to_json
 from renderapps.module.stacks import stack_metadata
+from renderapps.module.tasks import TaskFailure, one_line
 from renderapps.TrakEM2.annotations import AreaList, bounds_of, read_annotations
 
 Json = dict[str, Any]

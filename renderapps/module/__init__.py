@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from renderapps.module.fields import parameter
     from renderapps.module.output_parameters import OutputStackParameters
     from renderapps.module.output_stack import OutputStack, written
-    from renderapps.module.parallel import TaskFailure, map_tasks
+    from renderapps.module.parallel import map_tasks
     from renderapps.module.render_module import (
         ParallelParameters,
         RenderClientParameters,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StackEditParameters,
         TileEditParameters,
     )
+    from renderapps.module.tasks import TaskFailure
     from renderapps.module.tile_documents import Section
 
 __all__ = [
@@ -73,7 +74,7 @@ _WHERE = {
     "SectionParameters": "section_module",
     "StackEditModule": "stack_edit",
     "StackEditParameters": "stack_edit",
-    "TaskFailure": "parallel",
+    "TaskFailure": "tasks",
     "TileEditParameters": "stack_edit",
     "ZParameters": "render_module",
     "example_path": "examples",

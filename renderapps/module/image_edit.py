@@ -9,8 +9,8 @@ from typing import Any
 from renderapi.errors import RenderError
 from renderapps.module.effort import IMAGES_WORTH_WORKERS
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.parallel import one_line
 from renderapps.module.stack_edit import StackEditModule
+from renderapps.module.tasks import one_line
 from renderapps.module.tile_documents import Json, Section
 
 LISTED = 5

@@ -22,10 +22,11 @@ from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.fields import parameter
-from renderapps.module.parallel import cpu_count, map_tasks, one_line
+from renderapps.module.parallel import cpu_count, map_tasks
 from renderapps.module.parser import ModuleParser
 from renderapps.module.report import ReportSchema, report_failure, reported
 from renderapps.module.summary import summary
+from renderapps.module.tasks import one_line
 
 QUIET = "--quiet"
 ENVIRONMENT = {

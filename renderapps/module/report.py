@@ -25,8 +25,8 @@ from marshmallow.validate import OneOf
 
 from renderapi.files import atomic_write
 from renderapps.module.errors import ParameterError, RenderModuleException
-from renderapps.module.parallel import one_line
 from renderapps.module.result import to_json
+from renderapps.module.tasks import one_line
 
 Json = dict[str, Any]
 

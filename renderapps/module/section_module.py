@@ -9,7 +9,6 @@ from typing import Any
 from marshmallow import Schema
 
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.parallel import TaskFailure
 from renderapps.module.render_module import (
     ParallelParameters,
     RenderModule,
@@ -18,6 +17,7 @@ from renderapps.module.render_module import (
 )
 from renderapps.module.report import SectionReport
 from renderapps.module.stacks import stack_zs
+from renderapps.module.tasks import TaskFailure
 
 
 class SectionParameters(ZParameters, ParallelParameters, RenderParameters):

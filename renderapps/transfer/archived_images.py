@@ -20,7 +20,7 @@ from renderapi.files import atomic_path
 from renderapi.urls import path_to_url, url_scheme, url_to_path
 from renderapps.dataimport.acquired_image import listed
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.parallel import one_line
+from renderapps.module.tasks import one_line
 from renderapps.module.tile_documents import Json, Section
 from renderapps.transfer.archive import ArchiveReader, ArchiveWriter
 from renderapps.transfer.storage import BLOCK, Storage, is_local, local_path

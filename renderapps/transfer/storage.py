@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from renderapi.files import atomic_path
 from renderapi.urls import url_scheme, url_to_path
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.parallel import one_line
+from renderapps.module.tasks import one_line
 
 BLOCK = 1 << 22
 S3_SCHEMES = ("s3", "s3a")

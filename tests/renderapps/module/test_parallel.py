@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from renderapps.module import RenderModuleException, TaskFailure, map_tasks
-from renderapps.module.parallel import cpu_count, one_line
+from renderapps.module.parallel import cpu_count
+from renderapps.module.tasks import one_line
 
 
 def uneven(x):
