@@ -6,7 +6,7 @@ tiles, which have no such bound, tell how to cut the layer into parts that fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from renderapi.errors import RequestError
@@ -68,11 +68,8 @@ def layer_resolved_tiles(session: Any, base: str, z: float) -> Json:
         if not _too_large(error):
             raise
     bounds = get_json(session, join(layer, "tileBounds"))
-    tiles: Json = {}
-    transforms: Json = {}
-    for part in _parts(session, base, z, bounds):
-        tiles |= part["tileIdToSpecMap"]
-        transforms |= part.get("transformIdToSpecMap") or {}
+    boxes = [box for tile in bounds if (box := _box(tile))]
+    tiles, transforms = _joined(_parts(session, base, z, boxes))
     for tile in bounds:  # one without a box is in no part
         if tile["tileId"] not in tiles:
             tiles[tile["tileId"]] = get_json(session, join(base, "tile", tile["tileId"]))
@@ -82,10 +79,28 @@ def layer_resolved_tiles(session: Any, base: str, z: float) -> Json:
     }
 
 
-def _parts(session: Any, base: str, z: float, bounds: Sequence[Json]) -> Iterator[Json]:
-    """Tiles of boxes that together hold the layer; tiles on a border are in both parts."""
-    boxes = [box for tile in bounds if (box := _box(tile))]
-    waiting = [boxes]
+def resolved_tiles_around(session: Any, base: str, z: float, boxes: Sequence[Box]) -> Json:
+    """Tiles at z whose boxes (minX, minY, maxX, maxY) these are, and some of those beside them.
+
+    Result, parameters and errors as for `layer_resolved_tiles`.
+    """
+    tiles, transforms = _joined(_parts(session, base, z, boxes))
+    return {"transformIdToSpecMap": transforms, "tileIdToSpecMap": tiles}
+
+
+def _joined(parts: Iterable[Json]) -> tuple[Json, Json]:
+    """Tiles and transforms of all parts, by id."""
+    tiles: Json = {}
+    transforms: Json = {}
+    for part in parts:
+        tiles |= part["tileIdToSpecMap"]
+        transforms |= part.get("transformIdToSpecMap") or {}
+    return tiles, transforms
+
+
+def _parts(session: Any, base: str, z: float, boxes: Sequence[Box]) -> Iterator[Json]:
+    """Tiles of regions that together hold the boxes; tiles on a border are in both parts."""
+    waiting = [list(boxes)]
     while waiting:
         part = waiting.pop()
         if not part:

@@ -10,7 +10,7 @@ import requests
 
 from renderapi.errors import RenderError, SpecError
 from renderapi.jsontext import collection_paused
-from renderapi.layers import layer_resolved_tiles
+from renderapi.layers import layer_resolved_tiles, resolved_tiles_around
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.shown import grid, line, table
 from renderapi.tilespec import TileSpec, tiles_of
@@ -113,6 +113,28 @@ def get_resolved_tiles_from_z(
     """Tiles at z with the transforms they refer to."""
     base = format_preamble(host, port, owner, project, stack)
     return ResolvedTiles(json=layer_resolved_tiles(session, base, z))
+
+
+@renderaccess
+def get_resolved_tiles_around(
+    stack: str,
+    z: float,
+    boxes: Sequence[tuple[float, float, float, float]],
+    host: str | None = None,
+    port: int | str | None = None,
+    owner: str | None = None,
+    project: str | None = None,
+    session: Any = None,
+    render: Render | None = None,
+    **kwargs: Any,
+) -> ResolvedTiles:
+    """Tiles at z whose boxes (minX, minY, maxX, maxY) in world pixels these are, with transforms.
+
+    Some of the tiles beside them come too: what is asked for is the region that holds the boxes, or
+    parts of it where that is too large for one answer.
+    """
+    base = format_preamble(host, port, owner, project, stack)
+    return ResolvedTiles(json=resolved_tiles_around(session, base, z, boxes))
 
 
 @renderaccess

@@ -6,7 +6,7 @@ the pixel counts.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,8 @@ MOST_FILLED = 100
 """Regions at the edge that are filled one by one."""
 HEAPED = 4
 """Light is cut off where the top grey level is this many times as frequent as the next one."""
+ROWS = 32
+"""Rows of a picture whose pixels are counted at a time."""
 
 
 def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -> Mask:
@@ -56,42 +58,74 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
     """
     import cv2
 
-    dead = _dead_border(image) | saturated(image)
-    if mask is not None:
-        full = True if mask.dtype == np.bool_ else min(255, np.iinfo(mask.dtype).max)
-        dead |= mask < full
+    found = (_dead_border(image), _saturated(image), _hidden(mask))
+    parts = [part for part in found if part is not None]
+    if not parts:
+        return np.ones(image.shape, bool)
+    dead = reduce(np.logical_or, parts)
     if margin and dead.any():
         kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
         dead = cv2.dilate(dead.view(np.uint8), kernel).view(np.bool_)
     return ~dead
 
 
-def saturated(image: NDArray) -> Mask:
-    """Pixels at the top grey level, where so many are that the light was cut off.
+def _hidden(mask: NDArray | None) -> Mask | None:
+    """Pixels that the mask of a tile does not show fully; None without a mask."""
+    if mask is None:
+        return None
+    full = True if mask.dtype == np.bool_ else min(255, np.iinfo(mask.dtype).max)
+    return np.asarray(mask < full)
+
+
+def _saturated(image: NDArray) -> Mask | None:
+    """Pixels at the top grey level, where so many are that the light was cut off; None: nowhere.
 
     What is cut off differs between two exposures of one place. A picture whose other pixels show
     nothing (of two grey levels, for example) is not taken for cut off.
     """
-    nothing = np.zeros(image.shape, bool)
     if not image.size:
-        return nothing
-    at = np.asarray(image == image.max())
-    if not SATURATED[0] <= np.count_nonzero(at) / at.size <= SATURATED[1]:
-        return nothing
-    rest = image[~at]
-    next_one = int(np.count_nonzero(rest == rest.max()))
-    return at if np.ptp(rest) > 0 and at.sum() >= HEAPED * next_one else nothing
+        return None
+    top = image.max()
+    count = _number_of(image, top)
+    if not SATURATED[0] <= count / image.size <= SATURATED[1]:
+        return None
+    at, lowest, below = np.asarray(image == top), image.min(), image.copy()
+    np.copyto(below, lowest, where=at)
+    next_one = below.max()
+    if next_one == lowest or count < HEAPED * _number_of(image, next_one):
+        return None
+    return at
 
 
-def _dead_border(image: NDArray) -> Mask:
-    """Constant regions connected to the edge of the image."""
+def _number_of(image: NDArray, value: Any) -> int:
+    """How many pixels have a value; some rows at a time: fresh memory would cost more than that."""
+    rows = range(0, len(image), ROWS)
+    return sum(int(np.count_nonzero(image[row : row + ROWS] == value)) for row in rows)
+
+
+def _dead_border(image: NDArray) -> Mask | None:
+    """Constant regions connected to the edge of the image; None without any."""
     import cv2
 
     values = np.ascontiguousarray(image, image.dtype if image.dtype in FILTERED else np.float32)
+    if not _flat_at_edge(values):  # as a rule: the whole picture need not be looked at
+        return None
     kernel = np.ones((FLAT_WINDOW, FLAT_WINDOW), np.uint8)
     flat = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
     core = _touching_edge(flat)
-    return cv2.dilate(core.view(np.uint8), kernel).view(np.bool_) if core.any() else core
+    return cv2.dilate(core.view(np.uint8), kernel).view(np.bool_)
+
+
+def _flat_at_edge(values: NDArray) -> bool:
+    """Whether the window about any of the outermost pixels, where it lies in the image, is flat."""
+    import cv2
+
+    near, along = FLAT_WINDOW // 2 + 1, np.ones((1, FLAT_WINDOW), np.uint8)
+    for strip in (values[:near], values[-near:], values[:, :near].T, values[:, -near:].T):
+        highest, lowest = (np.ascontiguousarray(v(strip, axis=0)[None]) for v in (np.max, np.min))
+        if (cv2.dilate(highest, along) == cv2.erode(lowest, along)).any():
+            return True
+    return False
 
 
 def _touching_edge(flat: Mask) -> Mask:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, splu
+from scipy.sparse.linalg import splu
 
+from renderapps.alignment.conjugate_gradients import Inverse, times
 from renderapps.alignment.models import Floats
 
 Ints = NDArray[np.int64]
@@ -96,20 +97,16 @@ def coupled_blocks(unknowns: int) -> Blocks:
 
 @dataclass
 class _Level:
-    matrix: sparse.bsr_matrix
-    inverse: sparse.bsr_matrix
+    matrix: sparse.csr_matrix
+    inverse: sparse.csr_matrix
     spread: sparse.csr_matrix
     gather: sparse.csr_matrix
 
-    def smoothed(self, right: Floats, guess: Floats | None) -> Floats:
-        if guess is None:
-            return np.asarray(self.inverse @ right)
-        return np.asarray(guess + self.inverse @ (right - self.matrix @ guess))
+    def smoothed(self, right: Floats, guess: Floats) -> Floats:
+        return guess + times(self.inverse, right - times(self.matrix, guess))
 
 
-def multigrid(
-    matrix: sparse.bsr_matrix, nodes: Nodes, first: Blocks, later: Blocks
-) -> LinearOperator:
+def multigrid(matrix: sparse.bsr_matrix, nodes: Nodes, first: Blocks, later: Blocks) -> Inverse:
     """A V-cycle: a symmetric approximate inverse of a positive definite matrix of blocks.
 
     Parameters
@@ -144,20 +141,20 @@ def multigrid(
 
     def cycle(right: Floats, depth: int) -> Floats:
         if depth == len(levels):
-            return np.asarray(exact.solve(right.astype(float)), np.float32)
+            return np.asarray(exact.solve(right.T.astype(float)).T, np.float32)
         level = levels[depth]
-        guess = level.smoothed(right, None)
-        rest = level.gather @ (right - level.matrix @ guess)
-        guess = guess + level.spread @ cycle(rest, depth + 1)
+        guess = times(level.inverse, right)
+        rest = times(level.gather, right - times(level.matrix, guess))
+        guess += times(level.spread, cycle(rest, depth + 1))
         return level.smoothed(right, guess)
 
     def apply(right: Floats) -> Floats:
         # single precision: an approximate inverse needs no more, and memory is what takes the time
-        length = float(np.abs(right).max()) or 1.0
-        return cycle((right.ravel() / length).astype(np.float32), 0).astype(float) * length
+        lengths = np.abs(right).max(axis=1, keepdims=True)
+        lengths[lengths == 0] = 1.0
+        return cycle((right / lengths).astype(np.float32), 0).astype(float) * lengths
 
-    shape = levels[0].matrix.shape if levels else matrix.shape
-    return LinearOperator(shape, apply)
+    return apply
 
 
 def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
@@ -168,9 +165,8 @@ def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
     plain = sparse.bsr_matrix((blocks, groups, np.arange(count + 1)), shape=shape).tocsr()
     smoothed = plain - (4 / 3 / largest) * (inverse @ (matrix @ plain))
     inverse = inverse * (DAMPING / largest)
-    single = [part.astype(np.float32) for part in (matrix, inverse, smoothed.tocsr())]
-    gather = single[2].T.tocsr()
-    return _Level(single[0], single[1], single[2], gather)
+    single = [part.astype(np.float32).tocsr() for part in (matrix, inverse, smoothed)]
+    return _Level(*single, single[2].T.tocsr())
 
 
 def _block_inverse(matrix: sparse.bsr_matrix) -> sparse.bsr_matrix:
@@ -186,6 +182,6 @@ def _largest_value(matrix: sparse.bsr_matrix, inverse: sparse.bsr_matrix) -> flo
     length = 1.0
     for _ in range(15):
         vector = inverse @ (matrix @ vector)
-        length = float(np.linalg.norm(vector))
+        length = float(np.sqrt(np.square(vector).sum()))
         vector /= length
     return 1.05 * length

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, cg, splu
+from scipy.sparse.linalg import splu
 
 from renderapi.errors import EstimationError
+from renderapps.alignment.conjugate_gradients import Inverse, conjugate_gradients
 from renderapps.alignment.models import Floats
 from renderapps.alignment.multigrid import Blocks, Nodes, multigrid
 
@@ -117,9 +118,9 @@ class Solver:
 
     def _direct(self, matrix: sparse.bsr_matrix, right: Floats, start: Floats) -> Floats:
         if self._factor is not None:  # that of a system with other weights: nearly its inverse
-            known = LinearOperator(matrix.shape, self._factor.solve)
+            factor = self._factor
             try:
-                return self._iterated(matrix, right, start, known, 30)
+                return self._iterated(matrix, right, start, lambda v: factor.solve(v.T).T, 30)
             except EstimationError:
                 self._factor = None
         factor = splu(
@@ -137,19 +138,14 @@ class Solver:
         matrix: sparse.bsr_matrix,
         right: Floats,
         start: Floats,
-        preconditioner: LinearOperator,
+        inverse: Inverse,
         most: int = STEPS,
     ) -> Floats:
-        def count(_: Any) -> None:
-            self.steps += 1
-
-        result = np.empty_like(right)
-        for k in range(right.shape[1]):
-            options = {"x0": start[:, k], "rtol": ACCURACY, "maxiter": most, "callback": count}
-            result[:, k], status = cg(matrix, right[:, k], M=preconditioner, **options)
-            if status:
-                raise EstimationError(
-                    f"the solution has not converged within {most} steps: make the regularization "
-                    "stronger, or solve fewer sections at once"
-                )
+        result, steps = conjugate_gradients(matrix, right, start, inverse, ACCURACY, most)
+        self.steps += steps
+        if result is None:
+            raise EstimationError(
+                f"the solution has not converged within {most} steps: make the regularization "
+                "stronger, or solve fewer sections at once"
+            )
         return result

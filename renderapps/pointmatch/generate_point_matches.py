@@ -330,10 +330,9 @@ class GeneratePointMatches(RenderModule):
             self.args["search_radius"],
             self.args["cache_mb"] * 1_000_000,
         )
-        tiles = {tile for task in tasks for tile in (task.pair.p_id, task.pair.q_id)}
-        zs = {tile: places.z[tile] for tile in tiles}
         chunks = chunks_of(tasks, places, self.args["pool_size"])
-        results = self.map_tasks(partial(function, self.render, settings, zs), chunks, what)
+        work = partial(function, self.render, settings, places.spots(tasks))
+        results = self.map_tasks(work, chunks, what)
         return list(zip(chunks, results, strict=True))
 
     def record_coordinates(self) -> None:

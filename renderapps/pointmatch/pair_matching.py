@@ -1,11 +1,12 @@
 """Pairs of a stack's tiles matched in chunks that can be worked on anywhere.
 
 A chunk is a run of pairs that lie close together, so that a worker draws each tile once or twice.
-The worker reads the tile specs of the chunk's sections itself.
+The worker reads the tile specs of the chunk itself.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,6 +55,13 @@ class MatchedChunk(NamedTuple):
     ignored_masks: list[dict[str, Any]]
 
 
+class Spot(NamedTuple):
+    """Where a tile lies: z, and box (minX, minY, maxX, maxY) in world pixels."""
+
+    z: float
+    box: tuple[float, float, float, float]
+
+
 @dataclass(frozen=True)
 class TilePlaces:
     """Where the tiles of a stack lie: z and box (minX, minY, maxX, maxY) by tile id."""
@@ -70,6 +78,12 @@ class TilePlaces:
             for tile, box in zip(layer.ids, layer.boxes, strict=True):
                 z[tile], boxes[tile] = layer.z, box
         return cls(z, boxes)
+
+    def spots(self, tasks: Iterable[PairTask]) -> dict[str, Spot]:
+        """Those of the tiles of some tasks, as workers are told them."""
+        tiles = {tile for task in tasks for tile in (task.pair.p_id, task.pair.q_id)}
+        boxes = {tile: self.boxes[tile].tolist() for tile in tiles}
+        return {tile: Spot(self.z[tile], (b[0], b[1], b[2], b[3])) for tile, b in boxes.items()}
 
     def direction(self, pair: Pair) -> tuple[float, float, str]:
         """Sections of a pair and the side on which p lies, the key of the stage's habit."""
@@ -104,16 +118,15 @@ def _order(pair: Pair, places: TilePlaces) -> tuple[Any, ...]:
 def match_chunk(
     render: renderapi.Render,
     settings: MatchSettings,
-    zs: Mapping[str, float],
+    spots: Mapping[str, Spot],
     chunk: list[PairTask],
 ) -> MatchedChunk:
-    """Match the pairs of a chunk; `zs` has the z of every tile."""
+    """Match the pairs of a chunk; `spots` has all their tiles."""
     from renderapi.matching.batches import ViewCache, match_pairs
     from renderapi.matching.cv2_threads import cv2_threads
     from renderapps.module.mask_check import ignored_masks
 
-    wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
-    canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
+    canvases = tile_canvases(render, settings, chunk, spots)
     cache = ViewCache(settings.cache_bytes)
     with cv2_threads(1):  # the chunks run side by side
         found = match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius)
@@ -125,15 +138,14 @@ def match_chunk(
 def sample_chunk(
     render: renderapi.Render,
     settings: MatchSettings,
-    zs: Mapping[str, float],
+    spots: Mapping[str, Spot],
     chunk: list[PairTask],
 ) -> list[dict[Any, Any]]:
     """What unrelated pairs reach that are made out of those of a chunk."""
     from renderapi.matching.batches import ViewCache, chance_samples
     from renderapi.matching.cv2_threads import cv2_threads
 
-    wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
-    canvases = tile_canvases(render, settings, wanted, {zs[tile] for tile in wanted})
+    canvases = tile_canvases(render, settings, chunk, spots)
     cache = ViewCache(settings.cache_bytes)
     with cv2_threads(1):
         return chance_samples(chunk, canvases, settings.parameters, cache, settings.search_radius)
@@ -147,15 +159,22 @@ def evenly(tasks: Sequence[PairTask], count: int) -> list[PairTask]:
 
 
 def tile_canvases(
-    render: renderapi.Render, settings: MatchSettings, wanted: set[str], zs: set[float]
+    render: renderapi.Render,
+    settings: MatchSettings,
+    chunk: Iterable[PairTask],
+    spots: Mapping[str, Spot],
 ) -> dict[str, Any]:
-    """How each of the tiles is drawn, by tile id."""
+    """How each of the tiles of a chunk is drawn, by tile id."""
     from renderapi.matching.canvases import canvas_spec
 
+    wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
+    boxes_at: dict[float, list[Any]] = defaultdict(list)
+    for tile_id in sorted(wanted):
+        boxes_at[spots[tile_id].z].append(spots[tile_id].box)
     canvases = {}
-    for z in sorted(zs):
-        section = renderapi.resolvedtiles.get_resolved_tiles_from_z(
-            settings.stack, z, render=render
+    for z, boxes in sorted(boxes_at.items()):
+        section = renderapi.resolvedtiles.get_resolved_tiles_around(
+            settings.stack, z, boxes, render=render
         )
         lookup = {transform.transformId: transform.to_dict() for transform in section.transforms}
         for tile in section.tilespecs:

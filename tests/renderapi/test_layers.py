@@ -65,6 +65,27 @@ def test_every_reader_of_layers_gets_all_tiles(served):
     assert list(section.transforms) == ["lens"]
 
 
+def test_tiles_of_some_boxes_come_with_few_others(served):
+    layers = [tiles_at([(45 * (k % 10), 35 * (k // 10)) for k in range(100)], z) for z in (2.0, 3)]
+    store(served, "s", *layers)
+    bounds = renderapi.stack.get_tilebounds_for_z("s", 3.0, render=served)
+    wanted = {f"z3.{k:04d}" for k in (*range(20), 55, 56, *range(80, 100))}
+    boxes = [
+        tuple(tile[side] for side in ("minX", "minY", "maxX", "maxY"))
+        for tile in bounds
+        if tile["tileId"] in wanted
+    ]
+    for some, most in ((boxes, 100), (boxes[:20], 45), (boxes[20:22], 9)):
+        found = renderapi.resolvedtiles.get_resolved_tiles_around("s", 3.0, some, render=served)
+        ids = [tile.tileId for tile in found.tilespecs]
+        here = {(tile.tforms[-1].B0, tile.tforms[-1].B1) for tile in found.tilespecs}
+        assert len(set(ids)) == len(ids) <= most
+        assert {(box[0], box[1]) for box in some} <= here
+        assert [t.transformId for t in found.transforms] == ["lens"]
+    none = renderapi.resolvedtiles.get_resolved_tiles_around("s", 3.0, [], render=served)
+    assert none.tilespecs == []
+
+
 def test_a_row_of_tiles_and_other_layers_beside_it(served):
     rows = [tiles_at([(25 * k, 0) for k in range(64)], z) for z in (1.0, 1.5)]
     store(served, "s", *rows)

@@ -1,0 +1,50 @@
+"""Conjugate gradients for several right sides find what a dense solution finds."""
+
+import numpy as np
+from scipy import sparse
+
+from renderapps.alignment.conjugate_gradients import conjugate_gradients
+
+
+def system(size=80, seed=0):
+    """A symmetric positive definite matrix whose eigenvalues span four decades."""
+    rng = np.random.default_rng(seed)
+    turned = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    dense = turned @ np.diag(np.logspace(-2, 2, size)) @ turned.T
+    return (dense + dense.T) / 2, rng
+
+
+def solved(dense, right, start, rtol=1e-10, most=2000):
+    by_diagonal = 1 / dense.diagonal()
+    inverse = lambda rows: rows * by_diagonal  # noqa: E731
+    return conjugate_gradients(sparse.csr_matrix(dense), right, start, inverse, rtol, most)
+
+
+def test_all_right_sides_are_solved_each_as_exactly_as_asked():
+    dense, rng = system()
+    scales = np.array([1.0, 1e6, 1e-6])
+    right = rng.normal(size=(80, 3)) * scales
+    for start in (np.zeros_like(right), rng.normal(size=right.shape) * scales):
+        given = start.copy()
+        found, steps = solved(dense, right, start)
+        residuals = np.linalg.norm(right - dense @ found, axis=0) / np.linalg.norm(right, axis=0)
+        assert (residuals < 1.1e-10).all() and steps > 3
+        known = np.linalg.solve(dense, right)
+        np.testing.assert_allclose(found / scales, known / scales, rtol=1e-5, atol=1e-6)
+        assert (start == given).all()
+
+
+def test_a_side_that_is_done_is_not_worked_on_and_one_of_zeros_is_zero():
+    dense, rng = system()
+    right = rng.normal(size=(80, 2)) * [1.0, 0.0]
+    known = np.linalg.solve(dense, right)
+    found, steps = solved(dense, right, known + np.array([0.0, 1.0]), rtol=1e-8)
+    assert steps == 0
+    assert (found[:, 0] == known[:, 0]).all() and not found[:, 1].any()
+
+
+def test_steps_are_bounded():
+    dense, rng = system()
+    right = rng.normal(size=(80, 2))
+    found, steps = solved(dense, right, np.zeros_like(right), most=5)
+    assert found is None and steps == 10
