@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from renderws import pages, volumes
+from renderws import neuroglancer, pages, volumes
 from renderws.connections import Connections
 from renderws.service import Service
 from renderws.settings import Settings
@@ -27,7 +27,7 @@ from renderws.stopping import when_told_to_stop
 from renderws.store.protocol import Store
 
 _RECLAIM_SECONDS = 60.0
-_FILES = (pages.PREFIX + "/", volumes.PREFIX)
+_FILES = (pages.PREFIX + "/", volumes.PREFIX, neuroglancer.PREFIX)
 
 
 class _Application(Starlette):
@@ -75,6 +75,7 @@ def create_app(
 
     routes: list[BaseRoute] = [
         Mount(volumes.PREFIX, volumes.VolumeFiles(service.settings), name="volumes"),
+        Mount(neuroglancer.PREFIX, neuroglancer.NeuroglancerClient(service.settings)),
         Mount(pages.PREFIX, pages.Pages(service.settings), name="view"),
     ]
     return _Application(service, routes=routes, lifespan=lifespan)

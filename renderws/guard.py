@@ -24,12 +24,12 @@ METHODS = "GET, POST, PUT, DELETE, OPTIONS, HEAD"
 # a page's browser gives an Origin with what it asks; an answer without one may be shown it later
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, ETag",
+    "Access-Control-Expose-Headers": "Location, ETag, Accept-Ranges, Content-Range",
 }
 CORS_OF_PAGES = {
     **CORS,
     "Access-Control-Allow-Methods": METHODS,
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, If-None-Match, Range",
 }
 _NETWORK = ("http", "https", "s3", "gs")
 _OPEN_PATHS = frozenset({"/health"})

@@ -49,3 +49,4 @@ class KeptVolumes:
         self.ranges = Kept(32)
         self.ends = Kept(256)
         self.chunks = Kept(64)
+        self.full_scale = Kept(64)

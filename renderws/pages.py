@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from renderws import guard
+from renderws.neuroglancer import client_folder
 from renderws.routes.answers import HttpError
 from renderws.settings import Settings
 
@@ -63,6 +64,7 @@ PAGES = {
     "point-match-explorer": Page("Point match explorer", "Matches", full=True),
     "match-review": Page("Match review", "Review", full=True),
     "match-trial": Page("Match trial", "Trial"),
+    "hierarchical-data": Page("Hierarchical data", full=True),
     "api-docs": Page("Operations of the service", "API"),
 }
 """Pages by the names of their files, in the order of the navigation."""
@@ -81,6 +83,7 @@ def page_html(name: str, read_only: bool) -> str:
         title=PAGES[name].title,
         navigation="\n    ".join(links),
         read_only="true" if read_only else "false",
+        neuroglancer="true" if client_folder() else "false",
         body=(FOLDER / f"{name}.html").read_text("utf-8"),
     )
 

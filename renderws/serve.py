@@ -32,6 +32,7 @@ from renderws.freed_memory import keep_freed_memory
 from renderws.limits import Limits
 from renderws.settings import Settings
 from renderws.store import opening
+from renderws.warming import warm_up_aside
 from renderws.wire import GatheringProtocol
 
 WORKER_VARIABLE = "RENDERWS_WORKER"
@@ -145,6 +146,7 @@ def served_settings(
     if threads is not None:
         fields["threads"] = threads
     fields.setdefault("filter_lists", filter_lists())
+    fields.setdefault("warm_up", True)
     try:
         return Settings(
             image_roots=_folders(image_roots),
@@ -354,10 +356,17 @@ def _run_here(
     abandon: Callable[[], None],
 ) -> None:
     app = create_app(open_store(store_path, settings.lock_seconds), settings, abandon)
-    relax_collection()
-    keep_freed_memory()
+    _make_ready(settings)
     with _ending_in_order():
         _Server(_config(app, settings)).run(sockets=[listener])
+
+
+def _make_ready(settings: Settings) -> None:
+    """Set up a process that serves and does nothing else."""
+    relax_collection()
+    keep_freed_memory()
+    if settings.warm_up:
+        warm_up_aside()
 
 
 def _run_workers(
@@ -393,10 +402,9 @@ def worker_app() -> Starlette:
         key: tuple(value) if isinstance(value, list) else value
         for key, value in task["settings"].items()
     }
-    relax_collection()
-    keep_freed_memory()
     if task["access_log"]:
         log_requests()
     fields["image_roots"] = tuple(Path(root) for root in fields["image_roots"])
     settings = Settings(**fields)
+    _make_ready(settings)
     return create_app(open_store(task["store"], settings.lock_seconds), settings, _leave)

@@ -28,6 +28,7 @@ from renderws.caching import cache_headers
 from renderws.drawings import Drawings, stopped_when_gone
 from renderws.freed_memory import give_freed_memory_back
 from renderws.kept import KeptVolumes
+from renderws.ranges import compressed_tag, cut, is_known
 from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
@@ -186,13 +187,13 @@ class Service:
     def _handled(self, route: Route, call: Call) -> Answer:
         is_kept = route.cached or route.revalidated
         headers = cache_headers(call, route.revalidated) if is_kept else {}
-        if headers and headers["ETag"] in call.headers.get("if-none-match", ""):
+        if headers and is_known(call.headers, headers["ETag"]):
             return Answer(304, headers=headers)
         answer = route.handler(call)
         if not isinstance(answer.body, bytes):
             answer.body = _begun(answer.body)
         answer.headers.update(headers)
-        return answer
+        return cut(answer, call.headers, call.is_head) if route.ranged else answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry point; websockets are refused."""
@@ -358,6 +359,8 @@ def _compress(answer: Answer) -> None:
     answer.body = gzip.compress(answer.body, 1, mtime=0)
     answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Vary"] = "Accept-Encoding"
+    if "ETag" in answer.headers:
+        answer.headers["ETag"] = compressed_tag(answer.headers["ETag"])
 
 
 def _access_line(request: Request, answer: Answer, seconds: float) -> str:

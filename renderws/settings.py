@@ -55,6 +55,8 @@ class Settings(Limits):
         Give windows of single tiles one pixel more in width and height, as from 2017 to 2019.
     gzip : bool
         Compress large answers for clients on other machines that accept it.
+    warm_up : bool
+        Load at the start what the first picture needs, instead of when it is asked for.
     properties : dict
         Further entries of `/serverProperties` (`view.*` defaults of the web pages).
     filter_lists : dict
@@ -77,5 +79,6 @@ class Settings(Limits):
     omit_match_count: bool = False
     legacy_tile_size: bool = False
     gzip: bool = True
+    warm_up: bool = False
     properties: dict[str, str] = field(default_factory=dict)
     filter_lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

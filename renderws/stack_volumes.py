@@ -68,6 +68,11 @@ class StackVolume:
         """z of the section of a plane; None where there is none."""
         return self._planes.get(plane)
 
+    def plane(self, z: float) -> int:
+        """The plane at a z, or next to it."""
+        first, last = min(self._planes), max(self._planes)
+        return min(max(round(z - self._planes[first]), first), last)
+
 
 def stack_volume(call: Call, bounds: Json, aligned: bool) -> StackVolume:
     """The stack of a request as a volume.

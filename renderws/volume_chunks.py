@@ -57,13 +57,24 @@ def chunk_pixels(
     if z is None:
         return np.zeros((stop[1] - start[1], stop[2] - start[2]), volume.layout.dtype)
     name = volume.channels[channel]
-    if level == 0:
-        rows, columns = (start[1], stop[1]), (start[2], stop[2])
-        return _drawn(call, volume, z, name, rows, columns)
+    # chunks of full scale, which cost little, must not drive out the others
+    kept = call.service.volumes.chunks if level else call.service.volumes.full_scale
     key = (call.stack, call.store.data_version(call.stack), volume.x, volume.y, level, name)
-    return call.service.volumes.chunks.get(
-        (*key, start, stop), lambda: _means(call, volume, z, name, level, start, stop)
-    )
+    return kept.get((*key, start, stop), lambda: _pixels(call, volume, z, name, level, start, stop))
+
+
+def _pixels(
+    call: Call,
+    volume: StackVolume,
+    z: float,
+    channel: str | None,
+    level: int,
+    start: Size3,
+    stop: Size3,
+) -> NDArray:
+    if level:
+        return _means(call, volume, z, channel, level, start, stop)
+    return _drawn(call, volume, z, channel, (start[1], stop[1]), (start[2], stop[2]))
 
 
 def _means(

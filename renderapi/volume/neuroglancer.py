@@ -11,9 +11,14 @@ _SCREEN = (1000, 700)  # pixels that a section is to fit into at first
 
 
 def viewer_state(
-    name: str, source: str, info: Mapping[str, Any], channels: Sequence[Mapping[str, Any]]
+    name: str,
+    source: str,
+    info: Mapping[str, Any],
+    channels: Sequence[Mapping[str, Any]],
+    place: Sequence[float | None] = (None, None, None),
+    zoom: float | None = None,
 ) -> Json:
-    """State that shows the middle of a precomputed volume, whole in x and y.
+    """State that shows a precomputed volume; without more, its middle, whole in x and y.
 
     Parameters
     ----------
@@ -25,16 +30,26 @@ def viewer_state(
         Of the volume.
     channels : sequence of mapping
         Of its `omero` block: label, color and window of each.
+    place : (x, y, z) of float or None
+        Where to look, in voxels of full scale whose centres are whole numbers; None: the middle.
+    zoom : float, optional
+        Pixels of the screen for a voxel.
     """
     scale = info["scales"][0]
     ends = zip(scale["voxel_offset"], scale["size"], strict=True)
-    x, y, z = (offset + size / 2 for offset, size in ends)
+    middle = [offset + size / 2 for offset, size in ends]
+    middle[2] = int(middle[2]) + 0.5
+    position = [
+        there if given is None else given + 0.5  # voxel i is shown at [i, i + 1)
+        for there, given in zip(middle, place, strict=True)
+    ]
     sizes = zip("xyz", scale["resolution"], strict=True)
-    width, height = scale["size"][:2]
+    fitted = zip(scale["size"][:2], _SCREEN, strict=True)
     return {
+        "title": name,
         "dimensions": {axis: [nanometres * 1e-9, "m"] for axis, nanometres in sizes},
-        "position": [x, y, int(z) + 0.5],
-        "crossSectionScale": max(1.0, width / _SCREEN[0], height / _SCREEN[1]),
+        "position": position,
+        "crossSectionScale": 1 / zoom if zoom else max(1.0, *(n / m for n, m in fitted)),
         "layers": [
             {
                 "type": "image",

@@ -61,6 +61,13 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
     parser.add_argument("--threads", type=int, help="threads that serve requests")
     parser.add_argument("--workers", type=int, default=1, help="processes that serve requests")
     parser.add_argument(
+        "--no-warm-up",
+        action="store_false",
+        dest="warm_up",
+        help="load what drawing needs when the first picture is asked for, not at the start: less "
+        "memory where nobody looks at pictures",
+    )
+    parser.add_argument(
         "--access-log", action="store_true", help="write a JSON line about every request to stderr"
     )
     _add_settings(parser)
@@ -118,6 +125,7 @@ def run_serve(options: argparse.Namespace) -> int:
         workers=options.workers,
         threads=options.threads,
         access_log=options.access_log,
+        warm_up=options.warm_up,
         undelete_seconds=options.undelete_seconds,
         max_tile_specs_to_render=options.max_tile_specs_to_render,
         omit_match_count=options.omit_match_count,

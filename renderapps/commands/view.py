@@ -24,8 +24,8 @@ def add_view(verbs: Any) -> None:
         "view",
         help="open a stack in the browser: section viewer and neuroglancer",
         description="Print the links under which a stack is seen, and open one. A stack of a store "
-        "on this machine, and neuroglancer where it is installed, are served until the program is "
-        "interrupted; nothing can be changed meanwhile.",
+        "on this machine is served until the program is interrupted, with neuroglancer where that "
+        "is installed; nothing can be changed meanwhile.",
         allow_abbrev=False,
     )
     parser.add_argument("stack", help="stack to look at")
@@ -92,7 +92,6 @@ def view_stack(options: argparse.Namespace) -> int:
         host=host, port=port, owner=owner, project=project, web_only=True, **where
     )
     shown = _shown(render, owner, project, options.stack)
-    viewers: list[Any] = []  # neuroglancer serves those that somebody holds
     if local:
         from renderws.serve import serve
 
@@ -102,11 +101,11 @@ def view_stack(options: argparse.Namespace) -> int:
             image_roots=options.image_root or [Path.cwd()],
             read_only=True,
             announce=lambda line: print(line.removesuffix(", unless --token is given")),
-            ready=lambda base: viewers.append(_tell(shown, base, options)),
+            ready=lambda base: _tell(shown, base, options),
         )
         return 0
-    viewers.append(_tell(shown, _base(render), options))
-    if viewers[0] is not None:
+    viewer = _tell(shown, _base(render), options)
+    if viewer is not None:  # neuroglancer serves those that somebody holds
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
@@ -134,38 +133,61 @@ def _shown(render: Any, owner: str, project: str, stack: str) -> Shown:
 def _tell(shown: Shown, base: str, options: argparse.Namespace) -> Any:
     """Print the links and open the best of them; gives the viewer of neuroglancer, if any."""
     from renderapi.render import format_preamble
-    from renderapi.tokens import token_for
 
     names = {"owner": shown.owner, "project": shown.project, "stack": shown.stack}
     best = f"{base}/render-ws/view/viewer.html?{urlencode(names)}"
     volume = format_preamble(base, None, *names.values()) + "/volume"
     print(f"section viewer: {best}")
     viewer = None
-    if not _is_here(options) and token_for(base) is not None:
-        print("neuroglancer: not possible, it cannot send the token of this service")
-    else:
-        viewer = _neuroglancer(shown, f"{volume}/precomputed")
-        best = best if viewer is None else viewer.get_viewer_url()
-        print(f"neuroglancer: {MISSING if viewer is None else best}")
+    link = _served_client(base, names, _is_here(options))
+    if link is None and not _is_here(options):
+        viewer, link = _own_client(shown, base, f"{volume}/precomputed")
+    print(f"neuroglancer: {link or MISSING}")
     print(f"OME-Zarr (napari, dask, zarr-python): {volume}/zarr")
     print(f"precomputed (neuroglancer, tensorstore): {volume}/precomputed", flush=True)
     if not options.no_open:
-        webbrowser.open(best)
+        webbrowser.open(link if link is not None and link.startswith("http") else best)
     return viewer
 
 
-def _neuroglancer(shown: Shown, source: str) -> Any:
-    """A viewer of neuroglancer that this process serves; None where it is not installed.
+def _served_client(base: str, names: dict[str, str], is_here: bool) -> str | None:
+    """Link to neuroglancer's client as the service itself shows it; None where it does not."""
+    from renderws.neuroglancer import PAGE, client_folder
+
+    page = base + PAGE
+    shows = client_folder() is not None if is_here else _answers(page, base)
+    return f"{page}?{urlencode(names)}" if shows else None
+
+
+def _answers(page: str, base: str) -> bool:
+    """Whether a service has a page, for those who know its token."""
+    import requests
+
+    from renderapi.tokens import token_for
+
+    token = token_for(base)
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        return requests.head(page, headers=headers, timeout=10).ok
+    except requests.RequestException:
+        return False
+
+
+def _own_client(shown: Shown, base: str, source: str) -> tuple[Any, str | None]:
+    """A viewer that this process serves for a service elsewhere, and its link or what prevents it.
 
     The client of the package gets its state from the package's own server.
     """
+    from renderapi.tokens import token_for
     from renderapi.volume.neuroglancer import viewer_state
 
+    if token_for(base) is not None:
+        return None, "not possible, it cannot send the token of this service"
     try:
         from neuroglancer import Viewer, ViewerState, set_server_bind_address
     except ImportError:
-        return None
+        return None, None
     set_server_bind_address("127.0.0.1")
     viewer = Viewer()
     viewer.set_state(ViewerState(viewer_state(shown.stack, source, shown.info, shown.channels)))
-    return viewer
+    return viewer, viewer.get_viewer_url()

@@ -135,6 +135,24 @@ class CellGrid:
             specs.insert(0, _labelled(matrix, "scale"))
         return {"type": "list", "specList": specs}
 
+    def hierarchical_data(self, cell: Cell, rough: Json, zs: tuple[float, float]) -> Json:
+        """What a render web service keeps of the stack of a cell: the box of stack `rough` that it
+        shows, from the first to the last of `zs`.
+        """
+        width, height = self.cell_size
+        ends = (cell.x, cell.y, cell.x + width, cell.y + height)
+        box = dict(zip(("minX", "minY", "maxX", "maxY"), ends, strict=True))
+        return {
+            "roughTilesStackId": rough,
+            "tier": 1,
+            "tierRow": cell.row,
+            "tierColumn": cell.column,
+            "totalTierRowCount": self.rows,
+            "totalTierColumnCount": self.columns,
+            "scale": self.scale,
+            "fullScaleBounds": {**box, "minZ": zs[0], "maxZ": zs[1]},
+        }
+
     def tile(self, cell: Cell, stack: str, z: float, url: str) -> Json:
         """The tile of a cell whose picture is at `url`."""
         width, height = self.tile_size

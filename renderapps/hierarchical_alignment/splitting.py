@@ -15,6 +15,7 @@ import renderapi
 from renderapi.errors import RenderError
 from renderapi.render import format_preamble
 from renderapi.urls import path_to_url
+from renderapi.utils import put_json
 from renderapps.hierarchical_alignment.cells import CellGrid, grid_over, plain, tile_id
 from renderapps.materialize.section_files import write_section_picture
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
@@ -106,7 +107,22 @@ class SplitStackModule(SectionModule):
                 for cell, output, url in zip(self.grid.cells, outputs, urls, strict=True):
                     tile = self.grid.tile(cell, output.stack, entry["z"], url)
                     output.write(Section(entry["z"], [tile]))
+        self.tell_places()
         self.output(self.about_grid() | self.report_of(sections, []))
+
+    def tell_places(self) -> None:
+        """Let each stack have in its hierarchical data which box of the input it shows."""
+        for cell, stack in zip(self.grid.cells, self.stacks, strict=True):
+            zs = renderapi.stack.get_z_values_for_stack(stack, render=self.render)
+            data = self.grid.hierarchical_data(cell, self.identity(), (min(zs), max(zs)))
+            url = f"{self.preamble(stack)}/hierarchicalData"
+            put_json(self.render.session, url, data)
+
+    def identity(self) -> Json:
+        """Owner, project and name of the input."""
+        render = self.render
+        owner, project = render.DEFAULT_OWNER, render.DEFAULT_PROJECT
+        return {"owner": owner, "project": project, "stack": self.args["input_stack"]}
 
     def make_grid(self) -> CellGrid:
         """The cells over the bounds of the input."""
@@ -181,17 +197,21 @@ class SplitStackModule(SectionModule):
 
     def box_url(self, x: float, y: float, z: float) -> str:
         """Address of the picture of a box; the name at its end lets ImageJ see a TIFF."""
+        width, height = self.grid.box_size
+        box = f"{plain(x)},{plain(y)},{width},{height},{plain(self.grid.scale)}"
+        base = self.preamble(self.args["input_stack"])
+        return f"{base}/z/{plain(z)}/box/{box}/tiff-image?name=z{plain(z)}.tif"
+
+    def preamble(self, stack: str) -> str:
+        """Address of a stack."""
         render = self.render
-        base = format_preamble(
+        return format_preamble(
             render.DEFAULT_HOST,
             render.DEFAULT_PORT,
             render.DEFAULT_OWNER,
             render.DEFAULT_PROJECT,
-            self.args["input_stack"],
+            stack,
         )
-        width, height = self.grid.box_size
-        box = f"{plain(x)},{plain(y)},{width},{height},{plain(self.grid.scale)}"
-        return f"{base}/z/{plain(z)}/box/{box}/tiff-image?name=z{plain(z)}.tif"
 
 
 def _stamps(tiles: list[Json]) -> list[Json]:

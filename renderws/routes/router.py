@@ -39,7 +39,8 @@ class Route:
     The path begins with one of the letters of `PREFIXES` or with "/" for what lies outside them.
     `changes` says whether the operation alters the store; by default every method but GET does.
     `pixels` sends it to the pool for rendering; `cached` gives it the cache headers of its stack,
-    and `revalidated` those by which clients ask each time whether the stack has changed;
+    and `revalidated` those by which clients ask each time whether the stack has changed; of
+    `ranged` ones a part can be asked for;
     `consistent` operations that change nothing read the store as it is at one moment. `quick` ones
     take so little time that handing them to a thread would cost more; `lengthy` changes let others
     go first again and again, so that none has to wait for their end.
@@ -55,6 +56,7 @@ class Route:
     pixels: bool = False
     cached: bool = False
     revalidated: bool = False
+    ranged: bool = False
     consistent: bool = True
     quick: bool = False
     lengthy: bool = False

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from renderapi.volume import omezarr, precomputed
+from renderapi.volume import neuroglancer, ome_metadata, omezarr, precomputed
 from renderapi.volume.layout import Size3
 from renderws.routes.answers import Answer, HttpError, json_answer
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 from renderws.routes.stacks import stack_bounds
-from renderws.routes.values import Convert, integer
+from renderws.routes.values import Convert, Parameter, double, integer
 from renderws.stack_volumes import StackVolume, stack_volume
 from renderws.volume_chunks import chunk_pixels
 
@@ -99,6 +99,22 @@ def get_precomputed_chunk(call: Call) -> Answer:
     return Answer(200, pixels.tobytes(), _BYTES)
 
 
+def get_neuroglancer_state(call: Call) -> Answer:
+    """State by which neuroglancer shows the stack, at a place in the world where one is given."""
+    volume, query = _precomputed(call), call.query
+    info = precomputed.info_document(volume.layout)
+    place = [query["x"], query["y"], query["z"]]
+    if place[2] is not None:
+        place[2] = volume.plane(place[2]) + info["scales"][0]["voxel_offset"][2]
+    if query["zoom"] is not None and query["zoom"] <= 0:
+        raise HttpError(400, "zoom must be greater than 0")
+    source = call.url.partition("?")[0].rstrip("/").removesuffix("neuroglancer") + "precomputed"
+    channels = ome_metadata.omero(volume.layout)["channels"]
+    return json_answer(
+        neuroglancer.viewer_state(call.stack.stack, source, info, channels, place, query["zoom"])
+    )
+
+
 def _box(text: str, offset: list[int], shape: Size3) -> tuple[Size3, Size3]:
     """Voxels (z, y, x) of a chunk from its name, `x-X_y-Y_z-Z`; 404 for what is none."""
     from renderws.stack_volumes import CHUNK
@@ -131,10 +147,12 @@ def routes() -> Iterator[Route]:
         path = f"{zarr}/{{level}}/c/{axes}{{chunkZ}}/{{chunkY}}/{{chunkX}}"
         yield Route(
             0, "GET", path, get_zarr_chunk, converters=numbers, pixels=True, revalidated=True,
-            consistent=False,
+            ranged=True, consistent=False,
         )  # fmt: skip
+    asked = tuple(Parameter(name, double) for name in ("x", "y", "z", "zoom"))
+    yield Route(0, "GET", "S/volume/neuroglancer", get_neuroglancer_state, asked)
     yield Route(0, "GET", f"{other}/info", get_precomputed_info, revalidated=True)
     yield Route(
         0, "GET", f"{other}/{{key}}/{{chunk}}", get_precomputed_chunk, pixels=True,
-        revalidated=True, consistent=False,
+        revalidated=True, ranged=True, consistent=False,
     )  # fmt: skip

@@ -23,8 +23,9 @@ let layers;
 let edits;
 let pairs = [];
 let current = null; // index in pairs
-let original = null; // document of the pair as it was matched
+let original = null; // document of the pair as it was matched; null until it and its pictures are there
 let adding = false;
+let busy = false; // while a decision is being stored, or the pair after it is not there yet
 
 const stack = () => chosen.metadata.stackId;
 const matches = () => collectionPath(chosen.matchOwner, chosen.matchCollection);
@@ -106,16 +107,34 @@ async function open(index) {
   at("title").textContent = `${current + 1} of ${pairs.length}: ${one.pId} – ${one.qId}`;
   at("page").href = link("tile-pair.html", { pId: one.pId, qId: one.qId });
   view.mark = null;
+  original = null;
+  tell();
   const options = await pictureOptions(chosen.matchOwner, chosen.matchCollection);
   const [found, p] = await Promise.all([getJson(pairPath(matches(), one)), getJson(`${stackPath(stack())}/tile/${enc(one.pId)}`)]);
   if (pair() !== one) return;
-  original = asMatched(one, found[0]);
   const room = at("pair").parentElement.clientWidth - 40;
   view.scale = Number(Math.min(3, Math.max(0.05, room / (2 * (p.width ?? 1000)))).toFixed(3));
-  await view.load([one.pId, one.qId].map((id) => ({ url: pictureUrl(stack(), id, options, view.scale), name: id })));
+  try {
+    await view.load([one.pId, one.qId].map((id) => ({ url: pictureUrl(stack(), id, options, view.scale), name: id })));
+  } catch (error) {
+    at("status").textContent = "its pictures cannot be shown, so nothing can be decided about it";
+    throw error;
+  }
   if (pair() !== one) return;
+  original = asMatched(one, found[0]);
   showPoints();
   showList();
+}
+
+// one thing after the other: what is asked for meanwhile was meant for a pair that is no longer, or not yet, to be seen
+async function inTurn(action) {
+  if (busy) return;
+  busy = true;
+  try {
+    await action();
+  } finally {
+    busy = false;
+  }
 }
 
 // the points as they are now: edited ones where there are such
@@ -134,10 +153,10 @@ function showPoints() {
 
 function tell() {
   at("undo").disabled = readOnly || !edits?.steps.length;
-  for (const id of ["accept", "reject", "add", "forget"]) at(id).disabled = readOnly || current === null;
+  for (const id of ["accept", "reject", "add", "forget"]) at(id).disabled = readOnly || current === null || !original;
   at("forget").disabled ||= current !== null && !edits.of(pair());
-  if (current === null) {
-    at("status").textContent = "";
+  if (current === null || !original) {
+    at("status").textContent = current === null ? "" : "loading…";
     return;
   }
   const weights = now().matches.w;
@@ -150,6 +169,7 @@ function tell() {
 // store other matches for this pair, as an edit
 async function decide(change) {
   const one = pair();
+  if (!original) return;
   const document = structuredClone(now());
   change(document.matches);
   await edits.set(one, document);
@@ -157,8 +177,13 @@ async function decide(change) {
   showList();
 }
 
-const accept = () => decide(() => {}).then(() => step(1));
-const reject = () => decide((given) => { given.w = given.w.map(() => 0); }).then(() => step(1));
+const decideAndStep = (change) => inTurn(async () => {
+  if (!original) return;
+  await decide(change);
+  await step(1);
+});
+const accept = () => decideAndStep(() => {});
+const reject = () => decideAndStep((given) => { given.w = given.w.map(() => 0); });
 
 // the weight that a point was matched with, or 1 for one that was added
 const weightOf = (n) => original.matches.w[n] || 1;
@@ -188,19 +213,20 @@ async function step(by) {
   if (current !== null && index >= 0 && index < pairs.length) await open(index);
 }
 
-async function undo() {
+const undo = () => inTurn(async () => {
   const about = await edits.undo();
   if (!about) return;
   const index = pairs.findIndex(({ pId, qId }) => pId === about.pId && qId === about.qId);
   if (index >= 0) await open(index);
   tell();
-}
+});
 
-async function forget() {
+const forget = () => inTurn(async () => {
+  if (!original) return;
   await edits.set(pair(), null);
   showPoints();
   showList();
-}
+});
 
 function setAdding(on) {
   adding = on;
@@ -211,15 +237,15 @@ function setAdding(on) {
 }
 
 function clicked(event) {
-  if (current === null || readOnly) return;
+  if (current === null || !original || readOnly) return;
   const place = view.under(event);
   const side = view.sideAt(place);
   if (adding) {
-    if (side) attempt(() => addEnd(side));
+    if (side) attempt(() => inTurn(() => addEnd(side)));
     return;
   }
   const n = view.pointAt(place);
-  if (n !== null) attempt(() => toggle(n));
+  if (n !== null) attempt(() => inTurn(() => toggle(n)));
 }
 
 const changeLayer = () => {
@@ -253,6 +279,7 @@ function listen() {
       event.preventDefault();
     } else if (keys[event.key] && !(readOnly && changing.has(event.key))) {
       event.preventDefault();
+      if (event.repeat && changing.has(event.key)) return; // a key that is held decides once
       attempt(keys[event.key]);
     }
   });

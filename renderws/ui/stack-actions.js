@@ -1,6 +1,7 @@
 // What can be done with a stack: its states, its name, copies, and its end; always after a question.
 
 import { BASE, deletePath, element, getJson, putJson, stackPath } from "./api.js";
+import { neuroglancerLink } from "./neuroglancer-link.js";
 import { ask, changeButton } from "./page.js";
 import { link } from "./state.js";
 
@@ -101,13 +102,16 @@ export function stackMenus(metadata, hosts, done) {
   const data = (title, word) => element("a", { href: `${BASE}${stackPath(stackId)}${word}` }, title);
   const words = ["zValues", "mergeableZValues", "mergedZValues", "mergeableData", "sectionData", "reorderedSectionData"];
   const view = [page("Section viewer", "viewer.html"), page("Charts of sections", "stack-details.html"), ...PLACES.map(([title, name]) => page(title, name)),
-    ...outside(metadata, hosts), data("Metadata (JSON)", ""), ...words.map((word) => data(word, `/${word}`))];
+    ...(isOfHierarchy(metadata) ? [page("Hierarchical data", "hierarchical-data.html")] : []), neuroglancerLink(metadata), ...outside(metadata, hosts), data("Metadata (JSON)", ""), ...words.map((word) => data(word, `/${word}`))];
   const manage = [...WAYS[state].map((next) => act(`Set to ${next}`, changeState, next === "OFFLINE" ? "danger" : "", next)),
     act("Copy…", clone), ...(state === "READ_ONLY" ? [] : [act("Rename…", rename), act("Resolution…", resolution), act("Delete stack…", remove, "danger")])];
   return [menu("View", view), " ", menu("Manage", manage)];
 }
 
 const PLACES = [["Tiles of layers", "tile-layer.html"], ["Match explorer", "point-match-explorer.html"], ["Match review", "match-review.html"]];
+
+// a box of a tier, or what render's clients call the result of one
+const isOfHierarchy = ({ hierarchicalData, stackId: { stack } }) => Boolean(hierarchicalData) || /_tier.*_warp/.test(stack);
 
 // viewers on other servers, where the address or the service names them
 function outside({ stackId, stats, currentVersion: version = {} }, hosts) {

@@ -2,6 +2,7 @@
 
 import { BASE, element, getJson, stackPath } from "./api.js";
 import { Chart } from "./charts.js";
+import { neuroglancerLink } from "./neuroglancer-link.js";
 import { at, begin, chooseStack, say } from "./page.js";
 import { otherHosts, stackMenus } from "./stack-actions.js";
 import { get, link, put } from "./state.js";
@@ -94,7 +95,7 @@ function pick({ section }) {
   image.addEventListener("error", () => image.replaceWith("There is no picture of this section."));
   const lines = here.map((s) => element("li", {}, `section ${s.sectionId}: ${s.tileCount.toLocaleString()} tiles, x ${s.minX.toFixed(1)} to ${s.maxX.toFixed(1)}, y ${s.minY.toFixed(1)} to ${s.maxY.toFixed(1)}`));
   at("section").replaceChildren(element("strong", {}, `z ${section.z}`), element("ul", {}, lines),
-    element("p", { class: "links" }, links.map(([text, href]) => element("a", { href }, text))), image);
+    element("p", { class: "links" }, links.map(([text, href]) => element("a", { href }, text)), neuroglancerLink(chosen.metadata, { z: section.z })), image);
   at("section").hidden = false;
 }
 

@@ -4,6 +4,7 @@ import { element, enc, getJson, putJson, stackPath } from "./api.js";
 import { countText, loadTileSets } from "./clusters.js";
 import { Layers } from "./layers.js";
 import { drawMatches, drawPolygons, drawResiduals, drawTiles } from "./overlays.js";
+import { neuroglancerLink } from "./neuroglancer-link.js";
 import { ask, at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
 import { SectionView } from "./section-view.js";
 import { flag, get, link, number, put } from "./state.js";
@@ -111,7 +112,9 @@ async function nameTiles(world, stack) {
 
 function remember() {
   const { x, y, zoom } = first.seen();
-  put({ x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z });
+  const place = { x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z };
+  put(place);
+  at("neuroglancer").replaceChildren(neuroglancerLink(chosen.metadata, place) ?? "");
 }
 
 let remembering = 0;
@@ -174,7 +177,7 @@ function toggle(name, on = !shows.has(name)) {
 }
 
 function changeLayer() {
-  put({ z: layers.z });
+  remember();
   say("");
   overs.clear();
   attempt(showSection);

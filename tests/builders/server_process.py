@@ -10,11 +10,21 @@ import sys
 
 class ServerProcess:
     """A service on a free port and on a store below `folder`, or at the address of a database; the
-    folder also gets its error stream."""
+    folder also gets its error stream. Drawing is loaded when it is needed, unless `warm_up`."""
 
-    def __init__(self, folder, *options, store="render.db", image_roots=None, env=None, **popen):
+    def __init__(
+        self,
+        folder,
+        *options,
+        store="render.db",
+        image_roots=None,
+        env=None,
+        warm_up=False,
+        **popen,
+    ):
         self.folder = folder
         command = [sys.executable, "-m", "renderapps", "serve", "--port", "0"]
+        command += [] if warm_up else ["--no-warm-up"]
         command += ["--store", store if "://" in store else str(folder / store)]
         for root in [folder] if image_roots is None else image_roots:
             command += ["--image-root", str(root)]

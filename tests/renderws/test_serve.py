@@ -110,7 +110,8 @@ def test_cors_and_foreign_pages(socket_service):
     assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]
     plain = requests.get(f"{base}/render-ws/v1/owners", timeout=60)
     assert plain.headers["Access-Control-Allow-Origin"] == "*"  # it may be shown to a page later
-    assert plain.headers["Access-Control-Expose-Headers"] == "Location, ETag"
+    shown = plain.headers["Access-Control-Expose-Headers"]
+    assert shown == "Location, ETag, Accept-Ranges, Content-Range"
     asked = requests.options(f"{base}{STACK}", headers=foreign, timeout=60)
     assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
     plain = {**foreign, "Content-Type": "text/plain"}

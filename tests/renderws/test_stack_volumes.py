@@ -2,6 +2,7 @@
 
 import io
 
+import fsspec
 import numpy as np
 import pytest
 import requests
@@ -238,3 +239,36 @@ def test_levels_that_take_too_many_pixels_are_not_offered(folder, local):
         assert len(image["datasets"]) == 2
     finally:
         server.end()
+
+
+@pytest.mark.parametrize("chunk", ["zarr/0/c/0/0/0", "precomputed/4_4_40/-32-480_12-524_3-4"])
+def test_parts_of_chunks_are_answered(server, chunk):
+    path = f"{server.base}/render-ws/v1{OWNER}/grey/volume/{chunk}"
+    whole = requests.get(path, timeout=30)
+    assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
+    size = len(whole.content)
+    for text, begin, end in (("bytes=1000-1999", 1000, 2000), ("bytes=-300", size - 300, size)):
+        answer = requests.get(path, headers={"Range": text}, timeout=30)
+        assert (answer.status_code, answer.content) == (206, whole.content[begin:end])
+        assert answer.headers["Content-Range"] == f"bytes {begin}-{end - 1}/{size}"
+        assert answer.headers["ETag"] == whole.headers["ETag"]
+    behind = requests.get(path, headers={"Range": f"bytes={size}-"}, timeout=30)
+    assert (behind.status_code, behind.headers["Content-Range"]) == (416, f"bytes */{size}")
+    head = requests.head(path, headers={"Range": "bytes=0-9"}, timeout=30)
+    assert (head.status_code, head.headers["Accept-Ranges"]) == (200, "bytes")
+    assert int(head.headers["Content-Length"]) == size
+    known = {"Range": "bytes=0-9", "If-None-Match": whole.headers["ETag"]}
+    assert requests.get(path, headers=known, timeout=30).status_code == 304
+    asked = {"Origin": "http://elsewhere", "Access-Control-Request-Headers": "range"}
+    assert (
+        "Range"
+        in requests.options(path, headers=asked, timeout=30).headers["Access-Control-Allow-Headers"]
+    )
+
+
+def test_a_reader_of_parts_gets_the_right_bytes(server, local):
+    """fsspec, by which zarr-python and dask read, asks for parts by `Range`."""
+    path = f"{server.base}/render-ws/v1{OWNER}/grey/volume/zarr/0/c/0/0/0"
+    row = fsspec.filesystem("http").cat_file(path, start=512 * 100, end=512 * 101)
+    expected = section(local, "grey", 3, GREY)[100, :512]
+    np.testing.assert_array_equal(np.frombuffer(row, np.uint8), expected)

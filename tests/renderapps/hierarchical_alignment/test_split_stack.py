@@ -76,6 +76,37 @@ def test_each_cell_shows_its_part_at_its_place(render, picture, tmp_path, module
         np.testing.assert_allclose(found, expected, atol=1)
 
 
+@pytest.mark.parametrize("module", BOTH)
+def test_each_stack_says_which_box_of_the_input_it_shows(render, picture, tmp_path, module):
+    for _ in range(2):  # a second run replaces the stacks, which drops what is said of them
+        run(module, render, **GIVEN, image_directory=str(tmp_path / "cells"))
+    suffix = "_v2" if module is SplitStack2 else ""
+    base = renderapi.render.format_preamble(
+        render.DEFAULT_HOST, None, render.DEFAULT_OWNER, render.DEFAULT_PROJECT, "rough_6" + suffix
+    )
+    assert render.session.get(f"{base}/hierarchicalData").json() == {
+        "roughTilesStackId": {
+            "owner": render.DEFAULT_OWNER,
+            "project": render.DEFAULT_PROJECT,
+            "stack": "rough",
+        },
+        "tier": 1,
+        "tierRow": 1,
+        "tierColumn": 2,
+        "totalTierRowCount": 2,
+        "totalTierColumnCount": 4,
+        "scale": 0.5,
+        "fullScaleBounds": {
+            "minX": 40 + 2 * 128,
+            "minY": -16 + 128,
+            "maxX": 40 + 3 * 128,
+            "maxY": -16 + 2 * 128,
+            "minZ": 0.0,
+            "maxZ": 1.5,
+        },
+    }
+
+
 @pytest.mark.parametrize(
     ("module", "labels", "size", "level"),
     [

@@ -155,6 +155,40 @@ def test_a_review_is_kept_beside_the_matches_and_can_be_undone(look, collections
     assert unchanged == matched
 
 
+PRESS = """(keys) => {
+  const press = (key) => document.body.dispatchEvent(
+    new KeyboardEvent('keydown', { key, bubbles: true }));
+  [...keys].forEach(press);
+}"""
+
+
+def test_keys_that_come_too_fast_decide_about_no_pair_that_was_not_shown(look, collections):
+    page = look(f"match-review.html?{MONTAGED}")
+    words = f"{collections}/cells_montage_edits/group/0.0/matchesWithinGroup"
+
+    def decided():
+        answer = requests.get(words, timeout=10)
+        return {(d["pId"], d["qId"]) for d in answer.json()} if answer.ok else set()
+
+    shown = page.locator("#pairs tbody tr td:first-child").all_inner_texts()
+    first, second = (tuple(text.split()) for text in shown[:2])
+    page.evaluate(PRESS, "xx")
+    page.locator("#status", has_text="not reviewed").wait_for()
+    assert page.locator("#title").inner_text().startswith("2 of 40")
+    assert decided() == {first}
+    page.keyboard.press("x")
+    page.locator("#title", has_text="3 of 40").wait_for()
+    page.locator("#status", has_text="not reviewed").wait_for()
+    assert decided() == {first, second}
+    page.evaluate(PRESS, "uu")
+    page.locator("#title", has_text="2 of 40").wait_for()
+    page.locator("#status", has_text="not reviewed").wait_for()
+    assert decided() == {first}
+    page.keyboard.press("u")
+    page.locator("#title", has_text="1 of 40").wait_for()
+    assert decided() == set()
+
+
 def test_neighbours_without_matches_are_reviewed_too(look, collections):
     every = f"{collections}/cells_montage/group/0.0/matchesWithinGroup"
     documents = requests.get(every, timeout=30).json()
