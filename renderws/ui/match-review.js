@@ -25,7 +25,8 @@ let pairs = [];
 let current = null; // index in pairs
 let original = null; // document of the pair as it was matched; null until it and its pictures are there
 let adding = false;
-let busy = false; // while a decision is being stored, or the pair after it is not there yet
+let turn = Promise.resolve(); // until what was done last is stored, and the pair after it is there
+let busy = 0; // how many things are being done, or wait for their turn
 
 const stack = () => chosen.metadata.stackId;
 const matches = () => collectionPath(chosen.matchOwner, chosen.matchCollection);
@@ -126,16 +127,16 @@ async function open(index) {
   showList();
 }
 
-// one thing after the other: what is asked for meanwhile was meant for a pair that is no longer, or not yet, to be seen
+// one thing after the other
 async function inTurn(action) {
-  if (busy) return;
-  busy = true;
-  try {
-    await action();
-  } finally {
-    busy = false;
-  }
+  busy += 1;
+  const done = turn.then(action).finally(() => { busy -= 1; });
+  turn = done.catch(() => {});
+  return done;
 }
+
+// the same for what is about the pair that is shown: given up where that is going to be another one
+const unlessBusy = async (action) => (busy ? undefined : inTurn(action));
 
 // the points as they are now: edited ones where there are such
 function now() {
@@ -177,7 +178,7 @@ async function decide(change) {
   showList();
 }
 
-const decideAndStep = (change) => inTurn(async () => {
+const decideAndStep = (change) => unlessBusy(async () => {
   if (!original) return;
   await decide(change);
   await step(1);
@@ -221,7 +222,7 @@ const undo = () => inTurn(async () => {
   tell();
 });
 
-const forget = () => inTurn(async () => {
+const forget = () => unlessBusy(async () => {
   if (!original) return;
   await edits.set(pair(), null);
   showPoints();
@@ -241,11 +242,11 @@ function clicked(event) {
   const place = view.under(event);
   const side = view.sideAt(place);
   if (adding) {
-    if (side) attempt(() => inTurn(() => addEnd(side)));
+    if (side) attempt(() => unlessBusy(() => addEnd(side)));
     return;
   }
   const n = view.pointAt(place);
-  if (n !== null) attempt(() => inTurn(() => toggle(n)));
+  if (n !== null) attempt(() => unlessBusy(() => toggle(n)));
 }
 
 const changeLayer = () => {
