@@ -49,9 +49,9 @@ def body(z: int, count: int = TILES) -> bytes:
 class Bodies:
     """Requests that save one section after the other, all alike but for z and the ids."""
 
-    def __init__(self) -> None:
-        self._first = body(0)
-        self._z = 0
+    def __init__(self, count: int = TILES, first: int = 0) -> None:
+        self._first = body(0, count)
+        self._z = first
 
     def __call__(self) -> bytes:
         z = self._z

@@ -18,8 +18,8 @@ STACK = f"{OWNER}/project/bench/stack/"
 class Connection:
     """A connection that is kept; answers are received and not parsed."""
 
-    def __init__(self, port: int) -> None:
-        self._http = HTTPConnection("127.0.0.1", port, timeout=120)
+    def __init__(self, port: int, seconds: float = 120) -> None:
+        self._http = HTTPConnection("127.0.0.1", port, timeout=seconds)
 
     def __call__(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """Body of the answer; RuntimeError for a status of 400 and more."""

@@ -31,26 +31,26 @@ BUILDER = Path(__file__).parents[1] / "tests" / "builders" / "postgres_server.py
 def run() -> list[Row]:
     """Rates on PostgreSQL, and what they are of those on SQLite."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder, cluster = Path(name), stack.enter_context(_cluster())
+        folder, database = Path(name), stack.enter_context(cluster())
         both = [
             stack.enter_context(server(folder)),
-            stack.enter_context(server(folder, store=cluster.address("bench"))),
+            stack.enter_context(server(folder, store=database.address("bench"))),
         ]
         asks = [stack.enter_context(closing(Connection(one.port))) for one in both]
-        rows = [*_imports(asks), *_reads(asks), *_servers(folder, cluster)]
+        rows = [*_imports(asks), *_reads(asks), *_servers(folder, database)]
         return [*rows, Row("peak memory of the server", peak_memory(both[1].process), "MB")]
 
 
 @contextmanager
-def _cluster() -> Iterator[Any]:
-    """A durable server of PostgreSQL."""
+def cluster(*settings: str) -> Iterator[Any]:
+    """A durable server of PostgreSQL, with settings of its own."""
     spec = importlib.util.spec_from_file_location("postgres_server", BUILDER)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if module.programs() is None:
         raise SystemExit("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    made = module.PostgresServer()
+    made = module.PostgresServer(*settings)
     try:
         yield made
     finally:
@@ -95,10 +95,10 @@ def _reads(asks: Sequence[Connection]) -> list[Row]:
     ]
 
 
-def _servers(folder: Path, cluster: Any) -> list[Row]:
+def _servers(folder: Path, database: Any) -> list[Row]:
     """Four servers on one database import into one stack, and none of their tiles is lost."""
     with ExitStack() as stack, ThreadPoolExecutor(SERVERS) as pool:
-        address = cluster.address("shared")
+        address = database.address("shared")
         ports = [stack.enter_context(server(folder, store=address)).port for _ in range(SERVERS)]
         asks = [stack.enter_context(closing(Connection(port))) for port in ports]
         asks[0]("POST", f"{STACK}tiles", b"{}")

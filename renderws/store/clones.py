@@ -11,7 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from renderws.store.pieces import PAUSE
 from renderws.store.protocol import Conflict, Invalid, Json, StackId, StoreBusy
+from renderws.store.removals import changing, settle
 from renderws.store.source import Connection, DoubleTile, Source
 from renderws.store.stackrows import (
     StackRow,
@@ -28,8 +30,6 @@ LARGE = 20_000
 """Tiles that are copied in one transaction."""
 PIECE = 2_000
 ATTEMPTS = 3
-PAUSE = 0.25
-"""How long others have their turn between two pieces, as a share of the time of a piece."""
 
 # what `reclaiming` says of a stack that counts as dropped
 BUILT, GOING = 1, 2
@@ -51,13 +51,14 @@ class Clones:
         if stack == to:
             raise Invalid(f"{stack_text(stack)} cannot be cloned into itself; name another stack")
         for _ in range(ATTEMPTS):
+            settle(self._source, stack)
             with self._source.read() as connection:
                 row, target = need_stack(connection, stack), find_stack(connection, to)
                 if row.tile_count <= LARGE or (target is not None and target.tile_count):
                     break
             if self._cloned_in_pieces(stack, to, version, zs, skip_transforms):
                 return
-        with self._source.write(stack, to) as connection:
+        with changing(self._source, stack, to) as connection:
             row = need_stack(connection, stack)
             key = _target(connection, to, version, whole=zs is None)
             if not skip_transforms:
@@ -76,6 +77,8 @@ class Clones:
         """Whether the copy is there; not, where the original has changed before it was whole."""
         with self._source.read() as connection:  # takes a while, in which others may write
             row = need_stack(connection, stack)
+            if row.hidden is not None:  # a section has been deleted a moment ago
+                return False
             pieces = connection.tables.pieces(connection, row.key, zs, PIECE)
         with self._source.write(stack, to) as connection:
             target = find_stack(connection, to)

@@ -31,6 +31,7 @@ from renderws.store.protocol import (
     StoreError,
     TileRecord,
 )
+from renderws.store.removals import shown_only
 from renderws.store.source import Connection, Row, Source
 from renderws.store.stackrows import COLUMNS, StackRow, find_stack, now_after
 from renderws.store.states import stack_text
@@ -40,7 +41,7 @@ from renderws.store.transforms import store_transforms
 BATCH, PAIRS_AT_ONCE = 5_000, 2_000
 TILES = (
     "SELECT tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat, document"
-    " FROM tile WHERE stack = ? ORDER BY tile_id"
+    " FROM tile WHERE stack = ?{shown} ORDER BY tile_id"
 )
 TRANSFORMS = "SELECT id, document FROM transform WHERE stack = ? ORDER BY id"
 SECTION_COLUMNS = "section_id, z, tile_count, min_x, min_y, max_x, max_y"
@@ -108,9 +109,9 @@ def copy_store(source: Any, target: Any) -> Iterator[Copied]:
 def _copy_stack(origin: Source, row: StackRow, target: Source) -> Copied:
     with target.read() as connection:
         there = find_stack(connection, row.id)
-    wanted = _stack_digest(origin, row.key)
+    wanted = _stack_digest(origin, row)
     if there is not None:
-        same = _values(there) == _values(row) and _stack_digest(target, there.key) == wanted
+        same = _values(there) == _values(row) and _stack_digest(target, there) == wanted
         if not same:
             raise Conflict(
                 f"{target.place} has another {stack_text(row.id)}; copy into an empty store, or"
@@ -121,7 +122,7 @@ def _copy_stack(origin: Source, row: StackRow, target: Source) -> Copied:
         key = insert_hidden(connection, row.id, {})
     try:
         _fill_stack(origin, row, target, key)
-        if _stack_digest(target, key) != wanted:
+        if _stack_digest(target, row._replace(key=key, hidden=None)) != wanted:
             raise Damaged(f"the copy of {stack_text(row.id)} in {target.place} is not the same")
         with target.write(row.id) as connection:
             if find_stack(connection, row.id) is not None:
@@ -170,7 +171,7 @@ def _fill_stack(origin: Source, row: StackRow, target: Source, key: int) -> None
         (SECTIONS, save_sections),
     ]
     for sql, save in steps:
-        for rows in _batches(_rows(origin, sql, row.key), BATCH):
+        for rows in _batches(_of_stack(origin, sql, row), BATCH):
             with target.write(("copy", str(key))) as connection:
                 add_hidden(connection, key, row.id, save(connection, rows))
 
@@ -235,8 +236,15 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _stack_digest(source: Source, key: int) -> tuple[str, ...]:
-    return tuple(_digest(_rows(source, sql, key)) for sql in (TRANSFORMS, TILES, SECTIONS))
+def _of_stack(source: Source, sql: str, row: StackRow) -> Iterator[Row]:
+    """Rows of one of the tables of a stack, without tiles that are deleted and still there."""
+    shown, parameters = shown_only(row) if sql == TILES else ("", ())
+    statement = sql.replace("{shown}", shown), (row.key, *parameters)
+    return source.stream(source.lease(), [statement], _plain)
+
+
+def _stack_digest(source: Source, row: StackRow) -> tuple[str, ...]:
+    return tuple(_digest(_of_stack(source, sql, row)) for sql in (TRANSFORMS, TILES, SECTIONS))
 
 
 def _digest(rows: Iterable[Row]) -> str:

@@ -7,7 +7,8 @@ All of it is read from the index `tile_layer`; no document is touched.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -31,21 +32,32 @@ FROM tile INDEXED BY tile_layer WHERE stack = ?
 LARGEST_INT = (1 << 31) - 1  # sizes are 32 bit in the contract, and stop there
 
 
-def derive(connection: Connection, row: StackRow) -> Json:
-    """Rebuild the section data of a stack and return its stats; Conflict when it has no tiles."""
+class Derived(NamedTuple):
+    """Section data of a stack, and its stats (StackStats of the contract)."""
+
+    sections: list[SectionData]
+    stats: Json
+
+
+def derive(connection: Connection, row: StackRow) -> Derived:
+    """What follows from the tiles of a stack; Conflict when it has none."""
     if row.tile_count == 0:
         raise Conflict(
             f"{stack_text(row.id)} has no tiles and cannot be completed; import tiles, or delete it"
         )
     zs = z_values(connection, row.key)
-    connection.execute("DELETE FROM section WHERE stack = ?", (row.key,))
-    for z in zs:
-        connection.execute(
-            "INSERT INTO section (stack, section_id, z, tile_count, min_x, min_y, max_x, max_y)"
-            f" SELECT ?, * FROM ({SECTIONS_OF_LAYER}) AS derived",
-            (row.key, row.key, z),
-        )
-    return stats(connection, row.key, zs)
+    sections = [one for z in zs for one in sections_of_layer(connection, row.key, z)]
+    return Derived(sections, stats(connection, row.key, zs))
+
+
+def store_sections(connection: Connection, stack_key: int, sections: Sequence[SectionData]) -> None:
+    """Replace the section data of a stack."""
+    connection.execute("DELETE FROM section WHERE stack = ?", (stack_key,))
+    connection.executemany(
+        "INSERT INTO section (stack, section_id, z, tile_count, min_x, min_y, max_x, max_y)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(stack_key, *section) for section in sections],
+    )
 
 
 def sections_of_layer(connection: Connection, stack_key: int, z: float) -> list[SectionData]:

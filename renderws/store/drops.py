@@ -6,10 +6,12 @@ time so that no other writer waits long; from its first step on a stack can no l
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
-from renderws.store.clones import GOING, PAUSE
+from renderws.store.clones import GOING
+from renderws.store.pieces import in_pieces, remove_some, remove_tiles
 from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
+from renderws.store.removals import remove_hidden
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
@@ -20,6 +22,10 @@ from renderws.store.stackrows import (
     time_text,
 )
 from renderws.store.states import OFFLINE, stack_text
+
+LIMIT = 20_000
+"""Rows that are removed in one transaction at most; as a rule its time ends it before."""
+_REST = (("transform", "id"), ("transform_reference", "target, id"), ("section", "section_id, z"))
 
 
 class Drops:
@@ -66,12 +72,16 @@ class Drops:
             if not back.rowcount:  # another server has begun to remove it
                 raise _not_there(stack)
 
-    def reclaim(self, limit: int = 2000, grace: float = 0.0) -> int:
+    def reclaim(self, limit: int = LIMIT, grace: float = 0.0) -> int:
         return reclaim(self._source, limit, grace)
 
 
-def reclaim(source: Source, limit: int = 2000, grace: float = 0.0) -> int:
-    """Remove some rows of what was dropped more than `grace` seconds ago; returns how many."""
+def reclaim(source: Source, limit: int = LIMIT, grace: float = 0.0) -> int:
+    """Remove some rows of deleted layers, and of what was dropped more than `grace` seconds ago;
+    returns how many.
+    """
+    if removed := remove_hidden(source):
+        return removed
     before = now_after() - int(grace * 1000)
     with source.write(("reclaim",)) as connection:
         for kind, remove in (("stack", _reclaim_stack), ("collection", _reclaim_collection)):
@@ -97,10 +107,7 @@ def _last_dropped(connection: Connection, stack: StackId) -> StackRow:
 
 def reclaim_all(source: Source) -> None:
     """Remove everything that was dropped, with a turn for others between two pieces."""
-    start = time.perf_counter()
-    while reclaim(source):
-        time.sleep(PAUSE * (time.perf_counter() - start))
-        start = time.perf_counter()
+    in_pieces(lambda: reclaim(source))
 
 
 def _not_there(stack: StackId) -> NotFound:
@@ -117,26 +124,27 @@ def _reclaim_stack(connection: Connection, key: int, limit: int) -> int:
     )
     if not gone.rowcount:  # it was brought back a moment ago
         return 1
-    tiles = connection.execute(
-        "SELECT key FROM tile WHERE stack = ? LIMIT ?", (key, limit)
-    ).fetchall()
-    if tiles:
-        connection.tables.remove_tiles(connection, [key for (key,) in tiles])
-        return len(tiles)
-    removed = 1
-    for table in ("transform", "transform_reference", "section"):
-        cursor = connection.execute(f"DELETE FROM {table} WHERE stack = ?", (key,))
-        removed += cursor.rowcount
-    connection.execute("DELETE FROM stack WHERE key = ?", (key,))
-    return removed
+    removed = remove_tiles(connection, "stack = ?", (key,), limit)
+    for table, ids in _REST:
+        removed = removed or remove_some(partial(_remove_rest, connection, key, table, ids), limit)
+    if not removed:
+        connection.execute("DELETE FROM stack WHERE key = ?", (key,))
+    return removed or 1
+
+
+def _remove_rest(connection: Connection, key: int, table: str, ids: str, limit: int) -> int:
+    found = f"SELECT {ids} FROM {table} WHERE stack = ? LIMIT ?"
+    sql = f"DELETE FROM {table} WHERE stack = ? AND ({ids}) IN ({found})"
+    return int(connection.execute(sql, (key, key, limit)).rowcount)
 
 
 def _reclaim_collection(connection: Connection, key: int, limit: int) -> int:
-    cursor = connection.execute(
-        "DELETE FROM match WHERE key IN (SELECT key FROM match WHERE collection = ? LIMIT ?)",
-        (key, limit),
-    )
-    if cursor.rowcount:
-        return cursor.rowcount
-    connection.execute("DELETE FROM collection WHERE key = ?", (key,))
-    return 1
+    def remove(count: int) -> int:
+        found = "SELECT key FROM match WHERE collection = ? LIMIT ?"
+        gone = connection.execute(f"DELETE FROM match WHERE key IN ({found})", (key, count))
+        return int(gone.rowcount)
+
+    removed = remove_some(remove, limit)
+    if not removed:
+        connection.execute("DELETE FROM collection WHERE key = ?", (key,))
+    return removed or 1

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from renderws.store.documents import id_list, same_json
 from renderws.store.locks import give_back
 from renderws.store.protocol import Conflict, StackChange, StackId
+from renderws.store.removals import changing
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     StackRow,
@@ -43,7 +44,7 @@ class Exchanges:
     def change_stacks(
         self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
     ) -> None:
-        with self._source.write(*_names(changes, locks)) as connection:
+        with changing(self._source, *_names(changes, locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change in changes:

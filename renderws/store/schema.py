@@ -139,7 +139,13 @@ CREATE TABLE stack_lock (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+# z (a JSON list) of layers that are deleted and whose tiles are being removed
+FOURTH = """
+ALTER TABLE stack ADD COLUMN hidden TEXT;
+CREATE INDEX stack_hidden ON stack (key) WHERE hidden IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 
 
 def migrate(

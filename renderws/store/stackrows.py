@@ -30,6 +30,7 @@ class StackRow(NamedTuple):
     tile_count: int
     sections_derived: int
     dropped: int | None
+    hidden: str | None
 
     @property
     def id(self) -> StackId:

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from renderws.store.derivation import derive
+from renderws.store.derivation import Derived, derive, store_sections
 from renderws.store.protocol import Conflict, Invalid, Json, StackId
+from renderws.store.removals import changing
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
@@ -22,6 +23,10 @@ from renderws.store.stackrows import (
     refuse_read_only,
 )
 from renderws.store.states import LOADING, OFFLINE, READ_ONLY, Effect, effect, stack_text
+
+DERIVING = (Effect.DERIVE, Effect.DERIVE_AGAIN)
+LARGE = 5_000
+"""Tiles of a stack whose sections and stats are derived while others write."""
 
 
 class Stacks:
@@ -90,8 +95,22 @@ class Stacks:
             )
 
     def set_state(self, stack: StackId, state: str) -> None:
-        with self._source.write(stack) as connection:
-            change_state(connection, need_stack(connection, stack), state)
+        seen, derived = self._derived_before(stack, state)
+        with changing(self._source, stack) as connection:
+            row = need_stack(connection, stack)
+            is_same = seen == (row.key, row.data_version)
+            change_state(connection, row, state, derived if is_same else None)
+
+    def _derived_before(self, stack: StackId, state: str) -> tuple[Any, Derived | None]:
+        """What completing a large stack derives, while others may write, and of which stack: its
+        key and data version.
+        """
+        with self._source.read() as connection:
+            row = need_stack(connection, stack)
+            what = effect(row.id, row.state, state)
+            if what not in DERIVING or row.hidden is not None or row.tile_count <= LARGE:
+                return None, None
+            return (row.key, row.data_version), derive(connection, row)
 
     def rename_stack(self, stack: StackId, to: StackId) -> None:
         with self._source.write(stack, to) as connection:
@@ -111,8 +130,12 @@ class Stacks:
             )
 
 
-def change_state(connection: Connection, row: StackRow, state: str) -> None:
-    """Take a stack to another state, within a transaction."""
+def change_state(
+    connection: Connection, row: StackRow, state: str, derived: Derived | None = None
+) -> None:
+    """Take a stack to another state, within a transaction; `derived`: what follows from its tiles,
+    where that is known.
+    """
     what = effect(row.id, row.state, state)
     if what is Effect.RENAME:
         _set(connection, row, state=state)
@@ -120,8 +143,10 @@ def change_state(connection: Connection, row: StackRow, state: str) -> None:
         number = row.version_number + 1
         now = now_after(row.modified)
         _set(connection, row, state=state, stats=None, version_number=number, modified=now)
-    elif what in (Effect.DERIVE, Effect.DERIVE_AGAIN):
-        stats = orjson.dumps(derive(connection, row))
+    elif what in DERIVING:
+        sections, found = derived or derive(connection, row)
+        store_sections(connection, row.key, sections)
+        stats = orjson.dumps(found)
         now = now_after(row.modified) if what is Effect.DERIVE else row.modified
         _set(connection, row, state=state, stats=stats, sections_derived=1, modified=now)
     elif what is Effect.DROP:

@@ -18,6 +18,7 @@ from renderws.store.protocol import (
     TileQuery,
     TileRecord,
 )
+from renderws.store.removals import hidden_zs, shown_only, shown_plan
 from renderws.store.source import Connection, Row, Source, Statement
 from renderws.store.stackrows import find_key, find_stack, need_stack
 from renderws.store.states import stack_text
@@ -54,7 +55,7 @@ class Tiles:
                 return 0
             if query == TileQuery():
                 return row.tile_count
-            chosen = connection.tables.plan(connection, row.key, query)
+            chosen = shown_plan(connection, stack, query)
             sql = f"SELECT count(*) FROM {chosen.source} WHERE {chosen.condition}"
             count: int = connection.execute(sql, chosen.parameters).fetchone()[0]
             return count
@@ -67,9 +68,10 @@ class Tiles:
 
     def tile(self, stack: StackId, tile_id: str) -> TileRecord:
         with self._source.read() as connection:
+            shown, parameters = shown_only(find_stack(connection, stack))
             row = connection.execute(
-                f"SELECT {RECORD_COLUMNS} FROM tile WHERE stack = ? AND tile_id = ?",
-                (find_key(connection, stack), tile_id),
+                f"SELECT {RECORD_COLUMNS} FROM tile WHERE stack = ? AND tile_id = ?{shown}",
+                (find_key(connection, stack), tile_id, *parameters),
             ).fetchone()
         if row is None:
             raise NotFound(f"tile {tile_id} does not exist in {stack_text(stack)}")
@@ -96,7 +98,7 @@ class Tiles:
 
     def tile_bounds(self, stack: StackId, query: TileQuery) -> list[TileBounds]:
         with self._source.read() as connection:
-            chosen = connection.tables.plan(connection, find_key(connection, stack), query)
+            chosen = shown_plan(connection, stack, query)
             rows = connection.execute(
                 f"SELECT {BOUNDS_COLUMNS} FROM {chosen.source} WHERE {chosen.condition}"
                 " ORDER BY tile.min_y, tile.min_x, tile.max_y, tile.max_x, tile.tile_id",
@@ -109,10 +111,16 @@ class Tiles:
     ) -> list[float]:
         with self._source.read() as connection:
             row = find_stack(connection, stack)
-            return [] if row is None else stack_z_values(connection, row, min_z, max_z)
+            if row is None:
+                return []
+            hidden = hidden_zs(row)
+            found = stack_z_values(connection, row, min_z, max_z)
+            return [z for z in found if z not in hidden]
 
     def layer_bounds(self, stack: StackId, z: float) -> tuple[float, float, float, float] | None:
         with self._source.read() as connection:
+            if z in hidden_zs(find_stack(connection, stack)):
+                return None
             row = connection.execute(
                 "SELECT min(min_x), min(min_y), max(max_x), max(max_y)"
                 " FROM tile INDEXED BY tile_layer WHERE stack = ? AND z = ?",
@@ -136,14 +144,17 @@ class Tiles:
 
     def section_data_now(self, stack: StackId, z: float) -> list[SectionData]:
         with self._source.read() as connection:
+            if z in hidden_zs(find_stack(connection, stack)):
+                return []
             return sections_of_layer(connection, find_key(connection, stack), z)
 
     def section_z(self, stack: StackId, section_id: str) -> float:
         with self._source.read() as connection:
+            shown, parameters = shown_only(find_stack(connection, stack))
             row = connection.execute(
                 "SELECT z FROM tile INDEXED BY tile_section"
-                " WHERE stack = ? AND section_id = ? AND z IS NOT NULL LIMIT 1",
-                (find_key(connection, stack), section_id),
+                f" WHERE stack = ? AND section_id = ? AND z IS NOT NULL{shown} LIMIT 1",
+                (find_key(connection, stack), section_id, *parameters),
             ).fetchone()
         if row is None:
             raise NotFound(f"section {section_id} does not exist in {stack_text(stack)}")
@@ -157,7 +168,7 @@ tile_document: Callable[[Row], TileDocument] = partial(tuple.__new__, TileDocume
 def _selection(
     columns: str, connection: Connection, stack: StackId, query: TileQuery, end: str
 ) -> Statement:
-    chosen = connection.tables.plan(connection, find_key(connection, stack), query)
+    chosen = shown_plan(connection, stack, query)
     return _select(columns, chosen.source, chosen.condition, end), chosen.parameters
 
 

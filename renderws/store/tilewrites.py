@@ -16,6 +16,7 @@ from renderws.store.documents import (
     with_values,
 )
 from renderws.store.protocol import Contents, Invalid, NewTiles, StackId, TileQuery
+from renderws.store.removals import changing, delete_in_pieces
 from renderws.store.source import Common, Connection, Place, Row, Source
 from renderws.store.stackrows import need_loading, touch_data
 from renderws.store.transforms import store_transforms
@@ -45,7 +46,7 @@ class TileWrites:
     ) -> None:
         tiles = _last_of_each_id(tiles)
         _check(tiles)
-        with self._source.write(stack) as connection:
+        with changing(self._source, stack) as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
             columns = common_columns(connection, tiles)
@@ -71,7 +72,10 @@ class TileWrites:
         self._set_z(stack, TileQuery(section_id=section_id), z)
 
     def delete_tiles(self, stack: StackId, query: TileQuery) -> int:
-        with self._source.write(stack) as connection:
+        removed = delete_in_pieces(self._source, stack, query)
+        if removed is not None:
+            return removed
+        with changing(self._source, stack) as connection:
             row, tables = need_loading(connection, stack), connection.tables
             removed = tables.delete_tiles(connection, tables.plan(connection, row.key, query))
             if removed:
@@ -82,7 +86,7 @@ class TileWrites:
         if not math.isfinite(z):
             raise Invalid(f"z must be a finite number, not {z}")
         z = float(z)
-        with self._source.write(stack) as connection:
+        with changing(self._source, stack) as connection:
             row, tables = need_loading(connection, stack), connection.tables
             chosen = tables.plan(connection, row.key, query)
             found: list[Row] = []

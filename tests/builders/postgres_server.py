@@ -35,7 +35,7 @@ class PostgresServer:
 
     def __init__(self, *settings):
         self.bin = programs()
-        self.settings = [*settings, *QUICK]
+        self.settings = [*QUICK, *settings]  # the last one holds
         self.folder = Path(tempfile.mkdtemp(prefix="pg_", dir="/tmp"))
         self._as = _unprivileged()
         if self._as:

@@ -141,7 +141,13 @@ CREATE TABLE stack_lock (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+# z (a JSON list) of layers that are deleted and whose tiles are being removed
+SECOND = """
+ALTER TABLE stack ADD COLUMN hidden TEXT;
+CREATE INDEX stack_hidden ON stack (key) WHERE hidden IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 TABLES = (
     "stack", "tile", "tile_width", "transform", "transform_reference", "reference_set",
     "reference_member", "section", "collection", "match", "trial", "stack_lock",

@@ -1,0 +1,283 @@
+"""What is done with a very large stack and collection, step by step, on a running service.
+
+Each step gives figures. Steps that fill something go on where an earlier one has stopped, so that
+the whole can be measured in parts.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+from benchmarks._index_depth import postgres_pages, sqlite_pages
+from benchmarks._second_client import SecondClient
+from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
+from benchmarks._server import OWNER, STACK, Connection, peak_memory
+from renderapi.databases import is_database
+from renderws.store.opening import open_store
+from renderws.store.pieces import PAUSE
+
+SECTION, POINTS, CALLS = LARGE, 10, 200
+WIDE, ALONE = 50_000, 200_000
+"""Tiles of a large section, and of the largest import; limits of the service as they are."""
+TILES, WIDE_ONE, COPY = f"{STACK}large", f"{STACK}wide", f"{STACK}copy"
+DERIVE = "?deriveData=true"
+PAIRS = f"{OWNER}/matchCollection/large"
+INDEX = {False: ("tile_layer", "tile_identity"), True: ("tile_layer", "tile_box")}
+
+
+class Figure(NamedTuple):
+    """A figure of one step."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass
+class Subject:
+    """A running service and its store: where it is and how many tiles and pairs are wanted."""
+
+    store: str
+    tiles: int
+    port: int
+    process: int
+    ask: Connection
+
+    @property
+    def sections(self) -> int:
+        """Sections of the large stack."""
+        return self.tiles // SECTION
+
+    def watched(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
+        """Seconds of some work, and how a second client fares meanwhile."""
+        with SecondClient(self.port) as other:
+            seconds = _seconds(work)
+        yield Figure(name, seconds, "s")
+        for which, value in other.figures().items():
+            yield Figure(f"{name}: import of a second client, {which}", value, "ms")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def fill(subject: Subject) -> Iterator[Figure]:
+    """Import section by section; figures of what was imported by this call."""
+    ask = subject.ask
+    ask("POST", TILES, b"{}")
+    there = len(orjson.loads(ask("GET", f"{TILES}/zValues")))
+    bodies, took = Bodies(SECTION, there), []
+    for _ in range(there, subject.sections):
+        section = bodies()
+        took.append(
+            _seconds(lambda section=section: ask("PUT", f"{TILES}/resolvedTiles{DERIVE}", section))
+        )
+    yield from _filled("import", "tiles/s", SECTION, took)
+
+
+def _filled(name: str, unit: str, count: int, took: list[float]) -> Iterator[Figure]:
+    if not took:
+        return
+    part = max(1, len(took) // 10)
+    yield Figure(f"{name}, {len(took) * count:,}", sum(took), "s")
+    yield Figure(name, len(took) * count / sum(took), unit)
+    yield Figure(f"{name}, first tenth", part * count / sum(took[:part]), unit)
+    yield Figure(f"{name}, last tenth", part * count / sum(took[-part:]), unit)
+    yield Figure(f"{name}, longest request", max(took), "s")
+
+
+def pairs(subject: Subject) -> Iterator[Figure]:
+    """As many pairs as tiles, of ten points each; then questions and the end of the collection."""
+    ask, took, first = subject.ask, [], _pairs()
+    there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
+    done = sum(one["pairCount"] for one in there) // SECTION
+    for z in range(done, subject.sections):
+        part = first.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
+        took.append(_seconds(lambda part=part: ask("PUT", f"{PAIRS}/matches", part)))
+    yield from _filled("save pairs", "pairs/s", SECTION, took)
+    rng = np.random.default_rng(3)
+    zs = rng.integers(subject.sections, size=20).tolist()
+    yield _median("5,000 pairs of a section", ask, [f"{PAIRS}/group/{z}.0/matchesWithinGroup"
+                                                    for z in zs])  # fmt: skip
+    yield _median("groups of all pairs", ask, [f"{PAIRS}/groupIds"] * 5)
+    yield from subject.watched("delete all pairs, request", lambda: ask("DELETE", PAIRS))
+    yield from _reclaimed(subject, "pairs")
+
+
+def _pairs() -> bytes:
+    points = np.random.default_rng(0).uniform(0, 2000, (2, POINTS)).round(3).tolist()
+    found = {"p": points, "q": points, "w": [1.0] * POINTS}
+    ids = {"pGroupId": "0.0", "qGroupId": "0.0", "matches": found}
+    return orjson.dumps([
+        {"pId": f"tile_0000_{i:05d}", "qId": f"tile_0000_{i + 1:05d}", **ids}
+        for i in range(SECTION)
+    ])  # fmt: skip
+
+
+def complete(subject: Subject) -> Iterator[Figure]:
+    """Derive section data and statistics."""
+    state = f"{TILES}/state/COMPLETE"
+    yield from subject.watched("make COMPLETE", lambda: subject.ask("PUT", state))
+
+
+def questions(subject: Subject) -> Iterator[Figure]:
+    """Medians of what viewers and modules ask, all over the stack."""
+    ask, rng = subject.ask, np.random.default_rng(7)
+    zs = rng.integers(subject.sections, size=CALLS).tolist()
+    xs, ys = (rng.uniform(0, (STEP_X * 95, STEP_Y * 45), (CALLS, 2)).round().T).tolist()
+    boxes = [
+        f"{TILES}/z/{z}.0/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters"
+        for z, x, y in zip(zs, xs, ys, strict=True)
+    ]
+    yield _median("box of about 13 tiles", ask, boxes)
+    yield _median("one tile", ask, [f"{TILES}/tile/tile_{z:04d}_00709" for z in zs])
+    yield _median("section of 5,000 tiles", ask, [f"{TILES}/z/{z}.0/tile-specs" for z in zs[:20]])
+    yield _median("bounds of a section", ask, [f"{TILES}/z/{z}.0/bounds" for z in zs])
+    yield _median("section data of one section", ask, [f"{TILES}/z/{z}.0/sectionData" for z in zs])
+    yield _median("all z values", ask, [f"{TILES}/zValues"] * 10)
+    yield _median("section data of all sections", ask, [f"{TILES}/sectionData"] * 10)
+    yield _median("stacks of the project", ask, [STACK.removesuffix("stack/") + "stacks"] * 20)
+
+
+def _median(name: str, ask: Connection, paths: list[str]) -> Figure:
+    times = [_seconds(lambda path=path: ask("GET", path)) for path in paths]
+    return Figure(name, 1000 * float(np.median(times)), "ms")
+
+
+def listing(subject: Subject) -> Iterator[Figure]:
+    """Ids of all tiles, in one answer."""
+    yield Figure("ids of all tiles", _seconds(lambda: subject.ask("GET", f"{TILES}/tileIds")), "s")
+    yield _memory(subject, "all ids")
+
+
+def wide(subject: Subject) -> Iterator[Figure]:
+    """A section of 50,000 tiles: read, and deleted."""
+    ask = subject.ask
+    ask("POST", WIDE_ONE, b"{}")
+    for part in range(WIDE // SECTION):
+        section = body(0, SECTION).replace(b"tile_0000_", b"tile_%04d_" % part)
+        ask("PUT", f"{WIDE_ONE}/resolvedTiles{DERIVE}", section)
+    answers: list[bytes] = []
+    read = f"{WIDE_ONE}/z/0.0/resolvedTiles"
+    seconds = _seconds(lambda: answers.append(ask("GET", read)))
+    if answers[0].count(b'"tileId"') != WIDE:
+        raise SystemExit(f"the answer has not {WIDE:,} tiles")
+    yield Figure("read a section of 50,000 tiles", seconds, "s")
+    yield _memory(subject, "a section of 50,000 tiles")
+    delete = f"{WIDE_ONE}/z/0.0"
+    yield from subject.watched("delete a section of 50,000", lambda: ask("DELETE", delete))
+
+
+def alone(subject: Subject) -> Iterator[Figure]:
+    """The largest import, in one request and so in one transaction."""
+    sections = Bodies(SECTION, 9000)
+    first = orjson.loads(sections())
+    tiles = first["tileIdToSpecMap"]
+    for _ in range(ALONE // SECTION - 1):
+        tiles |= orjson.loads(sections())["tileIdToSpecMap"]
+    large = orjson.dumps(first)
+    yield Figure("largest import, body", len(large) / 1e6, "MB")
+    subject.ask("POST", f"{STACK}alone", b"{}")
+    path = f"{STACK}alone/resolvedTiles{DERIVE}"
+    yield from subject.watched(f"import {ALONE:,} at once", lambda: subject.ask("PUT", path, large))
+    yield _memory(subject, f"an import of {ALONE:,}")
+    subject.ask("DELETE", f"{STACK}alone")
+
+
+def clone(subject: Subject) -> Iterator[Figure]:
+    """Clone the large stack."""
+    path = f"{TILES}/cloneTo/copy"
+    yield from subject.watched("clone", lambda: subject.ask("PUT", path, b"{}"))
+    yield _memory(subject, "a clone")
+
+
+def delete(subject: Subject) -> Iterator[Figure]:
+    """Delete the clone, and remove its rows."""
+    yield from subject.watched("delete, request", lambda: subject.ask("DELETE", COPY))
+    yield from _reclaimed(subject, "tiles")
+
+
+def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
+    """Remove all rows of what was deleted as the service does, from another process."""
+    pieces: list[float] = []
+
+    def remove() -> None:
+        store, removed = open_store(subject.store), 1
+        while removed:
+            pieces.append(_seconds(lambda: removed_by.append(store.reclaim())))
+            removed = removed_by[-1]
+            time.sleep(PAUSE * pieces[-1])
+        store.close()
+
+    removed_by: list[int] = []
+    yield from subject.watched(f"remove the rows of deleted {what}", remove)
+    yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
+    yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
+    yield Figure(f"remove the rows of deleted {what}, rows", sum(removed_by), "")
+
+
+def export(subject: Subject) -> Iterator[Figure]:
+    """Write the stack as an archive, with the module, in a process of its own."""
+    with tempfile.TemporaryDirectory(dir=_folder(subject)) as folder:
+        archive = Path(folder) / "large.zip"
+        given = {
+            "render": {"host": "127.0.0.1", "port": subject.port, "owner": "bench",
+                       "project": "bench"},
+            "archive": archive.as_uri(), "stacks": ["large"], "match_collections": [],
+            "output_json": f"{folder}/out.json", "log_level": "WARNING",
+        }  # fmt: skip
+        parameters = Path(folder) / "export.json"
+        parameters.write_bytes(orjson.dumps(given))
+        command = [sys.executable, "-m", "renderapps", "transfer.export_project"]
+        call = [*command, "--input_json", str(parameters)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        yield Figure("export", _seconds(lambda: subprocess.run(call, check=True)), "s")
+        yield Figure("export, archive", archive.stat().st_size / 1e6, "MB")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    if after > before:
+        yield Figure("export, peak memory of the module", after / 1024, "MB")
+
+
+def _folder(subject: Subject) -> str | None:
+    return None if is_database(subject.store) else str(Path(subject.store).parent)
+
+
+def size(subject: Subject) -> Iterator[Figure]:
+    """Bytes and depth of the store; no server has it open."""
+    is_postgres = is_database(subject.store)
+    with_log = open_store(subject.store)
+    info = with_log.info()
+    with_log.close()
+    yield Figure("bytes of the store", info["bytes"], "B")
+    yield Figure("tiles in the store", info["tiles"] + info["droppedTiles"], "")
+    for index in INDEX[is_postgres]:
+        if is_postgres:
+            pages = postgres_pages(subject.store, info["schema"], index)
+        else:
+            pages = sqlite_pages(Path(subject.store), index)
+        for name, value in pages._asdict().items():
+            yield Figure(f"index {index}, {name}", value, "" if name == "depth" else "pages")
+
+
+def _memory(subject: Subject, what: str) -> Figure:
+    return Figure(f"peak memory of the server, after {what}", peak_memory(subject.process), "MB")
+
+
+STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
+    "fill": fill, "complete": complete, "questions": questions, "listing": listing,
+    "size": size, "wide": wide, "alone": alone, "export": export, "clone": clone,
+    "delete": delete, "pairs": pairs,
+}  # fmt: skip

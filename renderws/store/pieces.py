@@ -1,0 +1,54 @@
+"""Long work in pieces, each a short transaction, with a turn for others between two."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from renderws.store.source import Connection
+
+SECONDS = 0.1
+"""After how long a piece takes up no more rows; what it has is committed."""
+PAUSE = 0.25
+"""How long others have their turn between two pieces, as a share of the time of a piece."""
+ROWS = 500
+"""Rows after which a piece looks at its watch."""
+
+
+def in_pieces(piece: Callable[[], int]) -> None:
+    """Call a piece, which says how much it has done, until nothing is left."""
+    done = 1
+    while done:
+        start = time.perf_counter()
+        done = piece()
+        if done:
+            time.sleep(PAUSE * (time.perf_counter() - start))
+
+
+def remove_some(remove: Callable[[int], int], limit: int) -> int:
+    """Remove rows, `remove` up to so many and says how many, for as long as a piece may take.
+
+    Returns how many are gone; 0: there were none.
+    """
+    end, gone = time.perf_counter() + SECONDS, 0
+    while gone < limit and (not gone or time.perf_counter() < end):
+        now = remove(min(ROWS, limit - gone))
+        if not now:
+            break
+        gone += now
+    return gone
+
+
+def remove_tiles(
+    connection: Connection, condition: str, parameters: Sequence[Any], limit: int
+) -> int:
+    """Remove some of the tiles for which a condition holds; returns how many, 0: none is left."""
+
+    def remove(count: int) -> int:
+        sql = f"SELECT key FROM tile WHERE {condition} LIMIT ?"
+        keys = [key for (key,) in connection.execute(sql, (*parameters, count))]
+        connection.tables.remove_tiles(connection, keys)
+        return len(keys)
+
+    return remove_some(remove, limit)

@@ -1,0 +1,163 @@
+"""Deleting layers of very many tiles: gone at once, their rows removed a few at a time.
+
+One transaction notes with the stack which z are hidden, and takes their tiles off its number. From
+then on nobody sees these tiles. Their rows go in pieces, and with the last of them the note.
+Whoever changes tiles of the stack next finishes first what is left, and so does the service now and
+then: what ends a removal, at whatever moment, leaves a layer that is whole or one that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+import orjson
+
+from renderws.store.documents import id_list
+from renderws.store.pieces import in_pieces, remove_tiles
+from renderws.store.protocol import StackId, StoreError, TileQuery
+from renderws.store.source import Connection, Plan, Source
+from renderws.store.stackrows import StackRow, find_stack, need_loading
+from renderws.store.states import LOADING
+
+LARGE = 5_000
+"""Tiles that are deleted in one transaction."""
+ATTEMPTS, MOST = 3, 20_000
+_LAYERS = "z IN (SELECT value FROM json_each(?))"
+
+
+class _Layers(NamedTuple):
+    """Layers that are deleted, and how many tiles they have."""
+
+    zs: list[float]
+    tiles: int
+
+
+def hidden_zs(row: StackRow | None) -> list[float]:
+    """z of the layers whose tiles are deleted and still stored."""
+    found: list[float] = orjson.loads(row.hidden) if row is not None and row.hidden else []
+    return found
+
+
+def shown_only(row: StackRow | None) -> tuple[str, Sequence[Any]]:
+    """What to add to a condition on tiles of the stack, so that it does not hold for hidden ones,
+    and its parameters.
+    """
+    zs = hidden_zs(row)
+    return (f" AND (tile.{_LAYERS}) IS NOT TRUE", (id_list(zs),)) if zs else ("", ())
+
+
+def shown_plan(connection: Connection, stack: StackId, query: TileQuery) -> Plan:
+    """How to find the tiles of a query that are not hidden; none where there is no such stack."""
+    row = find_stack(connection, stack)
+    plan = connection.tables.plan(connection, 0 if row is None else row.key, query)
+    if row is None or row.hidden is None:
+        return plan
+    condition, parameters = shown_only(row)
+    return Plan(plan.source, plan.condition + condition, (*plan.parameters, *parameters))
+
+
+@contextmanager
+def changing(source: Source, *stacks: StackId) -> Iterator[Any]:
+    """A transaction that changes tiles of stacks, of which nothing is hidden."""
+    while True:
+        settle(source, *stacks)
+        with source.write(*stacks) as connection:
+            rows = [find_stack(connection, stack) for stack in stacks]
+            if not any(hidden_zs(row) for row in rows):
+                yield connection
+                return
+
+
+def settle(source: Source, *stacks: StackId) -> None:
+    """Remove the tiles of the stacks that are hidden."""
+    with source.read() as connection:
+        rows = [find_stack(connection, stack) for stack in stacks]
+    for row in rows:
+        if row is not None and row.hidden is not None:
+            key = row.key
+            in_pieces(lambda key=key: _piece(source, key))  # type: ignore[misc]
+
+
+def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | None:
+    """Delete the tiles of a query, if they are whole layers of very many.
+
+    Returns how many; None: nothing was done, they are to be deleted in one transaction.
+    """
+    for _ in range(ATTEMPTS):
+        with source.read() as connection:
+            seen = find_stack(connection, stack)
+            layers = None if seen is None else _large_layers(connection, seen, query)
+        if seen is None or layers is None:
+            return None
+        if _hide(source, stack, seen, layers):
+            with suppress(StoreError):  # they are deleted; others remove what is left
+                settle(source, stack)
+            return layers.tiles
+    return None
+
+
+def remove_hidden(source: Source) -> int:
+    """Remove some rows of hidden layers, of whatever stack; returns how many, 0: there are none."""
+    with source.read() as connection:
+        row = connection.execute(
+            "SELECT key FROM stack WHERE hidden IS NOT NULL AND dropped IS NULL LIMIT 1"
+        ).fetchone()
+    return 0 if row is None else max(1, _piece(source, row[0]))
+
+
+def _hide(source: Source, stack: StackId, seen: StackRow, layers: _Layers) -> bool:
+    """Whether the layers are hidden; not, where the stack has changed since they were counted."""
+    with changing(source, stack) as connection:
+        row = need_loading(connection, stack)
+        if (row.key, row.data_version) != (seen.key, seen.data_version):
+            return False
+        connection.execute(
+            "UPDATE stack SET hidden = ?, tile_count = tile_count - ?,"
+            " data_version = data_version + 1 WHERE key = ?",
+            (orjson.dumps(layers.zs).decode(), layers.tiles, row.key),
+        )
+        return True
+
+
+def _large_layers(connection: Connection, row: StackRow, query: TileQuery) -> _Layers | None:
+    """The layers that a query asks for as a whole, where they have very many tiles."""
+    if row.state != LOADING or row.hidden is not None or row.tile_count <= LARGE:
+        return None
+    if query == TileQuery(z=query.z) and query.z is not None:
+        zs: list[float | None] = [query.z]
+    elif query == TileQuery(section_id=query.section_id) and query.section_id is not None:
+        zs = [
+            z
+            for (z,) in connection.execute(
+                "SELECT DISTINCT z FROM tile INDEXED BY tile_section"
+                " WHERE stack = ? AND section_id = ?",
+                (row.key, query.section_id),
+            )
+        ]
+    else:
+        return None
+    layers = [float(z) for z in zs if z is not None]
+    tiles = sum(_count(connection, row.key, TileQuery(z=z)) for z in layers)
+    is_whole = len(layers) == len(zs) and _count(connection, row.key, query) == tiles
+    return _Layers(layers, tiles) if is_whole and tiles > LARGE else None
+
+
+def _count(connection: Connection, key: int, query: TileQuery) -> int:
+    plan = connection.tables.plan(connection, key, query)
+    sql = f"SELECT count(*) FROM {plan.source} WHERE {plan.condition}"
+    return int(connection.execute(sql, plan.parameters).fetchone()[0])
+
+
+def _piece(source: Source, key: int) -> int:
+    """Remove some tiles of the hidden layers of a stack; 0: none is left, and nothing hidden."""
+    with source.write(("removal", str(key))) as connection:
+        row = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()
+        if row is None or row[0] is None:
+            return 0
+        zs = id_list(orjson.loads(row[0]))
+        gone = remove_tiles(connection, f"stack = ? AND {_LAYERS}", (key, zs), MOST)
+        if not gone:
+            connection.execute("UPDATE stack SET hidden = NULL WHERE key = ?", (key,))
+        return gone

@@ -1,0 +1,77 @@
+"""The model of what very large stores take, and what it is fed with."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+
+import pytest
+
+from benchmarks._index_depth import sqlite_pages
+from benchmarks._scaling import GROWING, SEARCHED, core_hours, depth, fit, nodes
+
+SIZES = [1e5, 1e6, 1e7]
+
+
+@pytest.mark.parametrize(
+    ("figure", "terms"),
+    [
+        (lambda n: 5e6 + 800 * n, GROWING),
+        (lambda n: 2e-6 * n * math.log2(n), GROWING),
+        (lambda n: 1.0 + 2e-5 * n + 3e-7 * n * math.log2(n), GROWING),
+        (lambda n: 0.2 + 0.01 * math.log2(n), SEARCHED),
+        (lambda n: 3.5, SEARCHED),
+    ],
+)
+def test_a_sum_of_the_terms_is_found_and_continued(figure, terms):
+    found = fit(SIZES, [figure(n) for n in SIZES], terms)
+    assert found.error < 1e-6
+    assert found.at(8.65e8) == pytest.approx(figure(8.65e8), rel=1e-4)
+
+
+def test_no_coefficient_is_negative_and_the_error_is_the_largest_one():
+    # grows slower than any of the terms: the best constant has the same error on both sides
+    found = fit([1e5, 1e7], [2.0, 1.0], SEARCHED)
+    assert min(found.coefficients.values()) >= 0
+    # least squares of c/2 - 1 and c - 1: c = (1/2 + 1) / (1/4 + 1)
+    assert found.at(1e9) == pytest.approx(1.2)
+    assert found.error == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("figures", [[1.0, 0.0], [-1.0, 2.0]])
+def test_figures_that_mean_nothing_are_refused(figures):
+    with pytest.raises(ValueError, match="positive figures"):
+        fit([1e5, 1e6], figures, GROWING)
+    with pytest.raises(ValueError, match="two sizes"):
+        fit([1e5, 1e5], [1.0, 1.0], GROWING)
+
+
+def test_levels_of_a_tree_by_hand():
+    assert depth(1, 100, 10) == depth(100, 100, 10) == 1
+    assert depth(101, 100, 10) == depth(1000, 100, 10) == 2
+    assert depth(1001, 100, 10) == depth(10_000, 100, 10) == 3
+    assert depth(10_001, 100, 10) == 4
+
+
+@pytest.mark.parametrize("rows", [10, 300, 12_000, 60_000])
+def test_levels_of_a_tree_of_sqlite(tmp_path, rows):
+    path = tmp_path / "tree.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA page_size = 1024")
+        connection.execute("CREATE TABLE t (name TEXT)")
+        connection.execute("CREATE INDEX by_name ON t (name)")
+        connection.executemany(
+            "INSERT INTO t VALUES (?)", [(f"a tile of section {n:06d}",) for n in range(rows)]
+        )
+    connection.close()
+    pages = sqlite_pages(path, "by_name")
+    fan_out = (pages.leaves + pages.interior - 1) / max(1, pages.interior)
+    assert pages.depth == depth(rows, rows / pages.leaves, fan_out)
+    assert pages.depth == {10: 1, 300: 2, 12_000: 3, 60_000: 4}[rows]
+
+
+def test_core_hours_and_machines_by_hand():
+    assert core_hours(7200e6, 1e6) == pytest.approx(2.0)
+    assert nodes(32 * 24 * 30, 32, 30) == 1
+    assert nodes(32 * 24 * 30 + 1, 32, 30) == 2
+    assert nodes(32 * 24 * 30, 32, 30, used=0.5) == 2
