@@ -13,7 +13,7 @@ SECONDS = 0.1
 PAUSE = 0.25
 """How long others have their turn between two pieces, as a share of the time of a piece."""
 ROWS = 500
-"""Rows after which a piece looks at its watch."""
+"""Rows of the first batch, after which a piece looks at its watch."""
 
 
 def in_pieces(piece: Callable[[], int]) -> None:
@@ -29,14 +29,18 @@ def in_pieces(piece: Callable[[], int]) -> None:
 def remove_some(remove: Callable[[int], int], limit: int) -> int:
     """Remove rows, `remove` up to so many and says how many, for as long as a piece may take.
 
-    Returns how many are gone; 0: there were none.
+    Returns how many are gone; 0: there were none. Each batch is twice the last one, as long as that
+    fits into the time: a database that finds the rows that are gone once more on its way to those
+    that are left does so a few times only.
     """
-    end, gone = time.perf_counter() + SECONDS, 0
-    while gone < limit and (not gone or time.perf_counter() < end):
-        now = remove(min(ROWS, limit - gone))
-        if not now:
-            break
+    start, gone, count = time.perf_counter(), 0, ROWS
+    while gone < limit:
+        now = remove(min(count, limit - gone))
         gone += now
+        taken = time.perf_counter() - start
+        if not now or taken * (gone + 2 * count) > SECONDS * gone:
+            break
+        count *= 2
     return gone
 
 

@@ -1,0 +1,106 @@
+"""Tables of docs/scale.md from the figures that `python -m benchmarks.large --out FILE` wrote:
+
+python -m benchmarks._scale_table FILE
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from benchmarks._large_steps import INDEX
+from benchmarks._scaling import GROWING, SEARCHED, depth, fit
+
+WANTED = (100_000_000, 865_000_000)
+Figures = Mapping[int, Mapping[str, float]]
+"""Figures by the number of tiles and their name."""
+
+
+class Line(NamedTuple):
+    """A figure that a table has: how it grows, and what it is multiplied by to be shown."""
+
+    title: str
+    name: str
+    terms: tuple[str, ...]
+    factor: float
+
+
+LINES = (
+    Line("bytes, GB", "bytes of the store", GROWING, 1e-9),
+    Line("import on one connection, hours", "import", GROWING, 1 / 3600),
+    Line("make `COMPLETE`, s", "make COMPLETE", GROWING, 1),
+    Line("ids of all tiles in one answer, s", "ids of all tiles", GROWING, 1),
+    Line("clone, hours", "clone", GROWING, 1 / 3600),
+    Line("remove the rows of a deleted stack, hours", "remove the rows of deleted tiles", GROWING,
+         1 / 3600),
+    Line("export as an archive, hours", "export", GROWING, 1 / 3600),
+    Line("as many pairs saved, hours", "save pairs", GROWING, 1 / 3600),
+    Line("box of about 13 tiles, ms", "box of about 13 tiles", SEARCHED, 1),
+    Line("one tile, ms", "one tile", SEARCHED, 1),
+    Line("section of 5,000 tiles, ms", "section of 5,000 tiles", SEARCHED, 1),
+    Line("bounds of a section, ms", "bounds of a section", SEARCHED, 1),
+    Line("all z values, ms", "all z values", GROWING, 1),
+)  # fmt: skip
+RATES = ("import", "save pairs")
+
+
+def read(lines: Iterable[bytes]) -> dict[str, dict[int, dict[str, float]]]:
+    """Figures by store, number of tiles and name; of a rate the seconds for all."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for line in lines:
+        one = orjson.loads(line)
+        value = one["tiles"] / one["value"] if one["name"] in RATES else one["value"]
+        found.setdefault(one["store"], {}).setdefault(one["tiles"], {})[one["name"]] = value
+    return found
+
+
+def table(figures: Figures, is_postgres: bool) -> Iterator[str]:
+    """Lines of a table: what was measured, and what the model says of more tiles."""
+    sizes = sorted(figures)
+    titles = [f"{n / 1e6:g} million" for n in sizes]
+    titles += [f"*{n / 1e6:g} million*" for n in WANTED]
+    yield "| | " + " | ".join([*titles, "error of the model"]) + " |"
+    yield "|---" * (len(titles) + 2) + "|"
+    for line in LINES:
+        there = [n for n in sizes if line.name in figures[n]]
+        if len(there) < 2:
+            continue
+        model = fit(there, [figures[n][line.name] for n in there], line.terms)
+        shown = [_text(line.factor * figures[n][line.name]) if n in there else "" for n in sizes]
+        shown += [f"*{_text(line.factor * model.at(n))}*" for n in WANTED]
+        yield "| " + " | ".join([line.title, *shown, f"{100 * model.error:.0f} %"]) + " |"
+    for index in INDEX[is_postgres]:
+        there = [n for n in sizes if f"index {index}, depth" in figures[n]]
+        if there:
+            yield _depths(figures, sizes, there, index)
+
+
+def _depths(figures: Figures, sizes: list[int], there: list[int], index: str) -> str:
+    """Levels of an index, from how full its pages are in the largest store."""
+    largest = figures[there[-1]]
+    leaves, interior = (largest[f"index {index}, {name}"] for name in ("leaves", "interior"))
+    tiles, fan_out = largest["tiles in the store"], (leaves + interior - 1) / interior
+    shown = [f"{figures[n][f'index {index}, depth']:.0f}" if n in there else "" for n in sizes]
+    shown += [f"*{depth(n, tiles / leaves, fan_out)}*" for n in WANTED]
+    return "| " + " | ".join([f"levels of the index `{index}`", *shown, ""]) + " |"
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def main(files: list[str]) -> int:
+    """Print a table for each store."""
+    lines = [line for name in files for line in Path(name).read_bytes().splitlines()]
+    for store, figures in read(lines).items():
+        print(f"\n{store}\n")
+        print("\n".join(table(figures, store == "postgresql")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
