@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import orjson
 
 from renderws.store.locks import give_back
+from renderws.store.pairremovals import (
+    CollectionRow,
+    changing_pairs,
+    find_collection,
+    shown_pairs,
+)
 from renderws.store.protocol import (
     CollectionChange,
     CollectionId,
@@ -40,14 +45,6 @@ DELETE FROM match WHERE key IN (
   WHERE new.collection = ?
 )
 """
-
-
-class CollectionRow(NamedTuple):
-    """One live collection. `visible`: it exists; else only metadata have been recorded for it."""
-
-    key: int
-    visible: int
-    pair_count: int
 
 
 class Collections:
@@ -107,7 +104,7 @@ class Collections:
         locks: Sequence[tuple[StackId, str]] = (),
     ) -> None:
         names = [name for change in changes for name in (change.source, change.to)]
-        with self._source.write(*names, *(stack for stack, _ in locks)) as connection:
+        with changing_pairs(self._source, *names, *(stack for stack, _ in locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change in changes:
@@ -139,21 +136,14 @@ class Collections:
         names: set[str] = set()
         with self._source.read() as connection:
             row = need_collection(connection, collection)
+            shown, parameters = shown_pairs(row.hidden)
             for part in ("p", "q") if side == "both" else (side,):
                 sql = GROUPS.format(
-                    column=f"{part}_group", index=indices[part], condition=condition
+                    column=f"{part}_group", index=indices[part], condition=condition + shown
                 )
-                names.update(name for (name,) in connection.execute(sql, (row.key, row.key)))
+                once = (row.key, *parameters)
+                names.update(name for (name,) in connection.execute(sql, (*once, *once)))
         return sorted(names)
-
-
-def find_collection(connection: Connection, collection: CollectionId) -> CollectionRow | None:
-    row = connection.execute(
-        "SELECT key, visible, pair_count FROM collection"
-        " WHERE owner = ? AND name = ? AND dropped IS NULL",
-        collection,
-    ).fetchone()
-    return None if row is None else CollectionRow._make(row)
 
 
 def need_collection(connection: Connection, collection: CollectionId) -> CollectionRow:

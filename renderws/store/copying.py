@@ -23,6 +23,7 @@ import orjson
 from renderws.store.clones import add_hidden, give_up, insert_hidden
 from renderws.store.collections import collection_text
 from renderws.store.documents import new_tiles
+from renderws.store.pairremovals import shown_pairs
 from renderws.store.protocol import (
     CollectionId,
     Conflict,
@@ -48,9 +49,9 @@ SECTION_COLUMNS = "section_id, z, tile_count, min_x, min_y, max_x, max_y"
 SECTIONS = f"SELECT {SECTION_COLUMNS} FROM section WHERE stack = ? ORDER BY section_id, z"
 PAIRS = (
     "SELECT p_group, p_id, q_group, q_id, count, consensus, points FROM match"
-    " WHERE collection = ? ORDER BY p_group, q_group, p_id, q_id"
+    " WHERE collection = ?{shown} ORDER BY p_group, q_group, p_id, q_id"
 )
-COLLECTION = "SELECT key, owner, name, visible, pair_count, metadata FROM collection"
+COLLECTION = "SELECT key, owner, name, visible, pair_count, metadata, hidden FROM collection"
 STACK_VALUES = (
     "state", "modified", "version_number", "version", "stats", "hierarchical", "data_version",
     "tile_count", "sections_derived",
@@ -177,16 +178,16 @@ def _fill_stack(origin: Source, row: StackRow, target: Source, key: int) -> None
 
 
 def _copy_collection(origin: Source, row: Row, target: Source) -> Copied:
-    source_key, owner, name, visible, count, metadata = row
+    source_key, owner, name, visible, count, metadata, hidden = row
     collection = CollectionId(owner, name)
-    wanted = _digest(_rows(origin, PAIRS, source_key))
+    wanted = _digest(_pairs(origin, source_key, hidden))
     with target.read() as connection:
         there = connection.execute(
             f"{COLLECTION} WHERE owner = ? AND name = ? AND dropped IS NULL", collection
         ).fetchone()
     if there is not None:
         same = (there[3:5], bytes(there[5])) == ((visible, count), bytes(metadata))
-        if not same or _digest(_rows(target, PAIRS, there[0])) != wanted:
+        if not same or _digest(_pairs(target, there[0], there[-1])) != wanted:
             raise Conflict(
                 f"{target.place} has another {collection_text(collection)}; copy into an empty"
                 " store, or rename one of them"
@@ -198,11 +199,11 @@ def _copy_collection(origin: Source, row: Row, target: Source) -> Copied:
             " VALUES (?, ?, ?, ?, ?, ?) RETURNING key",
             (owner, name, visible, count, bytes(metadata), now_after()),
         ).fetchone()
-    for pairs in _batches(_rows(origin, PAIRS, source_key), PAIRS_AT_ONCE):
+    for pairs in _batches(_pairs(origin, source_key, hidden), PAIRS_AT_ONCE):
         with target.write(("copy", str(key))) as connection:
             connection.tables.save_pairs(connection, key, pairs)
             _still_there(connection, key, collection)
-    if _digest(_rows(target, PAIRS, key)) != wanted:
+    if _digest(_pairs(target, key)) != wanted:
         raise Damaged(
             f"the copy of {collection_text(collection)} in {target.place} is not the same"
         )
@@ -223,8 +224,11 @@ def _still_there(connection: Connection, key: int, collection: CollectionId) -> 
         )
 
 
-def _rows(source: Source, sql: str, key: int) -> Iterator[Row]:
-    return source.stream(source.lease(), [(sql, (key,))], _plain)
+def _pairs(source: Source, key: int, hidden: str | None = None) -> Iterator[Row]:
+    """Pairs of a collection, without those that are deleted and still there."""
+    shown, parameters = shown_pairs(hidden)
+    statement = PAIRS.replace("{shown}", shown), (key, *parameters)
+    return source.stream(source.lease(), [statement], _plain)
 
 
 def _plain(row: Row) -> Row:

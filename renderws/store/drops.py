@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 
 from renderws.store.clones import GOING
-from renderws.store.pieces import in_pieces, remove_some, remove_tiles
+from renderws.store.pairremovals import remove_hidden_pairs
+from renderws.store.pieces import MOST, in_pieces, remove_some, remove_tiles
 from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
 from renderws.store.removals import remove_hidden
 from renderws.store.source import Connection, Source
@@ -23,8 +24,6 @@ from renderws.store.stackrows import (
 )
 from renderws.store.states import OFFLINE, stack_text
 
-LIMIT = 20_000
-"""Rows that are removed in one transaction at most; as a rule its time ends it before."""
 _REST = (("transform", "id"), ("transform_reference", "target, id"), ("section", "section_id, z"))
 
 
@@ -72,15 +71,15 @@ class Drops:
             if not back.rowcount:  # another server has begun to remove it
                 raise _not_there(stack)
 
-    def reclaim(self, limit: int = LIMIT, grace: float = 0.0) -> int:
+    def reclaim(self, limit: int = MOST, grace: float = 0.0) -> int:
         return reclaim(self._source, limit, grace)
 
 
-def reclaim(source: Source, limit: int = LIMIT, grace: float = 0.0) -> int:
-    """Remove some rows of deleted layers, and of what was dropped more than `grace` seconds ago;
-    returns how many.
+def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
+    """Remove some rows of deleted layers and pairs, and of what was dropped more than `grace`
+    seconds ago; returns how many.
     """
-    if removed := remove_hidden(source):
+    if removed := remove_hidden(source) or remove_hidden_pairs(source):
         return removed
     before = now_after() - int(grace * 1000)
     with source.write(("reclaim",)) as connection:

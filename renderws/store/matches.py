@@ -8,12 +8,16 @@ from typing import Any
 
 import orjson
 
-from renderws.store.collections import (
-    find_collection,
-    insert_collection,
-    need_collection,
-)
+from renderws.store.collections import insert_collection, need_collection
 from renderws.store.matchquery import canvas_sql, of_canvas, search_sql, searches
+from renderws.store.pairremovals import (
+    CollectionRow,
+    changing_pairs,
+    find_collection,
+    finish_hidden,
+    hide_pairs,
+    shown_pairs,
+)
 from renderws.store.points import decode_points, encode_points
 from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery
 from renderws.store.source import Connection, Source, Statement
@@ -30,7 +34,7 @@ class Matches:
         if not matches:
             return
         rows = {row[:4]: row for row in map(_row, map(normalised, matches))}  # the last of each
-        with self._source.write(collection) as connection:
+        with changing_pairs(self._source, collection) as connection:
             key = _existing(connection, collection)
             added = connection.tables.save_pairs(connection, key, list(rows.values()))
             connection.execute(
@@ -46,22 +50,19 @@ class Matches:
             with self._source.translated():
                 row = need_collection(lease.connection, collection)
             columns = f"{IDS}, points" if details else IDS
-            statements = _statements(row.key, query, columns)
+            statements = _statements(row, query, columns)
         except BaseException:
             lease.release()
             raise
         return self._source.stream(lease, statements, _match if details else _bare_match)
 
     def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int:
-        removed = 0
-        with self._source.write(collection) as connection:
+        with changing_pairs(self._source, collection) as connection:
             row = need_collection(connection, collection)
-            for sql, parameters in _statements(row.key, query, f"key, {IDS}"):
-                removed += connection.tables.delete_pairs(connection, sql, parameters)
-            connection.execute(
-                "UPDATE collection SET pair_count = pair_count - ? WHERE key = ?",
-                (removed, row.key),
-            )
+            hidden = hide_pairs(connection, row, query)
+            removed = hidden or _delete(connection, row, query)
+        if hidden:
+            finish_hidden(self._source, collection)
         return removed
 
 
@@ -88,12 +89,23 @@ def _existing(connection: Connection, collection: CollectionId) -> int:
     return insert_collection(connection, collection, 1) if row is None else row.key
 
 
-def _statements(key: int, query: MatchQuery, columns: str) -> list[Statement]:
+def _delete(connection: Connection, row: CollectionRow, query: MatchQuery) -> int:
+    removed = 0
+    for sql, parameters in _statements(row, query, f"key, {IDS}"):
+        removed += connection.tables.delete_pairs(connection, sql, parameters)
+    connection.execute(
+        "UPDATE collection SET pair_count = pair_count - ? WHERE key = ?", (removed, row.key)
+    )
+    return removed
+
+
+def _statements(row: CollectionRow, query: MatchQuery, columns: str) -> list[Statement]:
+    shown = shown_pairs(row.hidden)
     if of_canvas(query):
         if query.p_group or query.within or query.outside:
             raise Invalid("a match query for one canvas takes no other group conditions")
-        return [canvas_sql(key, query, columns)]
-    return [search_sql(search, columns) for search in searches(key, query)]
+        return [canvas_sql(row.key, query, columns, shown)]
+    return [search_sql(search, columns, shown) for search in searches(row.key, query)]
 
 
 def _row(match: Match) -> tuple[Any, ...]:

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 from renderws.store.protocol import Invalid, MatchQuery
 
 ORDER = "p_group, q_group, p_id, q_id"
+_OF_COLLECTION = "collection = ?"
+Condition = tuple[str, Sequence[Any]]
+EVERY: Condition = ("", ())
+"""What is added to the conditions of a search, with its parameters."""
 
 
 class Search(NamedTuple):
@@ -54,7 +58,9 @@ def of_canvas(query: MatchQuery) -> bool:
     return query.group is not None and query.id is not None and query.other_id is None
 
 
-def canvas_sql(key: int, query: MatchQuery, columns: str) -> tuple[str, Sequence[Any]]:
+def canvas_sql(
+    key: int, query: MatchQuery, columns: str, shown: Condition = EVERY
+) -> tuple[str, Sequence[Any]]:
     """Pairs of one canvas: those where it is p and those where it is q, merged and sorted."""
     sides, parameters = [], []
     for index, group, name, other in (
@@ -66,18 +72,26 @@ def canvas_sql(key: int, query: MatchQuery, columns: str) -> tuple[str, Sequence
         if query.other_group is not None:
             condition += f" AND {other} = ?"
             parameters.append(query.other_group)
+        condition += shown[0]
+        parameters += shown[1]
         sides.append(f"SELECT {columns} FROM match INDEXED BY {index} WHERE {condition}")
     # UNION ALL would give a canvas matched with itself twice
     sides[1] += " AND NOT (p_group = q_group AND p_id = q_id)"
     return f"{sides[0]} UNION ALL {sides[1]} ORDER BY {ORDER}", parameters
 
 
-def search_sql(search: Search, columns: str) -> tuple[str, Sequence[Any]]:
+def search_sql(search: Search, columns: str, shown: Condition = EVERY) -> tuple[str, Sequence[Any]]:
     sql = (
         f"SELECT {columns} FROM match INDEXED BY {search.by}"
-        f" WHERE {search.condition} ORDER BY {search.order}"
+        f" WHERE {search.condition}{shown[0]} ORDER BY {search.order}"
     )
-    return sql, search.parameters
+    return sql, [*search.parameters, *shown[1]]
+
+
+def search_condition(search: Search) -> tuple[str, list[Any]]:
+    """What a search asks of the pairs of its collection."""
+    condition = search.condition.removeprefix(_OF_COLLECTION).removeprefix(" AND ")
+    return condition or "1 = 1", search.parameters[1:]
 
 
 def _identity(key: int, **values: str | None) -> Search:

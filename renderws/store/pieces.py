@@ -12,6 +12,8 @@ SECONDS = 0.1
 """After how long a piece takes up no more rows; what it has is committed."""
 PAUSE = 0.25
 """How long others have their turn between two pieces, as a share of the time of a piece."""
+MOST = 20_000
+"""Rows that are removed in one piece at most; as a rule its time ends it before."""
 ROWS = 500
 """Rows of the first batch, after which a piece looks at its watch."""
 

@@ -582,8 +582,8 @@ class Store(Protocol):
     # Maintenance.
 
     def reclaim(self, limit: int = 20_000, grace: float = 0.0) -> int:
-        """Remove up to `limit` rows of deleted layers, and of what was dropped more than `grace`
-        seconds ago, in a tenth of a second or so; returns how many. 0: all done.
+        """Remove up to `limit` rows of deleted layers and pairs, and of what was dropped more than
+        `grace` seconds ago, in a tenth of a second or so; returns how many. 0: all done.
         """
         ...
 

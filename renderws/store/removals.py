@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from renderws.store.documents import id_list
-from renderws.store.pieces import in_pieces, remove_tiles
+from renderws.store.pieces import MOST, in_pieces, remove_tiles
 from renderws.store.protocol import StackId, StoreError, TileQuery
 from renderws.store.source import Connection, Plan, Source
 from renderws.store.stackrows import StackRow, find_stack, need_loading
@@ -23,7 +23,7 @@ from renderws.store.states import LOADING
 
 LARGE = 5_000
 """Tiles that are deleted in one transaction."""
-ATTEMPTS, MOST = 3, 20_000
+ATTEMPTS = 3
 _LAYERS = "z IN (SELECT value FROM json_each(?))"
 
 

@@ -141,10 +141,12 @@ CREATE TABLE stack_lock (
 );
 """
 
-# z (a JSON list) of layers that are deleted and whose tiles are being removed
+# z (a JSON list) of layers, and a match query, that are deleted and whose rows are being removed
 SECOND = """
 ALTER TABLE stack ADD COLUMN hidden TEXT;
 CREATE INDEX stack_hidden ON stack (key) WHERE hidden IS NOT NULL;
+ALTER TABLE collection ADD COLUMN hidden TEXT;
+CREATE INDEX collection_hidden ON collection (key) WHERE hidden IS NOT NULL;
 """
 
 MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)

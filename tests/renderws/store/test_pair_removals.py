@@ -1,0 +1,238 @@
+"""Very many pairs are deleted at once, and their rows removed in pieces."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+
+from renderws.store import pairremovals, pieces
+from renderws.store.conformance.samples import COLLECTION, match, same_match
+from renderws.store.copying import copy_store
+from renderws.store.opening import open_store
+from renderws.store.protocol import CollectionChange, CollectionId, MatchQuery
+
+GROUPS = ("a", "b", "c")
+PAIRS = [
+    match(f"{p}/{p}{n:02d}", f"{q}/{q}{n + 1:02d}", seed=n)
+    for p, q in itertools.combinations_with_replacement(GROUPS, 2)
+    for n in range(12)
+]
+OTHER = CollectionId("owner", "others")
+
+
+def of_p_group(one):
+    return one.p_group_id == "a"
+
+
+def within(one):
+    return one.p_group_id == one.q_group_id == "a"
+
+
+def outside(one):
+    return (one.p_group_id == "b") != (one.q_group_id == "b")
+
+
+def between(one):
+    return {one.p_group_id, one.q_group_id} == {"a", "c"}
+
+
+def every(one):
+    return True
+
+
+CASES = [
+    pytest.param(MatchQuery(p_group="a"), of_p_group, id="p group"),
+    pytest.param(MatchQuery(within="a"), within, id="within"),
+    pytest.param(MatchQuery(outside="b"), outside, id="outside"),
+    pytest.param(MatchQuery(group="c", other_group="a"), between, id="between"),
+    pytest.param(MatchQuery(), every, id="all"),
+]
+
+
+@pytest.fixture
+def store(place, monkeypatch):
+    monkeypatch.setattr(pairremovals, "LARGE", 10)
+    monkeypatch.setattr(pieces, "ROWS", 4)
+    monkeypatch.setattr(pieces, "SECONDS", 0.0)
+    with open_store(place) as store:
+        store.save_matches(COLLECTION, PAIRS)
+        yield store
+
+
+class Crash(BaseException):
+    """The end of the process, as far as the store can tell."""
+
+
+def between_pieces(monkeypatch, what):
+    done, piece = [], pairremovals._piece
+
+    def and_then(*arguments):
+        what(len(done))
+        done.append(piece(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(pairremovals, "_piece", and_then)
+    return done
+
+
+def crash_after(monkeypatch, count):
+    def crash(number):
+        if number == count:
+            monkeypatch.undo()
+            raise Crash
+
+    between_pieces(monkeypatch, crash)
+
+
+def rows(store):
+    with store._source.read() as connection:
+        return connection.execute("SELECT count(*) FROM match").fetchone()[0]
+
+
+def in_order(pairs):
+    return sorted(pairs, key=lambda one: (one.p_group_id, one.q_group_id, one.p_id, one.q_id))
+
+
+def assert_left(store, gone, collection=COLLECTION):
+    """All questions are answered as if these pairs had never been."""
+    left = in_order(one for one in PAIRS if not gone(one))
+
+    def check(query, wanted):
+        found, wanted = list(store.matches(collection, query)), list(wanted)
+        assert len(found) == len(wanted)
+        assert all(map(same_match, found, wanted))
+
+    check(MatchQuery(), left)
+    for g in GROUPS:
+        check(MatchQuery(p_group=g), (one for one in left if one.p_group_id == g))
+        check(MatchQuery(within=g), (o for o in left if o.p_group_id == o.q_group_id == g))
+        check(MatchQuery(outside=g), in_order(
+            one for one in left if (one.p_group_id == g) != (one.q_group_id == g)
+        ))  # fmt: skip
+        check(MatchQuery(group=g, id=f"{g}03"), in_order(
+            one for one in left
+            if (g, f"{g}03") in ((one.p_group_id, one.p_id), (one.q_group_id, one.q_id))
+        ))  # fmt: skip
+    ends = ("a", "a05", "c", "c06")
+    one = MatchQuery(**dict(zip(("group", "id", "other_group", "other_id"), ends, strict=True)))
+    check(one, [o for o in left if (o.p_group_id, o.p_id, o.q_group_id, o.q_id) == ends])
+    assert store.match_groups(collection, "p") == sorted({one.p_group_id for one in left})
+    assert store.match_groups(collection, "q") == sorted({one.q_group_id for one in left})
+    assert dict(store.match_collections("owner"))[collection] == len(left)
+
+
+@pytest.mark.parametrize(("query", "gone"), CASES)
+def test_very_many_pairs_are_gone_while_their_rows_go_in_pieces(store, monkeypatch, query, gone):
+    left = []
+
+    def look(_):
+        left.append(rows(store))
+        assert_left(store, gone)
+        store.save_matches(OTHER, [match("1/x", "1/y")])  # nobody waits for the end
+        store.delete_collection(OTHER)
+
+    done = between_pieces(monkeypatch, look)
+    count = sum(map(gone, PAIRS))
+    assert store.delete_matches(COLLECTION, query) == count
+    assert done[-1] == 0
+    assert sum(done) == count
+    assert len(done) > count / 4
+    assert_left(store, gone)
+    assert store.check() == []
+
+
+def test_few_pairs_and_those_of_a_canvas_go_in_one_transaction(store, monkeypatch):
+    done = between_pieces(monkeypatch, lambda _: None)
+    store.delete_matches(COLLECTION, MatchQuery(group="a", id="a03"))
+    monkeypatch.setattr(pairremovals, "LARGE", 12)
+    assert store.delete_matches(COLLECTION, MatchQuery(within="b")) == 12
+    assert done == []
+    assert store.check() == []
+
+
+def save(store):
+    again = PAIRS[0]
+    store.save_matches(COLLECTION, [again])
+    assert len(list(store.matches(COLLECTION, MatchQuery(within="a")))) == 1
+    store.delete_matches(COLLECTION, MatchQuery(within="a"))
+
+
+def delete_again(store):
+    assert store.delete_matches(COLLECTION, MatchQuery(within="a")) == 0
+
+
+def reclaim(store):
+    while store.reclaim():
+        pass
+    assert rows(store) == len(PAIRS) - 12
+
+
+def take_in(store):
+    store.save_matches(OTHER, [match("z/x", "z/y")])
+    store.change_collections([CollectionChange(OTHER, COLLECTION, keep=True)])
+    store.delete_matches(COLLECTION, MatchQuery(within="z"))
+
+
+def rename_and_back(store):
+    store.rename_collection(COLLECTION, OTHER)
+    assert_left(store, within, OTHER)
+    store.rename_collection(OTHER, COLLECTION)
+
+
+@pytest.mark.parametrize("change", [save, delete_again, reclaim, take_in, rename_and_back])
+@pytest.mark.parametrize("done", [0, 2])
+def test_whatever_is_done_after_a_crash_the_pairs_are_gone(store, monkeypatch, change, done):
+    crash_after(monkeypatch, done)
+    with pytest.raises(Crash):
+        store.delete_matches(COLLECTION, MatchQuery(within="a"))
+    assert rows(store) == len(PAIRS) - 4 * done
+    assert_left(store, within)
+    assert store.check() == []
+    change(store)
+    assert_left(store, within)
+    assert store.check() == []
+
+
+def test_a_copy_of_the_store_is_without_them(store, monkeypatch, tmp_path):
+    crash_after(monkeypatch, 1)
+    with pytest.raises(Crash):
+        store.delete_matches(COLLECTION, MatchQuery(outside="b"))
+    with open_store(tmp_path / "copy.db") as target:
+        for _ in range(2):  # and the second time it finds them the same
+            assert sum(one.rows for one in copy_store(store, target)) == len(PAIRS) - 24
+        assert_left(target, outside)
+        assert target.check() == []
+
+
+KILLED = """
+import os, signal, sys
+from renderws.store import pairremovals, pieces
+from renderws.store.conformance.samples import COLLECTION
+from renderws.store.opening import open_store
+from renderws.store.protocol import MatchQuery
+pairremovals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 4, 0.0
+count, done = int(sys.argv[2]), []
+piece = pairremovals._piece
+def and_die(*arguments):
+    if len(done) == count:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.append(piece(*arguments))
+    return done[-1]
+pairremovals._piece = and_die
+open_store(sys.argv[1]).delete_matches(COLLECTION, MatchQuery(outside="b"))
+"""
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_kill_leaves_them_gone(store, place, count):
+    run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(count)])
+    assert run.returncode == -9
+    assert rows(store) == len(PAIRS) - 4 * count
+    assert_left(store, outside)
+    assert store.check() == []
+    store.delete_matches(COLLECTION, MatchQuery(outside="b"))
+    assert rows(store) == len(PAIRS) - 24
+    assert_left(store, outside)
