@@ -8,6 +8,8 @@ import sqlite3
 import pytest
 
 from benchmarks._index_depth import sqlite_pages
+from benchmarks._petabyte import Rates, Volume, steps
+from benchmarks._petabyte import main as petabyte
 from benchmarks._scaling import GROWING, SEARCHED, core_hours, depth, fit, nodes
 
 SIZES = [1e5, 1e6, 1e7]
@@ -75,3 +77,28 @@ def test_core_hours_and_machines_by_hand():
     assert nodes(32 * 24 * 30, 32, 30) == 1
     assert nodes(32 * 24 * 30 + 1, 32, 30) == 2
     assert nodes(32 * 24 * 30, 32, 30, used=0.5) == 2
+
+
+def test_a_petabyte_by_hand():
+    volume = Volume(pixels=100 * 25 * 1000**2, side=1000, overlap=0.2, sections=100)
+    assert (volume.tiles, volume.of_section) == (2500, 25)
+    assert volume.montage_pairs == pytest.approx(100 * 40)  # 5 x 4 in each direction
+    assert volume.drawn == pytest.approx(2.5e9 * 0.64)
+    found = {one.name: one for one in steps(volume, Rates(10.0, 2.5, 5.0, 4.0))}
+    assert found["match montages"].core_hours == pytest.approx(400 / 3600)
+    assert found["match across z"].core_hours == pytest.approx(5000 / 2.5 / 3600)
+    assert found["solve"].core_hours == pytest.approx(500 / 3600)
+    assert found["materialise"].core_hours == pytest.approx(1600 / 4 / 3600)
+    assert {one.machines for one in found.values()} == {1}
+
+
+def test_a_petabyte_is_238_million_tiles_and_a_rate_is_missing(capsys):
+    assert Volume().tiles == pytest.approx(238_418_579, rel=1e-6)
+    assert petabyte(["montage_pairs=20"]) == 2
+    assert "say NAME=RATE" in capsys.readouterr().err
+    assert (
+        petabyte(["montage_pairs=20", "z_pairs=1", "solved_tiles=9e3", "written_megapixels=20"])
+        == 0
+    )
+    # 238,418,579 tiles at 9,000 in a second
+    assert "| solve | 2.38e+08 tiles | 9e+03 | 7 | 1 |" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 Every method that changes something is one transaction: when it returns, the change is durable; when
 it raises, nothing has changed. Readers see a state between two transactions, never half of one.
+Where very many rows are copied or removed, one transaction shows or hides them and others move
+them, in pieces; whatever ends that leaves what was before, or what is after.
 Documents are UTF-8 JSON `bytes`, written as they were accepted (references unresolved, null values
 absent, unknown keys dropped by the route); the columns beside them exist to find them. Ids are
 ordered by UTF-8 bytes, z by number.
