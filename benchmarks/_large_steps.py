@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,7 +101,7 @@ def _filled(name: str, unit: str, count: int, took: list[float]) -> Iterator[Fig
 
 
 def pairs(subject: Subject) -> Iterator[Figure]:
-    """As many pairs as tiles, of ten points each; then questions and the end of the collection."""
+    """As many pairs as tiles, of ten points each."""
     ask, took, first = subject.ask, [], _pairs()
     there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
     done = sum(one["pairCount"] for one in there) // SECTION
@@ -108,12 +109,21 @@ def pairs(subject: Subject) -> Iterator[Figure]:
         part = first.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
         took.append(_seconds(lambda part=part: ask("PUT", f"{PAIRS}/matches", part)))
     yield from _filled("save pairs", "pairs/s", SECTION, took)
-    rng = np.random.default_rng(3)
+
+
+def pair_questions(subject: Subject) -> Iterator[Figure]:
+    """Pairs of sections, and the names of all groups."""
+    ask, rng = subject.ask, np.random.default_rng(3)
     zs = rng.integers(subject.sections, size=20).tolist()
     yield _median("5,000 pairs of a section", ask, [f"{PAIRS}/group/{z}.0/matchesWithinGroup"
                                                     for z in zs])  # fmt: skip
     yield _median("groups of all pairs", ask, [f"{PAIRS}/groupIds"] * 5)
-    yield from subject.watched("delete all pairs, request", lambda: ask("DELETE", PAIRS))
+
+
+def delete_pairs(subject: Subject) -> Iterator[Figure]:
+    """Delete the collection, and remove its rows."""
+    delete = partial(subject.ask, "DELETE", PAIRS)
+    yield from subject.watched("delete all pairs, request", delete)
     yield from _reclaimed(subject, "pairs")
 
 
@@ -279,5 +289,6 @@ def _memory(subject: Subject, what: str) -> Figure:
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
     "size": size, "wide": wide, "alone": alone, "export": export, "clone": clone,
-    "delete": delete, "pairs": pairs,
+    "delete": delete, "pairs": pairs, "pair_questions": pair_questions,
+    "delete_pairs": delete_pairs,
 }  # fmt: skip
