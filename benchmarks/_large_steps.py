@@ -21,6 +21,7 @@ import numpy as np
 import orjson
 
 from benchmarks._index_depth import postgres_pages, sqlite_pages
+from benchmarks._processor_time import family, used, used_now
 from benchmarks._second_client import SecondClient
 from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
 from benchmarks._server import OWNER, STACK, Connection, peak_memory
@@ -54,17 +55,35 @@ class Subject:
     port: int
     process: int
     ask: Connection
+    database: int = 0
+    """Process of PostgreSQL's server, which starts those that work."""
 
     @property
     def sections(self) -> int:
         """Sections of the large stack."""
         return self.tiles // SECTION
 
-    def watched(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
-        """Seconds of some work, and how a second client fares meanwhile."""
-        with SecondClient(self.port) as other:
-            seconds = _seconds(work)
+    @property
+    def processes(self) -> list[int]:
+        """The service, and the database server where there is one."""
+        return [process for process in (self.process, self.database) if process]
+
+    def cores(self) -> float:
+        """Seconds of a core that the service and its database have used so far."""
+        return sum(map(used, self.processes))
+
+    def timed(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
+        """Seconds of some work, by the clock and of cores."""
+        before = self.cores()
+        seconds = _seconds(work)
         yield Figure(name, seconds, "s")
+        yield Figure(f"{name}, core", self.cores() - before, "s")
+
+    def watched(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
+        """The same, and how a second client fares meanwhile."""
+        with SecondClient(self.port) as other:
+            figures = list(self.timed(name, work))
+        yield from figures
         for which, value in other.figures().items():
             yield Figure(f"{name}: import of a second client, {which}", value, "ms")
 
@@ -80,44 +99,46 @@ def fill(subject: Subject) -> Iterator[Figure]:
     ask = subject.ask
     ask("POST", TILES, b"{}")
     there = len(orjson.loads(ask("GET", f"{TILES}/zValues")))
-    bodies, took = Bodies(SECTION, there), []
+    bodies, took, before = Bodies(SECTION, there), [], subject.cores()
     for _ in range(there, subject.sections):
         section = bodies()
         took.append(
             _seconds(lambda section=section: ask("PUT", f"{TILES}/resolvedTiles{DERIVE}", section))
         )
-    yield from _filled("import", "tiles/s", SECTION, took)
+    yield from _filled("import", "tiles/s", took, subject.cores() - before)
 
 
-def _filled(name: str, unit: str, count: int, took: list[float]) -> Iterator[Figure]:
+def _filled(name: str, unit: str, took: list[float], cores: float) -> Iterator[Figure]:
     if not took:
         return
-    part = max(1, len(took) // 10)
-    yield Figure(f"{name}, {len(took) * count:,}", sum(took), "s")
-    yield Figure(name, len(took) * count / sum(took), unit)
-    yield Figure(f"{name}, first tenth", part * count / sum(took[:part]), unit)
-    yield Figure(f"{name}, last tenth", part * count / sum(took[-part:]), unit)
+    part, count = max(1, len(took) // 10), len(took) * SECTION
+    yield Figure(f"{name}, number", count, unit.removesuffix("/s"))
+    yield Figure(f"{name}, seconds", sum(took), "s")
+    yield Figure(f"{name}, core seconds", cores, "s")
+    yield Figure(name, count / sum(took), unit)
+    yield Figure(f"{name}, first tenth", part * SECTION / sum(took[:part]), unit)
+    yield Figure(f"{name}, last tenth", part * SECTION / sum(took[-part:]), unit)
     yield Figure(f"{name}, longest request", max(took), "s")
 
 
 def pairs(subject: Subject) -> Iterator[Figure]:
     """As many pairs as tiles, of ten points each."""
-    ask, took, first = subject.ask, [], _pairs()
+    ask, took, first, before = subject.ask, [], _pairs(), subject.cores()
     there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
     done = sum(one["pairCount"] for one in there) // SECTION
     for z in range(done, subject.sections):
         part = first.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
         took.append(_seconds(lambda part=part: ask("PUT", f"{PAIRS}/matches", part)))
-    yield from _filled("save pairs", "pairs/s", SECTION, took)
+    yield from _filled("save pairs", "pairs/s", took, subject.cores() - before)
 
 
 def pair_questions(subject: Subject) -> Iterator[Figure]:
     """Pairs of sections, and the names of all groups."""
-    ask, rng = subject.ask, np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     zs = rng.integers(subject.sections, size=20).tolist()
-    yield _median("5,000 pairs of a section", ask, [f"{PAIRS}/group/{z}.0/matchesWithinGroup"
+    yield from _median("5,000 pairs of a section", subject, [f"{PAIRS}/group/{z}.0/matchesWithinGroup"
                                                     for z in zs])  # fmt: skip
-    yield _median("groups of all pairs", ask, [f"{PAIRS}/groupIds"] * 5)
+    yield from _median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
 
 
 def delete_pairs(subject: Subject) -> Iterator[Figure]:
@@ -145,31 +166,42 @@ def complete(subject: Subject) -> Iterator[Figure]:
 
 def questions(subject: Subject) -> Iterator[Figure]:
     """Medians of what viewers and modules ask, all over the stack."""
-    ask, rng = subject.ask, np.random.default_rng(7)
+    rng = np.random.default_rng(7)
     zs = rng.integers(subject.sections, size=CALLS).tolist()
     xs, ys = (rng.uniform(0, (STEP_X * 95, STEP_Y * 45), (CALLS, 2)).round().T).tolist()
     boxes = [
         f"{TILES}/z/{z}.0/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters"
         for z, x, y in zip(zs, xs, ys, strict=True)
     ]
-    yield _median("box of about 13 tiles", ask, boxes)
-    yield _median("one tile", ask, [f"{TILES}/tile/tile_{z:04d}_00709" for z in zs])
-    yield _median("section of 5,000 tiles", ask, [f"{TILES}/z/{z}.0/tile-specs" for z in zs[:20]])
-    yield _median("bounds of a section", ask, [f"{TILES}/z/{z}.0/bounds" for z in zs])
-    yield _median("section data of one section", ask, [f"{TILES}/z/{z}.0/sectionData" for z in zs])
-    yield _median("all z values", ask, [f"{TILES}/zValues"] * 10)
-    yield _median("section data of all sections", ask, [f"{TILES}/sectionData"] * 10)
-    yield _median("stacks of the project", ask, [STACK.removesuffix("stack/") + "stacks"] * 20)
+    yield from _median("box of about 13 tiles", subject, boxes)
+    yield from _median("one tile", subject, [f"{TILES}/tile/tile_{z:04d}_00709" for z in zs])
+    yield from _median(
+        "section of 5,000 tiles", subject, [f"{TILES}/z/{z}.0/tile-specs" for z in zs[:20]]
+    )
+    yield from _median("bounds of a section", subject, [f"{TILES}/z/{z}.0/bounds" for z in zs])
+    yield from _median(
+        "section data of one section", subject, [f"{TILES}/z/{z}.0/sectionData" for z in zs]
+    )
+    yield from _median("all z values", subject, [f"{TILES}/zValues"] * 10)
+    yield from _median("section data of all sections", subject, [f"{TILES}/sectionData"] * 10)
+    yield from _median(
+        "stacks of the project", subject, [STACK.removesuffix("stack/") + "stacks"] * 20
+    )
 
 
-def _median(name: str, ask: Connection, paths: list[str]) -> Figure:
-    times = [_seconds(lambda path=path: ask("GET", path)) for path in paths]
-    return Figure(name, 1000 * float(np.median(times)), "ms")
+def _median(name: str, subject: Subject, paths: list[str]) -> Iterator[Figure]:
+    """Milliseconds of a question: the median by the clock, and the mean of cores."""
+    processes = [one for process in subject.processes for one in family(process)]
+    before = used_now(processes)
+    times = [_seconds(partial(subject.ask, "GET", path)) for path in paths]
+    yield Figure(name, 1000 * float(np.median(times)), "ms")
+    cores = (used_now(processes) - before) / len(paths)
+    yield Figure(f"{name}, core", 1000 * cores, "ms")
 
 
 def listing(subject: Subject) -> Iterator[Figure]:
     """Ids of all tiles, in one answer."""
-    yield Figure("ids of all tiles", _seconds(lambda: subject.ask("GET", f"{TILES}/tileIds")), "s")
+    yield from subject.timed("ids of all tiles", lambda: subject.ask("GET", f"{TILES}/tileIds"))
     yield _memory(subject, "all ids")
 
 
@@ -182,10 +214,11 @@ def wide(subject: Subject) -> Iterator[Figure]:
         ask("PUT", f"{WIDE_ONE}/resolvedTiles{DERIVE}", section)
     answers: list[bytes] = []
     read = f"{WIDE_ONE}/z/0.0/resolvedTiles"
-    seconds = _seconds(lambda: answers.append(ask("GET", read)))
+    figures = list(subject.timed("read a section of 50,000 tiles",
+                                 lambda: answers.append(ask("GET", read))))  # fmt: skip
     if answers[0].count(b'"tileId"') != WIDE:
         raise SystemExit(f"the answer has not {WIDE:,} tiles")
-    yield Figure("read a section of 50,000 tiles", seconds, "s")
+    yield from figures
     yield _memory(subject, "a section of 50,000 tiles")
     delete = f"{WIDE_ONE}/z/0.0"
     yield from subject.watched("delete a section of 50,000", lambda: ask("DELETE", delete))
@@ -254,7 +287,7 @@ def export(subject: Subject) -> Iterator[Figure]:
         command = [sys.executable, "-m", "renderapps", "transfer.export_project"]
         call = [*command, "--input_json", str(parameters)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        yield Figure("export", _seconds(lambda: subprocess.run(call, check=True)), "s")
+        yield from subject.timed("export", lambda: subprocess.run(call, check=True))
         yield Figure("export, archive", archive.stat().st_size / 1e6, "MB")
     after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     if after > before:

@@ -34,6 +34,8 @@ class SecondClient:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        while not self.seconds and self._thread.is_alive():
+            time.sleep(REST)
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -68,8 +68,21 @@ def measured(store: str, tiles: int, steps: Sequence[str]) -> Iterator[Figure]:
             continue
         with tempfile.TemporaryDirectory() as folder, server(Path(folder), store=store) as made:
             with closing(Connection(made.port, HOURS)) as ask:
-                yield from STEPS[step](Subject(store, tiles, *made, ask))
+                yield from STEPS[step](Subject(store, tiles, *made, ask, _database(store)))
             yield Figure(f"peak memory of the server: {step}", peak_memory(made.process), "MB")
+
+
+def _database(store: str) -> int:
+    """Process of the server of a database on this machine; 0 where the store is a file."""
+    if not is_database(store):
+        return 0
+    import psycopg
+
+    with psycopg.connect(store.split("?")[0]) as connection:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert row is not None
+        status = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()
+        return int(status[1])
 
 
 def _unserved(store: str, tiles: int) -> Subject:
