@@ -136,8 +136,8 @@ def pair_questions(subject: Subject) -> Iterator[Figure]:
     """Pairs of sections, and the names of all groups."""
     rng = np.random.default_rng(3)
     zs = rng.integers(subject.sections, size=20).tolist()
-    yield from _median("5,000 pairs of a section", subject, [f"{PAIRS}/group/{z}.0/matchesWithinGroup"
-                                                    for z in zs])  # fmt: skip
+    groups = [f"{PAIRS}/group/{z}.0/matchesWithinGroup" for z in zs]
+    yield from _median("5,000 pairs of a section", subject, groups)
     yield from _median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
 
 
@@ -284,7 +284,7 @@ def export(subject: Subject) -> Iterator[Figure]:
         }  # fmt: skip
         parameters = Path(folder) / "export.json"
         parameters.write_bytes(orjson.dumps(given))
-        command = [sys.executable, "-m", "renderapps", "transfer.export_project"]
+        command = [sys.executable, "-m", "renderapps", "run", "transfer.export_project"]
         call = [*command, "--input_json", str(parameters)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         yield from subject.timed("export", lambda: subprocess.run(call, check=True))

@@ -326,9 +326,9 @@ def routes() -> tuple[Route, ...]:
         Route(25, "GET", "S/cycle", get_cycle, quick=True),
         Route(26, "PUT", "S/cycle", put_cycle, body="{number, stepNumber}"),
         Route(27, "DELETE", "S/cycle", unset("cycleNumber", "cycleStepNumber")),
-        Route(28, "DELETE", "S/section/{sectionId}", delete_section),
-        Route(29, "DELETE", "S/z/{z}", delete_z),
-        Route(30, "PUT", "S/state/{state}", put_state, converters=name),
+        Route(28, "DELETE", "S/section/{sectionId}", delete_section, lengthy=True),
+        Route(29, "DELETE", "S/z/{z}", delete_z, lengthy=True),
+        Route(30, "PUT", "S/state/{state}", put_state, converters=name, lengthy=True),
         Route(31, "GET", "S/bounds", get_bounds, quick=True),
         Route(32, "GET", "S/tileIds", get_tile_ids, ids, consistent=False),
         Route(

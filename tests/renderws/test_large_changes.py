@@ -1,0 +1,89 @@
+"""While very many rows are removed or looked through, other clients change other things."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import requests
+import uvicorn
+
+from renderws import serve
+from renderws.app import create_app
+from renderws.settings import Settings
+from renderws.store import pairremovals, removals, stacks
+
+OWNER = "/render-ws/v1/owner/o"
+LARGE, SMALL = f"{OWNER}/project/p/stack/large", f"{OWNER}/project/p/stack/small"
+PAIRS = f"{OWNER}/matchCollection/m"
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A service in a thread of this process, with a stack and a collection."""
+    app = create_app(serve.open_store(tmp_path / "render.db"), Settings(image_roots=(tmp_path,)))
+    listener = serve._listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    fill(url)
+    yield url
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def body(*names):
+    box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": 1, "layout": {"sectionId": "1.0"}}
+    return {"tileIdToSpecMap": {name: box for name in names}}
+
+
+def fill(url):
+    for stack in (LARGE, SMALL):
+        assert requests.post(url + stack, json={}, timeout=60).ok
+    tiles = body(*(f"t{n}" for n in range(30)))
+    assert requests.put(f"{url}{LARGE}/resolvedTiles", json=tiles, timeout=60).ok
+    points = {"p": [[1, 2], [3, 4]], "q": [[5, 6], [7, 8]], "w": [1, 1]}
+    pairs = [
+        {"pGroupId": "a", "pId": f"a{n}", "qGroupId": q, "qId": "b", "matches": points}
+        for n in range(30)
+        for q in ("a", "b")
+    ]
+    assert requests.put(f"{url}{PAIRS}/matches", json=pairs, timeout=60).ok
+
+
+@pytest.mark.parametrize(
+    ("module", "step", "method", "path"),
+    [
+        (removals, "_piece", "delete", f"{LARGE}/z/1.0"),
+        (removals, "_piece", "delete", f"{LARGE}/section/1.0"),
+        (pairremovals, "_piece", "delete", f"{PAIRS}/pGroup/a/matches"),
+        (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesWith/b"),
+        (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesOutsideGroup"),
+        (stacks, "derive", "put", f"{LARGE}/state/COMPLETE"),
+    ],
+)
+def test_another_client_imports_meanwhile(base, monkeypatch, module, step, method, path):
+    """The large change goes on only when the import of the other client has been answered."""
+    begun, imported, do = threading.Event(), threading.Event(), getattr(module, step)
+
+    def wait_for_the_other(*arguments):
+        begun.set()
+        assert imported.wait(30)
+        return do(*arguments)
+
+    monkeypatch.setattr(module, "LARGE", 10)
+    monkeypatch.setattr(module, step, wait_for_the_other)
+    answers = []
+    large = threading.Thread(
+        target=lambda: answers.append(requests.request(method, base + path, timeout=60))
+    )
+    large.start()
+    assert begun.wait(30)
+    small = requests.put(f"{base}{SMALL}/resolvedTiles", json=body("x"), timeout=20)
+    assert not answers
+    imported.set()
+    large.join()
+    assert small.ok
+    assert answers[0].ok
