@@ -27,7 +27,7 @@ from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
 from benchmarks._server import OWNER, STACK, Connection, peak_memory
 from renderapi.databases import is_database
 from renderws.store.opening import open_store
-from renderws.store.pieces import PAUSE
+from renderws.store.pieces import in_pieces
 
 SECTION, POINTS, CALLS = LARGE, 10, 200
 WIDE, ALONE = 50_000, 200_000
@@ -256,20 +256,22 @@ def delete(subject: Subject) -> Iterator[Figure]:
 def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
     """Remove all rows of what was deleted as the service does, from another process."""
     pieces: list[float] = []
+    rows: list[int] = []
 
     def remove() -> None:
-        store, removed = open_store(subject.store), 1
-        while removed:
-            pieces.append(_seconds(lambda: removed_by.append(store.reclaim())))
-            removed = removed_by[-1]
-            time.sleep(PAUSE * pieces[-1])
+        store = open_store(subject.store)
+
+        def piece() -> int:
+            pieces.append(_seconds(lambda: rows.append(store.reclaim())))
+            return rows[-1]
+
+        in_pieces(piece)
         store.close()
 
-    removed_by: list[int] = []
     yield from subject.watched(f"remove the rows of deleted {what}", remove)
     yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
     yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
-    yield Figure(f"remove the rows of deleted {what}, rows", sum(removed_by), "")
+    yield Figure(f"remove the rows of deleted {what}, rows", sum(rows), "")
 
 
 def export(subject: Subject) -> Iterator[Figure]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from renderws.store.pieces import PAUSE
 from renderws.store.protocol import Conflict, Invalid, Json, StackId, StoreBusy
 from renderws.store.removals import changing, settle
 from renderws.store.source import Connection, DoubleTile, Source
@@ -30,6 +29,8 @@ LARGE = 20_000
 """Tiles that are copied in one transaction."""
 PIECE = 2_000
 ATTEMPTS = 3
+PAUSE = 0.25
+"""How long others have their turn between two pieces, as a share of the time of a piece."""
 
 # what `reclaiming` says of a stack that counts as dropped
 BUILT, GOING = 1, 2

@@ -10,8 +10,9 @@ from renderws.store.source import Connection
 
 SECONDS = 0.1
 """After how long a piece takes up no more rows; what it has is committed."""
-PAUSE = 0.25
-"""How long others have their turn between two pieces, as a share of the time of a piece."""
+PAUSE = 0.12
+"""For how long at most others have their turn between two pieces, if the piece took as long: longer
+than SQLite lets a process that waits for another one sleep between two tries."""
 MOST = 20_000
 """Rows that are removed in one piece at most; as a rule its time ends it before."""
 ROWS = 500
@@ -25,7 +26,7 @@ def in_pieces(piece: Callable[[], int]) -> None:
         start = time.perf_counter()
         done = piece()
         if done:
-            time.sleep(PAUSE * (time.perf_counter() - start))
+            time.sleep(min(PAUSE, time.perf_counter() - start))
 
 
 def remove_some(remove: Callable[[int], int], limit: int) -> int:
