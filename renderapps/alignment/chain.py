@@ -86,17 +86,25 @@ class Chain:
         Gets a line for each step.
     how : dict
         pool_size or dask_scheduler, for the modules that take them.
+    keep : bool
+        Whether there is a ledger; without one every step is run each time.
     """
 
     def __init__(
-        self, folder: Path, connection: Json, tell: Callable[[str], None], how: Json | None = None
+        self,
+        folder: Path,
+        connection: Json,
+        tell: Callable[[str], None],
+        how: Json | None = None,
+        keep: bool = True,
     ) -> None:
         self.folder = folder
         self.connection = connection
         self.tell = tell
         self.how = how or {}
         self.done: list[Done] = []
-        self._ledger = _read(folder / LEDGER)
+        self.keep = keep
+        self._ledger = _read(folder / LEDGER) if keep else {}
         self._before = ""
 
     @property
@@ -107,10 +115,10 @@ class Chain:
     def run(self, step: Step) -> Done:
         """Run a step, or take what it made before.
 
-            Raises
-            ------
-            RenderModuleException
-                The module failed.
+        Raises
+        ------
+        RenderModuleException
+            The module failed.
         ParameterError
             It does not take these parameters.
         """
@@ -183,12 +191,13 @@ class Chain:
             raise ParameterError([f"step {step.name}: {one}" for one in error.problems]) from None
         except (RenderError, OSError, ValueError) as error:
             raise RenderModuleException(
-                f"step {step.name} ({step.module}, parameters in {input_json}): {one_line(error)}; "
-                "finished steps are kept when this is run again"
+                f"step {step.name} ({step.module}, parameters in {input_json}): {one_line(error)}"
+                + ("; finished steps are kept when this is run again" if self.keep else "")
             ) from error
         seconds = round(time.monotonic() - start, 2)
         self._ledger[step.name] = {"mark": mark, "seconds": seconds, "module": step.module}
-        atomic_write(self.folder / LEDGER, json.dumps(self._ledger, indent=1))
+        if self.keep:
+            atomic_write(self.folder / LEDGER, json.dumps(self._ledger, indent=1))
         return Done(step, input_json, _read(output_json), seconds, False)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
-
-TABLES = re.compile(r"(?i)\.(csv|tsv|mdoc)$|tileconfiguration[^/]*\.txt$")
-SOURCES = {".mdoc": "mdoc_file", ".txt": "tile_configuration"}
 
 
 def add_align(verbs: Any) -> None:
     """Add the verb `align`."""
+    from renderapps.dataimport.position_words import add_position_words
+
     parser = verbs.add_parser(
         "align",
         help="from a folder of raw tiles to an aligned volume",
@@ -23,26 +21,7 @@ def add_align(verbs: Any) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for the store, the volume and reports"
     )
-    parser.add_argument(
-        "--positions",
-        type=Path,
-        help="table of positions, TileConfiguration.txt or .mdoc (default: the one in the folder)",
-    )
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="FIELD=COLUMN",
-        help="columns of the table for file, x, y, section, channel, row, column, z",
-    )
-    parser.add_argument("--unit", choices=("pixel", "micrometer"), default="pixel")
-    parser.add_argument(
-        "--pixel-size-nm",
-        nargs=3,
-        type=float,
-        metavar=("X", "Y", "Z"),
-        help="size of a pixel and distance of the sections, nanometres",
-    )
+    add_position_words(parser)
     parser.add_argument("--search-radius", type=float, help="how far tiles may be off, pixels")
     parser.add_argument("--model", default="translation", help="of the montage")
     parser.add_argument("--format", default="ome.zarr", help="ending of the volume's name")
@@ -57,6 +36,7 @@ def align(options: argparse.Namespace) -> int:
     """Run the chain with what the words say."""
     from renderapi.files import atomic_write
     from renderapps.alignment.align_stack import AlignStack
+    from renderapps.dataimport.position_words import import_parameters
     from renderapps.module.result import to_json
 
     folder = options.output.resolve()
@@ -67,7 +47,7 @@ def align(options: argparse.Namespace) -> int:
             "owner": "me",
             "project": "alignment",
         },
-        "import_parameters": import_parameters(options),
+        "import_parameters": import_parameters(options.folder, options),
         "output_stack": "aligned",
         "output_volume": str(folder / f"volume.{options.format}"),
         "working_directory": str(folder),
@@ -98,43 +78,3 @@ def _words(parameters: dict[str, Any]) -> list[str]:
         else:
             words.append(f"--{name}={value if isinstance(value, str) else json.dumps(value)}")
     return words
-
-
-def import_parameters(options: argparse.Namespace) -> dict[str, Any]:
-    """Parameters of dataimport.import_tiles."""
-    from renderapps.module.errors import RenderModuleException
-
-    if not options.folder.is_dir():
-        raise RenderModuleException(f"{options.folder} is not a folder")
-    table = (options.positions or positions_in(options.folder)).resolve()
-    given: dict[str, Any] = {"image_directory": str(options.folder.resolve())}
-    given[SOURCES.get(table.suffix.lower(), "positions_file")] = str(table)
-    pairs = [text.partition("=") for text in options.columns]
-    wrong = [field for field, equals, column in pairs if not (equals and column)]
-    if wrong:
-        raise RenderModuleException(f"--columns {wrong[0]}: give FIELD=COLUMN")
-    if "positions_file" in given:
-        given["position_unit"] = options.unit
-        given["columns"] = {field: column for field, _, column in pairs}
-    if options.pixel_size_nm:
-        given["pixel_size_nm"] = options.pixel_size_nm
-    return given
-
-
-def positions_in(folder: Path) -> Path:
-    """The one table of positions in a folder.
-
-    Raises
-    ------
-    RenderModuleException
-        There is none, or more than one.
-    """
-    from renderapps.module.errors import RenderModuleException
-
-    found = sorted(path for path in folder.iterdir() if TABLES.search(path.name))
-    if len(found) != 1:
-        said = ", ".join(path.name for path in found) or "none"
-        raise RenderModuleException(
-            f"tables of positions in {folder}: {said}; say which one with --positions"
-        )
-    return found[0]

@@ -12,6 +12,7 @@ import renderapi
 from renderapi.errors import RenderError
 from renderapi.files import atomic_write
 from renderapi.transform import estimate_dstpts
+from renderapps.dataimport.position_words import add_position_words, import_parameters
 from renderapps.demo import figures
 from renderapps.demo.accuracy import tile_errors
 from renderapps.demo.acquisition import QUICK_PLAN, AcquisitionPlan, read_truth, simulate
@@ -54,30 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     own = result.add_argument_group("your own tiles")
     own.add_argument("--tiles", type=Path, metavar="DIR", help="folder of the tiles")
-    own.add_argument(
-        "--positions",
-        type=Path,
-        metavar="FILE",
-        help="their positions: CSV, TSV or JSON table, or TileConfiguration.txt",
-    )
-    own.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="FIELD=COLUMN",
-        help="columns of the table for file, x, y, section, channel, row, column, z "
-        "(default: columns of these names)",
-    )
-    own.add_argument(
-        "--unit", choices=("pixel", "micrometer"), default="pixel", help="of the positions"
-    )
-    own.add_argument(
-        "--pixel-size-nm",
-        nargs=3,
-        type=float,
-        metavar=("X", "Y", "Z"),
-        help="size of a pixel and distance of the sections, nanometres",
-    )
+    add_position_words(own)
     own.add_argument(
         "--search-radius",
         type=float,
@@ -134,11 +112,13 @@ def simulated(folder: Path, options: argparse.Namespace) -> tuple[Input, Path]:
     acquisition = simulate(folder, plan)
     nanometres = plan.pixel_size_um * 1000
     source = Input(
-        image_directory=acquisition.image_directory,
-        positions_file=acquisition.positions_file,
-        columns=SIMULATED_COLUMNS,
-        unit="micrometer",
-        pixel_size_nm=(nanometres, nanometres, plan.section_thickness_um * 1000),
+        {
+            "image_directory": str(acquisition.image_directory),
+            "positions_file": str(acquisition.positions_file),
+            "columns": SIMULATED_COLUMNS,
+            "position_unit": "micrometer",
+            "pixel_size_nm": [nanometres, nanometres, plan.section_thickness_um * 1000],
+        },
         search_radius=2.5 * plan.largest_jitter,
         # for so few tiles starting processes takes longer than the work
         pool_size=options.pool_size or 1,
@@ -148,22 +128,8 @@ def simulated(folder: Path, options: argparse.Namespace) -> tuple[Input, Path]:
 
 def own(options: argparse.Namespace) -> tuple[Input, None]:
     """The user's tiles."""
-    if options.positions is None:
-        raise RenderModuleException("--tiles needs --positions, the table of their positions")
-    pairs = [text.partition("=") for text in options.columns]
-    wrong = [field for field, equals, column in pairs if not (equals and column)]
-    if wrong:
-        raise RenderModuleException(f"--columns {wrong[0]}: give FIELD=COLUMN")
-    size = options.pixel_size_nm
-    return Input(
-        image_directory=options.tiles.resolve(),
-        positions_file=options.positions.resolve(),
-        columns={field: column for field, _, column in pairs},
-        unit=options.unit,
-        pixel_size_nm=(size[0], size[1], size[2]) if size else None,
-        search_radius=options.search_radius,
-        pool_size=options.pool_size,
-    ), None
+    given = import_parameters(options.tiles, options)
+    return Input(given, options.search_radius, options.pool_size), None
 
 
 def found(pipeline: Pipeline, truth_file: Path | None, plan: AcquisitionPlan) -> Findings:
@@ -204,7 +170,7 @@ def pictures(pipeline: Pipeline, findings: Findings) -> list[tuple[str, str]]:
         zs = renderapi.stack.get_z_values_for_stack(ALIGNED, render=render)
         caption = figures.overlay_figure(path, render, (STITCHED, ALIGNED), (zs[0], zs[-1]))
         shown.append(("pictures/sections.png", caption))
-    last_two = [r.output["sections"] for r in pipeline.results if "section_images" in r.module]
+    last_two = [r.output["sections"] for r in pipeline.results if "section_images" in r.step.module]
     for when, entries in zip(("before", "after"), last_two, strict=True):
         for entry in entries:
             file = Path(entry["file"]).relative_to(folder).as_posix()

@@ -306,23 +306,25 @@ def _unused(findings: Findings) -> list[tuple[str, str, str]]:
 
 def _steps(pipeline: Pipeline) -> list[tuple[str, str, str]]:
     return [
-        (r.module, str(r.input_json.relative_to(pipeline.folder)), f"{r.seconds:.1f}")
+        (r.step.module, str(r.input_json.relative_to(pipeline.folder)), f"{r.seconds:.1f}")
         for r in pipeline.results
     ]
 
 
 def next_commands(pipeline: Pipeline) -> list[str]:
     """Commands that go on from here."""
-    roots = dict.fromkeys((pipeline.folder, pipeline.source.image_directory))
+    roots = dict.fromkeys(
+        (pipeline.folder, Path(pipeline.source.import_parameters["image_directory"]))
+    )
     inner = [root for root in roots if not _below_another(root, list(roots))]
     flags = " ".join(f"--image-root {shlex.quote(str(root))}" for root in inner)
-    step = next(r for r in pipeline.results if r.module.endswith("solve_montage"))
+    solved = next(r for r in pipeline.results if r.step.module.endswith("solve_montage"))
     return [
         "# look at the stacks in a browser: http://127.0.0.1:8080/render-ws/view/",
         f"renderapps serve --store {shlex.quote(str(pipeline.store))} {flags}",
         "",
         "# run a step again with another parameter (what is there: renderapps describe MODULE)",
-        f"renderapps run {step.module} --input_json {shlex.quote(str(step.input_json))} "
+        f"renderapps run {solved.step.module} --input_json {shlex.quote(str(solved.input_json))} "
         "--model affine",
         "",
         "# the stacks from Python",

@@ -6,23 +6,22 @@ beside the output JSON of the run.
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import renderapi
-from renderapi.files import atomic_write
+from renderapps.alignment.chain import Chain, Done, Step
 from renderapps.alignment.chain_steps import Wanted, across_steps
 from renderapps.module.errors import RenderModuleException
-from renderapps.module.result import to_json
 
 OWNER, PROJECT = "demo", "array_tomography"
 ACQUIRED, MONTAGED, STITCHED, ALIGNED = "acquired", "montaged", "stitched", "aligned"
 COLLECTION = "montage_matches"
 LARGEST_PICTURE = 2000
+ALONE = ("dataimport.import_tiles", "pointmatch.create_tilepairs")
+"""Modules that work in one process."""
 
 Json = dict[str, Any]
 
@@ -33,37 +32,17 @@ class Input:
 
     Attributes
     ----------
-    image_directory, positions_file : Path
-        Folder of the tiles, and table (or TileConfiguration.txt) of their positions.
-    columns : mapping
-        Columns of the table, as import_tiles takes them.
-    unit : {"pixel", "micrometer"}
-        Unit of the positions.
-    pixel_size_nm : (float, float, float) or None
-        Width and height of a pixel and distance of the sections.
+    import_parameters : dict
+        Of dataimport.import_tiles: folder of the tiles, and table of their positions.
     search_radius : float or None
         How far tiles may be off, in pixels; None: the default of generate_point_matches.
     pool_size : int or None
         Processes for each module; None: the default.
     """
 
-    image_directory: Path
-    positions_file: Path
-    columns: Mapping[str, str] = field(default_factory=dict)
-    unit: str = "pixel"
-    pixel_size_nm: tuple[float, float, float] | None = None
+    import_parameters: Json
     search_radius: float | None = None
     pool_size: int | None = None
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What a step did: its module, its files, its output JSON and how long it took."""
-
-    module: str
-    input_json: Path
-    output: Json
-    seconds: float
 
 
 class Pipeline:
@@ -75,27 +54,31 @@ class Pipeline:
         self.tell = tell
         self.store = folder / "render.db"
         self.volume = folder / "volume.ome.zarr"
-        self.results: list[StepResult] = []
         self.aligned: bool | None = None  # None: there is one section
+        connection = {"host": "local", "store": str(self.store), "owner": OWNER, "project": PROJECT}
+        how = {} if source.pool_size is None else {"pool_size": source.pool_size}
+        self.chain = Chain(folder, connection, tell, how, keep=False)
+        self.render = self.chain.render
 
     @property
-    def render(self) -> renderapi.Render:
-        """Connection to the store of the demonstration."""
-        return renderapi.connect(host="local", store=self.store, owner=OWNER, project=PROJECT)
+    def results(self) -> list[Done]:
+        """Steps that were run, in their order."""
+        return self.chain.done
 
-    def run(self) -> list[StepResult]:
+    def run(self) -> None:
         """Run all steps, in order; a failure ends it, but sections may fail to align."""
-        self.run_steps(self.stitching())
+        for module, parameters in self.stitching():
+            self.run_step(module, parameters())
         sections = renderapi.stack.get_z_values_for_stack(STITCHED, render=self.render)
         if len(sections) > 1:
             self.aligned = self.align(sections)
-        self.run_steps(self.showing())
-        return self.results
+        for module, parameters in self.showing():
+            self.run_step(module, parameters())
 
-    def run_steps(self, steps: list[tuple[str, Callable[[], Json]]]) -> None:
-        """Run some, one after the other."""
-        for module, parameters in steps:
-            self.results.append(self.run_step(module, parameters()))
+    def run_step(self, module: str, parameters: Json) -> None:
+        """Run a module as the next step."""
+        name = f"{len(self.results) + 1:02d}_{module.rpartition('.')[2]}"
+        self.chain.run(Step(name, module, parameters, pooled=module not in ALONE))
 
     @property
     def last_stack(self) -> str:
@@ -109,7 +92,8 @@ class Pipeline:
         wanted = Wanted(self.folder / "alignment", ALIGNED, ACQUIRED, montage_stack=STITCHED)
         steps = across_steps(wanted, zs, side)
         try:
-            self.run_steps([(step.module, lambda s=step: s.parameters) for step in steps])
+            for step in steps:
+                self.run_step(step.module, step.parameters)
         except RenderModuleException as error:
             self.tell(f"the sections are not aligned with each other: {error}")
             if ALIGNED in renderapi.render.get_stacks_by_owner_project(render=self.render):
@@ -136,48 +120,10 @@ class Pipeline:
             ("materialize.export_volume", self.volume_parameters),
         ]
 
-    def run_step(self, module: str, parameters: Json) -> StepResult:
-        """Run one module from a JSON file; a failure has been told by the module itself."""
-        from renderapps.module.catalogue import find
-
-        number = len(self.results) + 1
-        name = f"{number:02d}_{module.rpartition('.')[2]}"
-        input_json = self.folder / "json" / f"{name}.json"
-        output_json = self.folder / "json" / f"{name}_output.json"
-        connection = {"host": "local", "store": self.store, "owner": OWNER, "project": PROJECT}
-        pool = {} if self.source.pool_size is None else {"pool_size": self.source.pool_size}
-        pool = pool if _has_pool(module) else {}
-        document = {"render": connection} | parameters | pool | {"output_json": output_json}
-        atomic_write(input_json, to_json(document))
-        self.tell(f"[{number}] {module}")
-        start = time.monotonic()
-        status = find(module).load().exit_status(["--quiet", "--input_json", str(input_json)])
-        if status:
-            raise RenderModuleException(
-                f"{module} failed (its parameters are in {input_json}); the reason is told above"
-            )
-        seconds = time.monotonic() - start
-        return StepResult(module, input_json, json.loads(output_json.read_text()), seconds)
-
     def import_parameters(self) -> Json:
         """Tiles as the microscope placed them."""
-        source = self.source
-        table = source.positions_file
-        fiji = table.suffix.lower() == ".txt" and "dim" in table.read_text(errors="ignore")[:2000]
-        positions = {"tile_configuration" if fiji else "positions_file": table}
-        parameters = {
-            "output_stack": ACQUIRED,
-            "image_directory": source.image_directory,
-            **positions,
-            "position_unit": source.unit,
-            "intensity_range": "data",
-            "existing": "replace",
-        }
-        if not fiji:
-            parameters["columns"] = dict(source.columns)
-        if source.pixel_size_nm:
-            parameters["pixel_size_nm"] = list(source.pixel_size_nm)
-        return parameters
+        ours = {"output_stack": ACQUIRED, "intensity_range": "data", "existing": "replace"}
+        return ours | self.source.import_parameters
 
     def mipmap_parameters(self) -> Json:
         """Reduced images, for drawing large areas quickly."""
@@ -253,12 +199,4 @@ class Pipeline:
 
     def output_of(self, module: str) -> Json:
         """Output JSON of the last run of a module."""
-        return next(r.output for r in reversed(self.results) if r.module.endswith(module))
-
-
-def _has_pool(module: str) -> bool:
-    """Whether a module of the demonstration works in several processes."""
-    return module not in (
-        "dataimport.import_tiles",
-        "pointmatch.create_tilepairs",
-    )
+        return next(r.output for r in reversed(self.results) if r.step.module.endswith(module))
