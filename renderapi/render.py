@@ -45,8 +45,8 @@ class Render:
     ) -> None:
         self.DEFAULT_HOST = host
         self.DEFAULT_PORT = port
-        self.DEFAULT_PROJECT = project
-        self.DEFAULT_OWNER = owner
+        self.DEFAULT_PROJECT: Any = project  # a text wherever it is used in a path
+        self.DEFAULT_OWNER: Any = owner
         self.DEFAULT_CLIENT_SCRIPTS = client_scripts
         self.session = new_session() if session is None and create_session else session
 

@@ -112,10 +112,10 @@ class TileSpec:
         if json is not None:
             self.from_dict(json)
             return
-        self.tileId = tileId
-        self.z = z
-        self.width = width
-        self.height = height
+        self.tileId: Any = tileId  # None until it is set, which no tile of a service is
+        self.z: Any = z
+        self.width: Any = width
+        self.height: Any = height
         self.minint = minint
         self.maxint = maxint
         self.layout = Layout(**kwargs) if layout is None else layout

@@ -138,9 +138,13 @@ def draw(folder: Path, whole: Extent, threshold: float, item: tuple[int, Drawn])
     figure = Figure(figsize=(14, 14))
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    style = {"color": "red", "marker": "x"} if drawn.dz > threshold else {"color": "green"}
+    color, marker = ("red", "x") if drawn.dz > threshold else ("green", None)
     for ring in drawn.rings:
-        axis.plot(*np.vstack([ring, ring[:1]]).T, **style)
+        axis.plot(
+            *np.vstack([ring, ring[:1]]).T,
+            color=color,
+            marker=marker,
+        )
     axis.set_title(f"{drawn.areas.oid} dz:{drawn.dz:g}")
     axis.set(xlabel="x (pixels)", ylabel="y (pixels)", aspect="equal")
     axis.set_xlim(whole[0], whole[2])

@@ -65,8 +65,8 @@ class CreateTrakEM2Project(RenderModule):
 def selected_zs(module: RenderModule) -> list[float]:
     """The sections of inputStack that the parameters select."""
     stack = module.args["inputStack"]
-    chosen = (module.args[name] for name in ("zs", "minZ", "maxZ"))
-    return chosen_zs(stack_zs(module.render, stack), *chosen, f"stack {stack}")
+    zs, low, high = (module.args[name] for name in ("zs", "minZ", "maxZ"))
+    return chosen_zs(stack_zs(module.render, stack), zs, low, high, f"stack {stack}")
 
 
 def chunks_of(args: dict[str, Any], zs: Sequence[float]) -> list[Chunk]:

@@ -8,8 +8,10 @@ The other declarations let a strict parser check the file.
 from __future__ import annotations
 
 _COMMON_CHILDREN = "t2_prop,t2_linked_prop,t2_annot"
-_COMMON = ("oid", "layer_id", "transform", "style", "locked", "visible", "title", "links")
-_COMMON += ("composite",)
+_COMMON = (
+    *("oid", "layer_id", "transform", "style", "locked", "visible", "title", "links"),
+    "composite",
+)
 
 #: children of every element (None: EMPTY), and its attributes; `+` stands for the common ones
 _ELEMENTS: dict[str, tuple[str | None, tuple[str, ...]]] = {

@@ -145,7 +145,7 @@ class AlignSectionsFine(StackEditModule):
         self.about: dict[float, dict[str, Any]] = {}
         wrong = self.relaxed(settings, flows, rows, good) if good else []
         links = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in good if pair not in wrong]
-        self.found = {
+        self.found: dict[str, Any] = {
             "window": {
                 "x": window.x,
                 "y": window.y,
@@ -240,7 +240,9 @@ class AlignSectionsFine(StackEditModule):
             here, there, weights = flow.points()
             matrix = Model("affine").fit(here, there, weights)
             if np.isfinite(matrix).all():
-                links.append(Link(*pair, matrix, (float(flow.x[-1]), float(flow.y[-1]))))
+                links.append(
+                    Link(*pair, np.asarray(matrix, float), (float(flow.x[-1]), float(flow.y[-1])))
+                )
         side = max((max(link.size) for link in links), default=1.0)
         return contradictions(links, 2 * LEAST_WRONG / side)
 

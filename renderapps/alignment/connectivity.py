@@ -68,7 +68,7 @@ def connectivity(
         "pairs_across_sections": int(across.sum()),
         "groups": len(large),
         "group_sizes": counts[large].tolist(),
-        "isolated": [names[k] for k in lone],
+        "isolated": [names[int(k)] for k in lone],
         "only_connections": int(alone.sum()),
         "weak_links": [
             [names[moments.first[k]], names[moments.second[k]], round(float(moments.given[k]), 2)]
@@ -77,7 +77,7 @@ def connectivity(
         "between_sections": _between(zs, moments),
     }
     report["other_groups"] = [
-        [names[k] for k in np.flatnonzero(groups == group)] for group in large[1:]
+        [names[int(k)] for k in np.flatnonzero(groups == group)] for group in large[1:]
     ]
     report["warnings"] = _warnings(report)
     return report

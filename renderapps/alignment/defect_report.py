@@ -108,7 +108,7 @@ def matches_within(
 def _documents(
     render: renderapi.Render, owner: str, collection: str, groups: list[str]
 ) -> Iterator[Json]:
-    where = {"owner": owner, "render": render}
+    where: dict[str, Any] = {"owner": owner, "render": render}
     for group in groups:
         try:
             yield from renderapi.pointmatch.get_matches_within_group(collection, group, **where)

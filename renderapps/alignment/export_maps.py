@@ -87,9 +87,9 @@ class ExportMaps(RenderModule):
         scale, inverse = self.args["scale"], self.args["direction"] == "inverse"
         values = np.zeros((2, len(zs), *like.shift.shape[1:]), np.float32)
         for k, z in enumerate(zs):
-            field = fields[z]
-            if field is not None:
-                values[:, k] = (inverted(field) if inverse else field).shift * scale
+            warp = fields[z]
+            if warp is not None:
+                values[:, k] = (inverted(warp) if inverse else warp).shift * scale
         origin = (like.origin[0] * scale, like.origin[1] * scale)
         about = MapDescription(zs, origin, like.stride * scale, scale, self.args["direction"])
         write_map(path, values, about)

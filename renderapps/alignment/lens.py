@@ -17,6 +17,7 @@ for each tile. They are left out then.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +181,7 @@ class _Joint:
             form(ends[1], qq, ends[1]),
             form(ends[0], pq, ends[1]),
         )
-        off = np.zeros(tiles.shape[:2])
+        off: Any = np.zeros(tiles.shape[:2])
         off[:, :2] = self.shifts - self.first_shifts
         off[:, 2:] = ((self.linear - self.held).reshape(-1, 4) * self.size)[:, : off.shape[1] - 2]
         right = -self.pattern.sums(

@@ -88,7 +88,7 @@ def read_map(path: Path) -> NDArray[Any]:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise RenderModuleException(f"{path} is no map: {error}") from error
-    shape = getattr(values, "shape", ())
+    shape: tuple[int, ...] = getattr(values, "shape", ())
     if len(shape) != 4 or shape[0] != 2 or min(shape[2:]) < 2 or values.dtype.kind not in "fiu":
         raise RenderModuleException(
             f"{path} is no map: it holds {shape} {getattr(values, 'dtype', '')}, "

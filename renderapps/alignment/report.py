@@ -248,7 +248,7 @@ class Report(SectionModule):
         zs = list(pictures)
         places = np.linspace(0, len(zs) - 1, min(len(zs), self.args["most_thumbnails"]))
         for k in np.unique(np.round(places).astype(int)) if zs else ():
-            made = pictures[zs[k]]
+            made: dict[str, Any] = pictures[zs[k]]
             uris = {kind: data_uri(getattr(made[kind], "jpeg", made[kind])) for kind in made}
             if uris:
                 shown.slides.append((zs[k], uris))

@@ -66,7 +66,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 PLACE = 1e-7
 GRID = 3
-POSITIVE = {"validate": Range(min=0, min_inclusive=False)}
+POSITIVE: dict[str, Any] = {"validate": Range(min=0, min_inclusive=False)}
 OF_PRESET = "that of the preset"
 
 
@@ -292,7 +292,7 @@ class Solve(StackEditModule):
     def pixel_size(self) -> float | None:
         """Nanometres of a pixel, the mean of x and y; None where the stack does not say."""
         version = stack_metadata(self.render, self.z_stack).get("currentVersion") or {}
-        sizes = [version.get(f"stackResolution{axis}") for axis in "XY"]
+        sizes: list[Any] = [version.get(f"stackResolution{axis}") for axis in "XY"]
         return sum(sizes) / 2 if all(sizes) else None
 
     def volume_of(self, zs: list[float], section: Section | None = None) -> Volume:

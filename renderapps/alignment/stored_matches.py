@@ -52,7 +52,7 @@ def find_collection(
     RenderModuleException
         There is none of the name; what is recorded differs from what is given; neither is known.
     """
-    where = {"owner": owner, "render": render}
+    where: dict[str, Any] = {"owner": owner, "render": render}
     names = renderapi.pointmatch.get_matchcollections(**where)
     recorded = renderapi.pointmatch.get_collection_metadata(name, **where).get("local_transforms")
     stored = name in {entry["collectionId"]["name"] for entry in names}
@@ -79,7 +79,7 @@ def within_section(
     render: renderapi.Render, collection: Collection, groups: Sequence[str]
 ) -> list[Json]:
     """Stored matches between tiles of one z, whose sections are groups of the collection."""
-    where = {"owner": collection.owner, "render": render}
+    where: dict[str, Any] = {"owner": collection.owner, "render": render}
     found: list[Json] = []
     if not collection.stored:
         return found

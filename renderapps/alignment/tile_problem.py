@@ -109,7 +109,8 @@ class Problem:
         self.terms = self.prior
         terms, unknowns = self.model.terms, self.model.unknowns
         if self.model.coupled:
-            return Solver(kind, self._nodes(), *[coupled_blocks(unknowns)] * 2)
+            blocks = coupled_blocks(unknowns)
+            return Solver(kind, self._nodes(), blocks, blocks)
         later = separate_blocks(min(terms, 3))
         return Solver(kind, self._nodes(), separate_blocks(terms), later)
 

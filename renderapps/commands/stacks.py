@@ -77,8 +77,8 @@ def _rows(render: Any, owner: str | None, project: str | None) -> Iterator[Json]
             )
         for within in sorted(by_project if project is None else {project} & by_project.keys()):
             there = sorted(by_project[within])
-            for stack in without_unfinished(render, there, owner=name, project=within):
-                yield _row(by_project[within][stack])
+            for shown in without_unfinished(render, there, owner=name, project=within):
+                yield _row(by_project[within][shown])
 
 
 def _row(stack: Json) -> Json:

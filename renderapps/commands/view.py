@@ -87,11 +87,11 @@ def view_stack(options: argparse.Namespace) -> int:
         options.error("give --owner and --project, or set RENDER_OWNER and RENDER_PROJECT")
     local = _is_here(options)
     port = None if local else options.port or os.environ.get("RENDER_PORT")
-    where = {"store": chosen_store(options)} if local else {}
+    where: dict[str, Any] = {"store": chosen_store(options)} if local else {}
     render = renderapi.connect(
         host=host, port=port, owner=owner, project=project, web_only=True, **where
     )
-    shown = _shown(render, owner, project, options.stack)
+    shown = _shown(render, str(owner), str(project), options.stack)
     if local:
         from renderws.serve import serve
 

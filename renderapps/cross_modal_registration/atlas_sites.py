@@ -270,7 +270,7 @@ def em_affine(
     if exact or not flip:
         up = UNIT_CORNERS[:, 1] if flip else 1 - UNIT_CORNERS[:, 1]
         pixels = np.column_stack([UNIT_CORNERS[:, 0] * width, up * height, np.ones(4)])
-        return np.linalg.lstsq(pixels, world, rcond=None)[0].T
+        return np.asarray(np.linalg.lstsq(pixels, world, rcond=None)[0].T, float)
     raw = np.array([(0, height, 1), (0, 0, 1), (width, height, 1)], float)
     matrix = np.linalg.solve(raw, world[:3]).T
     matrix[1, :2] *= -1

@@ -144,7 +144,7 @@ class AtlasTransform:
     def inverse_tform(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map N x 2 (z = 0) or N x 3 points back; SpecError where there is no way back."""
         try:
-            return _mapped(np.linalg.inv(self.M), points)
+            return _mapped(np.asarray(np.linalg.inv(self.M), float), points)
         except np.linalg.LinAlgError:
             raise SpecError("a transform of the ATLAS project cannot be inverted") from None
 

@@ -68,8 +68,8 @@ class ProjectsModule(RenderModule):
     def run(self) -> None:
         """Write a project for each section and report its tiles."""
         stack = self.args["inputStack"]
-        chosen = (self.args[name] for name in ("zs", "minZ", "maxZ"))
-        zs = chosen_zs(stack_zs(self.render, stack), *chosen, f"stack {stack}")
+        zs, low, high = (self.args[name] for name in ("zs", "minZ", "maxZ"))
+        zs = chosen_zs(stack_zs(self.render, stack), zs, low, high, f"stack {stack}")
         lm_stacks = lm_stacks_of(self.args)
         if stack in lm_stacks:
             raise RenderModuleException(f"stack {stack} is both EM and LM")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from renderapps.module.errors import RenderModuleException
 
@@ -116,9 +117,7 @@ def fill_from_path(
     return [replace(image, **_path_fields(image, pattern, directory)) for image in images]
 
 
-def _path_fields(
-    image: AcquiredImage, pattern: re.Pattern[str], directory: Path
-) -> dict[str, str | int | float]:
+def _path_fields(image: AcquiredImage, pattern: re.Pattern[str], directory: Path) -> dict[str, Any]:
     path = image.file
     text = path.relative_to(directory).as_posix() if path.is_relative_to(directory) else str(path)
     match = pattern.search(text)

@@ -85,7 +85,7 @@ class GenerateMipMaps(ImageEditModule):
         specs = fitting(every, width, height)
         paths, _ = write_levels(image, self.targets(image, specs, first), redo=redo)
         problem = mask_problem(entry, image)
-        masks = {}
+        masks: dict[int, dict[str, Any]] = {}
         if entry.get("maskUrl") and problem is None:
             mask = Source.mask(entry)
             masks, _ = mask_levels(entry, self.targets(mask, specs, first), redo)

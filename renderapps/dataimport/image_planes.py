@@ -190,7 +190,9 @@ def _of_series(tiff: Any, file: Path, number: int) -> Contents:
     if samples := _samples(series.keyframe):
         unused.append(samples)
     only_one = len(pages) == 1 and not pages[0]
-    chosen = {None: None} if only_one else dict(zip(names, pages, strict=True))
+    chosen: dict[str | None, int | None] = {None: None}
+    if not only_one:
+        chosen = dict(zip(names, pages, strict=True))
     return Contents(chosen, "; ".join(unused) or None)
 
 

@@ -52,7 +52,7 @@ class StateRow:
     z: float
     scale: float
     stage: tuple[float, float]
-    affine: tuple[float, float, float, float, float, float]
+    affine: tuple[float, ...]
     source: str
 
     @property

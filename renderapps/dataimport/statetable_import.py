@@ -168,8 +168,8 @@ class StatetableImport(RenderModule):
                 f"mipmaps of {len(failed)} of {len(rows)} images cannot be made, no stack was "
                 f"written; {failed[0].item.source}: {failed[0].reason}"
             )
-        files = {row.path: made for row, (made, _) in zip(rows, results, strict=False)}
-        return files, sum(count for _, count in results)
+        of_rows = {row.path: made for row, (made, _) in zip(rows, results, strict=False)}
+        return of_rows, sum(count for _, count in results)
 
     def tile_maker(
         self,

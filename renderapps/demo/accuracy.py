@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,10 +51,10 @@ def tile_errors(render: renderapi.Render, stack: str, truth: Truth) -> list[Tile
     sections: dict[str, list[tuple[tuple[str, int, int], np.ndarray]]] = defaultdict(list)
     for tile in renderapi.tilespec.get_tile_specs_from_stack(stack, render=render):
         layout = tile.layout
-        key = (layout.sectionId, layout.imageRow, layout.imageCol)
+        key: Any = (layout.sectionId, layout.imageRow, layout.imageCol)
         centre = np.array([[(tile.width - 1) / 2, (tile.height - 1) / 2]])
         shift = estimate_dstpts(tile.tforms, centre)[0] - centre[0] - np.array(truth[key])
-        sections[layout.sectionId].append((key, shift))
+        sections[key[0]].append((key, shift))
     errors = []
     for members in sections.values():
         common = np.median([shift for _, shift in members], axis=0)

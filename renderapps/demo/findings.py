@@ -281,16 +281,16 @@ def _losses(findings: Findings) -> list[Block]:
         for found in findings.matches["relocated_tiles"]
     ]
     if moved:
-        header = ("tile", "lies where the stage puts", "matched with")
-        blocks += [Heading("Tiles found elsewhere than the stage says"), Table(header, moved)]
+        places = ("tile", "lies where the stage puts", "matched with")
+        blocks += [Heading("Tiles found elsewhere than the stage says"), Table(places, moved)]
     warnings = [text for section in findings.sections for text in section["warnings"]]
     warnings = [*findings.matches["warnings"], *warnings]
     if warnings:
         blocks += [Heading("Warnings"), *(Paragraph(text) for text in warnings)]
     rejected = _unused(findings)
     if rejected:
-        header = ("tile", "neighbour", "why their overlap was not used")
-        blocks += [Heading("Overlaps that were not used"), Table(header, rejected)]
+        reasons = ("tile", "neighbour", "why their overlap was not used")
+        blocks += [Heading("Overlaps that were not used"), Table(reasons, rejected)]
     return blocks
 
 

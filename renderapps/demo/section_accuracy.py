@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import renderapi
+from renderapi.tilespec import TileSpec
 from renderapi.transform import estimate_dstpts
 from renderapps.demo.acquisition import AcquisitionPlan, first_section_place, specimen_place
 
@@ -36,7 +38,9 @@ def section_errors(
         the first section does not show are left out.
     """
     tiles = renderapi.tilespec.get_tile_specs_from_stack(stack, render=render)
-    keyed = {(t.layout.sectionId, t.layout.imageRow, t.layout.imageCol): t for t in tiles}
+    keyed: dict[Any, TileSpec] = {
+        (t.layout.sectionId, t.layout.imageRow, t.layout.imageCol): t for t in tiles
+    }
     names = sorted({key[0] for key in keyed})
     side = np.linspace(0.05, 0.95, _POINTS) * (plan.tile_size - 1)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -44,11 +48,11 @@ def section_errors(
     for key, tile in keyed.items():
         if key[0] == names[0]:
             continue
-        seen = specimen_place(plan, int(key[0]), grid + truth[key])
+        seen = specimen_place(plan, int(key[0]), grid + np.array(truth[key]))
         here, there = estimate_dstpts(tile.tforms, grid), first_section_place(plan, seen)
         for other, first in keyed.items():
             if other[0] == names[0]:
-                local = there - truth[other]
+                local = there - np.array(truth[other])
                 inside = ((local >= 0) & (local <= plan.tile_size - 1)).all(axis=1)
                 if inside.any():
                     placed = estimate_dstpts(first.tforms, local[inside])

@@ -144,7 +144,7 @@ def _stitch(folder: Path) -> tuple[Any, Any]:
         "project": PROJECT,
     }
     pairs = str(folder / "pairs.json")
-    runs = [
+    runs: list[tuple[Any, dict[str, Any]]] = [
         (CreateTilePairs, {"stack": STACK, "tilepair_output": pairs}),
         (
             GeneratePointMatches,
@@ -161,8 +161,8 @@ def _stitch(folder: Path) -> tuple[Any, Any]:
         ),
     ]
     results = []
-    for module, parameters in runs:
-        parameters |= {"render": connection, "log_level": "ERROR"}
+    for module, given in runs:
+        parameters = given | {"render": connection, "log_level": "ERROR"}
         made = module(input_data=parameters, args=[])
         made.logger.setLevel(logging.ERROR)
         made.run()

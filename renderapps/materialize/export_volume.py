@@ -261,7 +261,10 @@ class ExportVolume(RenderModule):
         with alone(job.work):
             if target.folder is None and unfinished(target).read("plan.json") is None:
                 target.remove()  # check_target has let it be replaced
-            plan = {"volume": _fingerprint(job), "passes": [asdict(one) for one in job.passes]}
+            plan: dict[str, Any] = {
+                "volume": _fingerprint(job),
+                "passes": [asdict(one) for one in job.passes],
+            }
             plan = begun(job.work, job.target, plan)
             job = replace(job, passes=tuple(_pass(one) for one in plan["passes"]))
             try:

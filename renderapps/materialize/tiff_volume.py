@@ -87,7 +87,7 @@ class TiffVolume(VolumeFormat):
         channels = (len(layout.channels),) if layout.channels else ()
         voxels = layout.channel_count * int(np.prod(layout.shape, dtype=np.int64))
         big = voxels * np.dtype(layout.dtype).itemsize > _LARGEST_CLASSIC
-        common = {
+        common: dict[str, Any] = {
             "dtype": layout.dtype,
             "tile": layout.chunk[1:],
             "photometric": "minisblack",
@@ -95,7 +95,7 @@ class TiffVolume(VolumeFormat):
         }
         with tifffile.TiffWriter(target, bigtiff=big, ome=self.writes_ome) as writer:
             for level in range(layout.level_count):
-                own = (
+                own: dict[str, Any] = (
                     {"subfiletype": 1, "metadata": None}
                     if level
                     else {"subifds": layout.level_count - 1, **self.metadata(layout)}

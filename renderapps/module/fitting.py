@@ -275,7 +275,7 @@ def _without_outliers(p: Floats, q: Floats, w: Floats, rules: FitRules, epsilon:
         inside = near[np.arange(len(x)), votes.argmax(-1)]
         for _ in range(2):  # the model of all that agree, then of all that agree with that
             matrix = model.fit(x, y, v * inside)
-            known = np.isfinite(matrix).all((-1, -2))[:, None]
+            known = np.isfinite(matrix).all((-1, -2)).reshape(-1, 1)
             inside = np.where(known, distances(matrix, x, y) <= epsilon, inside)
         determined = (v > 0).sum(-1) >= model.minimal_set
         kept[part] = np.where(determined[:, None], v * inside, v)

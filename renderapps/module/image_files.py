@@ -49,11 +49,11 @@ def encoded(pixels: NDArray, suffix: str, text: str, coding: Coding | None = Non
     if pixels.dtype.kind == "f" or (suffix == ".jpg" and pixels.dtype != np.uint8):
         raise ImageError(f"{suffix[1:]} files cannot hold {pixels.dtype} pixels: choose tif")
     if suffix == ".png":
-        data = imagecodecs.png_encode(pixels, level=coding.png_level)
+        data = bytes(imagecodecs.png_encode(pixels, level=coding.png_level))
         body = b"tEXt" + _KEYWORD + note
         chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
         return data[:_PNG_HEADER] + chunk + data[_PNG_HEADER:]
-    data = imagecodecs.jpeg8_encode(pixels, level=JPEG_QUALITY)
+    data = bytes(imagecodecs.jpeg8_encode(pixels, level=JPEG_QUALITY))
     after = 4 + struct.unpack(">H", data[4:6])[0]  # the first segment, JFIF, has to stay the first
     comment = b"\xff\xfe" + struct.pack(">H", 2 + len(_KEYWORD) + len(note)) + _KEYWORD + note
     return data[:after] + comment + data[after:]

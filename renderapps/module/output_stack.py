@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import renderapi
@@ -280,7 +280,7 @@ def written(outputs: Sequence[OutputStack], module: str) -> Iterator[Run]:
     offered = stackchanges.additions(render=outputs[0].render)
     for output in outputs:
         output.offered = offered
-    locks = nullcontext()
+    locks: AbstractContextManager[None] = nullcontext()
     if "stackLocks" in offered:
         locks = all_locked(run, [(o.render, o.stack, o.scope()) for o in outputs])
     with locks:

@@ -222,7 +222,7 @@ class RenderModule(ModuleParser):
         """Connect to what the parameters name; `parameters_base` is the schema that has it."""
         self.render = connect(self.args["render"])
 
-    def run(self) -> None:
+    def run(self) -> Any:
         """Do the work; a failure is an exception."""
         raise NotImplementedError(f"{type(self).__name__} has no run()")
 

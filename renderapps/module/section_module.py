@@ -37,7 +37,7 @@ class SectionModule(RenderModule):
         Name of the parameter that holds the stack whose z values are worked through.
     """
 
-    default_schema = SectionParameters
+    default_schema: type[Schema] = SectionParameters
     default_output_schema: type[Schema] = SectionReport
     stack = "input_stack"
 

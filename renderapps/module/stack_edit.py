@@ -199,7 +199,7 @@ class StackEditModule(SectionModule):
         """Check everything that can be, and say what will be written."""
         self.zs = self.select_zs()
         self.prepare()
-        names = {role: self.args.get(role) for role in self.outputs[1:] if self.args.get(role)}
+        names = {role: self.args[role] for role in self.outputs[1:] if self.args.get(role)}
         self.outputs_by_role = {
             role: self.output_of(role, stack)
             for role, stack in {self.outputs[0]: self.output_stack, **names}.items()
@@ -246,7 +246,7 @@ class StackEditModule(SectionModule):
 
     def report_of(self, sections: list[Entry], failed: list[Entry]) -> dict[str, Any]:
         """What the report says of the outputs and their sections."""
-        of_none = ("", {"output_stack": None, "kept_zs": []})
+        of_none: tuple[str, Entry] = ("", {"output_stack": None, "kept_zs": []})
         reports = [(role, target.report()) for role, target in self.outputs_by_role.items()]
         first, *others = reports or [of_none]
         more = {"other_outputs": dict(others)} if others else {}

@@ -179,7 +179,8 @@ def _add_hidden_verdicts(schema: Schema, valid: Any, messages: Messages) -> None
     for name in list(wrong):
         nested = group(schema.fields[name])
         if nested is not None and isinstance(messages[name], dict):
-            below = right.get(name) if isinstance(right.get(name), Mapping) else {}
+            given = right.get(name)
+            below = given if isinstance(given, Mapping) else {}
             _add_hidden_verdicts(nested, below, messages[name])
             right[name] = _RightParameters(below, set(messages[name]))
             wrong.discard(name)

@@ -44,6 +44,7 @@ from renderapps.pointmatch.matching_parameters import MatchingParameters
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
     from renderapi.matching.candidates import TranslationLimits
+    from renderapi.matching.chance import Chance
     from renderapi.matching.neighbours import Pair
     from renderapps.pointmatch.pair_matching import TilePlaces
     from renderapps.pointmatch.relocation import Relocation
@@ -249,7 +250,7 @@ class GeneratePointMatches(RenderModule):
             self.relocated += completed(elsewhere, tried)
         return failures
 
-    def chance_limits(self, tasks: list[PairTask], places: TilePlaces) -> dict[Any, float]:
+    def chance_limits(self, tasks: list[PairTask], places: TilePlaces) -> dict[Any, Chance]:
         """What unrelated pairs reach; nothing where the user's limit holds."""
         from renderapi.matching.chance import chance_limits
         from renderapps.pointmatch.pair_matching import evenly, sample_chunk

@@ -80,7 +80,7 @@ class MapPointMatchForward(MatchEditModule):
 def with_points(pair: PairMatches, ends: Ends) -> PairMatches | str:
     """A pair with other points, without those that are none; why not, where none is left."""
     p, q = ends
-    there = np.isfinite(p).all(1) & np.isfinite(q).all(1)
+    there = np.isfinite(np.column_stack([p, q])).all(1).ravel()
     found = replace(pair, p=p, q=q)
     if there.all():
         return found

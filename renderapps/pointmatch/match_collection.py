@@ -62,8 +62,7 @@ class PointSpaceParameters(DefaultSchema):
 
 def owner_of_matches(module: RenderModule) -> str:
     """Owner of the match collection: that of the stacks unless another is given."""
-    owner: str = module.args["matchOwner"] or module.render.DEFAULT_OWNER
-    return owner
+    return str(module.args["matchOwner"] or module.render.DEFAULT_OWNER)
 
 
 def collection_names(render: renderapi.Render, owner: str) -> set[str]:

@@ -198,9 +198,10 @@ def second_look(outcomes: Iterable[PairOutcome], places: TilePlaces) -> list[Pai
     from renderapi.matching.stage import stage_rules
 
     within = [o for o in outcomes if o.pair.delta_z is None and not o.failed]
-    learnt = [o for o in within if o.match.accepted and o.match.offset is not None]
+    learnt = [o for o in within if o.match.accepted and o.match.offset]
     radius = max((o.search_radius for o in learnt), default=0.0)
-    rules = stage_rules([(places.direction(o.pair), o.match.offset) for o in learnt], radius)
+    offsets = [(places.direction(o.pair), o.match.offset) for o in learnt if o.match.offset]
+    rules = stage_rules(offsets, radius)
     return [
         PairTask(o.pair, rules[places.direction(o.pair)])
         for o in within

@@ -7,8 +7,9 @@ that can become one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import renderapi
 from renderapi.errors import NotFoundError
@@ -80,7 +81,7 @@ def _tiles_of(
     return [tile for tile in tiles if _group(tile) in groups]
 
 
-def _group(tile: Json) -> str:
+def _group(tile: Mapping[str, Any]) -> str:
     return group_of((tile.get("layout") or {}).get("sectionId"), tile["z"])
 
 
@@ -138,7 +139,7 @@ class RekeyModule(MatchEditModule):
                 read.append(pair)
                 for old, new in zip((pair.p_tile, pair.q_tile), tiles, strict=True):
                     self._refuse_collision(came_of, index, old, new)
-                moved.append(PairMatches.of(*tiles, pair.p, pair.q, pair.w, pair.more))
+                moved.append(PairMatches.of(tiles[0], tiles[1], pair.p, pair.q, pair.w, pair.more))
         return read, Edited(self.finished(moved), dropped)
 
     def _candidates(self, group: str) -> Iterator[tuple[int, PairMatches]]:

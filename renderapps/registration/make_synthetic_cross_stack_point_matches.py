@@ -78,9 +78,14 @@ class MakeSyntheticCrossStackPointMatches(RenderModule):
         for pair in content.pairs:
             groups.setdefault(pair.p_group, []).append(pair)
         report: Json = {"matchcollection": self.args["matchcollection"]}
-        where = (owner_of_matches(self), self.args["matchcollection"], self.args["existing"])
-        where = (*where, self.args["local_transforms"], self.module_name())
-        with filled(self.render, *where) as self.target:
+        with filled(
+            self.render,
+            owner_of_matches(self),
+            self.args["matchcollection"],
+            self.args["existing"],
+            self.args["local_transforms"],
+            self.module_name(),
+        ) as self.target:
             found = self.map_tasks(partial(_make, self), list(groups.values()), "making matches")
             done = [entry for entry in found if not isinstance(entry, TaskFailure)]
             failed = [entry for entry in found if isinstance(entry, TaskFailure)]
@@ -224,8 +229,8 @@ def make_synthetic_cross_stack_point_matches(
         p, q = grid_matches(p_tile, q_tile, grid_size, local_transforms)
         if len(p):
             ends = (_group(tile.tile) for tile in (p_tile, q_tile))
-            names = [(group, str(pair[s]["id"])) for group, s in zip(ends, "pq", strict=True)]
-            made.append(PairMatches.of(*names, p, q, np.ones(len(p))))
+            one, other = ((g, str(pair[s]["id"])) for g, s in zip(ends, "pq", strict=True))
+            made.append(PairMatches.of(one, other, p, q, np.ones(len(p))))
     owner = str(render.DEFAULT_OWNER)
     with filled(render, owner, matchcollection, "append", local_transforms, __name__) as target:
         target.write(made)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class GlueLine:
     coverage: float = 0.0
     strength: float = 0.0
 
-    def at(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def at(self, x: NDArray[Any] | float) -> NDArray[np.float64]:
         """Places across the line."""
         return self.middle + self.slope * (np.asarray(x, float) - self.centre)
 
@@ -100,7 +101,7 @@ def find_glue_lines(
     import cv2
 
     search = search or LineSearch()
-    grey = np.ascontiguousarray(image if horizontal else image.T, np.float32)
+    grey: NDArray[Any] = np.ascontiguousarray(image if horizontal else image.T, np.float32)
     separation, width = search.for_image(grey.shape[0])
     factor = min(1.0, LONGEST / max(grey.shape))
     if factor < 1:
@@ -155,7 +156,9 @@ class _Ridges:
         """None for an image without any structure that is thin."""
         import cv2
 
-        blurred = cv2.GaussianBlur(grey, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE)
+        blurred: NDArray[Any] = cv2.GaussianBlur(
+            grey, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE
+        )
         kernel = np.ones((2 * int(np.ceil(width)) + 1, 1), np.uint8)
         thin = blurred - cv2.morphologyEx(blurred, cv2.MORPH_OPEN, kernel)
         cap = float(np.percentile(thin, 99))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ def tissue_outline(
     """
     import cv2
 
-    grey = np.ascontiguousarray(image, np.float32)
+    grey: NDArray[Any] = np.ascontiguousarray(image, np.float32)
     factor = min(1.0, LONGEST / max(grey.shape))
     if factor < 1:
         size = [max(1, round(side * factor)) for side in grey.shape[::-1]]
@@ -118,9 +118,8 @@ def tissue_outline(
     data = grey > 0
     blurred = cv2.GaussianBlur(grey, (0, 0), max(0.5, reach / 2))
     if dark:  # beside a place without data it would look like tissue
-        blurred /= np.maximum(
-            cv2.GaussianBlur(data.astype(np.float32), (0, 0), max(0.5, reach / 2)), 1e-3
-        )
+        filled = cv2.GaussianBlur(data.astype(np.float32), (0, 0), max(0.5, reach / 2))
+        blurred = blurred / np.maximum(filled, 1e-3)
     level, confidence = _threshold(blurred[data] if dark else blurred.ravel(), threshold)
     tissue = (data & (blurred < level) if dark else blurred > level).astype(np.uint8)
     tissue = _smooth(tissue, reach)

@@ -148,7 +148,7 @@ class PolygonFilterModule(MatchEditModule):
 
     def filter_pair(self, pair: PairMatches, ends: Ends) -> PairMatches | str:
         """A pair without the points outside, or why nothing is left of it."""
-        p, q = (np.isfinite(end).all(axis=1) for end in ends)
+        p, q = (np.isfinite(end).all(axis=1).ravel() for end in ends)
         groups = pair.p_tile[0], pair.q_tile[0]
         counts = self.filtered.setdefault(groups, Counter())
         counts.update(

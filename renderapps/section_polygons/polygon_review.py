@@ -85,7 +85,7 @@ class PolygonReview:
         if pixels.dtype != np.uint8:
             low, high = np.percentile(pixels, [0.5, 99.5])
             pixels = np.clip((pixels - low) * (255 / max(float(high - low), 1e-9)), 0, 255)
-        return imagecodecs.png_encode(np.ascontiguousarray(pixels, np.uint8), level=1)
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels, np.uint8), level=1))
 
     def save(self, name: str, change: Any) -> Json:
         """Put another ring into a file, after a copy of it has been made.

@@ -138,4 +138,4 @@ def write_overlay(path: Path, image: SectionImage, ring: NDArray[np.float64]) ->
     cv2.polylines(picture, [corners], True, (255, 40, 40), thick, cv2.LINE_AA)
     for x, y in corners[:, 0] if len(corners) <= 12 else ():
         cv2.circle(picture, (int(x), int(y)), 4 * thick, (255, 220, 0), thick, cv2.LINE_AA)
-    atomic_write(path, imagecodecs.png_encode(picture, level=6))
+    atomic_write(path, bytes(imagecodecs.png_encode(picture, level=6)))

@@ -75,9 +75,14 @@ class CreateMontagePointMatch(SectionModule):
         """Match section by section; the collection changes when all have succeeded."""
         name = self.args["matchCollection"]
         zs = self.select_zs()
-        where = (owner_of_matches(self), name, self.args["existing"])
-        where = (*where, self.args["local_transforms"], self.module_name())
-        with filled(self.render, *where) as self.target:
+        with filled(
+            self.render,
+            owner_of_matches(self),
+            name,
+            self.args["existing"],
+            self.args["local_transforms"],
+            self.module_name(),
+        ) as self.target:
             sections, failed = self.map_sections(zs)
             counts = {key: sum(entry[key] for entry in sections) for key in ("pairs", "points")}
             report = {"matchCollection": name} | counts

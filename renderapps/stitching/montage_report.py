@@ -115,7 +115,7 @@ def _disconnected(names: Sequence[str], links: Moments, solution: Solution) -> d
         one, two = groups[links.first[k]], groups[links.second[k]]
         if one != two:
             smaller = two if sizes[two] <= sizes[one] else one
-            cut[int(k)] = [names[i] for i in np.flatnonzero(groups == smaller)]
+            cut[int(k)] = [names[int(i)] for i in np.flatnonzero(groups == smaller)]
     return cut
 
 

@@ -6,6 +6,7 @@ in every overlap that is large enough, whatever the distance asked for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,8 @@ def centred(low: float, high: float, distance: float, fewest: int) -> Floats:
     """
     extent = high - low
     step = min(distance, extent / fewest)
-    count = max(fewest, int(np.floor(extent / step + 1e-9)))
-    return low + (extent - step * (count - 1)) / 2 + step * np.arange(count)
+    count = max(fewest, math.floor(extent / step + 1e-9))
+    return low + (extent - step * (count - 1)) / 2 + step * np.arange(count, dtype=float)
 
 
 def in_line(points: Floats) -> bool:

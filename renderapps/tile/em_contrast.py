@@ -7,6 +7,7 @@ Pixels are (h, w) uint8. Background (0 before the inversion) takes no part in th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def stretched(image: Gray, low: int, high: int, contrast: float) -> Gray:
     return np.clip((spread - MIDDLE) * contrast + MIDDLE, 0, 255).astype(np.uint8)
 
 
-def _smoothed(image: Gray, settings: ContrastSettings) -> NDArray:
+def _smoothed(image: NDArray[Any], settings: ContrastSettings) -> NDArray:
     import cv2
 
     if settings.bilateral_diameter:

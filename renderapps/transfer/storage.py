@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -194,7 +195,7 @@ def look_for_copy(pair: tuple[str, str], storage: Storage) -> Copied:
     """Whether a file has a copy of its size; nothing is copied."""
     old, new = pair
     try:
-        sizes = [storage.repeated(lambda url=url: storage.size(url)) for url in pair]
+        sizes = [storage.repeated(partial(storage.size, url)) for url in pair]
     except Exception as error:
         return Copied(old, new, "failed", reason=one_line(error))
     if sizes[0] is None:

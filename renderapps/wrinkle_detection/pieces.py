@@ -177,7 +177,7 @@ def _sharpened(
 
 
 def _fit(points: Floats, world: Floats, rules: SplitRules) -> Floats:
-    return Model(rules.model).fit(points, world)
+    return np.asarray(Model(rules.model).fit(points, world), float)
 
 
 def _torn(

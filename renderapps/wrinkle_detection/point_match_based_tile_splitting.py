@@ -145,10 +145,7 @@ class SplitTile(StackEditModule):
         group = (document.get("layout") or {}).get("sectionId")
         self.name: Tile = (group_of(group, self.z), self.args["tileId"])
         pairs = self.pairs_of_tile()
-        rules = SplitRules(
-            *(self.args[name] for name in RULES),
-            smoothing=self.args["smoothing"],
-        )
+        rules = SplitRules(**{name: self.args[name] for name in (*RULES, "smoothing")})
         points, world, sections, place = self.cross_points(pairs)
         labels = label_matches(points, world, sections, rules)
         self.found = sizes(labels)

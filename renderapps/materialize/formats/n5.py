@@ -113,7 +113,8 @@ def _transform(layout: VolumeLayout, level: int) -> Json:
 
 
 def _array_attributes(layout: VolumeLayout, level: int) -> Json:
-    shape, block = layout.level_shape(level)[::-1], layout.grid(level)[0][::-1]
+    shape: tuple[int, ...] = layout.level_shape(level)[::-1]
+    block: tuple[int, ...] = layout.grid(level)[0][::-1]
     axes = ["x", "y", "z"]
     if layout.channels:
         shape, block, axes = (*shape, len(layout.channels)), (*block, 1), [*axes, "c"]
