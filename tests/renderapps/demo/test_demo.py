@@ -138,7 +138,7 @@ def test_sections_with_nothing_in_common_are_stitched_and_no_earlier_result_stay
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--tiles", "."], "--tiles needs --positions"),
+        (["--tiles", str(Path(__file__).parent)], "say which one with --positions"),
         (["--tiles", ".", "--positions", "p.csv", "--columns", "x"], "give FIELD=COLUMN"),
     ],
 )
