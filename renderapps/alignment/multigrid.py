@@ -165,8 +165,9 @@ def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
     plain = sparse.bsr_matrix((blocks, groups, np.arange(count + 1)), shape=shape).tocsr()
     smoothed = plain - (4 / 3 / largest) * (inverse @ (matrix @ plain))
     inverse = inverse * (DAMPING / largest)
-    single = [part.astype(np.float32).tocsr() for part in (matrix, inverse, smoothed)]
-    return _Level(*single, single[2].T.tocsr())
+    parts = (part.astype(np.float32).tocsr() for part in (matrix, inverse, smoothed))
+    single, inverse, spread = parts
+    return _Level(single, inverse, spread, spread.T.tocsr())
 
 
 def _block_inverse(matrix: sparse.bsr_matrix) -> sparse.bsr_matrix:
