@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from renderapi.bounds import border_samples
@@ -43,7 +43,6 @@ def by_the_point(points, maps):
     return np.array(boxes, float)
 
 
-@settings(deadline=None)
 @given(points, st.lists(st.lists(affines, min_size=2, max_size=2), min_size=1, max_size=12))
 def test_boxes_are_those_of_all_points(points, maps):
     many = np.tile(np.array(maps), (MANY_MAPS, 1, 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from renderapi.errors import EstimationError
@@ -21,7 +21,6 @@ def least_squares(p, q):
 
 
 @given(seeds, st.integers(3, 16), st.floats(1e-2, 1e5), st.floats(0, 1e6), st.floats(1e-5, 1))
-@settings(deadline=None)
 def test_few_points_are_fitted_as_many_are(random, count, size, place, flatness):
     p = random.random((count, 2)) * (size, size * flatness) + place
     q = p @ random.normal(size=(2, 2)) + random.normal(size=2) * place
