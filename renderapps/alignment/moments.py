@@ -19,7 +19,7 @@ from renderapps.alignment.models import Floats, Model, scaled_points
 Ints = NDArray[np.int64]
 
 HALF_TRUST = 10.0  # points (by weight) at which a link has half the say of a perfectly matched one
-_BLOCK = 4_000_000  # numbers held at once
+_BLOCK = 100_000  # numbers held at once: so many stay in the processor's own memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +176,9 @@ def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) ->
     if not len(points.counts):
         return joined_moments([], model)
     side = 2 * model.terms + 2
-    grams = np.empty((len(points.counts), side, side))
-    given = np.empty(len(points.counts))
+    number = len(points.counts)
+    grams = np.empty((number, side, side))
+    given, scatters = np.empty(number), np.empty(number)
     ends = np.cumsum(points.counts)
     for count in np.unique(points.counts):
         same = np.flatnonzero(points.counts == count)
@@ -185,20 +186,16 @@ def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) ->
         for begin in range(0, len(same), step):
             part = same[begin : begin + step]
             rows = (ends[part] - count)[:, None] + np.arange(count)
-            given[part], grams[part] = _products(points, part, rows, model, centres, sizes)
-    scatters = _scatters(grams, model, sizes[points.first])
-    _restore(grams, given, points, ends)
+            total, means, sums = _products(points, part, rows, model, centres, sizes)
+            scatters[part] = _scatters(sums, model, sizes[points.first[part]])
+            given[part], grams[part] = total, _restored(sums, means)
     return Moments(points.first, points.second, points.counts, given, grams, scatters)
-
-
-def _mean_gaps(p: Floats, q: Floats, w: Floats, total: Floats) -> Floats:
-    return (w[..., None] * (p - q)).sum(1) / total[:, None]
 
 
 def _products(
     points: PairPoints, part: Ints, rows: Ints, model: Model, centres: Floats, sizes: Floats
-) -> tuple[Floats, Floats]:
-    """Given weights and grams of pairs with the same number of points; gaps about their mean."""
+) -> tuple[Floats, Floats, Floats]:
+    """Given weights, mean gaps, and grams of pairs with as many points, gaps about their mean."""
     p, q, w = points.p[rows], points.q[rows], points.w[rows]
     total = w.sum(1)
     columns = np.empty((*rows.shape, 2 * model.terms + 2))
@@ -207,19 +204,20 @@ def _products(
         owner = np.repeat(unit[part], rows.shape[1])
         scaled = scaled_points(ends.reshape(-1, 2), centres[owner], sizes[owner])
         columns[..., place] = model.functions(scaled).reshape(*rows.shape, k)
-    columns[..., -2:] = p - q - _mean_gaps(p, q, w, total)[:, None]
+    gaps = p - q
+    means = (w[..., None] * gaps).sum(1) / total[:, None]
+    columns[..., -2:] = gaps - means[:, None]
     weighted = columns * (w / (total + HALF_TRUST)[:, None])[..., None]
-    return total, np.swapaxes(columns, 1, 2) @ weighted
+    return total, means, np.swapaxes(columns, 1, 2) @ weighted
 
 
-def _restore(grams: Floats, given: Floats, points: PairPoints, ends: Ints) -> None:
-    """Add the mean gap again, which was taken out so that large ones cost no digits."""
-    gaps = points.w[:, None] * (points.p - points.q)
-    means = np.add.reduceat(gaps, ends - points.counts, axis=0) / given[:, None]
-    totals = given / (given + HALF_TRUST)
+def _restored(grams: Floats, means: Floats) -> Floats:
+    """Grams with the mean gap, which was taken out so that large ones cost no digits."""
+    totals = grams[:, 0, 0].copy()
     grams[:, :-2, -2:] += grams[:, :-2, :1] * means[:, None]
     grams[:, -2:, :-2] = np.swapaxes(grams[:, :-2, -2:], 1, 2)
     grams[:, -2:, -2:] += totals[:, None, None] * means[:, :, None] * means[:, None]
+    return grams
 
 
 def _inverses(matrices: Floats) -> Floats:

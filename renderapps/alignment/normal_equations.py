@@ -55,12 +55,14 @@ class Pattern:
         rows = np.concatenate([own, self.ends[0][1], self.ends[1][1], i, j])
         columns = np.concatenate([own, self.ends[0][1], self.ends[1][1], j, i])
         keys = rows * count + columns
-        self.order = np.argsort(keys, kind="stable")
-        keys = keys[self.order]
-        self.starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        self.columns = keys[self.starts] % max(count, 1)
-        counts = np.bincount(keys[self.starts] // max(count, 1), minlength=count)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        self.columns = keys[starts] % max(count, 1)
+        counts = np.bincount(keys[starts] // max(count, 1), minlength=count)
         self.pointers = np.concatenate([[0], np.cumsum(counts)])
+        self._blocks = _sums(order, np.append(starts, len(order)), len(order))
+        self._ends = [_sums_by(units, links, count, len(first)) for links, units in self.ends]
 
     def matrix(self, own: Floats, pp: Floats, qq: Floats, pq: Floats) -> sparse.bsr_matrix:
         """Matrix of the blocks (T, B, B) of the units and (L, B, B) of the links.
@@ -71,19 +73,28 @@ class Pattern:
         parts = [own[self.free], pp[self.ends[0][0]], qq[self.ends[1][0]]]
         between = pq[self.both]
         blocks = np.concatenate([*parts, between, np.swapaxes(between, 1, 2)])
-        data = np.add.reduceat(blocks[self.order], self.starts, axis=0)
-        size = len(self.free) * own.shape[1]
+        side = own.shape[1]
+        data = (self._blocks @ blocks.reshape(len(blocks), side**2)).reshape(-1, side, side)
+        size = len(self.free) * side
         return sparse.bsr_matrix((data, self.columns, self.pointers), shape=(size, size))
 
     def sums(self, p: Floats, q: Floats) -> Floats:
         """Sums for each free unit of what the links have for their two ends, (L, ...) each."""
-        count = len(self.free)
-        total = np.zeros((count, int(np.prod(p.shape[1:]))))
-        for (rows, units), values in zip(self.ends, (p, q), strict=True):
-            flat = values.reshape(len(values), total.shape[1])[rows]
-            for k in range(flat.shape[1]):
-                total[:, k] += np.bincount(units, flat[:, k], minlength=count)
-        return total.reshape(count, *p.shape[1:])
+        size = int(np.prod(p.shape[1:]))
+        flat = (values.reshape(len(values), size) for values in (p, q))
+        total = sum(sums @ values for sums, values in zip(self._ends, flat, strict=True))
+        return np.asarray(total).reshape(len(self.free), *p.shape[1:])
+
+
+def _sums(columns: Ints, pointers: Ints, count: int) -> sparse.csr_matrix:
+    """Matrix whose product with (count, ...) values has the sums of some of them in each row."""
+    shape = (len(pointers) - 1, count)
+    return sparse.csr_matrix((np.ones(len(columns)), columns, pointers), shape=shape)
+
+
+def _sums_by(groups: Ints, columns: Ints, rows: int, count: int) -> sparse.csr_matrix:
+    """Such a matrix with a row for each group; the values at `columns` belong to `groups`."""
+    return sparse.csr_matrix((np.ones(len(columns)), (groups, columns)), shape=(rows, count))
 
 
 @dataclass

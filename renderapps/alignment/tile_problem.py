@@ -21,6 +21,8 @@ from renderapps.alignment.rotations import start_turned
 STIFF = 1.0
 """Of shapes, while links are judged at first: a loose tile would rather bend to a wrong link than
 contradict it."""
+AT_ONCE = 2000
+"""Links whose residuals are worked out together: what they need stays in the processor's memory."""
 STILL = 1e-9
 """Of the size of units: a rigid solution that moves by less is found; linear ones take one step."""
 
@@ -194,12 +196,16 @@ class Problem:
 
     def gaps(self) -> Floats:
         """(L,) weighted sum of the squared distances of each link's points as things are."""
-        m = self.moments
-        one, two = self.terms[self.first], self.terms[self.second]
-        along = m.pp @ one - m.pq @ two + 2 * m.pd
-        back = m.qq @ two - np.swapaxes(m.pq, 1, 2) @ one - 2 * m.qd
-        total = m.dd + np.einsum("lka,lka->l", one, along) + np.einsum("lka,lka->l", two, back)
-        return np.asarray(np.maximum(total, 0))
+        grams, k = self.moments.grams, self.model.terms
+        total = np.empty(len(grams))
+        for begin in range(0, len(grams), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            combined = np.empty((len(grams[part]), grams.shape[1], 2))  # of p, q and the gap
+            combined[:, :k] = self.terms[self.first[part]]
+            combined[:, k:-2] = -self.terms[self.second[part]]
+            combined[:, -2:] = np.eye(2)
+            total[part] = np.einsum("lia,lia->l", combined, grams[part] @ combined)
+        return np.maximum(total, 0)
 
     def residuals(self) -> Floats:
         """(L,) weighted root mean square distance of each link as things are, pixels."""
