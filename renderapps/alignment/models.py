@@ -123,8 +123,8 @@ def bending_modes(control: Floats) -> Floats:
 
 
 def scaled_points(points: Floats, centres: Floats, sizes: Floats) -> Floats:
-    """(N, 2) scaled coordinates of points, each with the centre and size of its unit."""
-    return (points - centres) / sizes[:, None]
+    """(..., 2) scaled coordinates of points, each with the centre and size of its unit."""
+    return (points - centres) / sizes[..., None]
 
 
 def changes_of(terms: Floats, centres: Floats, sizes: Floats) -> Floats:

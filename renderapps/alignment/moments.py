@@ -201,11 +201,11 @@ def _products(
     columns = np.empty((*rows.shape, 2 * model.terms + 2))
     k = model.terms
     for place, ends, unit in ((slice(0, k), p, points.first), (slice(k, -2), q, points.second)):
-        owner = np.repeat(unit[part], rows.shape[1])
-        scaled = scaled_points(ends.reshape(-1, 2), centres[owner], sizes[owner])
-        columns[..., place] = model.functions(scaled).reshape(*rows.shape, k)
+        owner = unit[part][:, None]
+        scaled = scaled_points(ends, centres[owner], sizes[owner])
+        columns[..., place] = model.functions(scaled.reshape(-1, 2)).reshape(*rows.shape, k)
     gaps = p - q
-    means = (w[..., None] * gaps).sum(1) / total[:, None]
+    means = np.einsum("ln,lna->la", w, gaps) / total[:, None]
     columns[..., -2:] = gaps - means[:, None]
     weighted = columns * (w / (total + HALF_TRUST)[:, None])[..., None]
     return total, means, np.swapaxes(columns, 1, 2) @ weighted

@@ -47,22 +47,25 @@ class Pattern:
         number = np.full(len(free), -1)
         number[self.free] = np.arange(len(self.free))
         i, j = number[first], number[second]
-        self.ends = [(np.flatnonzero(i >= 0), i[i >= 0]), (np.flatnonzero(j >= 0), j[j >= 0])]
-        self.both = np.flatnonzero((i >= 0) & (j >= 0))
-        i, j = i[self.both], j[self.both]
-        own = np.arange(len(self.free))
         count = len(self.free)
-        rows = np.concatenate([own, self.ends[0][1], self.ends[1][1], i, j])
-        columns = np.concatenate([own, self.ends[0][1], self.ends[1][1], j, i])
-        keys = rows * count + columns
+        self._sums = [_sums_by(ends, count) for ends in (i, j)]
+        both = np.flatnonzero((i >= 0) & (j >= 0))
+        own, i, j = np.arange(count), i[both], j[both]
+        keys = np.concatenate([own, i, j]) * count + np.concatenate([own, j, i])
         order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        self.columns = keys[starts] % max(count, 1)
-        counts = np.bincount(keys[starts] // max(count, 1), minlength=count)
+        new = np.diff(keys[order], prepend=-1) != 0
+        slots, leads = np.empty(len(keys), int), np.empty(len(keys), bool)
+        slots[order], leads[order] = np.cumsum(new) - 1, new
+        keys = keys[order[new]]
+        self.columns = keys % max(count, 1)
+        counts = np.bincount(keys // max(count, 1), minlength=count)
         self.pointers = np.concatenate([[0], np.cumsum(counts)])
-        self._blocks = _sums(order, np.append(starts, len(order)), len(order))
-        self._ends = [_sums_by(units, links, count, len(first)) for links, units in self.ends]
+        ends = (count, count + len(both))
+        self._own, *between = np.split(slots, ends)
+        self._between = [
+            ((where[lead], both[lead]), (where[~lead], both[~lead]))
+            for where, lead in zip(between, np.split(leads, ends)[1:], strict=True)
+        ]
 
     def matrix(self, own: Floats, pp: Floats, qq: Floats, pq: Floats) -> sparse.bsr_matrix:
         """Matrix of the blocks (T, B, B) of the units and (L, B, B) of the links.
@@ -70,11 +73,12 @@ class Pattern:
         `pp` is added to the block of the first unit, `qq` to that of the second, `pq` to that in
         the row of the first and the column of the second, its transpose to the opposite one.
         """
-        parts = [own[self.free], pp[self.ends[0][0]], qq[self.ends[1][0]]]
-        between = pq[self.both]
-        blocks = np.concatenate([*parts, between, np.swapaxes(between, 1, 2)])
         side = own.shape[1]
-        data = (self._blocks @ blocks.reshape(len(blocks), side**2)).reshape(-1, side, side)
+        data = np.empty((len(self.columns), side, side))
+        data[self._own] = own[self.free] + self.sums(pp, qq)
+        for (lead, again), blocks in zip(self._between, (pq, pq.swapaxes(1, 2)), strict=True):
+            data[lead[0]] = blocks[lead[1]]
+            np.add.at(data, again[0], blocks[again[1]])  # two links between the same units
         size = len(self.free) * side
         return sparse.bsr_matrix((data, self.columns, self.pointers), shape=(size, size))
 
@@ -82,19 +86,15 @@ class Pattern:
         """Sums for each free unit of what the links have for their two ends, (L, ...) each."""
         size = int(np.prod(p.shape[1:]))
         flat = (values.reshape(len(values), size) for values in (p, q))
-        total = sum(sums @ values for sums, values in zip(self._ends, flat, strict=True))
+        total = sum(sums @ values for sums, values in zip(self._sums, flat, strict=True))
         return np.asarray(total).reshape(len(self.free), *p.shape[1:])
 
 
-def _sums(columns: Ints, pointers: Ints, count: int) -> sparse.csr_matrix:
-    """Matrix whose product with (count, ...) values has the sums of some of them in each row."""
-    shape = (len(pointers) - 1, count)
-    return sparse.csr_matrix((np.ones(len(columns)), columns, pointers), shape=shape)
-
-
-def _sums_by(groups: Ints, columns: Ints, rows: int, count: int) -> sparse.csr_matrix:
-    """Such a matrix with a row for each group; the values at `columns` belong to `groups`."""
-    return sparse.csr_matrix((np.ones(len(columns)), (groups, columns)), shape=(rows, count))
+def _sums_by(units: Ints, count: int) -> sparse.csr_matrix:
+    """Matrix (count, L) whose product with (L, ...) values has their sums by unit; -1: no unit."""
+    links = np.flatnonzero(units >= 0)
+    ones = np.ones(len(links))
+    return sparse.csr_matrix((ones, (units[links], links)), shape=(count, len(units)))
 
 
 @dataclass
