@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from renderapi.matching.chance import FEWEST_SAMPLES, extreme_limit
 from renderapi.matching.contrast import FloatImage, Mask, normalised
+from renderapi.matching.repeats import without_repeats
 
 Grid = NDArray[np.float64]
 
@@ -166,16 +167,17 @@ def find_flow(
 
 
 def _pyramid(image: NDArray, mask: Mask, levels: int) -> list[tuple[NDArray, Mask]]:
-    """The picture at 1, 1/2, 1/4, ... of its scale."""
+    """The picture at 1, 1/2, 1/4, ... of its scale, at each without what repeats all over it."""
     import cv2
 
-    found: list[tuple[NDArray, Mask]] = [(np.ascontiguousarray(image, np.float32), mask)]
+    found: list[tuple[NDArray, Mask]] = [(without_repeats(image, mask), mask)]
     for _ in range(levels):
         values, counted = found[-1]
         size = tuple(-(-side // 2) for side in values.shape[1::-1])
         weight = cv2.resize(counted.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         weighted = cv2.resize(values * counted, size, interpolation=cv2.INTER_AREA)
-        found.append((np.asarray(weighted / np.maximum(weight, 1e-6)), np.asarray(weight > 0.5)))
+        small, shown = weighted / np.maximum(weight, 1e-6), np.asarray(weight > 0.5)
+        found.append((without_repeats(small, shown), shown))
     return found
 
 
