@@ -17,7 +17,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
 import renderapi
-from renderapps.alignment.chain import Chain, Done, Step, with_overrides
+from renderapps.alignment.chain import Chain, Done, Step, alone, with_overrides
 from renderapps.alignment.chain_plan import Size, plan, told
 from renderapps.alignment.chain_steps import (
     FINE_SIDE,
@@ -167,12 +167,13 @@ class AlignStack(RenderModule):
             return
         check_writable(self.render, wanted.output_stack)
         how = {k: args[k] for k in ("pool_size", "dask_scheduler") if args.get(k) is not None}
-        chain = Chain(folder, self.connection(), self.tell, how)
         made: dict[str, Any] = {"output_stack": wanted.output_stack}
-        try:
-            made |= self.make(chain, wanted)
-        finally:
-            self.output(made | {"steps": _told(chain.done)})
+        with alone(folder):
+            chain = Chain(folder, self.connection(), self.tell, how)
+            try:
+                made |= self.make(chain, wanted)
+            finally:
+                self.output(made | {"steps": _told(chain.done)})
 
     def connection(self) -> dict[str, Any]:
         """The group `render` for the steps, with the path of a local store made absolute."""

@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,30 @@ import renderapi
 from renderapi.errors import RenderError
 from renderapi.files import atomic_write
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.file_lock import locked_file
 from renderapps.module.result import to_json
 from renderapps.module.tasks import one_line
 
 Json = dict[str, Any]
 
 LEDGER = "ledger.json"
+LOCK = "ledger.lock"
 _NO_MATTER = ("pool_size", "dask_scheduler", "log_level")  # how, not what
+
+
+def alone(folder: Path) -> AbstractContextManager[None]:
+    """Lock the ledger of a folder, before it is read, for as long as steps are run.
+
+    Raises
+    ------
+    RenderModuleException
+        Another chain is running there.
+    """
+    return locked_file(
+        folder / LOCK,
+        f"another run is at work in {folder}: wait until it is over, or give another "
+        "working_directory",
+    )
 
 
 @dataclass(frozen=True)
@@ -167,6 +185,10 @@ class Chain:
         except RenderError:
             return False
 
+    def _write_ledger(self) -> None:
+        if self.keep:
+            atomic_write(self.folder / LEDGER, json.dumps(self._ledger, indent=1))
+
     def _empty(self, collections: tuple[str, ...]) -> None:
         if not collections:
             return
@@ -183,6 +205,9 @@ class Chain:
         document = {"render": self.connection} | step.parameters | how
         atomic_write(input_json, to_json(document | {"output_json": output_json}))
         self.tell(f"{step.name}: {step.module}")
+        # what the step made before is about to change: a run that is killed leaves no claim to it
+        if self._ledger.pop(step.name, None):
+            self._write_ledger()
         self._empty(step.collections)
         start = time.monotonic()
         try:
@@ -196,8 +221,7 @@ class Chain:
             ) from error
         seconds = round(time.monotonic() - start, 2)
         self._ledger[step.name] = {"mark": mark, "seconds": seconds, "module": step.module}
-        if self.keep:
-            atomic_write(self.folder / LEDGER, json.dumps(self._ledger, indent=1))
+        self._write_ledger()
         return Done(step, input_json, _read(output_json), seconds, False)
 
 

@@ -19,6 +19,7 @@ from renderapps.materialize.formats import formats
 from renderapps.materialize.place import Place
 from renderapps.materialize.volume_format import VolumeFormat
 from renderapps.module.errors import RenderModuleException
+from renderapps.module.file_lock import locked_file
 
 PLAN = "plan.json"
 _LOCK = "lock"
@@ -74,22 +75,11 @@ def parts_place(target: Place, form: VolumeFormat) -> Place:
 @contextmanager
 def alone(work: Place) -> Iterator[None]:
     """Refuse a second run on the same volume of this machine; a killed one locks nothing."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no locks of this kind
-        yield
-        return
     if work.folder is None:
         yield
         return
-    work.folder.mkdir(parents=True, exist_ok=True)
-    with (work.folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RenderModuleException(
-                f"another run is writing this volume ({work.folder}): wait until it is over"
-            ) from None
+    refusal = f"another run is writing this volume ({work.folder}): wait until it is over"
+    with locked_file(work.folder / _LOCK, refusal):
         yield
 
 
