@@ -19,6 +19,7 @@ LARGEST = 400_000_000
 """Pixels of a picture above which a smaller scale is asked for."""
 KEPT = 4
 OPAQUE = 250
+RIM = 1
 
 
 def common_window(render: renderapi.Render, stack: str, scale: float) -> Window:
@@ -94,6 +95,9 @@ class DrawnSections:
         shown = ~empty(grey)
         if alpha is not None:
             shown &= alpha > OPAQUE
+        # what is drawn at an edge is mixed with the black beyond it, and is opaque all the same
+        kernel = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+        shown = cv2.erode(shown.astype(np.uint8), kernel, borderValue=0).astype(bool)
         if window.scale == self.window.scale:
             return grey, shown
         ratio = window.scale / self.window.scale
