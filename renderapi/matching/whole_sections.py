@@ -79,6 +79,8 @@ class SectionMatch:
     p, q : (N, 2) float64
         Corresponding points; none where nothing was found.
     weights : (N,) float64
+        Correlations, less for what only a coarser level shows: sections next to each other have
+        more in common than others, by which their order is told.
     matrix : (3, 3) array or None
         Map of all points.
     way : str
@@ -238,7 +240,7 @@ def _verified(p: View, q: View, matrix: Matrix, parameters: SectionParameters) -
     return SectionMatch(
         here[inliers],
         on_q[inliers],
-        weights[inliers] / weights[inliers].max(),
+        weights[inliers],
         consensus.matrix,
         residual=float(np.median(consensus.residuals)),
         log_alarms=alarms,

@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 from layered_stacks import documents, run
-from section_series import put_sections
+from section_series import put_sections, tissue
 
 import renderapi
+from renderapps.alignment.match_sections_rough import MatchSectionsRough
 from renderapps.alignment.order_sections import OrderSections
 from renderapps.alignment.series_order import best_order, changes_of, distances_of
 
@@ -123,3 +124,21 @@ def test_from_the_command_line(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert documents(render, "ordered")["s1"]["z"] == 2
+
+
+def test_pictures_of_sections_tell_their_order(render, tmp_path):
+    """Two sections exchanged, one torn, one lost: matched roughly, and put in order."""
+    whole = tissue(8, (150, 160), seed=6, z_sigma=2.0)
+    true = [0, 1, 3, 2, 4, 6, 7]  # the section 5 is lost
+    torn = whole[6].copy()
+    torn[:, 80:] = np.roll(torn[:, 80:], 12, axis=0)
+    pictures = [torn if k == 6 else whole[k] for k in true]
+    put_sections(render, "low", pictures, tmp_path)
+    given = {"input_stack": "low", "matchCollection": "found"}
+    how = {"neighbours": 3, "ways": ["features"], "mirrored": False, "pool_size": 1}
+    status, report = run(MatchSectionsRough, render, **given, **how)
+    assert (status, report["groups"]) == (0, [[float(z) for z in range(7)]])
+    status, report = run(OrderSections, render, **given)
+    assert status == 0, report
+    assert report["proposal"]["exchanged"] == [[2.0, 3.0]]
+    assert report["proposal"]["moved"] == []
