@@ -7,6 +7,7 @@ one shared transform at the end of the lists of its tiles.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,12 @@ class AlignSectionsFineParameters(TileEditParameters):
         default=None,
         default_text="128 pixels of the drawn sections with 3 levels",
         validate=Range(min=0, min_inclusive=False),
+    )
+    rounds = parameter(
+        Int,
+        "sections are compared so many times: after the first time as they lie by then",
+        default=2,
+        validate=Range(min=1),
     )
     min_correlation = parameter(
         Float,
@@ -144,6 +151,8 @@ class AlignSectionsFine(StackEditModule):
         self.fields: dict[float, Field] = {}
         self.about: dict[float, dict[str, Any]] = {}
         wrong = self.relaxed(settings, flows, rows, good) if good else []
+        if good:
+            self.compared_again(settings, flows, rows, [p for p in good if p not in wrong])
         links = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in good if pair not in wrong]
         self.found: dict[str, Any] = {
             "window": {
@@ -208,6 +217,37 @@ class AlignSectionsFine(StackEditModule):
                 flows[pair] = found
         return flows
 
+    def compared_again(
+        self,
+        settings: FineSettings,
+        flows: dict[Pair, PairFlow],
+        rows: dict[Pair, dict[str, Any]],
+        links: list[Pair],
+    ) -> None:
+        """Compare linked sections as they lie now, and relax by what is found; fields change.
+
+        Sections then hardly differ in shape: finer levels find more, and every place is found by
+        what is around it, whatever the sections were like before.
+        """
+        for _ in range(self.args["rounds"] - 1):
+            known = {
+                z: np.moveaxis(field.shift, 0, -1) * self.args["scale"]
+                for z, field in self.fields.items()
+            }
+            nearby = replace(settings.parameters, radius=settings.parameters.fine_radius)
+            near = replace(settings, parameters=nearby, shifts=known)
+            for pair, flow in self.compared(near, links).items():
+                if self.row(pair, flow)["accepted"]:
+                    flows[pair] = flow
+                    rows[pair] |= {
+                        "found_again": int(flow.flow.found.sum()),
+                        "block_correlation": _rounded(
+                            np.median(flow.flow.correlation[flow.flow.found])
+                        ),
+                        "correlation_aligned": _rounded(flow.correlation),
+                    }
+            self.relaxed(settings, flows, rows, links)
+
     def row(self, pair: Pair, found: PairFlow) -> dict[str, Any]:
         """Entry of a pair in the report, and whether it is a link."""
         flow, scale = found.flow, self.args["scale"]
@@ -237,7 +277,7 @@ class AlignSectionsFine(StackEditModule):
         links = []
         for pair in good:
             flow = flows[pair].flow
-            here, there, weights = flow.points()
+            here, there, weights = flows[pair].points()
             matrix = Model("affine").fit(here, there, weights)
             if np.isfinite(matrix).all():
                 links.append(
@@ -302,7 +342,7 @@ class AlignSectionsFine(StackEditModule):
         place = {z: k for k, z in enumerate(self.zs)}
         found = []
         for p, q in pairs:
-            here, there, weights = flows[p, q].flow.points()
+            here, there, weights = flows[p, q].points()
             away = place[q] - place[p]
             found.append(Matches(place[p], place[q], here, there, weights / away))
         return found

@@ -10,35 +10,77 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import renderapi
 from renderapi.errors import RenderError
 from renderapi.files import atomic_path
-from renderapi.matching.block_flow import Flow, FlowParameters, find_flow
+from renderapi.matching.block_flow import (
+    Flow,
+    FlowParameters,
+    Grid,
+    find_flow,
+    grid_axis,
+    interpolated,
+    warped,
+)
 from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
 from renderapps.materialize.section_pictures import Window, section_tiles
 
-VERSION = 2  # of the method: files of another one are made again
+VERSION = 3  # of the method: files of another one are made again
+STEPS = 20  # in which a field is inverted: each makes the error as much smaller as it is flat
 
 
 @dataclass(frozen=True)
 class FineSettings:
-    """What all pairs have in common."""
+    """What all pairs have in common.
+
+    Attributes
+    ----------
+    stack, window, parameters, channel, folder
+    shifts : dict, optional
+        Displacements (rows, columns, 2) of the sections that are known already, by z, pixels of the
+        pictures at nodes `parameters.spacing` apart: sections are compared as they lie after these.
+    """
 
     stack: str
     window: Window
     parameters: FlowParameters
     channel: str | None
     folder: str | None
+    shifts: dict[float, Grid] | None = None
 
 
 @dataclass(frozen=True)
 class PairFlow:
-    """Displacements from p to q, pixels of the pictures, and the correlation as they lie."""
+    """Displacements from p to q, pixels of the pictures, and the correlation as they lie.
+
+    Attributes
+    ----------
+    flow : Flow
+        Between the pictures as they were compared.
+    correlation : float
+    was_there : bool
+        Read from a file.
+    back : (2, rows, columns, 2) array, optional
+        Displacements from the pictures of p and q as they were compared to those as drawn, at the
+        nodes of the flow; absent where they were compared as drawn.
+    """
 
     flow: Flow
     correlation: float
     was_there: bool
+    back: NDArray[np.float64] | None = None
+
+    def points(self) -> tuple[NDArray, NDArray, NDArray]:
+        """N x 2 places on p and on q as they are drawn, and N weights, of the blocks found."""
+        here, there, weights = self.flow.points()
+        if self.back is not None:
+            here, there = (
+                points + interpolated(self.flow.x, self.flow.y, back, points)
+                for points, back in zip((here, there), self.back, strict=True)
+            )
+        return here, there, weights
 
 
 def compare_chunk(
@@ -69,21 +111,45 @@ def _compared(
     path = None
     if settings.folder is not None:
         for z in pair:
-            recipes.setdefault(z, _tiles_digest(render, settings.stack, z))
+            recipes.setdefault(z, _digest(render, settings, z))
         path = _file(settings, pair, [recipes[z] for z in pair])
         if path.exists():
             return _read(path)
     p, q = (drawn.get(z) for z in pair)
+    back = None
+    if settings.shifts is not None:
+        x, y = (grid_axis(side, settings.parameters.spacing) for side in p[0].shape[1::-1])
+        back = np.stack([backward(x, y, settings.shifts[z]) for z in pair])
+        p, q = (warped(*one, x, y, grid) for one, grid in zip((p, q), back, strict=True))
     flow = find_flow(*p, *q, settings.parameters)
-    found = PairFlow(flow, correlation_of(p, q), False)
+    found = PairFlow(flow, correlation_of(p, q), False, back)
     if path is not None:
         _write(path, found)
     return found
 
 
-def _tiles_digest(render: renderapi.Render, stack: str, z: float) -> str:
+def backward(x: NDArray, y: NDArray, shift: Grid) -> Grid:
+    """Displacements back: what lies at w came from w + back(w), where x goes to x + shift(x).
+
+    Parameters
+    ----------
+    x, y : (columns,), (rows,) arrays, evenly spaced
+        The nodes.
+    shift : (rows, columns, 2) array
+        Must not fold.
+    """
+    nodes = np.stack(np.meshgrid(x, y), axis=-1)
+    back = -shift
+    for _ in range(STEPS):
+        back = -interpolated(x, y, shift, nodes + back)
+    return back
+
+
+def _digest(render: renderapi.Render, settings: FineSettings, z: float) -> str:
     """A digest of all that a section's picture is made of."""
-    text = json.dumps(section_tiles(render, stack, z), sort_keys=True, default=str)
+    tiles = section_tiles(render, settings.stack, z)
+    known = None if settings.shifts is None else settings.shifts[z].round(6).tolist()
+    text = json.dumps([tiles, known], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -104,10 +170,13 @@ def _file(settings: FineSettings, pair: tuple[float, float], digests: list[str])
 def _write(path: Path, found: PairFlow) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, whole=found.correlation, **found.flow._asdict())
+        arrays: dict[str, Any] = {"whole": found.correlation, **found.flow._asdict()}
+        if found.back is not None:
+            arrays["back"] = found.back
+        np.savez_compressed(stream, **arrays)
 
 
 def _read(path: Path) -> PairFlow:
     with np.load(path, allow_pickle=False) as there:
         flow = Flow(*(there[name] for name in Flow._fields))
-        return PairFlow(flow, float(there["whole"]), True)
+        return PairFlow(flow, float(there["whole"]), True, there.get("back"))

@@ -14,6 +14,7 @@ from renderapi.matching.block_flow import interpolated
 from renderapi.transform.slices import TileTransforms
 from renderapps.alignment.align_sections_fine import AlignSectionsFine
 from renderapps.alignment.drawn_sections import neighbour_correlations
+from renderapps.alignment.fine_pairs import backward
 
 SIDE, TEAR = 224, 12.0
 TORN, MISSING, STRANGE = 3, 5, 7
@@ -41,7 +42,7 @@ def parameters(**more):
     return given | {"spacing": 16, "block_size": 32, "bending": 1.0, "crack": 4, **more}
 
 
-def errors(render, stack, fields, places):
+def errors(render, stack, fields, places, side=SIDE):
     """Displacements of places (N, 2) by the last transform, less those wanted, by z."""
     found = {}
     for z, field in fields.items():
@@ -50,7 +51,7 @@ def errors(render, stack, fields, places):
             {k: t.to_dict() for k, t in shared(render, stack, z).items()},
         )
         moved = transforms.forward(places, len(transforms) - 1) - places
-        axis = np.arange(SIDE, dtype=float)
+        axis = np.arange(side, dtype=float)
         found[z] = moved - interpolated(axis, axis, field, places)
     return found
 
@@ -144,7 +145,7 @@ def test_from_the_command_line_and_bad_input(tmp_path, series):
 def test_a_link_that_does_not_fit_the_others_is_named_and_given_up(render, tmp_path, series):
     pictures, _ = series
     put_sections(render, "rough", [pictures[z] for z in (0, 1, 2, 4, 6, 8)], tmp_path / "images")
-    given = parameters(flow_directory=str(tmp_path / "flows"))
+    given = parameters(rounds=1, flow_directory=str(tmp_path / "flows"))
     assert run(AlignSectionsFine, render, **given)[1]["wrong_links"] == []
     right = shared(render, "fine", 2)
     (path,) = (tmp_path / "flows").glob("flow_2_3_*.npz")
@@ -158,3 +159,32 @@ def test_a_link_that_does_not_fit_the_others_is_named_and_given_up(render, tmp_p
     assert "contradicts the links" in report["wrong_links"][0]["reason"]
     (one,), (other,) = right.values(), shared(render, "fine", 2).values()
     assert np.abs(one.values[4:] - other.values[4:]).max() < 2
+
+
+def test_a_field_and_the_way_back_undo_each_other():
+    x, y = (np.arange(n) * 8.0 for n in (30, 25))
+    nodes = np.stack(np.meshgrid(x, y), axis=-1)
+    shift = 6 * np.stack([np.sin(nodes[..., 1] / 40), np.cos(nodes[..., 0] / 30)], axis=-1)
+    back = backward(x, y, shift)
+    there = (nodes + back)[3:-3, 3:-3]
+    again = there + interpolated(x, y, shift, there)
+    np.testing.assert_allclose(again, nodes[3:-3, 3:-3], atol=1e-6)
+
+
+def test_comparing_again_places_strongly_warped_sections_better(render, tmp_path):
+    """Strong warps: of the sections as they come only coarse levels find most blocks."""
+    side, zs = 208, [0, 1, 2]
+    fields = {z: warp_field((side, side), 12.0, seed=z, smooth=30) for z in zs}
+    sections = tissue(3, (side, side), seed=4, z_sigma=1.2)
+    pictures = [warped_by(sections[z], fields[z]) for z in zs]
+    put_sections(render, "rough", pictures, tmp_path / "images")
+    axis = np.linspace(30, side - 31, 12)
+    where = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    found = {}
+    for rounds in (1, 2):
+        status, report = run(AlignSectionsFine, render, **parameters(rounds=rounds))
+        assert status == 0, report
+        off = np.stack(list(errors(render, "fine", fields, where, side).values()))
+        found[rounds] = np.median(np.hypot(*np.moveaxis(np.diff(off, axis=0), -1, 0)))
+    assert found[2] < 0.85 * found[1]
+    assert all(row["correlation_aligned"] > row["correlation"] for row in report["pairs"])
