@@ -69,10 +69,13 @@ def module(name: str, place: dict[str, Any], **parameters: Any) -> dict[str, Any
 def known_warps(folder: Path, data: Path, count: int = 30, pool_size: int = 1) -> dict[str, float]:
     """Sections turned, shifted and warped by known amounts, and recovered.
 
-    The truth is how the sections as published are aligned by the same module, since these lie up to
-    some pixels off: recovered is what leads to the same places, but for one affine map of all.
+    Two truths: the places of the sections as published (a pixel of each lies on the same pixel of
+    the next), and where the same module brings the published ones, since these lie some pixels off:
+    what then agrees better than it was published cannot lie as it was published.
     """
     import cv2
+
+    from renderapi.matching.models import apply
 
     sys.path.insert(0, str(BUILDERS))
     from section_series import put_sections, turned, warp_field, warped_by
@@ -103,34 +106,56 @@ def known_warps(folder: Path, data: Path, count: int = 30, pool_size: int = 1) -
     )
     axis = np.linspace(40, pictures[0].shape[0] - 41, 15)
     places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    where = [apply(m, unwarped(f, places)) for (_, m), f in zip(moved, fields, strict=True)]
+    best = placed(render, "best", zs, [places] * len(zs))
+    truths = {"published": np.stack([places] * len(zs)), "published, aligned": best}
     figures = {}
     for stack in ("rough", "fine"):
-        away, beside = _away(render, stack, zs, places, moved, fields)
-        figures[f"{stack}: median error"] = float(np.median(away))
-        figures[f"{stack}: median error between neighbours"] = float(np.median(beside))
+        ours = placed(render, stack, zs, where)
+        for name, truth in truths.items():
+            for what, found in errors(ours, truth).items():
+                figures[f"{stack}: median error {what}, against {name}"] = float(np.median(found))
+    for what, found in errors(best, truths["published"]).items():
+        figures[f"published, aligned: median error {what}, against published"] = float(
+            np.median(found)
+        )
     for stack in ("published", "best", "rough", "fine"):
         figures[f"{stack}: correlation of neighbours"] = _correlation(render, stack, zs, 0.25)
     return figures
 
 
-def _away(
-    render: Any, stack: str, zs: list[int], places: np.ndarray, moved: Any, fields: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances of places from where the published sections are brought, and of neighbours."""
+def unwarped(field: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Pixels x of a warped picture that show what the original shows at `places`: x + f(x)."""
     from renderapi.matching.block_flow import interpolated
-    from renderapi.matching.models import apply
 
-    ours, truth = [], []
-    for z in zs:
-        axis = np.arange(fields[z].shape[0], dtype=float)
-        there = places + interpolated(axis, axis, fields[z], places)
-        ours.append(_world(render, stack, z, apply(moved[z][1], places)))
-        truth.append(_world(render, "best", z, there))
-    given = np.concatenate(truth)
+    axis, found = np.arange(field.shape[0], dtype=float), places
+    for _ in range(50):
+        found = places - interpolated(axis, axis, field, found)
+    return found
+
+
+def placed(render: Any, stack: str, zs: list[int], points: list[np.ndarray]) -> np.ndarray:
+    """(sections, N, 2) pixels of the sections in the world of a stack."""
+    return np.stack([_world(render, stack, z, p) for z, p in zip(zs, points, strict=True)])
+
+
+def errors(ours: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """How far (sections, N, 2) places are from where they should be, pixels.
+
+    Of neighbours: what should be at one distance from a place of the next section is so much off.
+    Of places: but for one affine map of all, or but for the warp that all sections have in common,
+    which no comparison of sections can tell.
+    """
+    given = truth.reshape(-1, 2)
     table = np.column_stack([given, np.ones(len(given))])
-    fitted = table @ np.linalg.lstsq(table, np.concatenate(ours), rcond=None)[0]
-    rest = (np.concatenate(ours) - fitted).reshape(len(zs), -1, 2)
-    return np.hypot(*np.moveaxis(rest, -1, 0)), np.hypot(*np.moveaxis(np.diff(rest, axis=0), -1, 0))
+    fitted = table @ np.linalg.lstsq(table, ours.reshape(-1, 2), rcond=None)[0]
+    rest = ours - fitted.reshape(ours.shape)
+    found = {
+        "of neighbours": np.diff(rest, axis=0),
+        "of places but for one affine map": rest,
+        "of places but for one warp of all": rest - rest.mean(axis=0),
+    }
+    return {name: np.hypot(*np.moveaxis(away, -1, 0)) for name, away in found.items()}
 
 
 def _world(render: Any, stack: str, z: int, points: np.ndarray) -> np.ndarray:
