@@ -16,7 +16,11 @@ PASS_ON = ("run", "demo")  # verbs whose words are read elsewhere
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a verb and exit with its status: 0 success, 1 failure, 2 wrong usage."""
-    sys.exit(status(sys.argv[1:] if arguments is None else list(arguments)))
+    try:
+        sys.exit(status(sys.argv[1:] if arguments is None else list(arguments)))
+    finally:
+        if processes := sys.modules.get("renderapps.module.processes"):  # else there are no workers
+            processes.end_workers()
 
 
 def status(arguments: Sequence[str]) -> int:

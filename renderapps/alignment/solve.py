@@ -22,6 +22,7 @@ from renderapps.module import (
     StackEditParameters,
     parameter,
 )
+from renderapps.module.effort import ALWAYS
 from renderapps.module.fields import NewFile
 from renderapps.module.stack_edit import DryRunParameters
 from renderapps.module.stacks import stack_metadata
@@ -251,7 +252,7 @@ class Solve(StackEditModule):
     """Solve the places of tiles or sections by their point matches."""
 
     default_schema = SolveParameters
-    few_tiles = 0
+    effort = ALWAYS
 
     def chosen(self, name: str) -> Any:
         """A parameter, or what the preset has for it."""

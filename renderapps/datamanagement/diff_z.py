@@ -76,7 +76,7 @@ class Diffz(RenderModule):
     ) -> list[dict[str, Any]]:
         """The common sections whose tiles differ."""
         work = partial(compare_section, renders, stacks, self.args["compare"] == "tile_ids")
-        results = self.map_tasks(work, zs, "comparing")
+        results = self.map_tasks(work, zs, "comparing", also_here=True)
         for result in results:
             if isinstance(result, TaskFailure):
                 raise RenderModuleException(f"section z={result.item:g}: {result.reason}")

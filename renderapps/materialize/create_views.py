@@ -15,6 +15,7 @@ from renderapps.materialize.section_files import SUFFIXES
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
 from renderapps.materialize.volume_parameters import BoundsParameters
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
+from renderapps.module.effort import IMAGES
 
 
 class CreateViewsParameters(SectionParameters):
@@ -72,6 +73,7 @@ class CreateViews(SectionModule):
     """Every section is drawn in the same window; a section that cannot be drawn is an error."""
 
     default_schema = CreateViewsParameters
+    effort = IMAGES
 
     def select_zs(self) -> list[float]:
         """The sections at whole steps from the first."""

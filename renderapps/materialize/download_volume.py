@@ -19,6 +19,7 @@ from renderapps.materialize.section_pictures import (
 )
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 from renderapps.module.display_range import ImportedRangeParameters, check_drawn
+from renderapps.module.effort import IMAGES
 
 
 class RenderStackParameters(ImportedRangeParameters, SectionParameters):
@@ -73,6 +74,7 @@ class RenderStack(SectionModule):
     """
 
     default_schema = RenderStackParameters
+    effort = IMAGES
     stack = "stack"
 
     def prepare(self) -> None:

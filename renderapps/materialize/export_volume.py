@@ -39,18 +39,26 @@ from renderapps.materialize.unfinished import (
 )
 from renderapps.materialize.volume_estimate import estimate
 from renderapps.materialize.volume_format import VolumeFormat
-from renderapps.materialize.volume_job import Pass, VolumeJob, planned_passes
+from renderapps.materialize.volume_job import (
+    TASKS_PER_WORKER,
+    Pass,
+    VolumeJob,
+    planned_passes,
+    with_small_ones_last,
+)
 from renderapps.materialize.volume_parameters import ExportVolumeParameters
 from renderapps.materialize.volume_parts import make_part
 from renderapps.materialize.volume_planes import filled, plane_zs
 from renderapps.module import RenderModule, RenderModuleException, TaskFailure
+from renderapps.module.effort import Effort
 from renderapps.module.parallel import cpu_count, map_tasks
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs
 from renderapps.transfer.storage import Storage
 
-SECTIONS_WORTH_WORKERS = 50  # processes take a second or two to start
-WORTH_WORKERS = 1 << 28  # voxels of a coarse level that are made of sums
+LOOKED_AT = Effort(25, 5)  # sections
+DRAWN = Effort(1 << 27, 1 << 24)  # pixels of full scale
+SUMMED = Effort(1 << 28, 1 << 25)  # voxels of a coarser level
 
 
 class ExportVolume(RenderModule):
@@ -183,8 +191,8 @@ class ExportVolume(RenderModule):
         given = (self.args["minIntensity"], self.args["maxIntensity"])
         stack = self.args["input_stack"]
         look = partial(section_contents, self.render, stack, given=given, window=window)
-        few = len(zs) < SECTIONS_WORTH_WORKERS
-        sections = self.mapped(look, zs, "looking at sections", few)
+        processes = LOOKED_AT.processes(len(zs), self.args["pool_size"])
+        sections = self.map_tasks(look, zs, "looking at sections", processes, also_here=True)
         for result in sections:
             if isinstance(result, TaskFailure):
                 self.logger.debug("%s", result.details)
@@ -296,16 +304,14 @@ class ExportVolume(RenderModule):
 
     def map_parts(self, target: Place, job: VolumeJob, number: int, progress: str) -> list[Any]:
         """Make the parts of a pass, in parallel where others than this process see the place."""
-        is_small = number > 0 and job.voxels(number) < WORTH_WORKERS
-        return self.mapped(
-            partial(make_part, job), job.parts(number), progress, target.is_of_process or is_small
-        )
-
-    def mapped(self, function: Any, items: Any, progress: str, here: bool) -> list[Any]:
-        """As `map_tasks`; in this process where it is not worth starting others."""
-        if not here:
-            return self.map_tasks(function, items, progress)
-        return map_tasks(function, items, 1, None, progress, self.logger)
+        voxels = job.voxels(number)
+        pixels = voxels * job.weight
+        most = self.workers(target)
+        processes = SUMMED.processes(voxels, most) if number else DRAWN.processes(pixels, most)
+        parts = with_small_ones_last(list(job.parts(number)), TASKS_PER_WORKER * processes)
+        if target.is_of_process:
+            return map_tasks(partial(make_part, job), parts, 1, None, progress, self.logger)
+        return self.map_tasks(partial(make_part, job), parts, progress, processes)
 
     def failure(self, failed: TaskFailure, job: VolumeJob) -> RenderModuleException:
         """What went wrong, and that the rest is kept."""

@@ -25,6 +25,7 @@ from renderapps.module import (
     parameter,
     written,
 )
+from renderapps.module.effort import IMAGES
 from renderapps.module.fields import NewFile
 from renderapps.module.output_parameters import EXISTING, WrittenStackParameters
 from renderapps.module.report import StackReport
@@ -78,6 +79,7 @@ class MakeDownsampleSectionStack(SectionModule):
     """
 
     default_schema = MakeDownsampleSectionStackParameters
+    effort = IMAGES
     default_output_schema = StackReport
 
     def run(self) -> None:

@@ -21,6 +21,7 @@ from renderapps.materialize.section_pictures import (
 from renderapps.materialize.volume_parameters import BoundsParameters
 from renderapps.module import RenderModuleException, SectionModule, SectionParameters, parameter
 from renderapps.module.display_range import DisplayRangeParameters, check_drawn
+from renderapps.module.effort import IMAGES
 
 
 class RenderSectionImagesParameters(DisplayRangeParameters, SectionParameters):
@@ -96,6 +97,7 @@ class RenderSectionImages(SectionModule):
     """Draw each section of a stack as one image file."""
 
     default_schema = RenderSectionImagesParameters
+    effort = IMAGES
 
     def select_zs(self) -> list[float]:
         """The z values asked for; whole ones where they are written as whole numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,6 @@ from renderapps.materialize.volume_pyramid import type_of_sums
 Json = dict[str, Any]
 
 STRIP = 2048  # pixels of full scale that are drawn at once where voxels are means of them
-
-
-@cache
-def _sources() -> Any:
-    """Source images of this process, kept from part to part."""
-    from renderapi.rendering import SourceCache
-
-    return SourceCache()
 
 
 class DrawnBox:
@@ -121,7 +113,7 @@ class DrawnBox:
             query,
             **self.job.stack_settings,
         )
-        canvas = render_canvas(document, sources=_sources())
+        canvas = render_canvas(document, sources=self.job.sources)
         pixels = to_values_16 if self.job.layout.dtype == "uint16" else to_rgb_over_black
         return pixels(canvas)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from renderapps.materialize.place import Place
 from renderapps.materialize.section_pictures import Window
 from renderapps.materialize.volume_format import VolumeFormat
 from renderapps.materialize.volume_pyramid import next_box, type_of_sums
+
+if TYPE_CHECKING:
+    from renderapi.rendering import SourceCache
 
 Json = dict[str, Any]
 Plane = tuple[tuple[float, float], ...]
@@ -32,6 +36,11 @@ class Part(NamedTuple):
     channel: int
     start: Size3
     stop: Size3
+
+    @property
+    def voxels(self) -> int:
+        """How many it has."""
+        return math.prod(b - a for a, b in zip(self.start, self.stop, strict=True))
 
     @property
     def name(self) -> str:
@@ -95,6 +104,17 @@ class VolumeJob:
         """Description of the format."""
         return formats()[self.format_name]
 
+    @cached_property
+    def sources(self) -> SourceCache:
+        """Source images that a process keeps from part to part, as long as the job lasts."""
+        from renderapi.rendering import SourceCache
+
+        return SourceCache()
+
+    def __getstate__(self) -> Json:
+        """What travels to workers: each has source images of its own."""
+        return {name: value for name, value in vars(self).items() if name != "sources"}
+
     @property
     def weight(self) -> float:
         """Pixels of full scale to a voxel of level 0."""
@@ -112,6 +132,13 @@ class VolumeJob:
         for channel in range(self.layout.channel_count):
             for start in boxes(shape, work.block):
                 yield Part(number, channel, start, box_end(start, work.block, shape))
+
+
+def with_small_ones_last(parts: Sequence[Part], count: int) -> list[Part]:
+    """The parts with the last `count` from large to small, so that all workers end together."""
+    first = max(0, len(parts) - count)
+    last = sorted(parts[first:], key=lambda part: part.voxels, reverse=True)
+    return [*parts[:first], *last]
 
 
 def boxes(shape: Sequence[int], size: Size3, first: Size3 = (0, 0, 0)) -> Iterator[Size3]:

@@ -1,14 +1,51 @@
-"""When it pays to start worker processes: starting them takes about a second."""
+"""How many worker processes are worth their start, which takes about as long as a second of work.
+
+Workers that an earlier step of the same process has left waiting cost no start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from renderapi.render import Render
+from renderapps.module.processes import workers_wait
 from renderapps.module.stacks import stack_metadata
 
-DOCUMENTS_WORTH_WORKERS = 50_000  # so many tile specs one process edits as fast as two
-IMAGES_WORTH_WORKERS = 16  # so many images are read and written in that time
+
+@dataclass(frozen=True)
+class Effort:
+    """What makes one more process worth while.
+
+    Attributes
+    ----------
+    each : int
+        How much each process should have to do, counted in tiles as a rule; 0: processes as many
+        as are allowed, always.
+    waiting : int
+        The same where workers wait for work.
+    also_here : bool
+        Whether this process is one of them, and begins while the others start: for what neither
+        takes much memory nor could end a process.
+    """
+
+    each: int = 0
+    waiting: int = 0
+    also_here: bool = False
+
+    def processes(self, count: float | None, most: int) -> int:
+        """How many processes to do so much with; None where it is not known how much."""
+        each = self.waiting if workers_wait() else self.each
+        if not each or count is None:
+            return most
+        return max(1, min(most, int(count // each)))
+
+
+DOCUMENTS = Effort(10_000, 1_000, also_here=True)
+"""Tile specs are read, edited and written."""
+IMAGES = Effort(8, 4)
+"""The images of the tiles are read, and often written."""
+ALWAYS = Effort()
 
 
 def about_tiles(render: Render, sections: Mapping[str, int]) -> float | None:
@@ -23,8 +60,3 @@ def about_tiles(render: Render, sections: Mapping[str, int]) -> float | None:
             return None
         count += stats["tileCount"] * min(1.0, number / stats["sectionCount"])
     return count
-
-
-def worth_workers(count: float | None, few: int) -> bool:
-    """Whether workers are of use for `count` tiles, of which `few` are done without them."""
-    return few == 0 or count is None or count > few

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from renderapi.errors import RenderError
-from renderapps.module.effort import IMAGES_WORTH_WORKERS
+from renderapps.module.effort import IMAGES
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.stack_edit import StackEditModule
 from renderapps.module.tasks import one_line
@@ -23,7 +23,7 @@ class ImageEditModule(StackEditModule):
     naming its tiles; what was made of it is found again by the next run.
     """
 
-    few_tiles = IMAGES_WORTH_WORKERS
+    effort = IMAGES
     moves_tiles = False
 
     def edit_tile(self, tile: Json) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def map_tasks(
     dask_scheduler: str | None = None,
     progress: str | None = None,
     logger: logging.Logger | None = None,
+    also_here: bool = False,
 ) -> list[Any]:
     """Results of `function` on every item, in their order; a TaskFailure where it failed.
 
@@ -35,6 +36,9 @@ def map_tasks(
         Address of a Dask scheduler to send the items to instead.
     progress : str, optional
         What is being done: shown as a bar on a terminal, logged at INFO elsewhere.
+    also_here : bool
+        Whether this process is one of the `pool_size`, and begins while the others start. Then an
+        item that ends its process, or takes much memory, does so to this one.
 
     Raises
     ------
@@ -48,4 +52,4 @@ def map_tasks(
             return on_cluster(function, work, dask_scheduler, bar)
         if size == 1:
             return [bar.step(attempt(function, item)) for item in work]
-        return in_processes(function, work, size, bar)
+        return in_processes(function, work, size, bar, also_here)

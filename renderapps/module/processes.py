@@ -1,8 +1,10 @@
-"""Tasks on this machine's processors, in worker processes.
+"""Tasks on this machine's processors, in worker processes that wait a while for the next ones.
 
-Processes are spawned, never forked: threads of the HTTP session, of numba and of SQLite do not
-survive a fork. The function goes to each worker once, the items one by one. An item that fails, or
-whose worker dies, is recorded and the others go on.
+The workers are loky's: started afresh, never forked, since threads of the HTTP session, of numba
+and of SQLite do not survive a fork; without running the program that starts them; and kept from
+call to call, so that of several steps of a process only the first waits for their start. What a
+call runs goes to each worker once, the items one by one. An item that fails, or whose worker dies,
+is recorded and the others go on.
 """
 
 from __future__ import annotations
@@ -10,25 +12,35 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
+from renderapps.module import worker
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.progress import Progress
 from renderapps.module.tasks import TaskFailure, attempt, one_line
 
-_ORIGIN = ("__file__", "__spec__")  # by which a worker would find the program of its parent
+if TYPE_CHECKING:
+    from loky import ProcessPoolExecutor
+
+IDLE_SECONDS = 10  # for which workers wait for the next call; about ten times what a start takes
+WAIT_SECONDS = 0.01  # for workers that wait already, before this process begins itself
+TRIES = 2  # to start workers
+TIDY_SECONDS = 5.0  # for which the keyboard lets items tidy up
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -43,44 +55,178 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
-_function: Callable[[Any], Any] | None = None  # of this worker process
-_busy = False  # whether it has an item in hand
+def workers_wait() -> bool:
+    """Whether workers of an earlier call wait for work, so that none need be started."""
+    return any(_workers())
 
 
-def _start_worker(function: Callable[[Any], Any], level: int) -> None:
-    global _function
-    logging.basicConfig(level=level)
-    _function = function
-    signal.signal(signal.SIGINT, _stop)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def end_workers() -> None:
+    """End the workers that wait, at the end of a program, which would wait for them else."""
+    for pool in list(_pools):
+        pool.shutdown(kill_workers=True)
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever, or still write files."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+_pools: WeakSet[ProcessPoolExecutor] = WeakSet()
 
 
-def _stop(*_: Any) -> None:
-    """The keyboard stops an item, which tidies up, and then the worker; the parent tells it."""
-    if _busy:
-        raise KeyboardInterrupt
-    os._exit(1)
+def _workers() -> list[Any]:
+    return [p for p in multiprocessing.active_children() if p.name.startswith("LokyProcess")]
 
 
-def _work(item: Any) -> Any:
-    global _busy
-    assert _function is not None
+@dataclass
+class _Work:
+    """The items of one call, and what has become of them; `threads` are those of each worker."""
+
+    items: list[Any]
+    task: Callable[[Any], Any]
+    bar: Progress
+    threads: int
+    results: dict[int, Any] = field(default_factory=dict)
+
+    def done(self, index: int, result: Any) -> None:
+        """Keep a result; a failure knows its item."""
+        if isinstance(result, TaskFailure):
+            result = replace(result, item=self.items[index])
+        self.results[index] = self.bar.step(result)
+
+
+def in_processes(
+    function: Callable[[Any], Any],
+    items: list[Any],
+    size: int,
+    bar: Progress,
+    also_here: bool = False,
+) -> list[Any]:
+    """Results of all items; those that a worker may have died of run again one by one.
+
+    With `also_here` this process is one of the `size`, and begins while the others start.
+    """
+    here = function if also_here else None
+    workers = max(size - 1, min(size, len(_workers()))) if also_here else size
+    with _sent(function) as task:
+        work = _Work(items, task, bar, max(1, cpu_count() // size))
+        waiting, in_vain = deque(range(len(items))), 0
+        while waiting:
+            before = len(waiting)
+            suspects, _ = _run(work, waiting, workers, here)
+            for index in suspects:
+                found, reason = _run(work, deque([index]), 1)
+                if found or index not in work.results:
+                    work.done(index, TaskFailure(None, reason))
+            in_vain = in_vain + 1 if len(waiting) == before else 0
+            if in_vain == TRIES:
+                raise RenderModuleException(
+                    "the worker processes do not start, or end at once (killed, or out of "
+                    "memory?): give pool_size 1"
+                )
+    return [work.results[index] for index in range(len(items))]
+
+
+def _run(
+    work: _Work, waiting: deque[int], size: int, here: Callable[[Any], Any] | None = None
+) -> tuple[list[int], str]:
+    """Work until nothing is waiting or a worker dies; the items that were then running, and why."""
+    running: dict[Future[Any], int] = {}
+    pool = _pool(size, work.threads)
     try:
-        _busy = True
-        return _without_item(attempt(_function, item))
-    except KeyboardInterrupt:
-        os._exit(1)
-    finally:
-        _busy = False
+        ready = _submit(pool, os.getpid)
+        wait([ready], None if here is None else WAIT_SECONDS)
+        while waiting or running:
+            while ready.done() and waiting and len(running) < 2 * size:
+                ready.result()
+                index = waiting[0]
+                running[_submit(pool, work.task, work.items[index])] = index
+                waiting.popleft()
+            if here is not None and waiting:
+                index = waiting.popleft()
+                work.done(index, attempt(here, work.items[index]))
+                finished = {future for future in running if future.done()}
+            else:
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                work.done(running[future], _result(future))
+                del running[future]
+    except BrokenProcessPool as error:
+        # the keyboard ends workers too, and another thread may have taken the signal meant for
+        # this one: let it come first
+        time.sleep(0.1)
+        return sorted(running.values()), _reason(error)
+    except BaseException:
+        _stop_all(pool)
+        raise
+    return [], ""
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], *args: Any) -> Future[Any]:
+    with _keyboard_later():
+        return pool.submit(function, *args)
+
+
+def _result(future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:  # the item or its result cannot be pickled
+        return TaskFailure(None, _cannot_travel(error), traceback.format_exc())
+
+
+def _reason(error: BrokenProcessPool) -> str:
+    from loky.process_executor import TerminatedWorkerError
+
+    if isinstance(error, TerminatedWorkerError):
+        return "its worker process died (killed, or out of memory?)"
+    return _cannot_travel(error)
+
+
+def _cannot_travel(error: Exception) -> str:
+    return f"it or its result cannot travel between processes: {one_line(error)}"
+
+
+def _pool(size: int, threads: int) -> ProcessPoolExecutor:
+    """Workers: those of the last call, others where what they found at their start has changed."""
+    from loky import get_reusable_executor
+
+    _start_trackers()
+    with _keyboard_later():
+        pool = get_reusable_executor(
+            size,
+            timeout=IDLE_SECONDS,
+            kill_workers=True,  # those that are replaced have nothing in hand
+            initializer=worker.start,
+            initargs=(os.getpid(), os.getcwd(), tuple(sys.path)),
+            env=_environment(threads),
+        )
+    _pools.add(pool)
+    return pool
+
+
+def _start_trackers() -> None:
+    """Start what watches over the workers: started later, it would undo `_keyboard_later`."""
+    from loky.backend import resource_tracker as of_loky
+
+    resource_tracker.ensure_running()
+    of_loky.ensure_running()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Each worker uses so many threads, unless the user has said, and as much memory as it needs:
+    its caches are limited, and no leak for which loky would replace it.
+    """
+    ours = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return ours | {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"} | dict(os.environ)
+
+
+def _stop_all(pool: ProcessPoolExecutor) -> None:
+    """End the workers; those that have an item in hand may tidy up first."""
+    workers = _workers()
+    for process in workers:
+        with suppress(ProcessLookupError, TypeError):
+            os.kill(process.pid, signal.SIGINT)
+    end = time.monotonic() + TIDY_SECONDS
+    for process in workers:
+        process.join(max(0.0, end - time.monotonic()))
+    pool.shutdown(kill_workers=True)
 
 
 @contextmanager
@@ -105,138 +251,17 @@ def _keyboard_later() -> Iterator[None]:
             handler(*came[0])
 
 
-def _without_item(result: Any) -> Any:
-    """A failure need not carry its item back: the other side has it."""
-    return replace(result, item=None) if isinstance(result, TaskFailure) else result
-
-
-def _with_item(result: Any, item: Any) -> Any:
-    return replace(result, item=item) if isinstance(result, TaskFailure) else result
-
-
-def _ready() -> bool:
-    return True
-
-
-def in_processes(
-    function: Callable[[Any], Any], work: list[Any], size: int, bar: Progress
-) -> list[Any]:
-    """Results of all items; those that a worker may have died of run again one by one."""
-    results: list[Any] = [None] * len(work)
-    waiting = deque(range(len(work)))
-    while waiting:
-        suspects = _run_pool(function, work, waiting, size, results, bar)
-        for index in suspects:
-            alone = deque([index])
-            if _run_pool(function, work, alone, 1, results, bar):
-                reason = "its worker process died (killed, or out of memory?)"
-                results[index] = bar.step(TaskFailure(work[index], reason))
-    return results
-
-
-def _run_pool(
-    function: Callable[[Any], Any],
-    work: list[Any],
-    waiting: deque[int],
-    size: int,
-    results: list[Any],
-    bar: Progress,
-) -> list[int]:
-    """Work until nothing is waiting or a worker dies; the items that were then running."""
-    running: dict[Future[Any], int] = {}
-    with _started(_needs_main(function, work[0])), _pool(function, size) as pool:
-        try:
-            while waiting or running:
-                while waiting and len(running) < 2 * size:
-                    index = waiting.popleft()
-                    running[_submit(pool, work, waiting, index)] = index
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    results[running[future]] = bar.step(_result(future, work[running[future]]))
-                    del running[future]
-        except BrokenProcessPool:
-            return sorted(running.values())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return []
-
-
-def _submit(pool: ProcessPoolExecutor, work: list[Any], waiting: deque[int], index: int) -> Any:
-    try:
-        with _keyboard_later():
-            return pool.submit(_work, work[index])
-    except BrokenProcessPool:
-        waiting.appendleft(index)  # it never began
-        raise
-
-
-def _result(future: Future[Any], item: Any) -> Any:
-    try:
-        return _with_item(future.result(), item)
-    except BrokenProcessPool:
-        raise
-    except Exception as error:  # the item or its result cannot be pickled
-        reason = f"it or its result cannot travel between processes: {one_line(error)}"
-        return TaskFailure(item, reason, traceback.format_exc())
-
-
-def _needs_main(function: Callable[[Any], Any], item: Any) -> bool:
-    """Whether a worker has to know what the program itself defines."""
-    try:
-        return b"__main__" in pickle.dumps((function, item))
-    except Exception:  # it cannot travel, which is told where it is sent
-        return True
-
-
 @contextmanager
-def _started(needs_main: bool) -> Iterator[None]:
-    """Processes started within run the program of this one only if they need something of it.
+def _sent(function: Callable[[Any], Any]) -> Iterator[Callable[[Any], Any]]:
+    """What a worker runs instead: it takes the function from a file, which may be large, once."""
+    import cloudpickle
 
-    Else a script or notebook that runs a module would be run again by every worker, unless all it
-    does stood below `if __name__ == "__main__"`.
-    """
-    main = sys.modules["__main__"]
-    hidden = {} if needs_main else {k: v for k, v in vars(main).items() if k in _ORIGIN}
     try:
-        vars(main).update(dict.fromkeys(hidden))
-        yield
-    finally:
-        vars(main).update(hidden)
-
-
-@contextmanager
-def _pool(function: Callable[[Any], Any], size: int) -> Iterator[ProcessPoolExecutor]:
-    """Pool whose workers are known to have started."""
-    level = logging.getLogger().getEffectiveLevel()
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(size, context, initializer=_start_worker, initargs=(function, level))
-    with pool, _threads_per_worker(max(1, cpu_count() // size)):
-        broken = None
-        try:
-            with _keyboard_later():
-                ready = pool.submit(_ready)
-            ready.result()
-        except BrokenProcessPool as error:
-            broken = error
-        if broken is not None:
-            # the keyboard ends workers too, and another thread may have taken the signal meant for
-            # this one: let it come first
-            time.sleep(0.1)
-            raise RenderModuleException(
-                "the worker processes do not start: a script that runs modules needs "
-                "`if __name__ == '__main__':` around the call (or use pool_size 1)"
-            ) from broken
-        yield pool
-
-
-@contextmanager
-def _threads_per_worker(number: int) -> Iterator[None]:
-    """Processes started within use `number` threads each, unless the user has said."""
-    ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
-    os.environ.update(dict.fromkeys(ours, str(number)))
-    try:
-        yield
-    finally:
-        for name in ours:
-            os.environ.pop(name, None)
+        content = cloudpickle.dumps((function, logging.getLogger().getEffectiveLevel()))
+    except Exception as error:
+        reason = f"what workers are to do {_cannot_travel(error)}"
+        raise RenderModuleException(reason) from error
+    with tempfile.NamedTemporaryFile(prefix="renderapps-task-") as file:
+        file.write(content)
+        file.flush()
+        yield partial(worker.work, file.name)

@@ -24,6 +24,7 @@ from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.fields import parameter
 from renderapps.module.parallel import cpu_count, map_tasks
 from renderapps.module.parser import ModuleParser
+from renderapps.module.processes import end_workers
 from renderapps.module.report import ReportSchema, report_failure, reported
 from renderapps.module.summary import summary
 from renderapps.module.tasks import one_line
@@ -232,6 +233,7 @@ class RenderModule(ModuleParser):
         items: Iterable[Any],
         progress: str | None = None,
         processes: int | None = None,
+        also_here: bool = False,
     ) -> list[Any]:
         """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters.
 
@@ -244,6 +246,7 @@ class RenderModule(ModuleParser):
             dask_scheduler=self.args.get("dask_scheduler"),
             progress=progress or type(self).__name__,
             logger=self.logger,
+            also_here=also_here,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -253,7 +256,10 @@ class RenderModule(ModuleParser):
     @classmethod
     def main(cls, args: Sequence[str] | None = None) -> NoReturn:
         """Run from the command line and exit: 0 success, 1 failure, 2 wrong parameters."""
-        sys.exit(cls.exit_status(args))
+        try:
+            sys.exit(cls.exit_status(args))
+        finally:
+            end_workers()
 
     @classmethod
     def exit_status(cls, args: Sequence[str] | None = None) -> int:

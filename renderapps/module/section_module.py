@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from renderapps.module.effort import ALWAYS, Effort, about_tiles
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.render_module import (
     ParallelParameters,
@@ -35,11 +36,14 @@ class SectionModule(RenderModule):
     ----------
     stack : str
         Name of the parameter that holds the stack whose z values are worked through.
+    effort : Effort
+        What makes one more process worth while.
     """
 
     default_schema: type[Schema] = SectionParameters
     default_output_schema: type[Schema] = SectionReport
     stack = "input_stack"
+    effort: Effort = ALWAYS
 
     def prepare(self) -> None:
         """Called once before the sections: check, set what they share on `self`."""
@@ -71,6 +75,11 @@ class SectionModule(RenderModule):
         """Name of the stack whose z values are worked through."""
         return self.args[self.stack]
 
+    @property
+    def read_stacks(self) -> list[str]:
+        """Names of the stacks whose tiles are read."""
+        return [self.z_stack]
+
     def available_zs(self) -> list[float]:
         """The z values that there are, ascending."""
         return stack_zs(self.render, self.z_stack)
@@ -86,14 +95,21 @@ class SectionModule(RenderModule):
         )
 
     def processes_for(self, zs: Sequence[float]) -> int:
-        """How many processes to work on these sections with."""
-        return self.args["pool_size"]
+        """How many processes to work on these sections with: no more than are worth while."""
+        if self.effort is ALWAYS:
+            return self.args["pool_size"]
+        count = about_tiles(self.render, dict.fromkeys(self.read_stacks, len(zs)))
+        return self.effort.processes(count, self.args["pool_size"])
 
     def map_sections(
         self, zs: Sequence[float]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Reports of the sections that succeeded, and z and reason of those that did not."""
-        results = self.map_tasks(partial(_process, self), zs, processes=self.processes_for(zs))
+        processes = self.processes_for(zs)
+        also_here = self.effort.also_here
+        results = self.map_tasks(
+            partial(_process, self), zs, processes=processes, also_here=also_here
+        )
         sections: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []
         for result in results:

@@ -10,7 +10,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import Schema
 
 from renderapi.jsontext import collection_paused
-from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
+from renderapps.module.effort import DOCUMENTS, Effort
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.fields import parameter
 from renderapps.module.output_parameters import EXISTING, OutputStackParameters
@@ -93,8 +93,6 @@ class StackEditModule(SectionModule):
         Whether an output that is not named is the input, edited in place.
     may_be_input : bool
         Whether an output may be named that is an input, which is then edited in place.
-    few_tiles : int
-        Up to how many tiles are edited in this process: to start workers would take longer.
     """
 
     default_schema: type[Schema] = StackEditParameters
@@ -106,7 +104,7 @@ class StackEditModule(SectionModule):
     tile_inputs: int | None = None
     in_place_by_default = False
     may_be_input = False
-    few_tiles = DOCUMENTS_WORTH_WORKERS
+    effort: Effort = DOCUMENTS
 
     def __init__(
         self,
@@ -142,6 +140,11 @@ class StackEditModule(SectionModule):
         """Names of the input stacks, in the order of the roles."""
         values = [self.args[role] for role in self.inputs]
         return [name for v in values for name in (v if isinstance(v, list) else [v])]
+
+    @property
+    def read_stacks(self) -> list[str]:
+        """The inputs."""
+        return self.input_stacks
 
     @property
     def output_stack(self) -> str:
@@ -260,14 +263,6 @@ class StackEditModule(SectionModule):
             if self.dry_run:
                 raise
             raise RenderModuleException(f"{error}; all is left as it was") from None
-
-    def processes_for(self, zs: Sequence[float]) -> int:
-        """As many as asked for, or this one where there is little to do."""
-        if self.few_tiles:
-            count = about_tiles(self.render, dict.fromkeys(self.input_stacks, len(zs)))
-            if not worth_workers(count, self.few_tiles):
-                return 1
-        return super().processes_for(zs)
 
     def read(self, stack: str, z: float, missing_ok: bool = False) -> Section:
         """A section of a stack, such as a neighbour of the one that is edited."""

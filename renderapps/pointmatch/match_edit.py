@@ -191,7 +191,9 @@ class MatchEditModule(RenderModule):
 
     def write_groups(self, groups: Sequence[str]) -> tuple[Json, list[Json]]:
         """Edit and write all groups: the report, and the groups that failed."""
-        results = self.map_tasks(partial(_edit_group, self), groups, "editing matches")
+        results = self.map_tasks(
+            partial(_edit_group, self), groups, "editing matches", also_here=True
+        )
         failures = [r for r in results if isinstance(r, TaskFailure)]
         failed = [{"groupId": f.item, "reason": f.reason} for f in failures]
         done = [r for r in results if not isinstance(r, TaskFailure)]

@@ -141,7 +141,7 @@ class QCPointMatchResults(RenderModule):
             by_groups.setdefault((p_group, q_group), []).append((p_id, q_id))
         tasks = list(by_groups.items())
         count = partial(_counts, self.render, owner, tuple(self.args["matchcollections"]))
-        results = self.map_tasks(count, tasks, "counting matches")
+        results = self.map_tasks(count, tasks, "counting matches", also_here=True)
         found: dict[tuple[str, str, str, str], int] = {}
         for (groups, names), result in zip(tasks, results, strict=True):
             if isinstance(result, TaskFailure):

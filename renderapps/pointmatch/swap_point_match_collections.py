@@ -179,7 +179,7 @@ class SwapPointMatchCollections(RenderModule):
         task = partial(
             _write_group, self.render, self.owner, name, other, exchange.new(name), selection
         )
-        results = self.map_tasks(task, groups, f"writing {name}")
+        results = self.map_tasks(task, groups, f"writing {name}", also_here=True)
         for result in results:
             if isinstance(result, TaskFailure):
                 raise RenderModuleException(f"group {result.item} of {name}: {result.reason}")

@@ -149,7 +149,8 @@ class TilePairsAround(RenderModule):
         stack = args["stack"]
         plan = self.plan(stack_zs(self.render, stack), args["z"], args["dz"])
         needed = sorted({z for first, others in plan for z in (first, *others)})
-        layers = self.map_tasks(partial(read_outlines, self.render, stack), needed, "reading tiles")
+        read = partial(read_outlines, self.render, stack)
+        layers = self.map_tasks(read, needed, "reading tiles", also_here=True)
         failed = [layer for layer in layers if isinstance(layer, TaskFailure)]
         if failed:
             raise RenderModuleException(f"z={failed[0].item:g}: {failed[0].reason}")
@@ -405,7 +406,8 @@ def _pair_file(
 ) -> Json:
     needed = sorted({z for first, others in plan for z in (first, *others)})
     processes = min(pool_size, cpu_count())
-    layers = map_tasks(partial(read_outlines, render, stack), needed, pool_size=processes)
+    read = partial(read_outlines, render, stack)
+    layers = map_tasks(read, needed, pool_size=processes, also_here=True)
     for layer in layers:
         if isinstance(layer, TaskFailure):
             raise RenderModuleException(f"z={layer.item:g}: {layer.reason}")

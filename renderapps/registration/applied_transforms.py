@@ -168,7 +168,9 @@ class ApplyTransformsModule(PlacedStackModule):
         if rule_of(self.args).by != "tileId":
             return {"aligned_zs_without_input": [] if chosen else sorted(self.aligned_zs - zs)}
         looked_at = sorted(self.aligned_zs & zs if chosen else self.aligned_zs)
-        found = self.map_tasks(partial(_unused, self), looked_at, "looking for unused tiles")
+        found = self.map_tasks(
+            partial(_unused, self), looked_at, "looking for unused tiles", also_here=True
+        )
         for result in found:
             if isinstance(result, TaskFailure):
                 raise RenderModuleException(f"z={result.item:g}: {result.reason}")

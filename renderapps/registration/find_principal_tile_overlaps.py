@@ -22,6 +22,7 @@ from renderapps.module import (
     map_tasks,
     parameter,
 )
+from renderapps.module.effort import DOCUMENTS
 from renderapps.module.fields import NewFile
 from renderapps.module.stacks import stack_zs
 from renderapps.module.tile_documents import Section, read_section
@@ -60,6 +61,7 @@ class FindPrincipalTileOverlap(SectionModule):
     """Both stacks lie in the same space. Tiles that none covers enough are left out and named."""
 
     default_schema = FindPrincipalTileOverlapParameters
+    effort = DOCUMENTS
     stack = "stack"
 
     def prepare(self) -> None:

@@ -86,7 +86,9 @@ class MakeSyntheticCrossStackPointMatches(RenderModule):
             self.args["local_transforms"],
             self.module_name(),
         ) as self.target:
-            found = self.map_tasks(partial(_make, self), list(groups.values()), "making matches")
+            found = self.map_tasks(
+                partial(_make, self), list(groups.values()), "making matches", also_here=True
+            )
             done = [entry for entry in found if not isinstance(entry, TaskFailure)]
             failed = [entry for entry in found if isinstance(entry, TaskFailure)]
             report |= {

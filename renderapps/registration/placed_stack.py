@@ -116,7 +116,9 @@ class PlacedStackModule(SectionModule):
             )
         self.target = self.output_of(zs, sorted(parts))
         with written([self.target], self.module_name()):
-            counts = self.map_tasks(partial(_write, self), sorted(parts.items()), "writing")
+            counts = self.map_tasks(
+                partial(_write, self), sorted(parts.items()), "writing", also_here=True
+            )
             for count in counts:
                 if isinstance(count, TaskFailure):
                     z = count.item[0]
@@ -129,7 +131,7 @@ class PlacedStackModule(SectionModule):
 
     def planned(self, zs: list[float]) -> tuple[list[Json], list[Json], dict[float, Contributions]]:
         """Entries of sections, failed ones, and what each z of the output is made of."""
-        results = self.map_tasks(partial(_plan, self), zs, "placing")
+        results = self.map_tasks(partial(_plan, self), zs, "placing", also_here=True)
         sections: list[Json] = []
         failed: list[Json] = []
         parts: dict[float, Contributions] = {}

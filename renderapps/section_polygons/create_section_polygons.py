@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapps.module import SectionModule, SectionParameters, parameter
+from renderapps.module.effort import IMAGES
 from renderapps.section_polygons.glue_lines import LineSearch, find_glue_lines
 from renderapps.section_polygons.outlines import between_lines, tissue_outline
 from renderapps.section_polygons.polygon_files import (
@@ -145,6 +146,7 @@ class CreateSectionPolygons(SectionModule):
     """
 
     default_schema = CreateSectionPolygonsParameters
+    effort = IMAGES
     stack = "stack"
 
     def process_section(self, z: float) -> Json:

@@ -12,7 +12,7 @@ from marshmallow.validate import Length, Range
 
 from renderapps.module import parameter
 from renderapps.module.display_range import range_holders, set_range
-from renderapps.module.effort import IMAGES_WORTH_WORKERS
+from renderapps.module.effort import IMAGES
 from renderapps.module.output_parameters import ReplacingParameters
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import Json, Section, first_level
@@ -93,7 +93,7 @@ class AutoSetStackLevels(StackEditModule):
     """
 
     default_schema = AutoSetStackLevelsParameters
-    few_tiles = IMAGES_WORTH_WORKERS
+    effort = IMAGES
     moves_tiles = False
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:

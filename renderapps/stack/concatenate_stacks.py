@@ -20,7 +20,7 @@ from renderapps.module import (
     parameter,
     written,
 )
-from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
+from renderapps.module.effort import DOCUMENTS, about_tiles
 from renderapps.module.lists import Names
 from renderapps.module.output_parameters import ReplacingParameters, WrittenStackParameters
 from renderapps.module.render_module import connect
@@ -107,7 +107,8 @@ class ConcatenateStacks(RenderModule):
         with written([target], self.module_name()):
             target.refuse_kept_ids(joined_ids(sources, plan) if target.kept_zs else ())
             work = partial(_copy_section, target, sources, plan, settings)
-            results = self.map_tasks(work, zs, "concatenating", self.processes_for(sources))
+            processes = self.processes_for(sources)
+            results = self.map_tasks(work, zs, "concatenating", processes, also_here=True)
             self.report_of(target, sources, results)
             target.tiles = sum(entry["tiles"] for entry in results)
 
@@ -129,10 +130,10 @@ class ConcatenateStacks(RenderModule):
             )
 
     def processes_for(self, sources: list[Source]) -> int:
-        """As many as asked for, or this one where there is little to do."""
+        """At most as many as asked for, and no more than are worth while."""
         counts = [about_tiles(s.render, {s.stack: len(s.zs)}) for s in sources]
         count = None if None in counts else sum(counts)  # type: ignore[arg-type]
-        return self.args["pool_size"] if worth_workers(count, DOCUMENTS_WORTH_WORKERS) else 1
+        return DOCUMENTS.processes(count, self.args["pool_size"])
 
     def sources(self) -> list[Source]:
         """The stacks to read, each with its connection and z values."""

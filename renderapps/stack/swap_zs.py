@@ -18,7 +18,7 @@ from renderapps.module import (
     parameter,
     written,
 )
-from renderapps.module.effort import DOCUMENTS_WORTH_WORKERS, about_tiles, worth_workers
+from renderapps.module.effort import DOCUMENTS, about_tiles
 from renderapps.module.lists import Names, Numbers
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs, version_of
@@ -128,9 +128,9 @@ class SwapZs(RenderModule):
         """Write the sections of the other stack."""
         copy = partial(copy_section, output, other)
         tiles = about_tiles(self.render, {other: len(self.zs)})
-        alone = not worth_workers(tiles, DOCUMENTS_WORTH_WORKERS)
-        processes = 1 if alone else self.args["pool_size"]
-        results = self.map_tasks(copy, self.zs, f"{other} to {output.stack}", processes)
+        processes = DOCUMENTS.processes(tiles, self.args["pool_size"])
+        what = f"{other} to {output.stack}"
+        results = self.map_tasks(copy, self.zs, what, processes, also_here=True)
         for result in results:
             if isinstance(result, TaskFailure):
                 raise RenderModuleException(f"section z={result.item:g}: {result.reason}")

@@ -21,6 +21,7 @@ from renderapps.module import (
     StackEditParameters,
     parameter,
 )
+from renderapps.module.effort import ALWAYS
 from renderapps.pointmatch.match_collection import MatchCollectionParameters, owner_of_matches
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class SolveMontage(StackEditModule):
     """Place the tiles of each section by their point matches."""
 
     default_schema = SolveMontageParameters
-    few_tiles = 0
+    effort = ALWAYS
 
     def prepare(self) -> None:
         """Find out which coordinates the matches are in; the collection must exist."""

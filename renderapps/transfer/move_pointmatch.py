@@ -74,7 +74,7 @@ class PointMatchTransfer(RenderTransfer):
         copy = MatchCopy(self.render_source, self.render_target, name, output.written)
         if not copy.copy_metadata():
             self.logger.warning("the target service cannot record the metadata of %s", name)
-        results = self.map_tasks(copy.copy_group, groups, "copying matches")
+        results = self.map_tasks(copy.copy_group, groups, "copying matches", also_here=True)
         failed = [r for r in results if isinstance(r, TaskFailure)]
         self.output(
             {

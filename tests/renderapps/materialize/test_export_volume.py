@@ -12,9 +12,11 @@ import tifffile
 
 import renderapi
 from renderapps.dataimport.import_tiles import ImportTiles
+from renderapps.materialize import export_volume
 from renderapps.materialize.export_volume import ExportVolume
 from renderapps.materialize.volume_planes import plane_zs
 from renderapps.module import ParameterError, RenderModuleException
+from renderapps.module.effort import ALWAYS
 
 
 @pytest.fixture
@@ -151,7 +153,8 @@ def test_eight_bits_hold_the_display_range(export, section_pixels):
     np.testing.assert_array_equal(read(path)[0, 0], shown)
 
 
-def test_bounds_z_and_deep_shards(export, section_pixels):
+def test_bounds_z_and_deep_shards(export, section_pixels, monkeypatch):
+    monkeypatch.setattr(export_volume, "DRAWN", ALWAYS)
     path, result = export(
         bounds={"minX": 3, "maxX": 47, "minY": 15, "maxY": 40},
         chunk=[2, 8, 8],

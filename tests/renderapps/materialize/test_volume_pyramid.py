@@ -6,7 +6,13 @@ from volumes import level_of
 
 from renderapi.volume.layout import VolumeLayout
 from renderapps.materialize.formats import formats
-from renderapps.materialize.volume_job import Pass, boxes, planned_passes
+from renderapps.materialize.volume_job import (
+    Part,
+    Pass,
+    boxes,
+    planned_passes,
+    with_small_ones_last,
+)
 from renderapps.materialize.volume_planes import filled
 from renderapps.materialize.volume_pyramid import (
     add_reduced,
@@ -104,3 +110,11 @@ def test_planes_of_gaps():
     assert (low[0], high[0]) == (3.0, 6.0)
     assert (low[1], high[1]) == pytest.approx((2 / 3, 1 / 3))
     assert filled((0.0, None, 2.0), "repeat")[1] == ((0.0, 1.0),)
+
+
+def test_of_the_last_parts_the_small_ones_come_last_and_none_is_lost():
+    sizes = [1, 5, 2, 1, 4, 9]
+    parts = [Part(0, 0, (z, 0, 0), (z + 1, 1, size)) for z, size in enumerate(sizes)]
+    assert [part.voxels for part in with_small_ones_last(parts, 4)] == [1, 5, 9, 4, 2, 1]
+    assert [part.voxels for part in with_small_ones_last(parts, 99)] == [9, 5, 4, 2, 1, 1]
+    assert sorted(with_small_ones_last(parts, 4)) == parts

@@ -39,6 +39,12 @@ sys.addaudithook(watch)
 from renderapps.materialize.export_volume import ExportVolume
 ExportVolume.main()
 """
+EXPORTED_BY_WORKERS = """
+from renderapps.materialize import export_volume
+from renderapps.module.effort import ALWAYS
+export_volume.DRAWN = ALWAYS  # however little there is to draw
+export_volume.ExportVolume.main()
+"""
 SIDE, COLUMNS, LAYERS = 256, 4, 8
 SECONDS = 100  # for a worker to notice, on a machine that is busy
 
@@ -183,8 +189,8 @@ def test_a_killed_generation_of_mipmaps_leaves_whole_files_and_is_completed(stor
 def test_a_killed_export_leaves_no_volume_and_is_completed(store, tmp_path):
     volume = tmp_path / "out" / "v.ome.zarr"
     options = {"output_volume": str(volume), "chunk": [1, 64, 64], "shard": [1, 128, 128]}
-    name = "materialize.export_volume"
-    with started(name, store, tmp_path, **options) as process:
+    command = [sys.executable, "-c", EXPORTED_BY_WORKERS]
+    with run_of(command, store, tmp_path / "export.json", options) as process:
         parts = lambda: volume.parent.glob(".*/records/*")  # noqa: E731
         wait_until(lambda: any(parts()) or process.poll() is not None, "nothing was drawn")
         process.send_signal(signal.SIGSTOP)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ def uneven(x):
     if x == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     if x == 7:
-        return lambda: x
+        return threading.Lock()
     time.sleep(0.02 * (10 - x) / 10)
     return x * x
 
@@ -76,19 +77,79 @@ def test_progress_is_logged_where_there_is_no_terminal(caplog):
     assert "counting: 2 of 2" in caplog.text
 
 
-def test_workers_that_cannot_start_are_an_error_not_a_hang(tmp_path):
-    import subprocess
-    import sys
+def run_script(folder, text):
+    (folder / "script.py").write_text(text)
+    command = [sys.executable, str(folder / "script.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
-    script = tmp_path / "unguarded.py"
-    script.write_text(
+
+def test_workers_that_cannot_start_are_an_error_not_a_hang(tmp_path):
+    done = run_script(
+        tmp_path,
+        "import sys\n"
         "from renderapps.module import map_tasks\n"
-        "def own(x): return x\n"
-        "print(map_tasks(own, [1, 2], pool_size=2))\n"
+        "sys.executable = '/bin/false'\n"
+        "map_tasks(abs, [1, 2], pool_size=2)\n",
     )
-    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
-    assert run.returncode != 0
-    assert "if __name__ == '__main__':" in run.stderr
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "the worker processes do not start, or end at once (killed, or out of memory?): "
+        "give pool_size 1"
+    )
+
+
+def test_a_function_that_workers_cannot_have_is_an_error():
+    with pytest.raises(RenderModuleException, match="cannot travel between processes"):
+        map_tasks(partial(add, threading.Lock()), [1, 2], pool_size=2)
+
+
+class Bad:
+    """Cannot be made again from what travels."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def make_bad(x):
+    return Bad() if x == 1 else x
+
+
+def test_a_result_that_arrives_broken_costs_its_own_item_only():
+    results = map_tasks(make_bad, range(4), pool_size=2)
+    assert results[0] == 0 and results[2:] == [2, 3]
+    assert "cannot travel between processes" in results[1].reason
+
+
+def own_process(_):
+    time.sleep(0.02)
+    return os.getpid()
+
+
+def test_workers_are_kept_for_the_next_call():
+    first = set(map_tasks(own_process, range(8), pool_size=2))
+    again = set(map_tasks(own_process, range(8), pool_size=2))
+    assert len(first) == 2
+    assert again == first
+
+
+def test_workers_are_replaced_where_they_have_started_in_another_environment(monkeypatch):
+    before = set(map_tasks(own_process, range(4), pool_size=2))
+    monkeypatch.setenv("RENDER_OWNER", "another")
+    after = map_tasks(partial(getenv, "RENDER_OWNER"), range(4), pool_size=2)
+    assert {owner for _, owner in after} == {"another"}
+    assert before.isdisjoint(pid for pid, _ in after)
+
+
+def getenv(name, _):
+    return os.getpid(), os.environ.get(name)
+
+
+def test_this_process_works_too_where_it_may_and_begins_before_the_others(monkeypatch):
+    monkeypatch.setenv("RENDER_OWNER", "workers of their own, which have to start")
+    pids = map_tasks(own_process, range(200), pool_size=2, also_here=True)
+    assert pids[0] == os.getpid()
+    assert len(set(pids)) > 1
+    assert map_tasks(partial(add, 1), range(9), pool_size=3, also_here=True) == [*range(1, 10)]
 
 
 def test_tasks_run_on_a_dask_cluster():
@@ -171,6 +232,37 @@ def test_the_keyboard_stops_all_workers_without_their_tracebacks(tmp_path):
         wait_until(lambda: not any(Path(f"/proc/{pid.name}").exists() for pid in pids.iterdir()))
 
 
+TIDY = """
+import os, pathlib, sys, time
+from renderapps.module import map_tasks
+
+def work(folder):
+    mark = pathlib.Path(folder, str(os.getpid()))
+    mark.touch()
+    try:
+        time.sleep(600)
+    finally:
+        mark.rename(mark.with_suffix(".tidy"))
+
+map_tasks(work, [sys.argv[1]] * 2, pool_size=2)
+"""
+
+
+def test_the_keyboard_reaches_the_workers_where_only_the_program_is_told(tmp_path):
+    """As in a notebook: its kernel alone is interrupted."""
+    (tmp_path / "program.py").write_text(TIDY)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    command = [sys.executable, str(tmp_path / "program.py"), str(marks)]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE)
+    wait_until(lambda: len(list(marks.iterdir())) == 2)
+    program.send_signal(signal.SIGINT)
+    _, told = program.communicate(timeout=60)
+    assert told.count(b"Traceback") == 1
+    assert [path.suffix for path in marks.iterdir()] == [".tidy"] * 2
+    assert not any(Path(f"/proc/{path.stem}").exists() for path in marks.iterdir())
+
+
 def children(pid):
     return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
@@ -194,7 +286,23 @@ print(__file__[-9:])
 
 
 def test_a_script_needs_no_guard_around_what_is_not_its_own(tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(tmp_path / "script.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_script(tmp_path, SCRIPT)
     assert (done.stdout, done.stderr) == ("once\n[6, 24, 120]\nscript.py\n", "")
+
+
+OWN_FUNCTION = """
+from renderapps.module import map_tasks
+
+print("once")
+OFFSET = 10
+
+def own(x):
+    return x + OFFSET
+
+print(map_tasks(own, [1, 2], pool_size=2))
+"""
+
+
+def test_a_script_needs_no_guard_around_functions_of_its_own(tmp_path):
+    done = run_script(tmp_path, OWN_FUNCTION)
+    assert (done.stdout, done.stderr) == ("once\n[11, 12]\n", "")

@@ -8,6 +8,7 @@ from layered_stacks import documents, layers, lens, put, read, run, state, tile,
 
 import renderapi
 from renderapps.module import RenderModuleException
+from renderapps.module.effort import Effort
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.module.tile_documents import (
     Section,
@@ -71,10 +72,10 @@ def test_workers_are_started_for_many_tiles_only(render, monkeypatch):
         assert status == 0
         return {entry["process"] for entry in report["sections"]} == {os.getpid()}
 
-    monkeypatch.setattr(TellProcess, "few_tiles", 5)
+    monkeypatch.setattr(TellProcess, "effort", Effort(3, 3))
     assert not in_this_process()
     assert in_this_process(maxZ=1)  # 4 tiles
-    monkeypatch.setattr(TellProcess, "few_tiles", 6)
+    monkeypatch.setattr(TellProcess, "effort", Effort(4, 4))
     assert in_this_process()
     renderapi.stack.set_stack_state("raw", "LOADING", render=render)  # the service does not count
     assert not in_this_process()

@@ -70,9 +70,10 @@ def test_two_processes_write_the_same_as_one(render, monkeypatch):
     """Sections are edited in worker processes, which write to the embedded service themselves."""
     from layered_stacks import documents, run
 
+    from renderapps.module.effort import ALWAYS
     from renderapps.stack.regex_replace_filenames import ReplaceFileNames
 
-    monkeypatch.setattr(ReplaceFileNames, "few_tiles", 0)
+    monkeypatch.setattr(ReplaceFileNames, "effort", ALWAYS)
     layers(render, "raw")
     given = {"input_stack": "raw", "regex_find": "data", "regex_replace": "moved"}
     for output, size in (("one", 1), ("two", 2)):
