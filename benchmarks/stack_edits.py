@@ -23,7 +23,7 @@ def run() -> list[Row]:
         render = renderapi.connect(
             host="local", store=Path(folder) / "render.db", owner="bench", project="bench"
         )
-        _make_stack(render)
+        make_stack(render, SECTIONS, TILES)
         return [
             row
             for pool_size in (1, 2)
@@ -76,10 +76,11 @@ def _require_shared(render: renderapi.Render, stack: str) -> None:
         raise AssertionError(f"the lens of stack {stack} is no longer shared")
 
 
-def _make_stack(render: renderapi.Render) -> None:
+def make_stack(render: renderapi.Render, sections: int, tiles_each: int) -> None:
+    """A COMPLETE stack `raw` whose tiles share a lens."""
     renderapi.stack.create_stack("raw", render=render)
     lens = AffineModel(M00=1.001, M11=0.999, transformId="lens")
-    for z in range(SECTIONS):
+    for z in range(sections):
         tiles = [
             TileSpec(
                 tileId=f"tile_{z:04d}_{i:05d}",
@@ -90,7 +91,7 @@ def _make_stack(render: renderapi.Render) -> None:
                 sectionId=f"{z}.0",
                 tforms=[ReferenceTransform("lens"), AffineModel(B0=2300.0 * i, B1=10.0 * z)],
             )
-            for i in range(TILES)
+            for i in range(tiles_each)
         ]
         renderapi.resolvedtiles.put_tilespecs(
             "raw", resolved_tiles=ResolvedTiles(tiles, [lens]), render=render
