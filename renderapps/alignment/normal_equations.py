@@ -9,7 +9,6 @@ numbers), so that they are solved by preconditioned conjugate gradients (see `mu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,8 @@ SMALL = 60_000
 ACCURACY = 1e-8
 """Of the residual of an iterative solution, relative to the right side."""
 STEPS = 3000
+QUICK = 40
+"""Steps with an inverse made for other weights, before one is made for these."""
 
 
 class Pattern:
@@ -116,24 +117,27 @@ class Solver:
     first: Blocks | None = None
     later: Blocks | None = None
     steps: int = 0
-    _factor: Any = field(default=None, repr=False)
+    _known: Inverse | None = field(default=None, repr=False)
 
     def solve(self, matrix: sparse.bsr_matrix, right: Floats, start: Floats) -> Floats:
         """(n, R) solution for (n, R) right sides; `start` is a guess."""
         if not right.size:
             return right.copy()
-        if self.kind == DIRECT or self.nodes is None or self.first is None or self.later is None:
-            return self._direct(matrix, right, start)
-        inverse = multigrid(matrix, self.nodes, self.first, self.later)
-        return self._iterated(matrix, right, start, inverse)
-
-    def _direct(self, matrix: sparse.bsr_matrix, right: Floats, start: Floats) -> Floats:
-        if self._factor is not None:  # that of a system with other weights: nearly its inverse
-            factor = self._factor
+        if self._known is not None:  # the inverse of a system with other weights, nearly this one's
             try:
-                return self._iterated(matrix, right, start, lambda v: factor.solve(v.T).T, 30)
+                return self._iterated(matrix, right, start, self._known, QUICK)
             except EstimationError:
-                self._factor = None
+                self._known = None
+        if self.kind == DIRECT or self.nodes is None or self.first is None or self.later is None:
+            return self._direct(matrix, right)
+        self._known = multigrid(matrix, self.nodes, self.first, self.later)
+        return self._iterated(matrix, right, start, self._known)
+
+    def forget(self) -> None:
+        """The next system differs much from those before."""
+        self._known = None
+
+    def _direct(self, matrix: sparse.bsr_matrix, right: Floats) -> Floats:
         factor = splu(
             matrix.tocsc(),
             permc_spec="MMD_AT_PLUS_A",
@@ -141,7 +145,7 @@ class Solver:
             options={"SymmetricMode": True},
         )
         if matrix.shape[0] > SMALL:
-            self._factor = factor
+            self._known = lambda rows: factor.solve(rows.T).T
         return np.asarray(factor.solve(right))
 
     def _iterated(

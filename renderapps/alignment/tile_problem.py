@@ -125,10 +125,12 @@ class Problem:
         index = np.arange(1, held.shape[1])
         self.hold[:, index, index] = shapes
         self._for = None
+        self.solver.forget()
         try:
             yield
         finally:
             self.hold, self._for = held, None
+            self.solver.forget()
 
     def start(self, trust: Floats | None = None) -> None:
         """Begin where the units are held; a rigid model where the links turn them to."""

@@ -73,3 +73,15 @@ def test_an_old_factor_as_preconditioner_changes_nothing(monkeypatch):
     off = found[0].terms - found[1].terms
     off[:, 0] -= off[:, 0].mean(axis=0)
     assert np.abs(off).max() < 0.01
+
+
+def test_groups_of_units_are_made_once_for_weights_that_fade(monkeypatch):
+    corners, moments, family, sections, bad = problem((6, 10, 10), 8)
+    made, plain = [], normal_equations.multigrid
+    monkeypatch.setattr(
+        normal_equations, "multigrid", lambda *given: made.append(plain(*given)) or made[-1]
+    )
+    rules = Rules(Stiffness(), solver="iterative", by_stage=False)
+    found = solve_moments(corners, moments, family, rules, sections=sections)
+    assert np.flatnonzero(~found.accepted).tolist() == bad.tolist()
+    assert len(made) == 3  # as shapes are held, more strongly while links are judged, and again
