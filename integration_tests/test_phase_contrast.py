@@ -7,6 +7,7 @@ tiles 3.6 pixels off.
 import csv
 
 import numpy as np
+import pytest
 
 import renderapi
 
@@ -19,8 +20,9 @@ GRID = {
 }
 
 
-def test_every_tile_is_within_half_a_pixel_of_its_true_position(
-    real_data, run_module, render, collection, tmp_path
+@pytest.mark.parametrize("solver", ["stitching.solve_montage", "alignment.solve"])
+def test_every_tile_is_within_a_fifth_of_a_pixel_of_its_true_position(
+    solver, real_data, run_module, render, collection, tmp_path
 ):
     data = real_data("phase_contrast_5x5")
     imported = run_module(
@@ -38,15 +40,22 @@ def test_every_tile_is_within_half_a_pixel_of_its_true_position(
         pool_size=1,
     )
     solved = run_module(
-        "stitching.solve_montage",
+        solver,
         input_stack="acquired",
         output_stack="montaged",
-        matchCollection=collection,
+        **matches_for(solver, collection),
         pool_size=1,
     )
     assert solved["sections"][0]["unmatched_tiles"] == []
     errors = position_errors(render, "montaged", data / "true_positions.csv")
-    assert max(errors.values()) <= 0.5, errors
+    assert max(errors.values()) <= 0.2, errors
+
+
+def matches_for(solver, collection):
+    """The parameters that name the match collection."""
+    if solver == "alignment.solve":
+        return {"matchCollections": [collection], "preset": "montage"}
+    return {"matchCollection": collection}
 
 
 def position_errors(render, stack, true_positions):

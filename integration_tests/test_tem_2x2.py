@@ -24,8 +24,8 @@ NEIGHBOURS = [((0, 0), (0, 1)), ((1, 0), (1, 1)), ((0, 0), (1, 0)), ((0, 1), (1,
 
 
 @pytest.fixture
-def montage(real_data, run_module, render, collection, tmp_path):
-    """Affine (3 x 3, stored pixels to world) of each tile by file name, and the folder."""
+def matched(real_data, run_module, collection, tmp_path):
+    """Folder of the data, once its tiles are imported and matched."""
     data = real_data("tem_2x2")
     run_module(
         "dataimport.import_tiles",
@@ -45,29 +45,32 @@ def montage(real_data, run_module, render, collection, tmp_path):
         search_radius=200,
         pool_size=1,
     )
+    return data
+
+
+def test_the_overlaps_agree_no_less_than_those_of_the_published_montage(
+    matched, run_module, render, collection
+):
+    stacks = {"input_stack": "acquired", "model": "affine", "pool_size": 1}
     run_module(
-        "stitching.solve_montage",
-        input_stack="acquired",
-        output_stack="montaged",
-        matchCollection=collection,
-        model="affine",
-        pool_size=1,
+        "stitching.solve_montage", **stacks, output_stack="montaged", matchCollection=collection
     )
-    tiles = renderapi.tilespec.get_tile_specs_from_stack("montaged", render=render)
-    return data, {tile.imageUrl.rpartition("/")[2]: tile.tforms[-1].M for tile in tiles}
-
-
-def test_the_overlaps_agree_no_less_than_those_of_the_published_montage(montage):
-    data, ours = montage
-    images, mask, published = read_data(data)
+    run_module(
+        "alignment.solve", **stacks, output_stack="solved", matchCollections=[collection],
+        preset="montage",
+    )  # fmt: skip
+    images, mask, published = read_data(matched)
     files = {place(file): file for file in images}
-    for one, two in NEIGHBOURS:
-        pair = files[one], files[two]
-        mine, theirs = (
-            agreement(*(images[f] for f in pair), mask, *(m[f] for f in pair))
-            for m in (ours, published)
-        )
-        assert mine >= theirs, (pair, mine, theirs)
+    for stack in ("montaged", "solved"):
+        tiles = renderapi.tilespec.get_tile_specs_from_stack(stack, render=render)
+        ours = {tile.imageUrl.rpartition("/")[2]: tile.tforms[-1].M for tile in tiles}
+        for one, two in NEIGHBOURS:
+            pair = files[one], files[two]
+            mine, theirs = (
+                agreement(*(images[f] for f in pair), mask, *(m[f] for f in pair))
+                for m in (ours, published)
+            )
+            assert mine >= theirs, (stack, pair, mine, theirs)
 
 
 def place(file):

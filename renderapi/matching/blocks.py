@@ -46,6 +46,9 @@ class BlockParameters:
         Blocks are matched at a scale of 1 / 2**level first; the sizes above are pixels of that.
     max_blocks : int
         The spacing grows until there are no more blocks than this.
+    inset : int
+        Blocks keep so far from the rim of the overlap, pixels (at most an eighth of its width): one
+        at the rim of q cannot be looked for on that side, and is none.
     """
 
     size: int = 64
@@ -58,6 +61,7 @@ class BlockParameters:
     sigma: float = 3.0
     level: int = 0
     max_blocks: int = 200
+    inset: int = 0
 
 
 class BlockMatches(NamedTuple):
@@ -130,6 +134,8 @@ def block_grid(common: Mask, parameters: BlockParameters) -> tuple[Points, tuple
         return nowhere
     low = np.array([columns[0], rows[0]], float)
     high = np.array([columns[-1], rows[-1]], float)
+    inset = np.minimum(parameters.inset, (high - low + 1) // 8)
+    low, high = low + inset, high - inset
     extent = high - low + 1
     if extent.min() < parameters.thinnest:
         return nowhere

@@ -9,7 +9,7 @@ picture lies at `origin`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from renderapi.matching.features import FeatureParameters, Features, find_featur
 from renderapi.matching.models import Matrix, Model, Points
 
 if TYPE_CHECKING:
+    from shapely import Geometry
+
     from renderapi.rendering.sources import SourceCache
 
 SAMPLES = 9
@@ -69,6 +71,8 @@ class CanvasSpec:
         Edge of the tile in pixels of the picture; None where the tile fills it to the last pixel.
     as_stored : bool
         Whether the picture is all of the image, neither moved nor scaled.
+    rings : tuple of (N, 2) arrays, optional
+        Rings of the part of the picture that counts (see `within`), pixels; None: all of it.
     """
 
     parameters: dict[str, Any]
@@ -77,6 +81,7 @@ class CanvasSpec:
     to_world: Matrix
     outline: Points | None = None
     as_stored: bool = False
+    rings: tuple[Points, ...] | None = None
 
     def to_post_local(self, points: Points) -> Points:
         """Pixels of the picture to post-local coordinates."""
@@ -151,6 +156,32 @@ def canvas_spec(
     return CanvasSpec(parameters, origin, scale, to_world, outline, exact)
 
 
+def within(spec: CanvasSpec, outline: Geometry) -> CanvasSpec:
+    """The spec of a picture of which only what lies within an outline counts.
+
+    Parameters
+    ----------
+    spec : CanvasSpec
+    outline : shapely Polygon or MultiPolygon
+        Of the section, world pixels: what is outside of it is resin, or another section. Where the
+        remaining transforms of the tile bend, it is placed by the affine closest to them.
+    """
+    import shapely
+    from shapely.affinity import affine_transform
+
+    a, b, x = np.linalg.inv(spec.pixel_to_world)[:2].T
+    placed = affine_transform(outline, [a[0], b[0], a[1], b[1], x[0], x[1]])
+    scale = spec.parameters["scale"]
+    right, below = (spec.parameters[side] * scale for side in ("width", "height"))
+    picture = shapely.box(-1.0, -1.0, right, below)
+    if placed.contains(picture):
+        return spec
+    parts = shapely.get_parts(placed.intersection(picture))
+    polygons = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
+    rings = [ring for part in polygons for ring in (part.exterior, *part.interiors)]
+    return replace(spec, rings=tuple(shapely.get_coordinates(ring) for ring in rings))
+
+
 def _raw_grid(tile: Mapping[str, Any]) -> NDArray[np.float64]:
     steps = np.linspace(0.0, 1.0, SAMPLES)
     x, y = np.meshgrid(steps * (float(tile["width"]) - 1), steps * (float(tile["height"]) - 1))
@@ -195,7 +226,7 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
     sources = SourceCache() if sources is None else sources
     stored = _stored_pixels(spec, sources)
     if stored is not None:
-        return View(stored, content_mask(stored))
+        return View(stored, content_mask(stored) & _counted(spec, stored.shape))
     canvas = render_canvas(spec.parameters, sources=sources)
     pixels = canvas.pixels[: canvas.height, : canvas.width]
     if pixels.ndim == 3:
@@ -205,7 +236,19 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
     shown = content_mask(pixels, mask)
     if spec.outline is not None:
         shown &= _inside(spec.outline, shown.shape)
-    return View(pixels, shown)
+    return View(pixels, shown & _counted(spec, shown.shape))
+
+
+def _counted(spec: CanvasSpec, shape: tuple[int, ...]) -> Mask | np.bool_:
+    """Pixels within the rings of a spec; True where it has none."""
+    import cv2
+
+    if spec.rings is None:
+        return np.True_
+    filled = np.zeros(shape, np.uint8)
+    if spec.rings:
+        cv2.fillPoly(filled, [np.rint(ring).astype(np.int32) for ring in spec.rings], 1)
+    return np.asarray(filled, bool)
 
 
 def _stored_pixels(spec: CanvasSpec, sources: SourceCache) -> NDArray | None:

@@ -30,6 +30,10 @@ FILTERED = (np.uint8, np.uint16, np.int16, np.float32)
 """Types of pixels that OpenCV finds the extremes of as they are."""
 MOST_FILLED = 100
 """Regions at the edge that are filled one by one."""
+STEP = 2
+"""Plateaus of a smooth picture are so many of its grey levels from what lies around, at most."""
+AROUND = 0.9
+"""Share of what lies around a plateau of which that has to be true."""
 HEAPED = 4
 """Light is cut off where the top grey level is this many times as frequent as the next one."""
 ROWS = 32
@@ -40,7 +44,8 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
     """Pixels that carry picture: unmasked, not cut off, and not part of a dead border.
 
     A dead border is a connected region of constant value that touches the edge of the image, as
-    left by a camera's frame or by an earlier correction of distortion.
+    left by a camera's frame or by an earlier correction of distortion. A plateau that rounding has
+    left of a smooth picture is none.
 
     Parameters
     ----------
@@ -104,7 +109,10 @@ def _number_of(image: NDArray, value: Any) -> int:
 
 
 def _dead_border(image: NDArray) -> Mask | None:
-    """Constant regions connected to the edge of the image; None without any."""
+    """Constant regions connected to the edge of the image, plateaus of a smooth picture apart.
+
+    None without any.
+    """
     import cv2
 
     values = np.ascontiguousarray(image, image.dtype if image.dtype in FILTERED else np.float32)
@@ -113,7 +121,44 @@ def _dead_border(image: NDArray) -> Mask | None:
     kernel = np.ones((FLAT_WINDOW, FLAT_WINDOW), np.uint8)
     flat = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
     core = _touching_edge(flat)
-    return cv2.dilate(core.view(np.uint8), kernel).view(np.bool_)
+    constant = cv2.dilate(core.view(np.uint8), kernel).view(np.bool_)
+    return constant & ~_plateaus(values, core)
+
+
+def _plateaus(values: NDArray, core: Mask) -> Mask:
+    """Constant regions that are steps of a smooth picture: what lies around them is hardly another.
+
+    A picture that changes by less than a grey level over some pixels has such regions wherever it
+    was rounded, at another place in every exposure. Those of the lowest and the highest grey level
+    are not taken for any: there the picture was cut off, or is none.
+    """
+    import cv2
+
+    count, labels = cv2.connectedComponents(core.view(np.uint8), connectivity=8)
+    grey = np.zeros(count, np.float64)
+    grey[labels[core]] = values[core]
+    kernel = np.ones((FLAT_WINDOW, FLAT_WINDOW), np.uint8)
+    spread = cv2.dilate(labels.astype(np.float32), kernel)  # over all of their regions
+    sides, near = np.zeros(count), np.zeros(count)
+    for turned in (spread, np.where(spread > 0, count - spread, 0)):  # each has a higher neighbour
+        wider = cv2.dilate(turned.astype(np.float32), np.ones((3, 3), np.uint8))
+        around = wider != turned
+        whose = wider[around].astype(np.intp)
+        whose = whose if turned is spread else count - whose
+        away = np.abs(values[around].astype(np.float64) - grey[whose])
+        sides += np.bincount(whose, minlength=count)
+        near += np.bincount(whose, away <= STEP * _grey_step(values), minlength=count)
+    smooth = (sides > 0) & (near >= AROUND * sides)
+    smooth &= (grey > values.min()) & (grey < values.max())
+    smooth[0] = False
+    return np.asarray(smooth[spread.astype(np.intp)])
+
+
+def _grey_step(values: NDArray) -> float:
+    """Smallest difference between pixels side by side: a grey level of the picture."""
+    steps = np.abs(np.diff(values.astype(np.float64), axis=1))
+    found = steps[steps > 0]
+    return float(found.min()) if found.size else 1.0
 
 
 def _flat_at_edge(values: NDArray) -> bool:

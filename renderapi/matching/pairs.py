@@ -36,6 +36,11 @@ LAYER_BLOCKS = BlockParameters(size=48, spacing=32, correlation=0.2, second=0.9,
 """Blocks of different sections agree in the coarse only."""
 
 
+SMALL, SMALL_RADIUS, INSET = 2, 8, 6
+"""Where an overlap is too small for blocks to agree they are halved in size, looked for within so
+many pixels, and kept so many pixels from its rim."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairParameters:
     """How a pair is matched and what it must reach.
@@ -208,6 +213,8 @@ def _from_shift(
     if parameters.model.name != "translation":
         flat = View(frame.image, frame.mask)
         blocks = _from_blocks(p, flat, to_frame, parameters)
+        if blocks is None:
+            blocks = _from_blocks(p, flat, to_frame, _with_small_blocks(parameters))
         if blocks is not None:
             on_q = frame.points_on_q(blocks.q)
             return replace(blocks, q=on_q, candidates=candidates, offset=offset)
@@ -285,6 +292,19 @@ def _from_blocks(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -
         p_side, q_side = halved(*p_side), halved(*q_side)
         matrix = _halved_map(matrix)
     return best
+
+
+def _with_small_blocks(parameters: PairParameters) -> PairParameters:
+    """For overlaps that hold too few blocks of the usual size."""
+    blocks = parameters.blocks
+    small = replace(
+        blocks,
+        size=blocks.size // SMALL,
+        spacing=blocks.spacing // SMALL,
+        radius=min(blocks.radius, SMALL_RADIUS),
+        inset=INSET,
+    )
+    return replace(parameters, blocks=small)
 
 
 def _with_radius(

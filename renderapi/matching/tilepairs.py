@@ -135,6 +135,11 @@ def numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{prefix}_p{number:03d}{suffix}")
 
 
+def stem(path: Path) -> str:
+    """Name of a tile-pair file without its suffixes."""
+    return _split(path)[0]
+
+
 def _split(path: Path) -> tuple[str, str]:
     found = re.fullmatch(r"(.*?)((\.json)?(\.gz|\.zip)|\.json)", path.name)
     return (found[1], found[2]) if found else (path.stem, path.suffix)

@@ -46,6 +46,10 @@ class Condition:
         The right two columns are further away than the overlap is wide.
     period : float
         Of a lattice that covers most of the picture, pixels; 0: none.
+    lens : float
+        Pixels by which the lens lets the corners of a tile show what lies further out.
+    wrong_links : int
+        Pairs of tiles whose matches are replaced by wrong ones before the places are solved.
     """
 
     overlap: float = 0.1
@@ -61,6 +65,8 @@ class Condition:
     swapped: int = 0
     gap: bool = False
     period: float = 0.0
+    lens: float = 0.0
+    wrong_links: int = 0
 
 
 CONDITIONS: Mapping[str, Condition] = {
@@ -79,6 +85,8 @@ CONDITIONS: Mapping[str, Condition] = {
     "saturation": Condition(gain=1.8),
     "periodic": Condition(period=9.0),
     "swapped": Condition(swapped=2),
+    "lens": Condition(overlap=0.2, lens=6.0),
+    "wrong links": Condition(wrong_links=5),
     "all at once": Condition(
         turn=1.0, scale=0.01, drift=0.5, shading=0.3, noise=0.03, exposure=0.2, gain=1.3,
         blank=2, missing=1, swapped=2,
@@ -102,6 +110,10 @@ class Montage:
         What the tiles would be without noise and rounding.
     noise : float
         Standard deviation of noise and rounding together, grey levels.
+    lens : float
+        Pixels by which the lens lets the corners of a tile show what lies further out.
+    wrong_links : dict
+        Pairs of tiles whose matches are to be replaced, and by how much they then miss, (x, y).
     """
 
     images: dict[str, np.ndarray]
@@ -112,6 +124,19 @@ class Montage:
     islands: list[set[str]] = field(default_factory=list)
     clean: dict[str, np.ndarray] = field(default_factory=dict)
     noise: float = 0.0
+    lens: float = 0.0
+    wrong_links: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+
+    def truth(self, name: str, pixels: np.ndarray) -> np.ndarray:
+        """Where pixels (N, 2) of a tile truly lie in the picture."""
+        return self.true[name] + pixels + through_lens(pixels, self.lens)
+
+
+def through_lens(pixels: np.ndarray, lens: float) -> np.ndarray:
+    """By how much further out pixels (..., 2) show the picture: in third order of the radius."""
+    middle = (SIDE - 1) / 2
+    arms = (pixels - middle) / (middle * np.sqrt(2))
+    return np.asarray(lens * arms * (arms**2).sum(axis=-1, keepdims=True))
 
 
 def _tissue() -> np.ndarray:
@@ -172,7 +197,33 @@ def montage(picture: str, condition: Condition, seed: int) -> Montage:
         [island - gone for island in islands],
         clean,
         float(np.hypot(255 * condition.noise, 1 / np.sqrt(12))),
+        condition.lens,
+        _wrong_links(names, condition.wrong_links, rng),
     )
+
+
+def _wrong_links(
+    names: list[str], count: int, rng: np.random.Generator
+) -> dict[tuple[str, str], np.ndarray]:
+    """Pairs of neighbours, no tile in two of them, and by how much their matches are to miss.
+
+    A tile in the corner has two links only: where they contradict each other by less than the stage
+    errs, nothing tells which of them is wrong. Those are left out.
+    """
+    corners = {f"{row}{column}" for row in (0, ROWS - 1) for column in (0, COLUMNS - 1)}
+    neighbours = [
+        (one, two)
+        for one in names
+        for two in (f"{one[0]}{int(one[1]) + 1}", f"{int(one[0]) + 1}{one[1]}")
+        if two in names and not corners & {one, two}
+    ]
+    found: dict[tuple[str, str], np.ndarray] = {}
+    for k in rng.permutation(len(neighbours)) if count else ():
+        pair, taken = neighbours[k], {tile for pair in found for tile in pair}
+        if len(found) < count and not taken & set(pair):
+            turn, size = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(*np.log([3.0, 40.0])))
+            found[pair] = size * np.array([np.cos(turn), np.sin(turn)])
+    return found
 
 
 def _places(
@@ -210,7 +261,8 @@ def _sampler(picture: np.ndarray, condition: Condition) -> Callable[[np.ndarray]
     pixels = np.arange(SIDE, dtype=float)
 
     def sample(place: np.ndarray) -> np.ndarray:
-        x, y = np.meshgrid(place[0] + pixels, place[1] + pixels)
+        grid = np.stack(np.meshgrid(pixels, pixels), axis=-1)
+        x, y = np.moveaxis(place + grid + through_lens(grid, condition.lens), -1, 0)
         seen = map_coordinates(
             coefficients,
             [y / magnification, x / magnification],

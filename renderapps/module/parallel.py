@@ -22,6 +22,7 @@ def map_tasks(
     progress: str | None = None,
     logger: logging.Logger | None = None,
     also_here: bool = False,
+    arrived: Callable[[Any], object] | None = None,
 ) -> list[Any]:
     """Results of `function` on every item, in their order; a TaskFailure where it failed.
 
@@ -39,6 +40,8 @@ def map_tasks(
     also_here : bool
         Whether this process is one of the `pool_size`, and begins while the others start. Then an
         item that ends its process, or takes much memory, does so to this one.
+    arrived : callable, optional
+        Called in this process with each result, or TaskFailure, as it comes.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def map_tasks(
     """
     work = list(items)
     size = min(pool_size or cpu_count(), max(len(work), 1))
-    with Progress(progress, len(work), logger) as bar:
+    with Progress(progress, len(work), logger, arrived) as bar:
         if dask_scheduler:
             return on_cluster(function, work, dask_scheduler, bar)
         if size == 1:

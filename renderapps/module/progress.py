@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,13 +14,21 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Counts `total` steps of what `description` says; silent without a description."""
+    """Counts `total` steps of what `description` says; silent without a description.
+
+    `arrived` is called with the result of each.
+    """
 
     def __init__(
-        self, description: str | None, total: int, logger: logging.Logger | None = None
+        self,
+        description: str | None,
+        total: int,
+        logger: logging.Logger | None = None,
+        arrived: Callable[[Any], object] | None = None,
     ) -> None:
         self.description = description
         self.total = total
+        self.arrived = arrived
         self.done = 0
         self.logger = logger or logging.getLogger(__name__)
         self._bar: Any = None
@@ -44,6 +53,8 @@ class Progress:
     def step(self, result: T) -> T:
         """One more is done; gives `result` back."""
         self.done += 1
+        if self.arrived is not None:
+            self.arrived(result)
         if self._bar is not None:
             self._bar.advance(self._task)
         elif self.description:

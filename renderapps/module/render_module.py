@@ -234,10 +234,11 @@ class RenderModule(ModuleParser):
         progress: str | None = None,
         processes: int | None = None,
         also_here: bool = False,
+        arrived: Callable[[Any], object] | None = None,
     ) -> list[Any]:
         """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters.
 
-        `processes` overrides `pool_size`.
+        `processes` overrides `pool_size`; `arrived` is called with each result as it comes.
         """
         return map_tasks(
             function,
@@ -247,6 +248,7 @@ class RenderModule(ModuleParser):
             progress=progress or type(self).__name__,
             logger=self.logger,
             also_here=also_here,
+            arrived=arrived,
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -12,27 +12,19 @@ found, or why not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from argschema.fields import Boolean, Int, Str
-from argschema.schemas import DefaultSchema
-from marshmallow.validate import Range
 
 import renderapi
 from renderapi.errors import NotFoundError
 from renderapps.module import (
     ParallelParameters,
-    RenderModule,
     RenderModuleException,
     RenderParameters,
-    TaskFailure,
     parameter,
 )
 from renderapps.module.fields import NewFile
-from renderapps.module.stacks import stack_zs
 from renderapps.pointmatch.match_collection import (
     MatchCollectionParameters,
     import_in_batches,
@@ -40,48 +32,13 @@ from renderapps.pointmatch.match_collection import (
     record_metadata,
 )
 from renderapps.pointmatch.matching_parameters import MatchingParameters
+from renderapps.pointmatch.pair_search import PairSearch, TilePairParameters
 
 if TYPE_CHECKING:
-    from renderapi.matching.batches import PairOutcome, PairTask
-    from renderapi.matching.candidates import TranslationLimits
-    from renderapi.matching.chance import Chance
+    from renderapi.matching.batches import PairOutcome
     from renderapi.matching.neighbours import Pair
+    from renderapps.pointmatch.kept_outcomes import KeptOutcomes
     from renderapps.pointmatch.pair_matching import TilePlaces
-    from renderapps.pointmatch.relocation import Relocation
-
-STAGES = {
-    "clear": "matching",
-    "search": "matching what is not clear",
-    "stage": "looking again",
-    "cycle": "looking where others say",
-    "elsewhere": "looking elsewhere",
-}  # in their order
-SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
-
-
-class TilePairParameters(DefaultSchema):
-    """Which pairs, and what is done about those that fail. Add to a schema."""
-
-    stack = parameter(Str, "stack the tiles are read from", aliases=["input_stack"])
-    tilepair_file = parameter(
-        Str,
-        "tile-pair file, or the name that its numbered files were made from",
-        aliases=["pairJson", "tilepair_output", "tile_pair_file"],
-    )
-    learn_stage = parameter(
-        Boolean,
-        "look again for failed pairs where the other pairs of their direction were found",
-        default=True,
-    )
-    relocate_tiles = parameter(
-        Boolean,
-        "look for tiles without any match elsewhere in their section, where exchanged tiles are "
-        "found",
-        default=True,
-    )
-    cache_mb = parameter(
-        Int, "memory for drawn tiles per process, MB", default=1000, validate=Range(min=1)
-    )
 
 
 class GeneratePointMatchesParameters(
@@ -93,38 +50,67 @@ class GeneratePointMatchesParameters(
 ):
     """Parameters of the point-match module."""
 
+    progress_file = parameter(
+        NewFile,
+        "file in which outcomes of pairs are kept while the run lasts: when it is killed, or some "
+        "pairs cannot be tried, the next run takes what is there instead of matching it again, as "
+        "far as parameters, tiles and pictures are the same; removed in the end",
+        default=None,
+        default_text="TILEPAIRFILE_OWNER_COLLECTION.progress beside the tile-pair file",
+    )
     report_file = parameter(
         NewFile, "file to write the report to, besides the output JSON", default=None
     )
 
 
-class GeneratePointMatches(RenderModule):
+class GeneratePointMatches(PairSearch):
     """Find point matches between the tiles of a tile-pair file and store them."""
 
     default_schema = GeneratePointMatchesParameters
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.ignored_masks: dict[tuple[str, str], dict[str, Any]] = {}
 
     def run(self) -> None:
         """Match all pairs, look again for those that failed, store and report."""
         from renderapi.matching.tilepairs import read_tile_pairs
 
         self.owner = owner_of_matches(self)
+        self.told: list[str] = []
         pairs = read_tile_pairs(self.args["tilepair_file"]).pairs
         self.check_collection()
         places = self.places()
+        with self.keeping() as self.kept:
+            report = self.matched(pairs, places)
+            if self.kept and not report["failed_pairs"]:
+                self.kept.remove()
+        self.fail_if_incomplete(report)
+
+    def keeping(self) -> AbstractContextManager[KeptOutcomes | None]:
+        """What an earlier run has left of these pairs, and where this one keeps what it finds."""
+        from renderapps.pointmatch.kept_outcomes import kept_outcomes, progress_file
+
+        given = self.args["progress_file"]
+        names = self.args["tilepair_file"], self.owner, self.args["matchCollection"]
+        path = Path(given) if given else progress_file(*names)
+        return kept_outcomes(path, bool(given), self.render, self.warn)
+
+    def warn(self, text: str) -> None:
+        """Tell at once, and in the report."""
+        self.logger.warning("%s", text)
+        self.told.append(text)
+
+    def matched(self, pairs: list[Pair], places: TilePlaces) -> dict[str, Any]:
+        """Match and store the pairs; the report, which is written too."""
         present = [p for p in pairs if p.p_id in places.z and p.q_id in places.z]
+        without = self.find_outlines(present, places)
         outcomes, failures = self.match(present, places)
         self.record_coordinates()
         moved = [outcome for found in self.relocated for outcome in found.outcomes]
         emptied = self.store([*outcomes, *moved])
         report = self.report(pairs, places, outcomes, failures, emptied)
+        report["missing_polygon_zs"] = without
         self.output(report)
         if self.args["report_file"]:
             self.write_report(report)
-        self.fail_if_incomplete(report)
+        return report
 
     def check_collection(self) -> None:
         """Points of one collection are in one kind of coordinates."""
@@ -137,204 +123,6 @@ class GeneratePointMatches(RenderModule):
                 f"match collection {name} holds points after {recorded} transforms of each tile, "
                 f"not {k}: give local_transforms {recorded}, or another matchCollection"
             )
-
-    def places(self) -> TilePlaces:
-        """Where the tiles of the stack lie."""
-        from renderapi.matching.neighbours import layer_of_bounds
-        from renderapps.pointmatch.pair_matching import TilePlaces
-
-        stack = self.args["stack"]
-        return TilePlaces.of_layers(
-            layer_of_bounds(z, renderapi.stack.get_tilebounds_for_z(stack, z, render=self.render))
-            for z in stack_zs(self.render, stack)
-        )
-
-    def match(
-        self, pairs: list[Pair], places: TilePlaces
-    ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
-        """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole.
-
-        What is clear at first sight costs least and is done first. What unrelated pairs reach is
-        asked only where something is left that is not.
-        """
-        from renderapi.matching.batches import PairTask
-        from renderapps.pointmatch.pair_matching import confirmed, second_look
-
-        self.relocated: list[Relocation] = []
-        self.chance: dict[Any, Any] = {}
-        first = [PairTask(pair) for pair in pairs]
-        found, failures = self.match_clear(first, places)
-        tried = {(failure["pId"], failure["qId"]) for failure in failures}
-        rest = [
-            task
-            for task in first
-            if task.pair not in found and (task.pair.p_id, task.pair.q_id) not in tried
-        ]
-        if rest:
-            self.chance = self.chance_limits(first, places)
-        more, failed = self.map_pairs(rest, places, "search", self.limits(self.chance))
-        found |= more
-        failures += failed
-        if self.args["method"] == "features":
-            return [found[pair] for pair in pairs if pair in found], failures
-        if self.args["learn_stage"]:
-            again = second_look(found.values(), places)
-            limits = self.limits(self.chance_limits(again, places))
-            failures += self.look_again(again, places, "stage", limits, found)
-        limits = replace(self.limits({}), significance=0.0, second=1.0)
-        failures += self.look_again(
-            confirmed(found.values(), places), places, "cycle", limits, found
-        )
-        if self.args["relocate_tiles"]:
-            failures += self.relocate(found, places)
-        return [found[pair] for pair in pairs if pair in found], failures
-
-    def match_clear(
-        self, tasks: list[PairTask], places: TilePlaces
-    ) -> tuple[dict[Pair, PairOutcome], list[dict[str, Any]]]:
-        """Pairs of one z that leave no doubt, and those that cannot be tried."""
-        from renderapps.pointmatch.matching_parameters import clear_limits
-
-        within = [task for task in tasks if task.pair.delta_z is None]
-        if self.args["method"] == "features" or not within:
-            return {}, []
-        limits = clear_limits(self.args)
-        outcomes, failures = self.map_pairs(within, places, "clear", limits, features=False)
-        sure = {pair: o for pair, o in outcomes.items() if o.match.accepted or o.failed}
-        return sure, failures
-
-    def limits(self, chance: dict[Any, Any]) -> TranslationLimits:
-        """What a shift must reach to be believed."""
-        from renderapps.pointmatch.matching_parameters import translation_limits
-
-        return translation_limits(self.args, chance)
-
-    def look_again(
-        self,
-        tasks: list[PairTask],
-        places: TilePlaces,
-        stage: str,
-        limits: TranslationLimits,
-        found: dict[Pair, PairOutcome],
-    ) -> list[dict[str, Any]]:
-        """Put the outcomes of tasks that succeed into `found`; the failures of whole chunks."""
-        second, failures = self.map_pairs(tasks, places, stage, limits)
-        found.update({pair: o for pair, o in second.items() if o.match.accepted})
-        return failures
-
-    def relocate(self, found: dict[Pair, PairOutcome], places: TilePlaces) -> list[dict[str, Any]]:
-        """Look elsewhere for tiles without matches; the failures of whole chunks."""
-        from renderapps.pointmatch.relocation import (
-            completed,
-            completions,
-            lost_tiles,
-            neighbour_steps,
-            relocations,
-            trials,
-        )
-
-        outcomes = list(found.values())
-        groups = {o.pair.p_id: o.pair.p_group for o in outcomes}
-        groups |= {o.pair.q_id: o.pair.q_group for o in outcomes}
-        limits, failures = self.limits(self.chance), []
-        for z, lost in lost_tiles(outcomes, places).items():
-            radius = max(o.search_radius for o in outcomes if places.z[o.pair.p_id] == z)
-            steps = neighbour_steps(outcomes, places, z)
-            tasks = trials(z, lost, steps, places, groups, radius)
-            tried, more = self.map_tries(tasks, places, "elsewhere", limits, False)
-            failures += more
-            elsewhere = relocations(tried, lost, places, limits)
-            tasks = completions(elsewhere, outcomes, places, groups, radius)
-            tried, more = self.map_tries(tasks, places, "elsewhere", limits, False)
-            failures += more
-            self.relocated += completed(elsewhere, tried)
-        return failures
-
-    def chance_limits(self, tasks: list[PairTask], places: TilePlaces) -> dict[Any, Chance]:
-        """What unrelated pairs reach; nothing where the user's limit holds."""
-        from renderapi.matching.chance import chance_limits
-        from renderapps.pointmatch.pair_matching import evenly, sample_chunk
-
-        within = [task for task in tasks if task.pair.delta_z is None]
-        if self.args["min_significance"] is not None or self.args["method"] == "features":
-            return {}
-        sample = evenly(within, SAMPLED_PAIRS)
-        results = self.run_chunks(sample_chunk, sample, places, "unrelated pairs", self.limits({}))
-        return chance_limits(
-            entry
-            for _, result in results
-            if not isinstance(result, TaskFailure)
-            for entry in result
-        )
-
-    def map_pairs(
-        self,
-        tasks: list[PairTask],
-        places: TilePlaces,
-        stage: str,
-        limits: TranslationLimits,
-        features: bool = True,
-    ) -> tuple[dict[Pair, PairOutcome], list[dict[str, Any]]]:
-        """Outcomes by pair, and the reason for chunks that failed."""
-        outcomes, failures = self.map_tries(tasks, places, stage, limits, features)
-        return {outcome.pair: outcome for outcome in outcomes}, failures
-
-    def map_tries(
-        self,
-        tasks: list[PairTask],
-        places: TilePlaces,
-        stage: str,
-        limits: TranslationLimits,
-        features: bool = True,
-    ) -> tuple[list[PairOutcome], list[dict[str, Any]]]:
-        """Outcomes of all tasks, and the reason for chunks that failed."""
-        from renderapps.pointmatch.pair_matching import match_chunk
-
-        outcomes: list[PairOutcome] = []
-        failures = []
-        found = self.run_chunks(match_chunk, tasks, places, STAGES[stage], limits, features)
-        for chunk, result in found:
-            if isinstance(result, TaskFailure):
-                self.logger.debug(result.details)
-                failures += [
-                    {"pId": task.pair.p_id, "qId": task.pair.q_id, "reason": result.reason}
-                    for task in chunk
-                ]
-            else:
-                outcomes += [replace(outcome, stage=stage) for outcome in result.outcomes]
-                for entry in result.ignored_masks:
-                    self.ignored_masks[entry["tileId"], entry["mask"]] = entry
-        return outcomes, failures
-
-    def run_chunks(
-        self,
-        function: Callable[..., Any],
-        tasks: list[PairTask],
-        places: TilePlaces,
-        what: str,
-        limits: TranslationLimits,
-        features: bool = True,
-    ) -> list[tuple[list[PairTask], Any]]:
-        """Chunks of the tasks and what the function made of each."""
-        from renderapps.pointmatch.matching_parameters import pair_parameters
-        from renderapps.pointmatch.pair_matching import MatchSettings, chunks_of
-
-        if not tasks:
-            return []
-        parameters = pair_parameters(self.args, limits)
-        settings = MatchSettings(
-            self.args["stack"],
-            parameters if features else replace(parameters, use_features=False),
-            self.args["local_transforms"],
-            self.args["scale"],
-            self.args["channel"],
-            self.args["search_radius"],
-            self.args["cache_mb"] * 1_000_000,
-        )
-        chunks = chunks_of(tasks, places, self.args["pool_size"])
-        work = partial(function, self.render, settings, places.spots(tasks))
-        results = self.map_tasks(work, chunks, what)
-        return list(zip(chunks, results, strict=True))
 
     def record_coordinates(self) -> None:
         """Record with the collection which coordinates its points are in."""
@@ -403,6 +191,7 @@ class GeneratePointMatches(RenderModule):
             "coordinates_recorded": self.recorded,
             "model": self.args["model"],
             **report,
+            "pairs_kept": self.pairs_kept(outcomes),
             "relocated_tiles": [found.as_json() for found in self.relocated],
             "relocated_pairs": [
                 pair_row(outcome) for found in self.relocated for outcome in found.outcomes
@@ -417,9 +206,22 @@ class GeneratePointMatches(RenderModule):
                 for (level, smoothing), limit in self.chance.items()
             ],
             "ignored_masks": ignored,
-            "warnings": [*match_warnings(report), *([masks_text(ignored)] if ignored else [])],
+            "warnings": [
+                *match_warnings(report),
+                *([masks_text(ignored)] if ignored else []),
+                *self.told,
+            ],
             "pairs_emptied": [list(pair.key) for pair in emptied],
         }
+
+    def pairs_kept(self, outcomes: list[PairOutcome]) -> int:
+        """Pairs that an earlier run had matched, and this one did not match again."""
+        if not self.kept:
+            return 0
+        kept = len({outcome.pair.key for outcome in outcomes} - self.kept.matched)
+        if kept:
+            self.logger.info("%d pairs had been matched by an earlier run", kept)
+        return kept
 
     def write_report(self, report: dict[str, Any]) -> None:
         """Write the report to its own file too."""
@@ -443,6 +245,8 @@ class GeneratePointMatches(RenderModule):
                 f"{self.args['tilepair_file']} made from another stack?"
             )
         for warning in report["warnings"]:
+            if warning in self.told:
+                continue
             self.logger.warning("%s", warning)
 
 

@@ -6,9 +6,10 @@ The worker reads the tile specs of the chunk itself.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ FEW_PAIRS = 32
 again that others have read."""
 MAX_CHUNK = 400
 """Most pairs in a chunk."""
+PIECE_SECONDS = 10.0
+"""After so long a worker hands over what it has: a run that is killed loses no more than that."""
 POSSIBLE = 6.0
 """Significance that each of several possible shifts must have; noise alone does not reach it."""
 CONFIRMED_RADIUS = 3.0
@@ -34,7 +37,13 @@ CONFIRMED_RADIUS = 3.0
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """What all chunks of a run have in common."""
+    """What all chunks of a run have in common.
+
+    Attributes
+    ----------
+    outlines : mapping of z to bytes
+        WKB of the outline of a section, world pixels; what is outside of it does not count.
+    """
 
     stack: str
     parameters: PairParameters
@@ -43,14 +52,16 @@ class MatchSettings:
     channel: str | None
     search_radius: float | None
     cache_bytes: int
+    outlines: Mapping[float, bytes] = field(default_factory=dict, repr=False)
 
 
 class MatchedChunk(NamedTuple):
-    """Outcomes of the pairs of a chunk, and masks of its tiles that were not used.
+    """Tasks of a chunk that were done, their outcomes, and masks of its tiles that were not used.
 
     The masks are as `mask_check.ignored_masks` tells them.
     """
 
+    tasks: list[PairTask]
     outcomes: list[PairOutcome]
     ignored_masks: list[dict[str, Any]]
 
@@ -121,7 +132,7 @@ def match_chunk(
     spots: Mapping[str, Spot],
     chunk: list[PairTask],
 ) -> MatchedChunk:
-    """Match the pairs of a chunk; `spots` has all their tiles."""
+    """Match the pairs of a chunk, all that there is time for; `spots` has all their tiles."""
     from renderapi.matching.batches import ViewCache, match_pairs
     from renderapi.matching.cv2_threads import cv2_threads
     from renderapps.module.mask_check import ignored_masks
@@ -130,9 +141,18 @@ def match_chunk(
     cache = ViewCache(settings.cache_bytes)
     with cv2_threads(1):  # the chunks run side by side
         found = match_pairs(chunk, canvases, settings.parameters, cache, settings.search_radius)
-        outcomes = list(found)
+        outcomes = list(_in_time(found))
     drawn = (tile for spec in canvases.values() for tile in spec.parameters["tileSpecs"])
-    return MatchedChunk(outcomes, ignored_masks(drawn))
+    return MatchedChunk(chunk[: len(outcomes)], outcomes, ignored_masks(drawn))
+
+
+def _in_time(outcomes: Iterable[PairOutcome]) -> Iterator[PairOutcome]:
+    """The first of the outcomes, and those that are had within the time."""
+    end = time.monotonic() + PIECE_SECONDS
+    for outcome in outcomes:
+        yield outcome
+        if time.monotonic() > end:
+            return
 
 
 def sample_chunk(
@@ -165,7 +185,9 @@ def tile_canvases(
     spots: Mapping[str, Spot],
 ) -> dict[str, Any]:
     """How each of the tiles of a chunk is drawn, by tile id."""
-    from renderapi.matching.canvases import canvas_spec
+    import shapely
+
+    from renderapi.matching.canvases import canvas_spec, within
 
     wanted = {tile for task in chunk for tile in (task.pair.p_id, task.pair.q_id)}
     boxes_at: dict[float, list[Any]] = defaultdict(list)
@@ -173,19 +195,21 @@ def tile_canvases(
         boxes_at[spots[tile_id].z].append(spots[tile_id].box)
     canvases = {}
     for z, boxes in sorted(boxes_at.items()):
+        outline = shapely.from_wkb(settings.outlines[z]) if z in settings.outlines else None
         section = renderapi.resolvedtiles.get_resolved_tiles_around(
             settings.stack, z, boxes, render=render
         )
         lookup = {transform.transformId: transform.to_dict() for transform in section.transforms}
         for tile in section.tilespecs:
             if tile.tileId in wanted:
-                canvases[tile.tileId] = canvas_spec(
+                spec = canvas_spec(
                     tile.to_dict(),
                     lookup,
                     settings.local_transforms,
                     settings.scale,
                     settings.channel,
                 )
+                canvases[tile.tileId] = spec if outline is None else within(spec, outline)
     missing = sorted(wanted - canvases.keys())
     if missing:
         raise RenderError(f"stack {settings.stack} no longer has tile {missing[0]}")

@@ -22,8 +22,8 @@ from renderapps.module import (
     RenderParameters,
     parameter,
 )
-from renderapps.pointmatch.generate_point_matches import GeneratePointMatches, TilePairParameters
 from renderapps.pointmatch.matching_parameters import MatchingParameters
+from renderapps.pointmatch.pair_search import PairSearch, TilePairParameters
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome
@@ -71,7 +71,7 @@ class TuneMatchingParameters(
     )
 
 
-class TuneMatching(GeneratePointMatches):
+class TuneMatching(PairSearch):
     """Try settings of point matching on a sample of pairs, and recommend one."""
 
     default_schema = TuneMatchingParameters
@@ -92,6 +92,7 @@ class TuneMatching(GeneratePointMatches):
             )
         tasks = in_order([PairTask(pair) for pair in present], places)
         sample = [task.pair for task in evenly(tasks, self.args["sample_pairs"])]
+        self.find_outlines(sample, places)
         rows, offsets = [], []
         for setting in self.settings(sample, places.boxes):
             row, found = self.tried(setting, sample, places)

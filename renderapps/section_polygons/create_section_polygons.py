@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 import renderapi
 from renderapps.module import SectionModule, SectionParameters, parameter
 from renderapps.module.effort import IMAGES
-from renderapps.section_polygons.glue_lines import LineSearch, find_glue_lines
-from renderapps.section_polygons.outlines import between_lines, tissue_outline
-from renderapps.section_polygons.polygon_files import (
+from renderapps.pointmatch.polygon_files import (
     Json,
     polygon_name,
     read_document,
     roi_of,
     write_polygon,
 )
+from renderapps.section_polygons.glue_lines import LineSearch, find_glue_lines
+from renderapps.section_polygons.outlines import between_lines, tissue_outline
 from renderapps.section_polygons.section_images import SectionImage, section_image, write_overlay
 
 GLUE, TISSUE = "glue", "tissue"

@@ -10,7 +10,7 @@ from argschema.fields import Float, InputDir
 from marshmallow import ValidationError, validates_schema
 
 from renderapps.module import parameter
-from renderapps.section_polygons.polygon_files import polygons_in
+from renderapps.pointmatch.polygon_files import polygons_in
 from renderapps.section_polygons.polygon_filter import PolygonFilterModule, PolygonFilterParameters
 
 if TYPE_CHECKING:

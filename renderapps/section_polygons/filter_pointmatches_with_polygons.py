@@ -10,7 +10,7 @@ from argschema.fields import InputDir
 
 from renderapps.module import parameter
 from renderapps.pointmatch.pair_matches import Json
-from renderapps.section_polygons.polygon_files import polygons_in
+from renderapps.pointmatch.polygon_files import polygons_in
 from renderapps.section_polygons.polygon_filter import PolygonFilterModule, PolygonFilterParameters
 
 if TYPE_CHECKING:

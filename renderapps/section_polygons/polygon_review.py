@@ -17,7 +17,7 @@ from renderapi.files import atomic_write
 from renderapi.rendering.readers import read_image
 from renderapi.urls import path_to_url
 from renderapps.module.errors import RenderModuleException
-from renderapps.section_polygons.polygon_files import (
+from renderapps.pointmatch.polygon_files import (
     Json,
     outline_of,
     polygons_in,

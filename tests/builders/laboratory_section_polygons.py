@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from renderapps.section_polygons.polygon_files import polygon_name, roi_of, write_polygon
+from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_polygon
 
 UNCONNECTED = {"section_polygons.review_section_polygons"}
 

@@ -83,3 +83,26 @@ def test_many_dead_regions_at_the_edge_are_found_like_few(regions):
     for k in range(regions):
         assert not shown[1:8, 12 * k + 1 : 12 * k + 5].any()
     assert shown[20:].all()
+
+
+@pytest.mark.parametrize("step, kind", [(1, np.uint8), (16, np.uint16)])
+def test_plateaus_of_a_smooth_picture_count_but_dead_borders_of_any_grey_do_not(step, kind):
+    y, x = np.mgrid[:200, :240]
+    smooth = 60 + 5 * np.sin(x / 40) + 4 * np.cos(y / 30)  # steps are some ten pixels wide
+    picture = (np.rint(smooth) * step).astype(kind)
+    between = (picture > picture.min()) & (picture < picture.max())
+    assert content_mask(picture, margin=0)[between].all() and between.mean() > 0.9
+    rough = np.random.default_rng(0).normal(0, 6, smooth.shape)
+    for grey in (0, 55, 60, 200):
+        framed = (np.clip(np.rint(smooth + rough), 0, 255) * step).astype(kind)
+        framed[:, :20] = grey * step
+        mask = content_mask(framed)
+        assert not mask[:, :20].any() and mask[:, 26:].all()
+
+
+def test_a_frame_around_a_smooth_picture_is_dead():
+    y, x = np.mgrid[:200, :240]
+    picture = np.rint(120 + 20 * np.sin(x / 30) + 10 * np.cos(y / 25)).astype(np.uint8)
+    picture[:12] = 128  # as where an earlier correction has filled in the mean
+    mask = content_mask(picture)
+    assert not mask[:12].any() and mask[16:].mean() > 0.95

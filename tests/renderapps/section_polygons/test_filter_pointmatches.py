@@ -13,9 +13,9 @@ from renderapi.pointmatch import (
     import_matches,
     set_collection_metadata,
 )
+from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_polygon
 from renderapps.section_polygons import filter_pointmatches_with_coordpolygon as coordinates
 from renderapps.section_polygons import filter_pointmatches_with_polygons as polygons
-from renderapps.section_polygons.polygon_files import polygon_name, roi_of, write_polygon
 
 A, B, C = ("s1", "a"), ("s2", "b"), ("s3", "c")
 BOXES = {1.0: (100, 0, 120, 30), 2.0: (0, 0, 10, 30)}

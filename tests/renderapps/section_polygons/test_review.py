@@ -9,7 +9,7 @@ import pytest
 import requests
 import tifffile
 
-from renderapps.section_polygons.polygon_files import (
+from renderapps.pointmatch.polygon_files import (
     polygon_name,
     read_polygon,
     roi_of,

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from headless import headless
 
-from renderapps.section_polygons.polygon_files import polygon_name, roi_of, write_polygon
+from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_polygon
 from renderapps.section_polygons.polygon_review import PolygonReview
 from renderapps.section_polygons.review_server import ReviewServer
 

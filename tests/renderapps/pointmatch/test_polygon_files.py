@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from renderapps.module import RenderModuleException
-from renderapps.section_polygons.polygon_files import (
+from renderapps.pointmatch.polygon_files import (
     polygon_name,
     polygons_in,
     read_polygon,
