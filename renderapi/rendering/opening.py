@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from renderapi.urls import path_to_url, url_scheme, url_to_path
 
 Allow = Callable[[str], None]
 SLICE_LOADERS = frozenset({"N5_SLICE", "ZARR_SLICE", "H5_SLICE"})
+_USUAL_LENGTH = 1000
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -61,6 +63,11 @@ def address_of(url: str, loader: str | None = None) -> Address:
     ImageError
         A URL that names no file and no page.
     """
+    # a coarse picture of many tiles takes a third of its time for this, and again for the next one
+    return _kept_address(url, loader) if len(url) <= _USUAL_LENGTH else _address(url, loader)
+
+
+def _address(url: str, loader: str | None) -> Address:
     scheme = url_scheme(url)
     if loader not in SLICE_LOADERS:
         path = url_to_path(url) if scheme == "file" else None
@@ -74,6 +81,9 @@ def address_of(url: str, loader: str | None = None) -> Address:
     if "\0" in inner:
         raise ImageError(f"{url!r} cannot be the name of a data set")
     return Address(url, scheme, path, inner, query, loader != "H5_SLICE")
+
+
+_kept_address = lru_cache(maxsize=8192)(_address)
 
 
 def ask(address: Address, allow: Allow | None) -> None:

@@ -4,6 +4,7 @@
 import { BASE, stackPath } from "./api.js";
 
 const SIDE = 512;
+let serial = 0;
 const OVERLAP = 1; // pixels that squares share; without, OpenSeadragon stretches each by one to hide the seams
 
 // bounds of a layer as a box whose sides are whole at every level, so that squares at its rim are not stretched
@@ -54,21 +55,36 @@ export function boxSource(stack, z, bounds, channel, onerror) {
     const place = [box.x + left * unit + middle, box.y + top * unit + middle, width * unit, height * unit, 1 / unit];
     return `${BASE}${stackPath(stack)}/z/${z}/box/${place.join(",")}/jpeg-image${query}`;
   };
-  source.getTileHashKey = (level, column, row, url) => `${url}#${channel.colour}`;
+  // squares of one source are never taken for those of another, which may have been given up
+  serial += 1;
+  const own = serial;
+  source.getTileHashKey = (level, column, row, url) => `${url}#${channel.colour}#${own}`;
   source.hasTransparency = () => false;
+  const running = new Set();
+  let wanted = true;
   source.downloadTileStart = (job) => {
     const stop = new AbortController();
     job.userData.stop = stop;
+    running.add(stop);
     (async () => {
+      if (!wanted) throw new DOMException("given up", "AbortError");
       const answer = await fetch(job.src, { signal: stop.signal });
       if (!answer.ok) throw new Error((await answer.text()) || `${answer.status}`);
       job.finish(tinted(await createImageBitmap(await answer.blob()), channel.colour), null, "context2d");
     })().catch((error) => {
-      if (error.name === "AbortError") return;
-      onerror(error);
-      job.fail(error.message, null);
-    });
+      if (error.name !== "AbortError") {
+        onerror(error);
+        job.fail(error.message, null);
+      } else if (!wanted) {
+        job.finish(document.createElement("canvas").getContext("2d"), null, "context2d");
+      }
+    }).finally(() => running.delete(stop));
   };
   source.downloadTileAbort = (job) => job.userData.stop?.abort();
+  // end what is being loaded, and load nothing more: the service stops drawing, and others need not wait
+  source.giveUp = () => {
+    wanted = false;
+    for (const stop of running) stop.abort();
+  };
   return { source, box };
 }

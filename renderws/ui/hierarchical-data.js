@@ -82,7 +82,7 @@ async function select(box) {
   }
   const { stackId, data } = box;
   const { minX, minY, maxX, maxY } = data.fullScaleBounds;
-  const facts = [["place", `row ${data.tierRow ?? "?"} of ${data.totalTierRowCount ?? "?"}, column ${data.tierColumn ?? "?"} of ${data.totalTierColumnCount ?? "?"}`],
+  const facts = [["place", `row ${data.tierRow ?? "?"}, column ${data.tierColumn ?? "?"}, from 0, of ${data.totalTierRowCount ?? "?"} × ${data.totalTierColumnCount ?? "?"}`],
     ["box", `x ${minX.toFixed(1)} to ${maxX.toFixed(1)}, y ${minY.toFixed(1)} to ${maxY.toFixed(1)}`], ["scale", String(data.scale ?? "unknown")],
     ["quality", shown(quality(box))], ["pairs", (data.savedMatchPairCount ?? 0).toLocaleString()],
     ["no matches", box.missing ? (box.missing.length ? `z ${box.missing.join(", ")}` : "none missing") : "no pairs are saved"]];

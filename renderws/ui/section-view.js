@@ -2,7 +2,6 @@
 
 import { boxSource } from "./box-source.js";
 
-const AHEAD = 1; // sections before and after the shown one that are kept
 const SETTLE = 120; // ms without movement before neighbours are asked for
 
 // OpenSeadragon adds a style element to the page unless it finds one of this attribute; the page's policy admits only
@@ -13,6 +12,8 @@ function keepStyleAway() {
   mark.setAttribute("data-openseadragon-mobile-css", "true");
   document.head.append(mark);
 }
+
+const isLoading = ({ tilesMatrix }) => Object.values(tilesMatrix).some((level) => Object.values(level).some((column) => Object.values(column).some(({ loading }) => loading)));
 
 export class SectionView {
   constructor(place, { pictures = true, onstep = null, onerror = () => {}, onmove = () => {}, onclick = () => {}, onpoint = () => {} }) {
@@ -56,11 +57,11 @@ export class SectionView {
     return [x, y];
   }
 
-  // show a layer: {key, stack, z, bounds, channels}; others that were shown stay until it is there
+  // show a layer: {key, stack, z, bounds, channels}, and keep those around it; others stay until it is there
   show(layer, around = []) {
     this.shown = layer.key;
     this.ensure(layer);
-    const kept = new Set([layer.key, ...around.slice(0, 2 * AHEAD).map(({ key }) => key)]);
+    const kept = new Set([layer.key, ...around.map(({ key }) => key)]);
     for (const [key, entry] of this.layers) {
       if (kept.has(key) || key === this.previous) continue;
       this.drop(key, entry);
@@ -72,9 +73,18 @@ export class SectionView {
   }
 
   drop(key, entry) {
-    for (const item of entry.items) this.viewer.world.removeItem(item);
     entry.dropped = true;
     this.layers.delete(key);
+    for (const item of entry.items) this.discard(item);
+  }
+
+  // OpenSeadragon warns of squares that come to an item that is gone
+  discard(item) {
+    item.source.giveUp();
+    item.setPreload(false);
+    item.setOpacity(0);
+    if (isLoading(item)) setTimeout(() => this.discard(item), SETTLE);
+    else this.viewer.world.removeItem(item);
   }
 
   ensure(layer) {

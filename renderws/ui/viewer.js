@@ -15,12 +15,13 @@ const bounds = new Map(); // of layers, by path
 let chosen = {};
 let layers;
 let first;
-let second = null;
+let second = null; // the view beside the first one, once two stacks were compared side by side
+let beside = false;
 const overs = new Map(); // what is drawn over the section, by stack
 let blink = { timer: 0, other: false };
 
 const other = () => chosen.stacks.find(({ stackId }) => stackId.stack === at("compare").value)?.stackId ?? null;
-const both = () => (second ? [first, second] : [first]);
+const both = () => (beside ? [first, second] : [first]);
 const onFirst = () => (blink.other && other() ? other() : chosen.metadata.stackId);
 
 async function boundsOf(stack, z) {
@@ -35,9 +36,12 @@ async function layerOf(stack, z) {
   return { key, stack, z, channels, bounds: await boundsOf(stack, z) };
 }
 
+// what is loaded ahead: sections before and after, and of two stacks that blink the same of the other one
 async function aroundOf(stack, z) {
-  const zs = [1, -1].map((by) => layers.beside(by)).filter((one) => one !== null);
-  return (await Promise.all(zs.map((one) => layerOf(stack, one).catch(() => null)))).filter(Boolean);
+  const near = [1, -1].map((by) => layers.beside(by)).filter((one) => one !== null);
+  const turned = other() && at("mode").value === "blink" ? [chosen.metadata.stackId, other()].find((one) => one.stack !== stack.stack) : null;
+  const wanted = [...(turned ? [[turned, z]] : []), ...near.map((one) => [stack, one]), ...(turned ? near.map((one) => [turned, one]) : [])];
+  return (await Promise.all(wanted.map((one) => layerOf(...one).catch(() => null)))).filter(Boolean);
 }
 
 async function showOn(view, stack) {
@@ -49,7 +53,7 @@ async function showOn(view, stack) {
 async function showSection() {
   const stack = chosen.metadata.stackId;
   await showOn(first, onFirst());
-  if (second && other()) await showOn(second, other());
+  if (beside && other()) await showOn(second, other());
   at("which").textContent = other() && at("mode").value === "blink" ? `showing ${blink.other ? other().stack : stack.stack}` : "";
 }
 
@@ -91,7 +95,7 @@ async function loadPolygons(z) {
 }
 
 function drawOver(stack, pen, toPixel, zoom, size) {
-  const over = overs.get(stack.stack);
+  const over = stack && overs.get(stack.stack);
   if (!over) return;
   drawTiles(pen, toPixel, size, over.sets, { outlines: shows.has("outlines"), ids: shows.has("ids"), zoom });
   if (shows.has("polygons")) drawPolygons(pen, toPixel, over.polygons);
@@ -119,7 +123,7 @@ function remember() {
 
 let remembering = 0;
 function moved(from) {
-  if (second) {
+  if (beside) {
     const to = from === first ? second : first;
     if (from.leading !== false) {
       to.leading = false;
@@ -146,14 +150,13 @@ async function showComparison() {
   const side = other() && at("mode").value === "side";
   put({ compare: at("compare").value, mode: other() ? at("mode").value : null });
   at("second").hidden = !side;
-  if (side && !second) {
-    second = makeView(at("second"), other);
+  if (side) {
+    second ??= makeView(at("second"), other);
     await new Promise((resolve) => { requestAnimationFrame(resolve); });
     second.look(first.seen());
-  } else if (!side && second) {
-    second.viewer.destroy();
-    second = null;
   }
+  beside = Boolean(side);
+  second?.setPictures(beside);
   if (other() && at("mode").value === "blink") blink.timer = setInterval(turn, 1000 * Math.max(0.2, Number(at("seconds").value) || 1));
   await showSection();
   await loadOverlays();

@@ -120,7 +120,7 @@ def test_a_box_says_what_there_is_of_it_and_leads_there(tab, tiers):
     page = tab(tiers).open(f"hierarchical-data.html?{ROUGH}&z=1")
     page.locator("#boxes tbody tr").nth(1).click()
     facts = page.locator("#box dl")
-    facts.get_by_text("row 0 of 2, column 1 of 4").wait_for()
+    facts.get_by_text("row 0, column 1, from 0, of 2 \u00d7 4").wait_for()
     assert "x 168.0 to 296.0, y -16.0 to 112.0" in facts.inner_text()
     until(page, "document.querySelector('#box dd:last-of-type').textContent === 'z 0'")
     links = {a.inner_text(): a.get_attribute("href") for a in page.locator("#box a").all()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import requests
@@ -136,3 +137,36 @@ def test_a_pair_shows_its_matches_and_saves_them_elsewhere(look, stitched):
     page.get_by_text("deleted", exact=True).wait_for()
     assert page.locator("#count").inner_text().startswith("0 matches")
     requests.delete(f"{base}/kept", timeout=10)
+
+
+def test_two_stacks_blink_without_being_loaded_again(look):
+    page = look(f"viewer.html?{CELLS}&renderStack=montaged&compare=aligned&mode=blink&seconds=0.2")
+    boxes = []
+    page.on("request", lambda request: boxes.append(request.url) if "/box/" in request.url else 0)
+    shown = set()
+    for _ in range(40):
+        page.wait_for_timeout(100)
+        shown.add(page.locator("#which").inner_text())
+    assert shown == {"showing montaged", "showing aligned"}
+    # meanwhile both have been shown whole; what was asked for since the beginning was new
+    assert len(set(boxes)) == len(boxes)
+    until(page, "document.querySelector('#first').dataset.whole === 'true'")
+    before = page.evaluate("document.querySelector('#which').textContent")
+    page.keyboard.press("b")  # by hand from here on
+    after = page.evaluate("document.querySelector('#which').textContent")
+    page.wait_for_timeout(600)
+    assert page.locator("#which").inner_text() == after != before
+
+
+def test_sections_that_were_only_passed_through_are_given_up_and_come_back_whole(look):
+    query = f"viewer.html?{CELLS}&renderStack=aligned&x=500&y=400&zoom=1"
+    page = look(f"{query}&z=1")
+    page.wait_for_selector(WHOLE)
+    expected = page.evaluate(LEVELS)
+    page = look(f"{query}&z=0")
+    for key in ".,.,.,.,.,.":
+        page.keyboard.press(key)
+    until(page, "location.search.includes('z=1')")
+    page.wait_for_selector(WHOLE)
+    text = json.dumps(expected, separators=(",", ":"))
+    until(page, f"JSON.stringify(({LEVELS})()) === {json.dumps(text)}")
