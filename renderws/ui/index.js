@@ -17,11 +17,15 @@ async function picture({ stackId }) {
   const width = Math.max(1, Math.ceil(box.maxX - box.minX));
   const height = Math.max(1, Math.ceil(box.maxY - box.minY));
   const scale = Math.min(1, 400 / Math.max(width, height));
-  const place = [Math.floor(box.minX), Math.floor(box.minY), width, height, scale].join(",");
-  const source = `${BASE}${path}/z/${z}/box/${place}/jpeg-image?maxTileSpecsToRender=500`;
-  const image = element("img", { src: source, alt: `section ${z} of ${stackId.stack}` });
-  image.addEventListener("error", () => image.replaceWith("no picture: are its images where the service may read them?"));
-  return image;
+  const place = [Math.floor(box.minX), Math.floor(box.minY), width, height].join(",");
+  let text = "";
+  for (const part of [1, 0.5, 0.25, 0.125]) {
+    const answer = await fetch(`${BASE}${path}/z/${z}/box/${place},${scale * part}/jpeg-image?maxTileSpecsToRender=500`);
+    if (answer.ok) return element("img", { src: URL.createObjectURL(await answer.blob()), alt: `section ${z} of ${stackId.stack}` });
+    text = await answer.text();
+    if (!text.includes("smaller scale")) break; // tiles of which only coarse pictures are stored
+  }
+  return `no picture: ${text}`;
 }
 
 // pictures are asked for when their card comes into view

@@ -170,3 +170,15 @@ def test_the_menu_of_a_box_and_of_a_warped_stack_leads_to_the_page(tab, tiers):
     for stack, there in (("rough_1", 1), ("rough_tier_1_warp", 1), ("whole", 0)):
         row = page.locator("#stacks tr", has=page.get_by_role("link", name=stack, exact=True))
         assert row.get_by_text("Hierarchical data", exact=True).count() == there
+
+
+def test_the_index_shows_stacks_of_which_only_coarse_pictures_are_stored(tab, tiers):
+    opened = tab(tiers)
+    page = opened.open("index.html?owner=lab&project=tiers")
+    page.fill("#filter", "rough_6")
+    page.locator(".card img").wait_for()
+    size = "(i => [i.naturalWidth, i.naturalHeight])(document.querySelector('.card img'))"
+    until(page, f"String({size}) === '64,64'")
+    # at full scale the service refuses to draw it, which browsers write to the console
+    assert all("status of 400" in text for text in opened.errors)
+    opened.errors.clear()
