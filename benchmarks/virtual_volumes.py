@@ -62,7 +62,8 @@ def run() -> list[Row]:
         found = measured(_precomputed(base))
         rows += _rows("tensorstore, virtual precomputed volume", found, boxes, "boxes")
         found = measured(_tensorstore(base, VOLUME + "/zarr", LEVEL))
-        rows += _rows(f"tensorstore, level {LEVEL}, in pixels of full scale", found, boxes, "boxes")
+        name = f"tensorstore, level {LEVEL}, in pixels of full scale"
+        rows += _rows(name, found, boxes, "boxes", LEVEL)
         return rows
 
 
@@ -74,11 +75,12 @@ def _rows(
     found: tuple[float, float],
     boxes: tuple[float, float] | None = None,
     against: str = "",
+    level: int = 0,
 ) -> Iterator[Row]:
     """Rows of one reading: by the clock, and of processor time."""
     ratios = [None, None] if boxes is None else [f / b for f, b in zip(found, boxes, strict=True)]
     yield Row(name, found[0], "Mpx/s", ratios[0], against)
-    yield Row("    chunks", found[0] * 1e6 / CHUNK**2, "chunks/s")
+    yield Row("    chunks", found[0] * 1e6 / (CHUNK << level) ** 2, "chunks/s")
     yield Row("    service", found[1], "Mpx/s/core", ratios[1], against)
 
 
