@@ -1,0 +1,63 @@
+"""What is masked (resin, a fold, dirt that every section shows) takes no part across z."""
+
+import numpy as np
+import pytest
+import tifffile
+from layered_stacks import documents, run, shared
+from section_series import put_sections, tissue
+
+import renderapi
+from renderapi.matching.documents import oriented_points
+from renderapi.transform.slices import TileTransforms
+from renderapps.alignment.align_sections_fine import AlignSectionsFine
+from renderapps.alignment.match_sections_rough import MatchSectionsRough
+
+SIDE, EDGE = 224, 130  # masked is what lies below EDGE
+SHIFT = np.array([6.0, -4.0])  # by which the tissue of the second section is moved
+
+
+@pytest.fixture
+def masked(render, tmp_path):
+    """Tissue that is moved, above a pattern that is not: as dirt on the camera would be."""
+    whole = tissue(1, (SIDE + 40, SIDE + 40), seed=5)[0]
+    dirt = tissue(1, (SIDE, SIDE), seed=9)[0]
+    pictures = []
+    for dx, dy in ((0, 0), SHIFT.astype(int)):
+        picture = whole[20 - dy : 20 - dy + SIDE, 20 - dx : 20 - dx + SIDE].copy()
+        picture[EDGE:] = dirt[EDGE:]
+        pictures.append(picture)
+    tiles = put_sections(render, "low", pictures, tmp_path)
+    mask = np.full((SIDE, SIDE), 255, np.uint8)
+    mask[EDGE - 8 :] = 0
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    for tile in tiles:
+        tile.ip[0].maskUrl = (tmp_path / "mask.tif").as_uri()
+    renderapi.stack.set_stack_state("low", "LOADING", render=render)
+    renderapi.resolvedtiles.put_tilespecs("low", tilespecs=tiles, render=render)
+    renderapi.stack.set_stack_state("low", "COMPLETE", render=render)
+
+
+def test_rough_matches_are_beside_the_mask(render, masked):
+    given = {"input_stack": "low", "matchCollection": "found", "ways": ["features"]}
+    status, report = run(MatchSectionsRough, render, **given, pool_size=1)
+    assert status == 0, report
+    (document,) = renderapi.pointmatch.get_matches_with_group("found", "g0", render=render)
+    here, there, _ = oriented_points(document, "s0")
+    assert len(here) >= 8
+    assert np.abs(there - here - SHIFT).max() < 1
+
+
+def test_fine_displacements_are_those_of_what_is_not_masked(render, masked):
+    given = {"input_stack": "low", "output_stack": "fine", "levels": 1, "pool_size": 1}
+    status, report = run(AlignSectionsFine, render, **given, spacing=16, block_size=32)
+    assert status == 0, report
+    places = np.stack(np.meshgrid(np.arange(30.0, 200, 20), np.arange(30.0, 200, 20)), -1)
+    moved = []
+    for z, there in ((0, 0), (1, SHIFT)):
+        warps = {k: t.to_dict() for k, t in shared(render, "fine", z).items()}
+        points = places.reshape(-1, 2) + there
+        moved.append(TileTransforms(documents(render, "fine")[f"s{z}"], warps).forward(points))
+    away = np.hypot(*(moved[1] - moved[0]).T)
+    assert away[places.reshape(-1, 2)[:, 1] < EDGE - 30].max() < 0.5
+    assert away.max() < 4  # what is masked is drawn along, less the further off, and no crack
+    assert all(entry["nodes_at_cracks"] == 0 for entry in report["sections"])
