@@ -88,7 +88,7 @@ class AlignSectionsFineParameters(TileEditParameters):
     bending = parameter(
         Float,
         "stiffness of the meshes against bending; 1 is the weight of the matches of a node",
-        default=2.0,
+        default=1.0,
         validate=Range(min=0, min_inclusive=False),
     )
     stretching = parameter(
