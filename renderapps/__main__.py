@@ -72,6 +72,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     """Parser of all verbs; where `verb` is given, what only others need may be left out."""
     from renderapps.commands.align import add_align
     from renderapps.commands.doctor import add_doctor
+    from renderapps.commands.jobs import add_jobs
     from renderapps.commands.modules import add_describe, add_list
     from renderapps.commands.serve import add_serve
     from renderapps.commands.stacks import add_stacks
@@ -92,6 +93,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     add_serve(verbs, limits=verb in (None, "serve"))
     verbs.add_parser("demo", help="simulate an acquisition, stitch and align it")
     add_stacks(verbs)
+    add_jobs(verbs)
     add_view(verbs)
     add_store(verbs)
     add_doctor(verbs)

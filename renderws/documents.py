@@ -217,3 +217,61 @@ class ResidualQuery(TypedDict, total=False):
     pTileId: str | None
     qTileId: str | None
     localTransforms: Integer | None
+
+
+class JobProcess(TypedDict, total=False):
+    """The process of a run, as `renderapi.processes` names it."""
+
+    machine: str | None
+    pid: Integer | None
+    started: str | None
+
+
+class JobProgress(TypedDict, total=False):
+    """How far a run has come."""
+
+    description: str | None
+    done: Integer | None
+    total: Integer | None
+
+
+class JobStep(TypedDict, total=False):
+    """A module that was run by a run."""
+
+    module: str | None
+    state: str | None
+    seconds: float | None
+
+
+class JobOutput(TypedDict, total=False):
+    """A stack or match collection that a run writes."""
+
+    kind: str | None
+    owner: str | None
+    project: str | None
+    name: str | None
+
+
+class Job(TypedDict, total=False):
+    """What a run of a module says of itself. `elapsed` are seconds since it was started, `silence`
+    how long it may be silent before it counts as lost, `number` grows with each time that it says
+    something. Its parameters, whatever they are, go with it.
+    """
+
+    module: str | None
+    owner: str | None
+    project: str | None
+    user: str | None
+    host: str | None
+    process: JobProcess | None
+    state: str | None
+    number: Integer | None
+    elapsed: float | None
+    silence: float | None
+    progress: JobProgress | None
+    steps: list[JobStep] | None
+    outputs: list[JobOutput] | None
+    summary: str | None
+    error: str | None
+    report: str | None
+    log: list[str] | None

@@ -30,7 +30,7 @@ def limit(default: float, beyond: int | str, says: str, unit: str = "") -> Any:
     says : str
         What is limited, for the table and the help of the option.
     unit : str
-        "bytes", "s", or empty for a count.
+        "bytes", "s", "days", or empty for a count.
     """
     return field(default=default, metadata={"beyond": beyond, "says": says, "unit": unit})
 
@@ -67,6 +67,11 @@ class Limits:
     max_mesh_cells: int = limit(1 << 18, 400, "mesh cells over one tile")
     picture_seconds: float = limit(60.0, 503, "time for one picture or match trial", "s")
     max_trial_pixels: int = limit(1 << 24, 400, "pixels of a canvas of a match trial")
+    max_job_bytes: int = limit(64 * KILOBYTE, 413, "what a run of a module says of itself", "bytes")
+    max_jobs: int = limit(1000, "forgotten", "runs of modules that are remembered")
+    job_days: float = limit(
+        30.0, "forgotten", "time that a run is remembered after it last said something", "days"
+    )
     stop_seconds: float = limit(
         30.0, "ended", "time to stop after SIGTERM; requests may go on for two thirds of it", "s"
     )
@@ -135,7 +140,7 @@ def add_options(parser: ArgumentParser) -> None:
             option_of(found),
             type=_reader(found.default, about["unit"]),
             default=found.default,
-            metavar={"bytes": "BYTES", "s": "SECONDS"}.get(about["unit"], "N"),
+            metavar={"bytes": "BYTES", "s": "SECONDS", "days": "DAYS"}.get(about["unit"], "N"),
             help=about["says"],
         )
 

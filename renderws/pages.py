@@ -65,6 +65,7 @@ PAGES = {
     "match-review": Page("Match review", "Review", full=True),
     "match-trial": Page("Match trial", "Trial"),
     "hierarchical-data": Page("Hierarchical data", full=True),
+    "jobs": Page("Jobs", "Jobs"),
     "api-docs": Page("Operations of the service", "API"),
 }
 """Pages by the names of their files, in the order of the navigation."""

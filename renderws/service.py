@@ -275,7 +275,7 @@ class Service:
         """
         if route.pixels:
             return self._pixel_pool
-        in_turn = route.is_change and not route.lengthy
+        in_turn = route.is_change and not (route.lengthy or route.apart)
         return self._change_pool if in_turn else self._data_pool
 
     def _compresses(self, answer: Answer, request: Request) -> bool:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from renderapps.commands.places import add_store_option
+from renderapps.commands.services import add_service_options, connected
 
 Json = dict[str, Any]
 
@@ -21,9 +21,7 @@ def add_stacks(verbs: Any) -> None:
         description="List stacks with their state, sections, tiles and resolution.",
         allow_abbrev=False,
     )
-    add_store_option(parser)
-    parser.add_argument("--host", help="render web service (default: RENDER_HOST, else local)")
-    parser.add_argument("--port", type=int, help="its port (default: RENDER_PORT)")
+    add_service_options(parser)
     parser.add_argument("--owner", help="stacks of this owner (default: RENDER_OWNER, else all)")
     parser.add_argument("--project", help="and of this project (default: RENDER_PROJECT, else all)")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -32,16 +30,11 @@ def add_stacks(verbs: Any) -> None:
 
 def list_stacks(options: argparse.Namespace) -> int:
     """Print a line for each stack."""
-    from renderapps.module.render_module import is_local
     from renderapps.module.stack_listing import where_text
 
-    own = "local" if hasattr(options, "store") else os.environ.get("RENDER_HOST") or "local"
-    host = options.host or own
     owner = options.owner or os.environ.get("RENDER_OWNER")
     project = options.project or os.environ.get("RENDER_PROJECT")
-    port = options.port or (None if is_local(host) else os.environ.get("RENDER_PORT"))
-    given = {"store": options.store} if hasattr(options, "store") else {}
-    render = _connected(host, port, owner or "-", project or "-", given)
+    render = connected(options, owner, project)
     rows = list(_rows(render, owner, project))
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -52,14 +45,6 @@ def list_stacks(options: argparse.Namespace) -> int:
         within = f" in project {project}" if project else ""
         print(f"no stacks{of}{within} in {where_text(render)}")
     return 0
-
-
-def _connected(host: str, port: Any, owner: str, project: str, given: Json) -> Any:
-    import renderapi
-
-    return renderapi.connect(
-        host=host, port=port, owner=owner, project=project, web_only=True, **given
-    )
 
 
 def _rows(render: Any, owner: str | None, project: str | None) -> Iterator[Json]:

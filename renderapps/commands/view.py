@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from renderapps.commands.places import add_store_option, chosen_store
+from renderapps.commands.places import chosen_store
+from renderapps.commands.services import add_service_options, chosen_host
 
 Json = dict[str, Any]
 
@@ -31,9 +32,7 @@ def add_view(verbs: Any) -> None:
     parser.add_argument("stack", help="stack to look at")
     parser.add_argument("--owner", help="its owner (default: RENDER_OWNER)")
     parser.add_argument("--project", help="its project (default: RENDER_PROJECT)")
-    add_store_option(parser)
-    parser.add_argument("--host", help="render web service (default: RENDER_HOST, else local)")
-    parser.add_argument("--port", type=int, help="its port (default: RENDER_PORT)")
+    add_service_options(parser)
     parser.add_argument(
         "--serve-port",
         type=int,
@@ -63,24 +62,18 @@ class Shown(NamedTuple):
     channels: list[Json]
 
 
-def _host(options: argparse.Namespace) -> str:
-    """The service that was given, else that of the environment, else the one in this process."""
-    own = "local" if hasattr(options, "store") else os.environ.get("RENDER_HOST") or "local"
-    return options.host or own
-
-
 def _is_here(options: argparse.Namespace) -> bool:
     """Whether the stack is in a store of this machine, which this process serves."""
     from renderapps.module.render_module import is_local
 
-    return is_local(_host(options))
+    return is_local(chosen_host(options))
 
 
 def view_stack(options: argparse.Namespace) -> int:
     """Print and open the links; serve the store meanwhile where it is one of this machine."""
     import renderapi
 
-    host = _host(options)
+    host = chosen_host(options)
     owner = options.owner or os.environ.get("RENDER_OWNER")
     project = options.project or os.environ.get("RENDER_PROJECT")
     if not owner or not project:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argschema import ArgSchema
 from marshmallow import Schema
 
+from renderapi.render import Render
 from renderapps.module.render_module import RenderModule
 
 
@@ -20,3 +21,7 @@ class FileModule(RenderModule):
 
     def open_connections(self) -> None:
         """There is no service to connect to."""
+
+    def service(self) -> Render | None:
+        """None: nobody is told that it runs."""
+        return None

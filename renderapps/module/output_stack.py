@@ -25,6 +25,7 @@ from renderapi.errors import ConflictError, NotFoundError, RenderError
 from renderapi.session import ServiceTimeout, ServiceUnreachable
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.exchange_by_names import exchange_names, settle
+from renderapps.module.job import note_output
 from renderapps.module.running import Run
 from renderapps.module.stack_lock import all_locked
 from renderapps.module.stacks import KeptVersion, stack_metadata, stack_state, zs_there
@@ -280,6 +281,8 @@ def written(outputs: Sequence[OutputStack], module: str) -> Iterator[Run]:
     offered = stackchanges.additions(render=outputs[0].render)
     for output in outputs:
         output.offered = offered
+        where = output.render
+        note_output("stack", where.DEFAULT_OWNER, where.DEFAULT_PROJECT, output.stack)
     locks: AbstractContextManager[None] = nullcontext()
     if "stackLocks" in offered:
         locks = all_locked(run, [(o.render, o.stack, o.scope()) for o in outputs])

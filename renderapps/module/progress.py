@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from renderapps.module.job import current_job
+
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -34,9 +36,11 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
         self._last_line = 0.0
+        self._job = current_job() if description else None
 
     def __enter__(self) -> Self:
         self._last_line = time.monotonic()
+        self._tell()
         if self.description and self.total > 1 and sys.stderr.isatty():
             self._start_bar()
         return self
@@ -55,11 +59,17 @@ class Progress:
         self.done += 1
         if self.arrived is not None:
             self.arrived(result)
+        self._tell()
         if self._bar is not None:
             self._bar.advance(self._task)
         elif self.description:
             self._log()
         return result
+
+    def _tell(self) -> None:
+        """Let those know who look at the run from elsewhere."""
+        if self._job is not None:
+            self._job.advance(str(self.description), self.done, self.total)
 
     def _start_bar(self) -> None:
         from rich.console import Console

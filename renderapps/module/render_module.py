@@ -223,6 +223,10 @@ class RenderModule(ModuleParser):
         """Connect to what the parameters name; `parameters_base` is the schema that has it."""
         self.render = connect(self.args["render"])
 
+    def service(self) -> renderapi.Render | None:
+        """The connection by which others are told that the module runs."""
+        return getattr(self, "render", None)
+
     def run(self) -> Any:
         """Do the work; a failure is an exception."""
         raise NotImplementedError(f"{type(self).__name__} has no run()")

@@ -11,9 +11,8 @@ import json
 import logging
 import os
 import platform
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -24,7 +23,10 @@ from marshmallow import INCLUDE, Schema, ValidationError
 from marshmallow.validate import OneOf
 
 from renderapi.files import atomic_write
+from renderapi.render import Render
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.hidden import without_secrets
+from renderapps.module.job_record import recorded
 from renderapps.module.result import to_json
 from renderapps.module.tasks import one_line
 
@@ -44,8 +46,10 @@ class Reporting(Protocol):
     def module_name(self) -> str:
         """Dotted name of its file."""
 
+    def service(self) -> Render | None:
+        """The connection by which others are told that it runs."""
 
-_SECRET = re.compile(r"(?i)secret|passw|token|credential|(^|_)key$|access_?key")
+
 RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
 
 
@@ -177,23 +181,28 @@ def reporting(module: Reporting) -> Iterator[None]:
     report = Report(module)
     module.is_reporting = True
     try:
-        report.start()
-        try:
-            yield
-        except BaseException as error:
-            _finish_failed(report, error)
-            raise
-        try:
-            report.finish(None)
-        except ValidationError as error:
-            report.finish(error)
-            raise
-        except OSError as error:
-            raise RenderModuleException(
-                f"all is done, but the report cannot be written: {error}"
-            ) from error
+        with recorded(module):
+            report.start()
+            try:
+                yield
+            except BaseException as error:
+                _finish_failed(report, error)
+                raise
+            _finish(report)
     finally:
         module.is_reporting = False
+
+
+def _finish(report: Report) -> None:
+    try:
+        report.finish(None)
+    except ValidationError as error:
+        report.finish(error)
+        raise
+    except OSError as error:
+        raise RenderModuleException(
+            f"all is done, but the report cannot be written: {error}"
+        ) from error
 
 
 def _finish_failed(report: Report, error: BaseException) -> None:
@@ -236,13 +245,3 @@ def versions() -> dict[str, str]:
     except metadata.PackageNotFoundError:
         own = "not installed"
     return {"render-python-apps": own, "python": platform.python_version()}
-
-
-def without_secrets(value: Any) -> Any:
-    """Parameters as they can be shown to others."""
-    if isinstance(value, Mapping):
-        return {
-            key: "***" if _SECRET.search(str(key)) and part else without_secrets(part)
-            for key, part in value.items()
-        }
-    return [without_secrets(part) for part in value] if isinstance(value, list) else value

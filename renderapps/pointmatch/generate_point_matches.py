@@ -25,6 +25,7 @@ from renderapps.module import (
     parameter,
 )
 from renderapps.module.fields import NewFile
+from renderapps.module.job import note_output
 from renderapps.pointmatch.match_collection import (
     MatchCollectionParameters,
     import_in_batches,
@@ -74,6 +75,7 @@ class GeneratePointMatches(PairSearch):
 
         self.owner = owner_of_matches(self)
         self.told: list[str] = []
+        note_output("collection", self.owner, None, self.args["matchCollection"])
         pairs = read_tile_pairs(self.args["tilepair_file"]).pairs
         self.check_collection()
         places = self.places()

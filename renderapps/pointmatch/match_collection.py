@@ -17,6 +17,7 @@ from renderapi.errors import NotFoundError
 from renderapi.utils import put_json
 from renderapps.module import RenderModule, RenderModuleException, parameter
 from renderapps.module.addresses import collection_url
+from renderapps.module.job import note_output
 from renderapps.module.running import Run
 from renderapps.module.stack_lock import locked
 
@@ -128,6 +129,7 @@ def locked_collection(
     RenderModuleException
         Another run writes to the collection; which one.
     """
+    note_output("collection", owner, None, collection)
     if "stackLocks" not in stackchanges.additions(render=render):
         yield None
         return

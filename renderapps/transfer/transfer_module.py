@@ -8,6 +8,7 @@ from argschema import ArgSchema
 from argschema.fields import Nested, Str
 from marshmallow import Schema, ValidationError, pre_load, validates_schema
 
+from renderapi.render import Render
 from renderapps.module import RenderModule, RenderModuleException, parameter
 from renderapps.module.render_module import RenderClientParameters, connect, is_local
 
@@ -62,6 +63,10 @@ class RenderTransfer(RenderModule):
         """Connect to both services."""
         self.render_source = connect(self.args["render_source"])
         self.render_target = connect(self.args["render_target"])
+
+    def service(self) -> Render | None:
+        """That where something is written."""
+        return self.render_target
 
     def same_project(self) -> bool:
         """Whether both connections are to one project of one owner of one service."""

@@ -9,7 +9,7 @@ from renderws.routes.answers import Answer, HttpError, done, json_answer
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 
-ADDITIONS = ("stackLocks", "stackChanges", "replaceLayer", "matchChanges")
+ADDITIONS = ("stackLocks", "stackChanges", "replaceLayer", "matchChanges", "jobs")
 """What this service offers beyond the contract that clients rely on where it is offered."""
 
 

@@ -43,7 +43,8 @@ class Route:
     `ranged` ones a part can be asked for;
     `consistent` operations that change nothing read the store as it is at one moment. `quick` ones
     take so little time that handing them to a thread would cost more; `lengthy` changes let others
-    go first again and again, so that none has to wait for their end.
+    go first again and again, so that none has to wait for their end. `apart` changes are of what is
+    kept apart from stacks and matches, and wait for no change of these.
     """
 
     number: int
@@ -60,6 +61,7 @@ class Route:
     consistent: bool = True
     quick: bool = False
     lengthy: bool = False
+    apart: bool = False
     body: str | None = None
 
     @property

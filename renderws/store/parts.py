@@ -6,6 +6,7 @@ from renderws.store.clones import Clones
 from renderws.store.collections import Collections
 from renderws.store.drops import Drops
 from renderws.store.exchanges import Exchanges
+from renderws.store.jobs import Jobs
 from renderws.store.locks import Locks
 from renderws.store.matches import Matches
 from renderws.store.stacks import Stacks
@@ -27,6 +28,7 @@ class StoreParts(
     Collections,
     Matches,
     Trials,
+    Jobs,
 ):
     """All operations but maintenance, which each database has in its own way."""
 

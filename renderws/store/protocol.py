@@ -295,6 +295,43 @@ class StackChange(NamedTuple):
     tiles: int | None = None
 
 
+class JobEntry(NamedTuple):
+    """What a run of a module says of itself.
+
+    Attributes
+    ----------
+    owner, project : str or None
+        Whose stacks it works on.
+    elapsed : float
+        Seconds since it was started.
+    number : int
+        Grows with everything that the run says; what has a smaller one comes too late.
+    document, details : bytes
+        JSON for lists of runs, and what only those get who ask for this run.
+    """
+
+    owner: str | None
+    project: str | None
+    elapsed: float
+    number: int
+    document: bytes
+    details: bytes
+
+
+class JobRecord(NamedTuple):
+    """What is known of a run: `started` and `seen` (when it last said something) are milliseconds
+    since 1970, by the clock of the store; `details` are empty in lists.
+    """
+
+    id: str
+    owner: str | None
+    project: str | None
+    started: int
+    seen: int
+    document: bytes
+    details: bytes = b""
+
+
 class DroppedStack(NamedTuple):
     """A stack that was deleted or taken OFFLINE and whose rows are still there.
 
@@ -580,6 +617,31 @@ class Store(Protocol):
     def trial(self, trial_id: str) -> bytes: ...
 
     def delete_trial(self, trial_id: str) -> None: ...
+
+    # Runs of modules. Those that said nothing for more than so many `seconds` are forgotten.
+
+    def save_job(self, job: str, entry: JobEntry, keep: int, seconds: float) -> None:
+        """Record what a run says, in the place of what it said before. When a new one begins, only
+        the `keep` that were heard of last stay."""
+        ...
+
+    def jobs(
+        self,
+        seconds: float,
+        owner: str | None = None,
+        project: str | None = None,
+        limit: int | None = None,
+    ) -> list[JobRecord]:
+        """Runs, those that were started last first."""
+        ...
+
+    def job(self, job: str, seconds: float) -> JobRecord:
+        """A run with its details; NotFound."""
+        ...
+
+    def delete_job(self, job: str) -> None:
+        """Forget a run; one that is not known is no error."""
+        ...
 
     # Maintenance.
 

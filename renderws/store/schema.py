@@ -151,7 +151,10 @@ MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 
 
 def migrate(
-    connection: sqlite3.Connection, path: object, steps: Sequence[str] = MIGRATIONS
+    connection: sqlite3.Connection,
+    path: object,
+    steps: Sequence[str] = MIGRATIONS,
+    application: int = APPLICATION_ID,
 ) -> None:
     """Make the tables of an empty file, or bring those of an older one up to date, in one
     transaction.
@@ -159,15 +162,17 @@ def migrate(
     `connection` is in autocommit mode. Raises `NewerStore`, or `CannotOpen` for a database of
     something else.
     """
-    if _version(connection, path, len(steps)) == len(steps):
+    if _version(connection, path, len(steps), application) == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        done = _version(connection, path, len(steps))  # another process may have been first
+        done = _version(
+            connection, path, len(steps), application
+        )  # another process may have been first
         for step in steps[done:]:
             for statement in statements(step):
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {application}")
         connection.execute(f"PRAGMA user_version = {len(steps)}")
         connection.execute("COMMIT")
     except BaseException:
@@ -189,11 +194,11 @@ def statements(script: str) -> list[str]:
     return found
 
 
-def _version(connection: sqlite3.Connection, path: object, newest: int) -> int:
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+def _version(connection: sqlite3.Connection, path: object, newest: int, application: int) -> int:
+    found: int = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if application != APPLICATION_ID and (tables or version or application):
+    if found != application and (tables or version or found):
         raise CannotOpen(
             f"cannot open the store {path}: it is a database of another program; give another path"
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from renderws.store.database import BUSY_SECONDS, Database, Snapshot, SqliteSource, damaged
+from renderws.store.jobs import JobSource
+from renderws.store.jobs_file import JobsFile, JobsSnapshot
 from renderws.store.maintenance import Maintenance
 from renderws.store.parts import StoreParts
 from renderws.store.protocol import Damaged, Store
@@ -18,8 +20,13 @@ class _Parts(StoreParts, Maintenance):
 
     answers_at_once = True
 
-    def __init__(self, source: SqliteSource) -> None:
+    def __init__(self, source: SqliteSource, jobs: JobSource) -> None:
         self._source: SqliteSource = source
+        self._job_source = jobs
+
+    @property
+    def _jobs(self) -> JobSource:
+        return self._job_source
 
     @property
     def path(self) -> Path:
@@ -30,7 +37,7 @@ class _Parts(StoreParts, Maintenance):
         return damaged(error, self.path)
 
     def snapshot(self) -> AbstractContextManager[Store]:
-        return _Parts(Snapshot(self._source))
+        return _Parts(Snapshot(self._source), JobsSnapshot(self._jobs))
 
     def __enter__(self) -> Self:
         return self
@@ -68,4 +75,10 @@ class SqliteStore(_Parts):
         create: bool = True,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
-        super().__init__(Database(path, create, busy_seconds))
+        database = Database(path, create, busy_seconds)
+        self._jobs_file = JobsFile(database.path)
+        super().__init__(database, self._jobs_file)
+
+    def close(self) -> None:
+        self._jobs_file.close()
+        super().close()

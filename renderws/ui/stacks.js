@@ -5,19 +5,13 @@ import { at, begin, chooseStack, say } from "./page.js";
 import { otherHosts, stackMenus } from "./stack-actions.js";
 import { get, link, put } from "./state.js";
 import { SortedTable } from "./table.js";
+import { localTime } from "./times.js";
 
 let hosts = {};
 let chosen = {};
 
 const stats = (name) => (row) => row.stats?.[name] ?? null;
 const bound = (name) => (row) => row.stats?.stackBounds?.[name] ?? null;
-const pad = (number) => String(number).padStart(2, "0");
-
-function localMinutes({ lastModifiedTimestamp: stamp }) {
-  const date = new Date(stamp);
-  if (Number.isNaN(date.getTime())) return stamp ?? "";
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
-}
 
 const COLUMNS = [
   { title: "Cycle", value: (row) => row.currentVersion?.cycleNumber ?? null, number: true },
@@ -30,7 +24,7 @@ const COLUMNS = [
   { title: "Layers", value: stats("sectionCount"), number: true },
   { title: "Tiles", value: stats("tileCount"), number: true },
   { title: "Shared transforms", value: stats("transformCount"), number: true },
-  { title: "Last modified", value: localMinutes },
+  { title: "Last modified", value: (row) => localTime(row.lastModifiedTimestamp) },
   { title: "Actions", value: () => "", plain: true, kind: "actions", show: (row) => stackMenus(row, hosts, reload) },
 ];
 

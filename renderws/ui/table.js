@@ -13,11 +13,11 @@ function compare(a, b, sign) {
   return sign * text(a).localeCompare(text(b), undefined, { numeric: true });
 }
 
-// columns: {title, value(row), show(row) -> node or text, number, name, plain (not for sorting)}.
+// columns: {title, value(row), show(row) -> node or text, number, kind, plain (not for sorting)}; rowId(row) names the line.
 // The filter matches any column's text.
 export class SortedTable {
-  constructor(place, columns, { sort = null, descending = false, rowClass = () => "", onrow = null, empty = "nothing here", onsort = () => {} } = {}) {
-    Object.assign(this, { place, columns, sort, descending, rowClass, onrow, empty, onsort });
+  constructor(place, columns, { sort = null, descending = false, rowClass = () => "", onrow = null, empty = "nothing here", onsort = () => {}, rowId = () => null } = {}) {
+    Object.assign(this, { place, columns, sort, descending, rowClass, onrow, empty, onsort, rowId });
     this.rows = [];
     this.filter = "";
   }
@@ -61,6 +61,6 @@ export class SortedTable {
       return element("td", { class: kind }, formatted instanceof Node || Array.isArray(formatted) ? formatted : text(formatted));
     });
     const act = this.onrow ? { onclick: () => this.onrow(row), tabindex: "0", onkeydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget) this.onrow(row); } } : {};
-    return element("tr", { class: this.rowClass(row), ...act }, cells);
+    return element("tr", { class: this.rowClass(row), "data-row": this.rowId(row), ...act }, cells);
   }
 }

@@ -96,3 +96,38 @@ def lock_seconds(server):
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
     (status,) = {answer.status_code for answer in answers}
     return status
+
+
+JOB = "/render-ws/v1/jobs"
+
+
+def run_recorded(server, job, **more):
+    said = {"module": "m", "state": "complete", **more}
+    return requests.put(f"{server.base}{JOB}/{job}", json=said, timeout=60).status_code
+
+
+@trial("--max-job-bytes", "1K")
+def max_job_bytes(server):
+    assert run_recorded(server, "a", summary="s" * 900) == 200
+    return run_recorded(server, "b", summary="s" * 1024)
+
+
+@trial("--max-jobs", "2")
+def max_jobs(server):
+    for job in "abc":
+        assert run_recorded(server, job) == 200
+        time.sleep(0.01)
+    found = requests.get(server.base + JOB, timeout=60).json()
+    assert sorted(run["id"] for run in found) == ["b", "c"]
+    gone = requests.get(f"{server.base}{JOB}/a", timeout=60).status_code == 404
+    return "forgotten" if gone else "remembered"
+
+
+@trial("--job-days", "0.00001")
+def job_days(server):
+    assert run_recorded(server, "a") == 200
+    assert requests.get(f"{server.base}{JOB}/a", timeout=60).status_code == 200
+    time.sleep(0.9)
+    gone = requests.get(f"{server.base}{JOB}/a", timeout=60).status_code == 404
+    assert gone == (requests.get(server.base + JOB, timeout=60).json() == [])
+    return "forgotten" if gone else "remembered"

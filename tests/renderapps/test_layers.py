@@ -1,12 +1,14 @@
 """Who imports whom below renderapps: never in a circle, never upwards."""
 
 import ast
+import re
 from pathlib import Path
 
 import renderapps
 
 ROOT = Path(renderapps.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
+IMPORT = re.compile(r"^\s*(?:from|import) renderws\b", re.MULTILINE)
 
 
 def module_of(path):
@@ -81,3 +83,13 @@ def test_no_file_imports_upwards():
     tops = {module_of(path) for path in FILES if path.parent == ROOT} - {""}
     upwards = {module_of(p): imported(p) & tops for p in FILES if p.parent != ROOT}
     assert not {name: found for name, found in upwards.items() if found}
+
+
+def test_only_some_verbs_may_import_the_service():
+    """All others reach it as clients do."""
+    allowed = {f"commands.{verb}" for verb in ("serve", "doctor", "store", "view", "jobs")} | {
+        "demo"
+    }
+    importing = {module_of(path) for path in FILES if IMPORT.search(path.read_text())}
+    assert {"commands.serve", "commands.store"} <= importing
+    assert {name for name in importing if not name.startswith(tuple(allowed))} == set()

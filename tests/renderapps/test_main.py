@@ -68,7 +68,8 @@ def test_wrong_usage_is_status_2(capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["list"], ["describe"], ["serve"], ["view"], ["store"], ["doctor"]]
+    "verb",
+    [[], ["list"], ["describe"], ["serve"], ["jobs"], ["view"], ["store"], ["doctor"]],
 )
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as left:

@@ -11,6 +11,7 @@ A test module of a store subclasses `StoreTests` and gives it a fixture `store`,
 
 from renderws.store.conformance.changes import ChangeTests
 from renderws.store.conformance.drops import DropTests
+from renderws.store.conformance.jobs import JobTests
 from renderws.store.conformance.matches import MatchTests
 from renderws.store.conformance.stacks import StackTests
 from renderws.store.conformance.states import StateTests
@@ -28,6 +29,7 @@ class StoreTests(
     TileWriteTests,
     TransformTests,
     MatchTests,
+    JobTests,
 ):
     """What every store must do."""
 

@@ -149,10 +149,24 @@ ALTER TABLE collection ADD COLUMN hidden TEXT;
 CREATE INDEX collection_hidden ON collection (key) WHERE hidden IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+# what runs of modules say of themselves; in a file it is beside the store (`renderws.store.jobs`)
+THIRD = """
+CREATE TABLE job (
+  id TEXT COLLATE "C" PRIMARY KEY,
+  owner TEXT COLLATE "C", project TEXT COLLATE "C",
+  started BIGINT NOT NULL, seen BIGINT NOT NULL,
+  number BIGINT NOT NULL,
+  document BYTEA NOT NULL,
+  details BYTEA NOT NULL
+);
+CREATE INDEX job_seen ON job (seen, id);
+CREATE INDEX job_started ON job (started);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 TABLES = (
     "stack", "tile", "tile_width", "transform", "transform_reference", "reference_set",
-    "reference_member", "section", "collection", "match", "trial", "stack_lock",
+    "reference_member", "section", "collection", "match", "trial", "stack_lock", "job",
 )  # fmt: skip
 
 

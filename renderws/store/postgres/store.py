@@ -23,6 +23,10 @@ class _Parts(StoreParts, Maintenance):
         self._database = database
 
     @property
+    def _jobs(self) -> Source:
+        return self._source
+
+    @property
     def path(self) -> str:
         """Address of the database, without the password."""
         return self._database.place

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from .cases import case, image, residuals
+from .cases import case, fields, image, residuals
 from .documents import FLAT, HIERARCHICAL, IDENTITY, LENS, REF, affine, bounds, stack_id
+
+JOB = {
+    "module": "stack.set_stack_levels", "owner": "test", "project": "p", "user": "ann",
+    "host": "microscope", "process": {"machine": "elsewhere", "pid": 7, "started": "12"},
+    "state": "complete", "number": 3, "elapsed": 2.5, "silence": 60,
+    "progress": {"description": "sections", "done": 3, "total": 3},
+    "steps": [{"module": "stack.clone_stack", "state": "complete", "seconds": 1.5}],
+    "outputs": [{"kind": "stack", "owner": "test", "project": "p", "name": "acq"}],
+    "summary": "output stack acq", "report": "/reports/one.json",
+    "parameters": {"stack": "acq", "zs": [1.5, None]}, "log": ["one", "two"],
+}  # fmt: skip
 
 THE_REST = [
     case(82, "PUT O/jpeg-image", 200, image(20, 10, "RGB"), {"width": 40, "height": 20.0,
@@ -67,6 +78,28 @@ THE_REST = [
     case(162, "GET /serverProperties", 200,
          lambda r: r.json()["properties"]["webService.maxTileSpecsToRender"] == ""),
     case(163, "GET /versionInfo", 200, lambda r: "git.build.version" in r.json()),
+    case(0, "GET /jobs", 200, []),
+    case(0, "GET /jobs?owner=test&project=p&limit=3", 200, []),
+    case(0, "GET /jobs?limit=0", 400, "~limit"),
+    case(0, "PUT /jobs/run-1", 200, None, JOB, then=("GET /jobs/run-1", fields(
+        id="run-1", owner="test", project="p", module="stack.set_stack_levels", state="complete",
+        user="ann", host="microscope", pid=7, duration=2.5, summary="output stack acq",
+        outputs=JOB["outputs"], progress=JOB["progress"], log=["one", "two"], steps=JOB["steps"],
+        parameters={"stack": "acq", "zs": [1.5, None]}, report="/reports/one.json"))),
+    case(0, "PUT /jobs/run-2", 200, None, {"module": "m", "state": "running"}, then=(
+        "GET /jobs/run-2", fields(owner=None, state="running", log=[], parameters={}))),
+    case(0, "PUT /jobs/run-3", 400, "~state", {"module": "m", "state": "asleep"}),
+    case(0, "PUT /jobs/run-3", 400, "~module", {"state": "running"}),
+    case(0, "PUT /jobs/run-3", 400, "~elapsed", {**JOB, "elapsed": -1}),
+    case(0, "PUT /jobs/run-3", 400, "~owner", {**JOB, "owner": "a b"}),
+    case(0, "PUT /jobs/run-3", 400, "~parameters", {**JOB, "parameters": [1]}),
+    case(0, "PUT /jobs/run-3", 400, "~pid", {**JOB, "process": {"pid": 0}}),
+    case(0, "PUT /jobs/run-3", 400, "~object", [JOB]),
+    case(0, "PUT /jobs/run 3", 400, "~id of a run", JOB),
+    case(0, "GET /jobs/none/report", 404, "~none"),
+    case(0, "GET /jobs/none", 404, "~none"),
+    case(0, "GET /jobs/n%2Fo", 400, "~id of a run"),
+    case(0, "DELETE /jobs/none", 200, None),
     case(0, "GET //health", 200, {"status": "ok"}),
     case(164, "DELETE /imageProcessorCache/allEntries", 200, None),
 ]  # fmt: skip
