@@ -26,7 +26,7 @@ from renderapi.urls import path_to_url
 EDITED, EDITED_SECTIONS = (2_000, 20_000), 20
 IMAGES, IMAGES_OF_SECTION = (8, 16), 2
 SIDE = 2048
-TURNS = 5
+TURNS = 3
 
 _RUN = """
 import sys, json, time

@@ -58,7 +58,7 @@ from renderapps.transfer.storage import Storage
 
 LOOKED_AT = Effort(25, 5)  # sections
 DRAWN = Effort(1 << 27, 1 << 24)  # pixels of full scale
-SUMMED = Effort(1 << 28, 1 << 25)  # voxels of a coarser level
+SUMMED = Effort(1 << 28, 1 << 22)  # voxels of a coarser level
 
 
 class ExportVolume(RenderModule):

@@ -19,7 +19,9 @@ from typing import Any
 
 from renderapps.module.tasks import TaskFailure, attempt
 
+POLL_SECONDS = 0.2
 _busy = False  # whether there is an item in hand
+_file = ""  # that the function was taken from
 
 
 def start(parent: int, *_: Any) -> None:
@@ -27,13 +29,18 @@ def start(parent: int, *_: Any) -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background of a script
         signal.signal(signal.SIGINT, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    """A worker whose parent was killed would wait for work, or still write files."""
+def _watch(parent: int) -> None:
+    """End with the parent: if it was killed, a worker would wait for work, or still write files.
+
+    Where the call is over, whose file is then gone, what it has taken of memory is given back.
+    """
     while os.getppid() == parent:
-        time.sleep(0.2)
+        time.sleep(POLL_SECONDS)
+        if not os.path.exists(_file):
+            _function_in.cache_clear()
     os._exit(1)
 
 
@@ -64,6 +71,8 @@ def _call(path: str, item: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _function_in(path: str) -> Callable[[Any], Any]:
+    global _file
+    _file = path
     function, level = pickle.loads(Path(path).read_bytes())
     logging.basicConfig(level=level)
     logging.getLogger().setLevel(level)

@@ -132,6 +132,26 @@ def test_workers_are_kept_for_the_next_call():
     assert again == first
 
 
+class Large:
+    """Says in a file of its process when its memory is given back."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __del__(self):
+        Path(self.folder, str(os.getpid())).touch()
+
+
+def process_beside(_large, _item):
+    return os.getpid()
+
+
+def test_workers_that_wait_hold_nothing_of_the_last_call(tmp_path):
+    workers = map_tasks(partial(process_beside, Large(tmp_path)), range(4), pool_size=2)
+    wait_until(lambda: all(Path(tmp_path, str(worker)).exists() for worker in workers))
+    assert set(map_tasks(own_process, range(8), pool_size=2)) >= set(workers)
+
+
 def test_workers_are_replaced_where_they_have_started_in_another_environment(monkeypatch):
     before = set(map_tasks(own_process, range(4), pool_size=2))
     monkeypatch.setenv("RENDER_OWNER", "another")
