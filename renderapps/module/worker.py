@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -37,10 +38,13 @@ def _watch(parent: int) -> None:
 
     Where the call is over, whose file is then gone, what it has taken of memory is given back.
     """
+    global _file
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
-        if not os.path.exists(_file):
+        if _file and not os.path.exists(_file):
+            _file = ""
             _function_in.cache_clear()
+            gc.collect()
     os._exit(1)
 
 
