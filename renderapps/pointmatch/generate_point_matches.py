@@ -198,6 +198,15 @@ class GeneratePointMatches(PairSearch):
             "relocated_pairs": [
                 pair_row(outcome) for found in self.relocated for outcome in found.outcomes
             ],
+            "stage_learnt": [
+                {
+                    "side": side,
+                    "offset": [round(v, 3) for v in rule.offset],
+                    "radius": round(rule.radius, 1),
+                    "pairs": rule.pairs,
+                }
+                for side, rule in sorted(self.learnt.items())
+            ],
             "chance_limits": [
                 {
                     "level": level,

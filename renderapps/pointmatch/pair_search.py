@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from renderapi.matching.candidates import TranslationLimits
     from renderapi.matching.chance import Chance
     from renderapi.matching.neighbours import Pair
+    from renderapi.matching.stage import StageRule
     from renderapps.pointmatch.kept_outcomes import KeptOutcomes
     from renderapps.pointmatch.pair_matching import MatchSettings, TilePlaces
     from renderapps.pointmatch.relocation import Relocation
@@ -50,7 +51,8 @@ class TilePairParameters(DefaultSchema):
     )
     learn_stage = parameter(
         Boolean,
-        "look again for failed pairs where the other pairs of their direction were found",
+        "look for pairs where others of their direction were found: of many that are not clear, "
+        "after some have been searched, before the rest is; and again for those that failed",
         default=True,
     )
     relocate_tiles = parameter(
@@ -127,13 +129,15 @@ class PairSearch(RenderModule):
         """Outcomes of the pairs in their order, and the pairs of chunks that failed as a whole.
 
         What is clear at first sight costs least and is done first. What unrelated pairs reach is
-        asked only where something is left that is not.
+        asked only where something is left that is not. Before much of that is searched, a few
+        pairs teach where the stage has the others.
         """
         from renderapi.matching.batches import PairTask
         from renderapps.pointmatch.pair_matching import confirmed, second_look
 
         self.relocated: list[Relocation] = []
         self.chance: dict[Any, Any] = {}
+        self.learnt: dict[str, StageRule] = {}
         first = [PairTask(pair) for pair in pairs]
         found, failures = self.match_clear(first, places)
         tried = {(failure["pId"], failure["qId"]) for failure in failures}
@@ -144,6 +148,9 @@ class PairSearch(RenderModule):
         ]
         if rest:
             self.chance = self.chance_limits(first, places)
+        if self.args["learn_stage"] and self.args["method"] != "features":
+            failures += self.match_as_learnt(rest, places, found)
+            rest = [task for task in rest if task.pair not in found]
         more, failed = self.map_pairs(rest, places, "search", self.limits(self.chance))
         found |= more
         failures += failed
@@ -174,6 +181,27 @@ class PairSearch(RenderModule):
         outcomes, failures = self.map_pairs(within, places, "clear", limits, features=False)
         sure = {pair: o for pair, o in outcomes.items() if o.match.accepted or o.failed}
         return sure, failures
+
+    def match_as_learnt(
+        self, tasks: list[PairTask], places: TilePlaces, found: dict[Pair, PairOutcome]
+    ) -> list[dict[str, Any]]:
+        """Where many pairs are not clear, search some, and look for the others where these say.
+
+        Puts outcomes into `found`; the failures of whole chunks.
+        """
+        from renderapps.pointmatch.stage_lessons import MANY, lessons, near_lessons, taught
+
+        if sum(task.pair.delta_z is None for task in tasks) < MANY:
+            return []
+        sample = lessons(tasks, found.values(), places)
+        searched, failures = self.map_pairs(sample, places, "search", self.limits(self.chance))
+        found |= searched
+        self.learnt = taught(found.values(), places)
+        near = near_lessons(tasks, self.learnt, found, places)
+        limits = self.limits(self.chance_limits(near, places))
+        looked, failed = self.map_pairs(near, places, "stage", limits, features=False)
+        found.update({pair: o for pair, o in looked.items() if o.match.accepted})
+        return failures + failed
 
     def limits(self, chance: dict[Any, Any]) -> TranslationLimits:
         """What a shift must reach to be believed."""
