@@ -122,10 +122,20 @@ def _dead_border(image: NDArray) -> Mask | None:
     flat = cv2.dilate(values, kernel) == cv2.erode(values, kernel)
     core = _touching_edge(flat)
     constant = cv2.dilate(core.view(np.uint8), kernel).view(np.bool_)
-    return constant & ~_plateaus(values, core)
+    box = _box_around(core, FLAT_WINDOW)
+    limits = float(values.min()), float(values.max())
+    constant[box] &= ~_plateaus(values[box], core[box], limits, _grey_step(values))
+    return constant
 
 
-def _plateaus(values: NDArray, core: Mask) -> Mask:
+def _box_around(core: Mask, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of a mask that has some pixels, with a margin."""
+    found = (np.flatnonzero(core.any(axis)) for axis in (1, 0))
+    rows, columns = (slice(max(0, at[0] - margin), at[-1] + margin + 1) for at in found)
+    return rows, columns
+
+
+def _plateaus(values: NDArray, core: Mask, limits: tuple[float, float], step: float) -> Mask:
     """Constant regions that are steps of a smooth picture: what lies around them is hardly another.
 
     A picture that changes by less than a grey level over some pixels has such regions wherever it
@@ -147,18 +157,22 @@ def _plateaus(values: NDArray, core: Mask) -> Mask:
         whose = whose if turned is spread else count - whose
         away = np.abs(values[around].astype(np.float64) - grey[whose])
         sides += np.bincount(whose, minlength=count)
-        near += np.bincount(whose, away <= STEP * _grey_step(values), minlength=count)
+        near += np.bincount(whose, away <= STEP * step, minlength=count)
     smooth = (sides > 0) & (near >= AROUND * sides)
-    smooth &= (grey > values.min()) & (grey < values.max())
+    smooth &= (grey > limits[0]) & (grey < limits[1])
     smooth[0] = False
     return np.asarray(smooth[spread.astype(np.intp)])
 
 
 def _grey_step(values: NDArray) -> float:
     """Smallest difference between pixels side by side: a grey level of the picture."""
-    steps = np.abs(np.diff(values.astype(np.float64), axis=1))
-    found = steps[steps > 0]
-    return float(found.min()) if found.size else 1.0
+    least = np.inf
+    for row in range(0, len(values), ROWS):
+        steps = np.abs(np.diff(values[row : row + ROWS].astype(np.float64), axis=1))
+        least = float(np.min(steps[steps > 0], initial=least))
+        if least == 1 and values.dtype.kind in "iu":  # there is none that is smaller
+            break
+    return least if np.isfinite(least) else 1.0
 
 
 def _flat_at_edge(values: NDArray) -> bool:
