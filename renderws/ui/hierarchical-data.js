@@ -51,7 +51,7 @@ function showDebug() {
 }
 
 async function showTier() {
-  await addMissingLayers(rough.stackId.owner, tier);
+  await addMissingLayers(rough.stackId.owner, tier).catch(fail); // the boxes are shown without
   const values = tier.boxes.map(quality).filter((value) => value !== null);
   const most = Math.max(1e-9, ...values);
   at("threshold").max = most;
@@ -85,13 +85,19 @@ async function select(box) {
   const facts = [["place", `row ${data.tierRow ?? "?"}, column ${data.tierColumn ?? "?"}, from 0, of ${data.totalTierRowCount ?? "?"} × ${data.totalTierColumnCount ?? "?"}`],
     ["box", `x ${minX.toFixed(1)} to ${maxX.toFixed(1)}, y ${minY.toFixed(1)} to ${maxY.toFixed(1)}`], ["scale", String(data.scale ?? "unknown")],
     ["quality", shown(quality(box))], ["pairs", (data.savedMatchPairCount ?? 0).toLocaleString()],
-    ["no matches", box.missing ? (box.missing.length ? `z ${box.missing.join(", ")}` : "none missing") : "no pairs are saved"]];
+    ["no matches", withoutMatches(box)]];
   const sets = element("dd", {}, "…");
   at("box").replaceChildren(element("strong", {}, stackId.stack),
     element("dl", { class: "facts" }, facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]), element("dt", {}, "several sets"), sets),
     element("p", { class: "links" }, linksOf(box)));
   const several = await severalSets(box).catch((error) => error.message);
   sets.textContent = several === null ? "no match collection" : Array.isArray(several) ? (several.length ? `z ${several.join(", ")}` : "none") : several;
+}
+
+function withoutMatches({ missing }) {
+  if (missing === undefined) return "unknown";
+  if (missing === null) return "no pairs are saved";
+  return missing.length ? `z ${missing.join(", ")}` : "none missing";
 }
 
 function linksOf({ stackId, data }) {

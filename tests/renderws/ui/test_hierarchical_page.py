@@ -182,3 +182,19 @@ def test_the_index_shows_stacks_of_which_only_coarse_pictures_are_stored(tab, ti
     # at full scale the service refuses to draw it, which browsers write to the console
     assert all("status of 400" in text for text in opened.errors)
     opened.errors.clear()
+
+
+def test_boxes_are_shown_where_it_is_not_known_which_layers_lack_matches(tab, tiers):
+    matches = f"{tiers}/render-ws/v1/owner/lab/matchCollection/box_1"
+    ends = {"p": [[1], [3]], "q": [[1], [3]], "w": [1]}
+    odd = {"pGroupId": "odd", "pId": "a", "qGroupId": "odd", "qId": "b", "matches": ends}
+    requests.put(f"{matches}/matches", json=[odd], timeout=10).raise_for_status()
+    opened = tab(tiers)
+    page = opened.open(f"hierarchical-data.html?{ROUGH}")
+    assert "group id 'odd' of box_1 is no number" in page.locator("#message.error").inner_text()
+    lines = page.locator("#boxes tbody tr")
+    assert lines.count() == 8
+    assert lines.nth(1).locator("td").all_inner_texts() == ["0, 1", "rough_1", "4", NONE]
+    assert all("status of 400" in text for text in opened.errors)
+    opened.errors.clear()
+    requests.delete(f"{matches}/group/odd/matchesWithinGroup", timeout=10)
