@@ -197,4 +197,4 @@ def test_boxes_are_shown_where_it_is_not_known_which_layers_lack_matches(tab, ti
     assert lines.nth(1).locator("td").all_inner_texts() == ["0, 1", "rough_1", "4", NONE]
     assert all("status of 400" in text for text in opened.errors)
     opened.errors.clear()
-    requests.delete(f"{matches}/group/odd/matchesWithinGroup", timeout=10)
+    requests.delete(f"{matches}/pGroup/odd/matches", timeout=10).raise_for_status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import requests
 from dashboard_stacks import until
 
@@ -116,3 +117,19 @@ def test_the_operations_of_the_service_are_listed_and_found(look):
     assert line.count() == 1
     line.locator("summary").click()
     assert "toProject" in line.inner_text()
+
+
+def test_complete_stacks_lead_to_neuroglancer(look):
+    pytest.importorskip("neuroglancer", reason="neuroglancer is not installed")
+    page = look(f"stacks.html?{CELLS}")
+    stack = "../neuroglancer/v/stack/?owner=lab&project=cells&stack=montaged"
+    found = {}
+    for name in ("montaged", "open"):
+        row = page.locator("#stacks tr", has=page.get_by_role("link", name=name, exact=True))
+        links = row.locator("a", has_text="neuroglancer")
+        found[name] = [links.nth(n).get_attribute("href") for n in range(links.count())]
+    assert found == {"montaged": [stack], "open": []}  # which is LOADING
+    page = look(f"stack-details.html?{CELLS}&renderStack=montaged&z=0")
+    link = page.locator("#section a", has_text="neuroglancer")
+    assert link.get_attribute("href") == f"{stack}&z=0"
+    assert requests.get(link.evaluate("a => a.href"), timeout=10).status_code == 200
