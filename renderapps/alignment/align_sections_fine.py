@@ -15,7 +15,8 @@ import numpy as np
 from argschema.fields import Float, Int, OutputDir, Str
 from marshmallow.validate import Range
 
-from renderapps.alignment.section_links import Link, connected
+from renderapps.alignment.section_links import Link, connected, pairs_within
+from renderapps.alignment.series_parameters import long_range_field
 from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.stack.affine import append_reference
@@ -46,6 +47,7 @@ class AlignSectionsFineParameters(TileEditParameters):
         aliases=["neighbors", "z_neighbours"],
         validate=Range(min=1),
     )
+    long_range = long_range_field("compared")
     spacing = parameter(
         Float,
         "distance of the nodes of the meshes, world pixels",
@@ -137,8 +139,7 @@ class AlignSectionsFine(StackEditModule):
         from renderapps.alignment.drawn_sections import common_window
 
         window = common_window(self.render, self.z_stack, self.args["scale"])
-        reach = self.args["neighbours"]
-        pairs = [(p, q) for i, p in enumerate(self.zs) for q in self.zs[i + 1 : i + 1 + reach]]
+        pairs = pairs_within(self.zs, self.args["neighbours"], self.args["long_range"])
         settings = self.settings(window)
         flows = self.compared(settings, pairs)
         rows = {pair: self.row(pair, flow) for pair, flow in flows.items()}

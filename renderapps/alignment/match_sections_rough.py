@@ -20,7 +20,9 @@ from renderapps.alignment.section_links import (
     connected,
     contradictions,
     mirrored_sections,
+    pairs_within,
 )
+from renderapps.alignment.series_parameters import long_range_field
 from renderapps.module import (
     ParallelParameters,
     RenderModule,
@@ -58,6 +60,7 @@ class MatchSectionsRoughParameters(
         aliases=["neighbors", "z_neighbours"],
         validate=Range(min=1),
     )
+    long_range = long_range_field("matched")
     scale = parameter(
         Float,
         "scale at which the tiles are drawn for it",
@@ -128,8 +131,7 @@ class MatchSectionsRough(RenderModule):
             f"stack {stack}",
         )
         tiles = {z: self.tile_of(z) for z in zs}
-        reach = self.args["neighbours"]
-        pairs = [(p, q) for i, p in enumerate(zs) for q in zs[i + 1 : i + 1 + reach]]
+        pairs = pairs_within(zs, self.args["neighbours"], self.args["long_range"])
         rows, found = self.matched(pairs, tiles)
         report = self.judged(zs, rows, found)
         self.output(report)

@@ -40,6 +40,25 @@ class Link:
     mirrored: bool = False
 
 
+def pairs_within(
+    zs: Sequence[float], neighbours: int, further: Iterable[int] = ()
+) -> list[tuple[float, float]]:
+    """Pairs of a series: each section with those that follow it, and with some further on.
+
+    Parameters
+    ----------
+    zs : sequence of float
+        Ascending.
+    neighbours : int
+        So many that follow.
+    further : iterable of int
+        Places further on in the series.
+    """
+    steps = sorted({*range(1, neighbours + 1), *further})
+    count = len(zs)
+    return [(zs[i], zs[i + step]) for i in range(count) for step in steps if i + step < count]
+
+
 def connected(zs: Sequence[float], links: Iterable[Link]) -> list[list[float]]:
     """Groups of sections that links connect, the largest first; lone sections are groups too."""
     import networkx as nx

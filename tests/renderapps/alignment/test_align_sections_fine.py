@@ -188,3 +188,38 @@ def test_comparing_again_places_strongly_warped_sections_better(render, tmp_path
         found[rounds] = np.median(np.hypot(*np.moveaxis(np.diff(off, axis=0), -1, 0)))
     assert found[2] < 0.85 * found[1]
     assert all(row["correlation_aligned"] > row["correlation"] for row in report["pairs"])
+
+
+def test_far_sections_that_show_the_same_hold_what_neighbours_add_up_to(render, tmp_path):
+    """Neighbours lie along tissue that runs aslant; what is seen at a distance does not."""
+    side, slant = 160, 1.5
+    aslant = tissue(1, (side, side + 40), seed=12)[0]
+    upright = tissue(1, (side, side), seed=13)[0]
+    starts = [10 + round(slant * z) for z in range(7)]
+    pictures = [aslant[:, x : x + side] for x in starts]
+    for z in (0, 6):
+        pictures[z] = pictures[z] // 4 + 3 * (upright // 4)
+    put_sections(render, "rough", pictures, tmp_path / "images")
+    shifts = {}
+    for name, further in (("near", []), ("far", [6])):
+        given = parameters(neighbours=1, rounds=1, long_range=further, output_stack=name)
+        status, report = run(AlignSectionsFine, render, **given)
+        assert status == 0, report
+        pairs = [(row["p_z"], row["q_z"]) for row in report["pairs"] if row["accepted"]]
+        assert ((0, 6) in pairs) == bool(further)
+        middle = np.full((1, 2), side / 2)
+        shifts[name] = [float(v[0][0]) for v in places_of(render, name, (0, 6), middle)]
+    near, far = (abs(shifts[name][1] - shifts[name][0]) for name in ("near", "far"))
+    assert far < 0.7 * near
+
+
+def places_of(render, stack, zs, points):
+    """Where points of sections go by their last transform, by section."""
+    found = []
+    for z in zs:
+        transforms = TileTransforms(
+            documents_of(render, stack, z),
+            {k: t.to_dict() for k, t in shared(render, stack, z).items()},
+        )
+        found.append(transforms.forward(points, len(transforms) - 1))
+    return found

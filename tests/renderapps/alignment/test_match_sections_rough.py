@@ -18,6 +18,7 @@ from renderapps.alignment.section_links import (
     connected,
     contradictions,
     mirrored_sections,
+    pairs_within,
 )
 
 ANGLES = (0.0, 77.0, -140.0, 25.0)
@@ -151,6 +152,13 @@ def test_a_link_that_contradicts_the_others_is_given_up():
 
 def test_one_triangle_alone_accuses_nobody():
     assert contradictions([link(0, 1), link(1, 2), link(0, 2, 1.0)], 1 / 16) == {}
+
+
+def test_pairs_of_a_series_are_with_those_that_follow_and_some_further_on():
+    assert pairs_within([1.0, 2.0, 4.0, 5.0], 1) == [(1, 2), (2, 4), (4, 5)]
+    further = pairs_within([float(z) for z in range(6)], 2, [4, 2, 9])
+    assert [q - p for p, q in further if p == 0] == [1, 2, 4]
+    assert (1.0, 5.0) in further and len(further) == 5 + 4 + 2
 
 
 def test_groups_and_mirrored_sections():
