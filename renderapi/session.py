@@ -25,7 +25,7 @@ from urllib3.util import Retry
 
 from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError, RequestError
-from renderapi.tokens import token_for
+from renderapi.tokens import carried_token, token_for
 
 LOCAL_SCHEME = "http+local://"
 SERVICES = "renderapi.services"
@@ -93,7 +93,8 @@ class RenderSession(requests.Session):
 
     It can be pickled, and used in a forked process: connections are never shared between
     processes. Requests carry the token of the service (see `renderapi.tokens`) unless they have
-    an Authorization header already, or `with_token` is false.
+    an Authorization header already, or `with_token` is false. A pickled session holds no token that
+    was not put into its headers.
     """
 
     __attrs__ = [*requests.Session.__attrs__, "timeout", "with_token"]
@@ -101,6 +102,7 @@ class RenderSession(requests.Session):
     def __init__(self, with_token: bool = True) -> None:
         super().__init__()
         self.with_token = with_token
+        self._token = carried_token()
         self.timeout: Any = TIMEOUT
         self._process = os.getpid()
         self._proxies: dict[str, tuple[tuple[str | None, ...], dict[str, str]]] = {}
@@ -121,6 +123,7 @@ class RenderSession(requests.Session):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._token = carried_token()
         self._process = os.getpid()
         self._proxies = {}
 
@@ -141,7 +144,7 @@ class RenderSession(requests.Session):
         prepared = super().prepare_request(request)
         url = prepared.url or ""
         if self.with_token and "Authorization" not in prepared.headers and not is_local(url):
-            token = token_for(url)
+            token = self._token or token_for(url)
             if token is not None:
                 prepared.headers["Authorization"] = f"Bearer {token}"
         return prepared

@@ -1,7 +1,8 @@
 """The secret that a protected service asks for, and where the client finds it.
 
-`RENDER_TOKEN` counts first. Without it, a service on this machine that was started with
-`--token auto` has left its token in a file that only its user can read.
+A token that came with the work from another machine counts first (`carried`), then `RENDER_TOKEN`.
+Without them, a service on this machine that was started with `--token auto` has left its token in a
+file that only its user can read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 import functools
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +22,7 @@ from renderapi.files import atomic_path
 VARIABLE = "RENDER_TOKEN"
 _FOLDER = (".render", "tokens")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_carried: ContextVar[str | None] = ContextVar("token of sessions that are made", default=None)
 
 
 def token_file(port: int) -> Path:
@@ -45,6 +50,24 @@ def write_token(port: int, token: str) -> Path:
             f"the token cannot be written to {path}: {error.strerror or error}; give --token SECRET"
         ) from error
     return path
+
+
+@contextmanager
+def carried(token: str | None) -> Iterator[None]:
+    """Sessions that are made or unpickled within use this token, whatever the environment says.
+
+    A pickled session never holds a token: whoever sends one elsewhere sends it beside.
+    """
+    before = _carried.set(token)
+    try:
+        yield
+    finally:
+        _carried.reset(before)
+
+
+def carried_token() -> str | None:
+    """The token for sessions that are made here and now; None: as `token_for` finds it."""
+    return _carried.get()
 
 
 def token_for(url: str) -> str | None:

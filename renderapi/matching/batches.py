@@ -33,6 +33,11 @@ class PairTask:
     pair: Pair
     rule: StageRule | None = None
 
+    @property
+    def label(self) -> str:
+        """What people call it: by the section of its first tile."""
+        return f"section-{self.pair.p_group}"
+
 
 @dataclass(frozen=True)
 class PairOutcome:

@@ -201,7 +201,7 @@ class AlignSectionsFine(StackEditModule):
         """What was found of every pair; an error where some could not be tried."""
         from renderapps.alignment.fine_pairs import compare_chunk
 
-        size = max(1, -(-len(pairs) // (4 * self.args["pool_size"])))
+        size = max(1, -(-len(pairs) // (4 * self.at_once())))
         chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         results = self.map_tasks(
             partial(compare_chunk, self.render, settings), chunks, "comparing sections"

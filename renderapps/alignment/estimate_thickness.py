@@ -92,7 +92,7 @@ class EstimateThickness(ProposalModule):
         from renderapps.alignment.drawn_sections import common_window
 
         window = common_window(self.render, self.z_stack, self.args["scale"])
-        size = max(reach, -(-len(zs) // (2 * self.args["pool_size"])))
+        size = max(reach, -(-len(zs) // (2 * self.at_once())))
         starts = range(0, len(zs) - 1, size)
         chunks = [(list(zs[k : k + size + reach]), min(size, len(zs) - k)) for k in starts]
         where = (self.render, self.z_stack, window, self.args["channel"], reach)

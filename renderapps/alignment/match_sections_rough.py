@@ -159,7 +159,7 @@ class MatchSectionsRough(RenderModule):
         """A row of the report for each pair, and what was found of those that were tried."""
         from renderapps.alignment.rough_pairs import RoughSettings, match_chunk, row_of
 
-        size = max(1, -(-len(pairs) // (2 * self.args["pool_size"])))
+        size = max(1, -(-len(pairs) // (2 * self.at_once())))
         chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         work = [[(pair, tuple(tiles[z] for z in pair)) for pair in chunk] for chunk in chunks]
         settings = RoughSettings.of(self.args)

@@ -393,7 +393,11 @@ class Solve(StackEditModule):
 
     def processes_for(self, zs: Any) -> int:
         """What was solved as a whole is written by this process: it has it in its memory."""
-        return 1 if self.together is not None else super().processes_for(zs)
+        return 1 if self.stays_here() else super().processes_for(zs)
+
+    def stays_here(self) -> bool:
+        """Whether it was solved as a whole."""
+        return self.together is not None
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """The summary, and the page."""

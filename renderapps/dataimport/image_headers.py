@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,12 @@ import numpy as np
 from renderapi.errors import ImageError
 from renderapps.dataimport.acquired_image import AcquiredImage, listed
 from renderapps.module.errors import RenderModuleException
+from renderapps.module.tasks import TaskFailure
 
 THREADS = 8
 
 Plane = tuple[Path, int | None]
+Mapped = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
 
 
 class ImageHeader(NamedTuple):
@@ -51,11 +53,12 @@ def _header_or_reason(file: Path) -> ImageHeader | str:
 
 
 def read_plane_headers(
-    planes: Sequence[Plane], threads: int = THREADS
+    planes: Sequence[Plane], threads: int = THREADS, elsewhere: Mapped | None = None
 ) -> tuple[dict[Plane, ImageHeader], dict[Plane, str]]:
     """Headers of planes of files, each file opened once, and why some cannot be read.
 
-    A section that its MRC file does not hold to the last pixel cannot be read.
+    A section that its MRC file does not hold to the last pixel cannot be read. `elsewhere` maps a
+    function over the files instead of the threads of this process: `map_tasks` of a module.
     """
     by_file: dict[Path, list[int | None]] = {}
     for file, plane in planes:
@@ -63,14 +66,20 @@ def read_plane_headers(
     headers: dict[Plane, ImageHeader] = {}
     unreadable: dict[Plane, str] = {}
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(lambda entry: _plane_headers(*entry), by_file.items())
+        found = (elsewhere or pool.map)(_headers_or_reasons, list(by_file.items()))
         for (file, numbers), results in zip(by_file.items(), found, strict=True):
+            if isinstance(results, TaskFailure):
+                results = [results.reason] * len(numbers)
             for number, result in zip(numbers, results, strict=True):
                 if isinstance(result, str):
                     unreadable[file, number] = result
                 else:
                     headers[file, number] = result
     return headers, unreadable
+
+
+def _headers_or_reasons(entry: tuple[Path, Sequence[int | None]]) -> Sequence[ImageHeader | str]:
+    return _plane_headers(*entry)
 
 
 def _plane_headers(file: Path, planes: Sequence[int | None]) -> Sequence[ImageHeader | str]:

@@ -25,7 +25,13 @@ from renderapps.dataimport.image_headers import THREADS, ImageHeader, page_count
 from renderapps.dataimport.image_planes import chosen_planes
 from renderapps.dataimport.statetable_tiles import z_text
 from renderapps.dataimport.tile_upload import Upload, sections_of
-from renderapps.module import RenderModule, RenderModuleException, RenderParameters, parameter
+from renderapps.module import (
+    ParallelParameters,
+    RenderModule,
+    RenderModuleException,
+    RenderParameters,
+    parameter,
+)
 from renderapps.module.display_range import ImportedRangeParameters, checked_range
 from renderapps.module.output_parameters import ReplaceableStackParameters
 from renderapps.module.report import StackReport
@@ -35,7 +41,7 @@ LARGEST_16_BIT = 50000.0
 
 
 class UploadTileDirParameters(
-    ImportedRangeParameters, ReplaceableStackParameters, RenderParameters
+    ImportedRangeParameters, ReplaceableStackParameters, ParallelParameters, RenderParameters
 ):
     """Parameters of upload_tiledir."""
 
@@ -96,7 +102,11 @@ class UploadTileDir(RenderModule):
             raise RenderModuleException(f"{folder} has no {self.args['pattern']}")
         used, partly_used = images_of(files)
         planes = [(path, plane) for path in files for plane in used[path]]
-        headers, unreadable = read_plane_headers(planes, self.args["pool_size"])
+        headers, unreadable = read_plane_headers(
+            planes,
+            self.args["pool_size"],
+            self.map_tasks if self.args["dask_scheduler"] else None,
+        )
         if unreadable:
             names = listed(f"{path.name} ({reason})" for (path, _), reason in unreadable.items())
             raise RenderModuleException(f"images of {folder} cannot be read: {names}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from renderapps.intensity_correction.corrected_images import (
 )
 from renderapps.intensity_correction.flat_field import as_type
 from renderapps.intensity_correction.overlaps import Overlap, ReducedTile, overlaps, reduced
-from renderapps.module import OutputStack, RenderModuleException, Section, parameter
+from renderapps.module import OutputStack, RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.derived_images import DerivedImage, Source, make_missing, show_alone
 from renderapps.module.image_edit import ImageEditModule
 from renderapps.module.mask_check import ignored_masks, masks_text
@@ -109,10 +111,8 @@ class BalanceIntensities(ImageEditModule):
         levels: list[float] = []
         found: list[Overlap] = []
         before: list[ReducedTile] = []
-        for z in self.zs:
-            section = self.read(self.args["input_stack"], z)
-            tiles = self.reduce(section)
-            self.ignored_masks += ignored_masks(section.tiles)
+        for tiles, masks in self.reduced_sections():
+            self.ignored_masks += masks
             first, first_before = len(names), len(names) - len(before)
             found += overlaps(tiles, first=first)
             if self.args["across_sections"] and before:
@@ -121,6 +121,27 @@ class BalanceIntensities(ImageEditModule):
             levels += [float(np.nanmean(tile.means)) for tile in tiles]
             before = tiles
         return names, np.array(levels), found
+
+    def reduced_sections(self) -> Iterator[tuple[list[ReducedTile], list[Json]]]:
+        """The reduced tiles of every section, and masks that do not count.
+
+        On a cluster some sections ahead of what is asked for.
+        """
+        if not self.args["dask_scheduler"]:
+            yield from map(self.reduced_section, self.zs)
+            return
+        number = 4 * self.at_once()
+        for start in range(0, len(self.zs), number):
+            zs = self.zs[start : start + number]
+            for result in self.map_tasks(partial(_reduced_section, self), zs, "measuring"):
+                if isinstance(result, TaskFailure):
+                    raise RenderModuleException(f"z={result.item:g}: {result.reason}")
+                yield result
+
+    def reduced_section(self, z: float) -> tuple[list[ReducedTile], list[Json]]:
+        """The reduced tiles of a section, and masks that do not count."""
+        section = self.read(self.args["input_stack"], z)
+        return self.reduce(section), ignored_masks(section.tiles)
 
     def reduce(self, section: Section) -> list[ReducedTile]:
         """The tiles of a section, reduced, as many at once as there may be processes."""
@@ -135,7 +156,8 @@ class BalanceIntensities(ImageEditModule):
             except (RenderError, OSError) as error:
                 raise RenderModuleException(f"tile {tile['tileId']}: {error}") from error
 
-        with ThreadPoolExecutor(self.args["pool_size"]) as pool:
+        on_cluster = self.args["dask_scheduler"] is not None  # which has a thread for each section
+        with ThreadPoolExecutor(1 if on_cluster else self.args["pool_size"]) as pool:
             return list(pool.map(read, section.tiles))
 
     def shown(self, tile: Json) -> tuple[int, Json]:
@@ -195,6 +217,10 @@ def summary(steps: np.ndarray) -> dict[str, Any]:
     if not len(steps):
         return {"median": None, "max": None}
     return {"median": float(np.median(steps)), "max": float(steps.max())}
+
+
+def _reduced_section(module: BalanceIntensities, z: float) -> tuple[list[ReducedTile], list[Json]]:
+    return module.reduced_section(z)
 
 
 if __name__ == "__main__":

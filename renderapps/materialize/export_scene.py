@@ -26,7 +26,7 @@ from renderapps.materialize.unfinished import (
     put_in_place,
     unfinished,
 )
-from renderapps.materialize.volume_parameters import ObjectStoreParameters
+from renderapps.materialize.volume_parameters import ObjectStoreParameters, refuse_memory_of_one
 from renderapps.module import (
     ParallelParameters,
     RenderModule,
@@ -49,7 +49,9 @@ class ExportSceneParameters(
     """Parameters of export_scene."""
 
     input_stack = parameter(Str, "stack to write")
-    output_scene = parameter(Str, "folder or URL of the scene, by custom called NAME.ome.zarr")
+    output_scene = parameter(
+        Str, "folder or URL of the scene, by custom called NAME.ome.zarr", is_path=True
+    )
     nonaffine = parameter(
         Str,
         "tiles that lie by more than an affine (lens corrections, splines): refuse them, or fit "
@@ -80,6 +82,7 @@ class ExportSceneParameters(
     def place_can_be_written(self, data: dict[str, Any], **_: Any) -> None:
         """A folder of this machine can be made."""
         path = url_to_path(data["output_scene"])
+        refuse_memory_of_one(data, "output_scene")
         if not data["output_scene"].strip("/ "):
             raise ValidationError("names no scene", "output_scene")
         if path is not None:
@@ -155,9 +158,7 @@ class ExportScene(RenderModule):
         """Write the tiles of every section."""
         function = partial(make_section, job)
         if target.is_of_process:
-            from renderapps.module.parallel import map_tasks
-
-            results = map_tasks(function, zs, 1, None, "writing sections", self.logger)
+            results = self.map_tasks(function, zs, "writing sections", 1)
         else:
             results = self.map_tasks(function, zs, "writing sections")
         for result in results:

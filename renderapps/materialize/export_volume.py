@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -51,7 +51,7 @@ from renderapps.materialize.volume_parts import make_part
 from renderapps.materialize.volume_planes import filled, plane_zs
 from renderapps.module import RenderModule, RenderModuleException, TaskFailure
 from renderapps.module.effort import Effort
-from renderapps.module.parallel import cpu_count, map_tasks
+from renderapps.module.parallel import each_task
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs
 from renderapps.transfer.storage import Storage
@@ -95,7 +95,7 @@ class ExportVolume(RenderModule):
 
     def workers(self, target: Place) -> int:
         """Number of processes that draw."""
-        return 1 if target.is_of_process else self.args["pool_size"] or cpu_count()
+        return 1 if target.is_of_process else self.at_once()
 
     def job(self, target: Place, form: VolumeFormat, zs: Sequence[float]) -> VolumeJob:
         """Decide the size, channels and pixel type of the volume."""
@@ -291,27 +291,43 @@ class ExportVolume(RenderModule):
         counts = {"tasks": 0, "kept_tasks": 0, "bytes": 0}
         for number, work in enumerate(job.passes):
             name = "drawing sections" if number == 0 else f"making levels from {work.first}"
+            failed: TaskFailure | None = None
             for result in self.map_parts(target, job, number, name):
                 if isinstance(result, TaskFailure):
-                    raise self.failure(result, job)
+                    failed = result if failed is None else min(failed, result, key=_place)
+                    continue
                 counts["tasks"] += 1
                 counts["kept_tasks"] += result["kept"]
                 counts["bytes"] += result["bytes"]
+            if failed is not None:
+                raise self.failure(failed, job)
         if counts["kept_tasks"]:
             self.logger.info("%d of %d tasks were done before", counts["kept_tasks"],
                              counts["tasks"])  # fmt: skip
         return counts
 
-    def map_parts(self, target: Place, job: VolumeJob, number: int, progress: str) -> list[Any]:
+    def map_parts(
+        self, target: Place, job: VolumeJob, number: int, progress: str
+    ) -> Iterable[dict[str, Any] | TaskFailure]:
         """Make the parts of a pass, in parallel where others than this process see the place."""
+        make, parts = partial(make_part, job), job.parts(number)
+        if self.args["dask_scheduler"]:
+            found = each_task(
+                make,
+                parts,
+                self.args["dask_scheduler"],
+                progress,
+                self.logger,
+                self.name_of_tasks(),
+                job.part_count(number),
+            )
+            return (result for _, _, result in found)
         voxels = job.voxels(number)
         pixels = voxels * job.weight
         most = self.workers(target)
         processes = SUMMED.processes(voxels, most) if number else DRAWN.processes(pixels, most)
-        parts = with_small_ones_last(list(job.parts(number)), TASKS_PER_WORKER * processes)
-        if target.is_of_process:
-            return map_tasks(partial(make_part, job), parts, 1, None, progress, self.logger)
-        return self.map_tasks(partial(make_part, job), parts, progress, processes)
+        ordered = with_small_ones_last(list(parts), TASKS_PER_WORKER * processes)
+        return self.map_tasks(make, ordered, progress, processes)
 
     def failure(self, failed: TaskFailure, job: VolumeJob) -> RenderModuleException:
         """What went wrong, and that the rest is kept."""
@@ -371,6 +387,10 @@ def _aligned(window: Window, multiple: int) -> Window:
         width=window.width + int(window.x - x),
         height=window.height + int(window.y - y),
     )
+
+
+def _place(failed: TaskFailure) -> Any:
+    return failed.item.start, failed.item.channel
 
 
 def _sizes(

@@ -47,6 +47,12 @@ class Part(NamedTuple):
         """Of its record."""
         return "-".join(map(str, (self.number, self.channel, *self.start)))
 
+    @property
+    def label(self) -> str:
+        """What people call it: which level or pass, and where it begins."""
+        z, y, x = self.start
+        return f"{'level' if self.number else 'plane'}-{z}-y-{y}-x-{x}"
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -124,6 +130,12 @@ class VolumeJob:
         """Voxels of the first level of a pass."""
         shape = self.layout.level_shape(self.passes[number].first)
         return self.layout.channel_count * math.prod(shape)
+
+    def part_count(self, number: int) -> int:
+        """How many parts a pass has."""
+        work = self.passes[number]
+        sizes = zip(self.layout.level_shape(work.first), work.block, strict=True)
+        return self.layout.channel_count * math.prod(-(-a // n) for a, n in sizes)
 
     def parts(self, number: int) -> Iterator[Part]:
         """Parts of a pass, section by section."""

@@ -10,7 +10,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
-from renderapi.urls import url_to_path
+from renderapi.urls import url_scheme, url_to_path
 from renderapps.materialize.formats import format_of, formats
 from renderapps.materialize.volume_planes import GAPS
 from renderapps.module import (
@@ -23,6 +23,14 @@ from renderapps.module.display_range import DisplayRangeParameters
 from renderapps.module.fields import check_new_file, check_output_folder
 
 _COLOR = re.compile(r"[0-9A-Fa-f]{6}")
+
+
+def refuse_memory_of_one(data: dict[str, Any], name: str) -> None:
+    """The workers of a cluster do not see the memory of this process."""
+    if data["dask_scheduler"] and url_scheme(data[name]) == "memory":
+        raise ValidationError(
+            "is in the memory of this process, which the workers of a cluster do not see", name
+        )
 
 
 class BoundsParameters(DefaultSchema):
@@ -65,6 +73,7 @@ class ExportVolumeParameters(
         Str,
         "folder, file or URL (s3://, gs://, memory://, any of fsspec) of the volume; its end "
         "chooses the format: NAME.ome.zarr, NAME.n5, NAME.precomputed, NAME.ome.tif, ...",
+        is_path=True,
     )
     format = parameter(
         Str,
@@ -175,6 +184,7 @@ class ExportVolumeParameters(
         target = data["output_volume"]
         if not target.strip("/ "):
             raise ValidationError("names no volume", "output_volume")
+        refuse_memory_of_one(data, "output_volume")
         path = url_to_path(target)
         if path is None:
             return

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,13 +37,14 @@ def parameter(
     default: Any = missing,
     default_text: str | None = None,
     aliases: Sequence[str] = (),
+    is_path: bool = False,
     **settings: Any,
 ) -> fields.Field:
     """A field of a schema: its type, what it is, what it is where it is not given.
 
     Without a default it is required; one that is None may also be given as null. `default_text` is
-    what the help says of a default, `aliases` are other accepted spellings, and whatever else the
-    type takes (`validate`, ...) goes with them.
+    what the help says of a default, `aliases` are other accepted spellings, `is_path` says that a
+    text is a path or URL, and whatever else the type takes (`validate`, ...) goes with them.
 
     >>> parameter(fields.Float, "display maximum", default=None).load_default
     """
@@ -52,6 +53,8 @@ def parameter(
         metadata["default_text"] = default_text
     if aliases:
         metadata["aliases"] = list(aliases)
+    if is_path:
+        metadata["is_path"] = True
     if default is missing:
         return kind(*args, required=True, metadata=metadata, **settings)
     if default is None:
@@ -86,6 +89,25 @@ def ordered_fields(schema: Schema) -> Iterator[tuple[str, fields.Field]]:
 def group(field: fields.Field) -> Schema | None:
     """Schema of a nested group of parameters; None for any other field."""
     return field.schema if isinstance(field, fields.Nested) and not field.many else None
+
+
+def with_whole_paths(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with paths that mean the same in every folder; URLs stay as they are."""
+    return {
+        name: _whole_paths(schema.fields[name], value) if name in schema.fields else value
+        for name, value in data.items()
+    }
+
+
+def _whole_paths(field: fields.Field, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_whole_paths(getattr(field, "inner", field), one) for one in value]
+    if isinstance(field, fields.Nested) and isinstance(value, Mapping):
+        return with_whole_paths(field.schema, value)
+    is_path = isinstance(field, FILE_FIELDS) or field.metadata.get("is_path")
+    if not is_path or not isinstance(value, str) or value in ("", "-") or "://" in value:
+        return value
+    return os.path.abspath(value) + (os.sep if value.endswith(os.sep) else "")
 
 
 def prepare(schema: Schema, check_files: bool = True) -> Schema:

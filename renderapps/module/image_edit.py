@@ -35,6 +35,9 @@ class ImageEditModule(StackEditModule):
 
     def prepare(self) -> None:
         """Share the threads of the machine among the sections that are worked on at once."""
+        if self.args["dask_scheduler"]:
+            self.threads = 1  # a worker has a thread for each section
+            return
         zs = self.select_zs()
         self.threads = max(1, self.args["pool_size"] // min(len(zs), self.processes_for(zs)))
 

@@ -18,13 +18,14 @@ SECONDS_BETWEEN_LINES = 10.0
 class Progress:
     """Counts `total` steps of what `description` says; silent without a description.
 
-    `arrived` is called with the result of each.
+    `arrived` is called with the result of each. Without a total it is not known how many there
+    will be.
     """
 
     def __init__(
         self,
         description: str | None,
-        total: int,
+        total: int | None = None,
         logger: logging.Logger | None = None,
         arrived: Callable[[Any], object] | None = None,
     ) -> None:
@@ -41,7 +42,7 @@ class Progress:
     def __enter__(self) -> Self:
         self._last_line = time.monotonic()
         self._tell()
-        if self.description and self.total > 1 and sys.stderr.isatty():
+        if self.description and self.total not in (0, 1) and sys.stderr.isatty():
             self._start_bar()
         return self
 
@@ -69,7 +70,8 @@ class Progress:
     def _tell(self) -> None:
         """Let those know who look at the run from elsewhere."""
         if self._job is not None:
-            self._job.advance(str(self.description), self.done, self.total)
+            total = self.done if self.total is None else self.total
+            self._job.advance(str(self.description), self.done, total)
 
     def _start_bar(self) -> None:
         from rich.console import Console
@@ -90,4 +92,5 @@ class Progress:
         now = time.monotonic()
         if self.done == self.total or now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
-            self.logger.info("%s: %d of %d", self.description, self.done, self.total)
+            of_all = "" if self.total is None else f" of {self.total}"
+            self.logger.info("%s: %d%s", self.description, self.done, of_all)

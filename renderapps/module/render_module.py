@@ -14,14 +14,15 @@ from typing import Any, NoReturn
 from argschema import ArgSchema
 from argschema.fields import Float, Int, List, Nested, Str
 from argschema.schemas import DefaultSchema
-from marshmallow import Schema, ValidationError, pre_load, validates_schema
+from marshmallow import Schema, ValidationError, post_load, pre_load, validates_schema
 from marshmallow.validate import Range
 
 import renderapi
 from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError
+from renderapps.module.cluster import threads_of
 from renderapps.module.errors import ParameterError, RenderModuleException
-from renderapps.module.fields import parameter
+from renderapps.module.fields import parameter, with_whole_paths
 from renderapps.module.parallel import cpu_count, map_tasks
 from renderapps.module.parser import ModuleParser
 from renderapps.module.processes import end_workers
@@ -113,6 +114,11 @@ class RenderClientParameters(DefaultSchema):
             raise ValidationError(f"only for host local, not for {data['host']}", "store")
 
 
+def is_connection(field: Any) -> bool:
+    """Whether a parameter is a group that describes a connection."""
+    return isinstance(field, Nested) and isinstance(field.schema, RenderClientParameters)
+
+
 class RenderParameters(ArgSchema):
     """Parameters of every module."""
 
@@ -137,18 +143,26 @@ class ParallelParameters(DefaultSchema):
         validate=Range(min=1),
     )
     dask_scheduler = parameter(
-        Str, "address of a Dask scheduler to work on instead, tcp://host:8786", default=None
+        Str,
+        "Dask scheduler to work on instead: its address, tcp://host:8786, or its scheduler file",
+        default=None,
     )
 
     @validates_schema
     def cluster_needs_server(self, data: dict[str, Any], **_: Any) -> None:
         """The workers of a cluster cannot reach the embedded service of this machine."""
-        if data.get("dask_scheduler") and "render" in data and is_local(data["render"]["host"]):
+        groups = (data.get(name) for name, field in self.fields.items() if is_connection(field))
+        if data.get("dask_scheduler") and any(is_local(g["host"]) for g in groups if g):
             raise ValidationError(
                 "needs a render web service that its workers can reach, not host local "
                 "(start one with `renderapps serve`)",
                 "dask_scheduler",
             )
+
+    @post_load
+    def mean_the_same_everywhere(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Workers stand in other folders than this program: paths are made whole for them."""
+        return with_whole_paths(self, data) if data.get("dask_scheduler") else data
 
 
 class ZParameters(DefaultSchema):
@@ -242,18 +256,37 @@ class RenderModule(ModuleParser):
     ) -> list[Any]:
         """`map_tasks` with `pool_size` and `dask_scheduler` of this module's parameters.
 
-        `processes` overrides `pool_size`; `arrived` is called with each result as it comes.
+        `processes` overrides `pool_size`; `arrived` is called with each result as it comes. What is
+        for a cluster goes there, however little it is: its workers run already, and may see files
+        that this process does not.
         """
+        address = None if self.stays_here() else self.args.get("dask_scheduler")
         return map_tasks(
             function,
             items,
             pool_size=processes or self.args.get("pool_size"),
-            dask_scheduler=self.args.get("dask_scheduler"),
+            dask_scheduler=address,
             progress=progress or type(self).__name__,
             logger=self.logger,
             also_here=also_here,
             arrived=arrived,
+            name=self.name_of_tasks(),
         )
+
+    def stays_here(self) -> bool:
+        """Whether this process has in its memory what no worker of a cluster should be sent."""
+        return False
+
+    def at_once(self) -> int:
+        """How many items are worked on at once: by `pool_size`, or by a cluster that has more."""
+        size = self.args.get("pool_size") or cpu_count()
+        address = self.args.get("dask_scheduler")
+        return max(size, threads_of(address)) if address else size
+
+    @classmethod
+    def name_of_tasks(cls) -> str:
+        """Name of its file, as a cluster calls its tasks."""
+        return cls.module_name().rpartition(".")[2]
 
     def __getstate__(self) -> dict[str, Any]:
         """A module travels to the workers with its parameters and its connection."""

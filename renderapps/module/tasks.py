@@ -1,10 +1,11 @@
-"""One task: a function of one item, and what is told where it fails."""
+"""One task: a function of one item, what it is called, and what is told where it fails."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 
@@ -33,3 +34,21 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, RenderError | OSError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def label(item: Any, number: int) -> str:
+    """What people call an item: a z is a section, an item may say it itself (`label`).
+
+    A chunk is called as what it begins with.
+
+    >>> label(12.0, 0), label((3.5, [7]), 1), label([((4, 5), "a")], 2), label({}, 3)
+    ('section-12', 'section-3.5', 'section-4', 'task-3')
+    """
+    while isinstance(item, list | tuple) and item and not hasattr(item, "label"):
+        item = item[0]
+    own = getattr(item, "label", None)
+    if isinstance(own, str):
+        return own
+    if isinstance(item, Real) and not isinstance(item, bool):
+        return f"section-{float(item):g}"
+    return f"group-{item}" if isinstance(item, str) and len(item) < 50 else f"task-{number}"

@@ -47,7 +47,9 @@ class MakePointMatchPlotsParameters(
         aliases=["matchCollection", "match_collection", "input_collection"],
     )
     figdir = parameter(
-        Str, "the figures are written to the folder FIGDIR-MATCHCOLLECTION-STACK, which is made"
+        Str,
+        "the figures are written to the folder FIGDIR-MATCHCOLLECTION-STACK, which is made",
+        is_path=True,
     )
     dz = parameter(
         Float,

@@ -375,7 +375,7 @@ class PairSearch(RenderModule):
 
         if not tasks:
             return []
-        chunks = chunks_of(tasks, places, self.args["pool_size"])
+        chunks = chunks_of(tasks, places, self.at_once())
         work = partial(function, self.render, settings, places.spots(tasks))
         results = self.map_tasks(work, chunks, what, arrived=arrived)
         return list(zip(chunks, results, strict=True))

@@ -11,7 +11,7 @@ from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Range
 
-from renderapps.module import RenderModuleException, parameter
+from renderapps.module import ParallelParameters, RenderModuleException, TaskFailure, parameter
 from renderapps.module.stacks import missing_stack, stack_state
 from renderapps.transfer.stack_copy import StackCopy, StackTransferParametersBase, write_copies
 from renderapps.transfer.storage import Copied, Storage, copy_verified, look_for_copy
@@ -46,7 +46,9 @@ def storage_of(args: dict[str, Any]) -> Storage:
     )
 
 
-class MoveStacksAndDataToS3Parameters(StorageParameters, StackTransferParametersBase):
+class MoveStacksAndDataToS3Parameters(
+    ParallelParameters, StorageParameters, StackTransferParametersBase
+):
     """Parameters of move_stacks_and_data_to_s3."""
 
     input_stacks = parameter(List, "stacks to copy", Str(), validate=Length(min=1))
@@ -150,10 +152,16 @@ class MoveStacksAndDataToS3(RenderTransfer):
                         f"{old} and {old_by_new[new]} would both become {new}; "
                         "move their stacks to different destinations"
                     )
-        work = look_for_copy if self.args["check_only"] else copy_verified
+        work = partial(look_for_copy if self.args["check_only"] else copy_verified, storage=storage)
         pairs = [(old, new) for new, old in old_by_new.items()]
+        if self.args["dask_scheduler"]:
+            found = zip(pairs, self.map_tasks(work, pairs, "copying files"), strict=True)
+            return [
+                Copied(*pair, "failed", reason=one.reason) if isinstance(one, TaskFailure) else one
+                for pair, one in found
+            ]
         with ThreadPoolExecutor(self.args["pool_size"]) as pool:
-            return list(pool.map(partial(work, storage=storage), pairs))
+            return list(pool.map(work, pairs))
 
 
 def file_report(files: list[Copied]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -12,7 +14,7 @@ import requests
 import renderapi
 from renderapi.errors import RenderError, RequestError
 from renderapi.session import new_session
-from renderapi.tokens import token_file, token_for, write_token
+from renderapi.tokens import carried, token_file, token_for, write_token
 
 OWNERS = "/render-ws/v1/owners"
 
@@ -60,6 +62,24 @@ def test_the_token_may_come_from_the_environment(home, tmp_path, serve_process, 
     session = new_session()
     session.headers["Authorization"] = "Bearer other"
     assert owners(server, session) == 401
+
+
+def test_a_token_comes_beside_the_work_and_is_in_no_pickled_session(
+    home, tmp_path, serve_process, monkeypatch
+):
+    server = serve_process(tmp_path, env={"RENDER_TOKEN": "s3cret"})
+    monkeypatch.setenv("RENDER_TOKEN", "of another service")
+    sent = pickle.dumps(new_session())
+    with carried("s3cret"):
+        arrived, made = pickle.loads(sent), new_session()
+    for session in (arrived, made):  # also in threads, which know nothing of where they started
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(owners, server, session).result() == 200
+        assert b"s3cret" not in pickle.dumps(session)
+        assert owners(server, pickle.loads(pickle.dumps(session))) == 401
+    with carried("s3cret"):
+        assert owners(server, new_session(with_token=False)) == 401
+    assert owners(server) == 401
 
 
 def test_a_token_file_that_others_can_read_is_not_used(home):
