@@ -135,12 +135,14 @@ def _table(runs: list[Json]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("run", "started", "module", "by", "state", "progress", "output", "duration"):
-        table.add_column(name, no_wrap=name in ("run", "started", "duration"))
+        whole = name in ("run", "started", "duration")
+        least = {"state": 8, "module": 10, "output": 6, "duration": 8}.get(name)
+        table.add_column(name, no_wrap=whole, overflow="fold", min_width=least)
     for run in runs:
         state = Text(_state(run), style=_STYLES.get(run["state"], "yellow"))
-        cells = [run["id"], _local(run["started"]), run["module"], _by(run)]
+        cells = [run["id"], _local(run["started"])[5:-3], run["module"], _by(run)]
         rest = [_progress(run), _outputs(run), _time(run["duration"])]
         table.add_row(*(Text(_plain(c)) for c in cells), state, *(Text(_plain(c)) for c in rest))
     return table
