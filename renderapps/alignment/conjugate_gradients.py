@@ -39,7 +39,8 @@ def conjugate_gradients(
     Returns
     -------
     (n, R) float64 or None, int
-        The solutions, None where one is not found within the steps; steps made, of all sides.
+        The solutions, None where one is not found within the steps, or the system is no such one;
+        steps made, of all sides.
     """
     result = np.where(np.any(right, axis=0), start, 0.0).T.copy()
     residual = np.ascontiguousarray(right.T) - times(matrix, result)
@@ -47,7 +48,10 @@ def conjugate_gradients(
     open_ = np.arange(len(result))
     along, before, steps = np.zeros_like(residual), np.ones(len(result)), 0
     for _ in range(most):
-        far = np.sqrt(_products(residual, residual)) > limits[open_]
+        lengths = np.sqrt(_products(residual, residual))
+        if not np.isfinite(lengths).all():
+            break
+        far = lengths > limits[open_]
         if not far.all():
             open_, residual, along, before = open_[far], residual[far], along[far], before[far]
         if not len(open_):

@@ -48,3 +48,18 @@ def test_steps_are_bounded():
     right = rng.normal(size=(80, 2))
     found, steps = solved(dense, right, np.zeros_like(right), most=5)
     assert found is None and steps == 10
+
+
+def test_what_is_not_definite_or_not_a_number_has_no_solution():
+    dense, rng = system()
+    right = rng.normal(size=(80, 2))
+    with np.errstate(all="ignore"):
+        for wrong in (np.nan, np.inf):
+            broken = dense.copy()
+            broken[3, 3] = wrong
+            assert solved(broken, right, np.zeros_like(right))[0] is None
+        nothing = sparse.csr_matrix((80, 80))
+        found, _ = conjugate_gradients(
+            nothing, right, np.zeros_like(right), lambda rows: rows, 1e-8, 50
+        )
+        assert found is None
