@@ -320,7 +320,7 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         "pointmatch/test_map_pointmatch_forward",
         [
             ("(-step if self.args", "(step if self.args"),
-            ("& np.isfinite(q).all(1)", ""),
+            ("np.column_stack([p, q])", "np.column_stack([p, p])"),
         ],
     ),
     (
@@ -349,7 +349,10 @@ LIST: list[tuple[str, str, list[tuple[str, str]]]] = [
         [
             ("elif min(tiles)[0] == group", "elif tiles[0][0] == group or True"),
             ("if group == self._home(index, pair)", "if True"),
-            ("PairMatches.of(*tiles, pair.p, pair.q", "PairMatches.of(*tiles, pair.q, pair.p"),
+            (
+                "PairMatches.of(tiles[0], tiles[1], pair.p, pair.q",
+                "PairMatches.of(tiles[0], tiles[1], pair.q, pair.p",
+            ),
         ],
     ),
     (
