@@ -53,6 +53,8 @@ _SHOWN = "M=[[%f,%f],[%f,%f]] B=[%f,%f]"
 _SIX_DECIMALS = 1.0000001e-6
 #: this many points are mapped one by one: arrays cost more than they save
 _FEW = 4
+#: what is kept of a matrix that was looked at once: nothing, as most are looked at once only
+_LOOKED_AT: tuple[bytes, tuple[float, ...], str | None] = (b"", (), None)
 #: attributes in pickles of release 2.4.2 that are properties here; M is what counts
 _PICKLED = ("M", "M00", "M01", "M10", "M11", "B0", "B1")
 
@@ -195,9 +197,11 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         if seen is not None and seen[2] is not None:
             return seen[2]
         read = self._read
-        same = read is not None and read[1] == numbers
-        text = str(read[0]) if same else _TEN_DECIMALS % numbers
-        if seen is not None:
+        if read is not None and read[1] == numbers:
+            text = str(read[0])
+        else:
+            text = _TEN_DECIMALS % numbers
+        if seen is not None and seen is not _LOOKED_AT:
             self._seen = (seen[0], numbers, text)
         return text
 
@@ -225,8 +229,13 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         if not isinstance(M, np.ndarray):
             self._seen = None
             return _numbers_of(np.asarray(M, dtype=np.float64))
-        seen, now = self._seen, M.tobytes()
-        if seen is None or seen[0] != now:
+        seen = self._seen
+        if seen is None:
+            self._seen = _LOOKED_AT
+            (m00, m01, b0), (m10, m11, b1) = M.tolist()[:2]
+            return (m00, m10, m01, m11, b0, b1)
+        now = M.tobytes()
+        if seen[0] != now:
             self._seen = seen = (now, _numbers_of(M), None)
         return seen[1]
 
