@@ -197,10 +197,8 @@ class AffineModel(FirstOrderProperties, CoordinateTransform):
         if seen is not None and seen[2] is not None:
             return seen[2]
         read = self._read
-        if read is not None and read[1] == numbers:
-            text = str(read[0])
-        else:
-            text = _TEN_DECIMALS % numbers
+        same = read is not None and read[1] == numbers
+        text = str(read[0]) if same else _TEN_DECIMALS % numbers
         if seen is not None and seen is not _LOOKED_AT:
             self._seen = (seen[0], numbers, text)
         return text
