@@ -268,7 +268,11 @@ def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
         in_pieces(piece)
         store.close()
 
+    own, of_database = time.process_time(), used(subject.database) if subject.database else 0.0
     yield from subject.watched(f"remove the rows of deleted {what}", remove)
+    own = time.process_time() - own
+    of_database = (used(subject.database) if subject.database else 0.0) - of_database
+    yield Figure(f"remove the rows of deleted {what}, core of it", own + of_database, "s")
     yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
     yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
     yield Figure(f"remove the rows of deleted {what}, rows", sum(rows), "")
@@ -288,12 +292,14 @@ def export(subject: Subject) -> Iterator[Figure]:
         parameters.write_bytes(orjson.dumps(given))
         command = [sys.executable, "-m", "renderapps", "run", "transfer.export_project"]
         call = [*command, "--input_json", str(parameters)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         yield from subject.timed("export", lambda: subprocess.run(call, check=True))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        yield Figure("export, core of the module", cores, "s")
         yield Figure("export, archive", archive.stat().st_size / 1e6, "MB")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    if after > before:
-        yield Figure("export, peak memory of the module", after / 1024, "MB")
+        if after.ru_maxrss > before.ru_maxrss:
+            yield Figure("export, peak memory of the module", after.ru_maxrss / 1024, "MB")
 
 
 def _folder(subject: Subject) -> str | None:

@@ -31,30 +31,39 @@ class Line(NamedTuple):
 
 LINES = (
     Line("bytes, GB", "bytes of the store", GROWING, 1e-9),
-    Line("import on one connection, hours", "import", GROWING, 1 / 3600),
-    Line("make `COMPLETE`, s", "make COMPLETE", GROWING, 1),
-    Line("ids of all tiles in one answer, s", "ids of all tiles", GROWING, 1),
-    Line("clone, hours", "clone", GROWING, 1 / 3600),
-    Line("remove the rows of a deleted stack, hours", "remove the rows of deleted tiles", GROWING,
+    Line("import, core-hours", "import, core seconds", GROWING, 1 / 3600),
+    Line("make `COMPLETE`, core seconds", "make COMPLETE, core", GROWING, 1),
+    Line("ids of all tiles in one answer, core seconds", "ids of all tiles, core", GROWING, 1),
+    Line("clone, core-hours", "clone, core", GROWING, 1 / 3600),
+    Line("remove the rows of a deleted stack, core-hours",
+         "remove the rows of deleted tiles, core of it", GROWING, 1 / 3600),
+    Line("export as an archive, core-hours of the service", "export, core", GROWING, 1 / 3600),
+    Line("export as an archive, core-hours of the module", "export, core of the module", GROWING,
          1 / 3600),
-    Line("export as an archive, hours", "export", GROWING, 1 / 3600),
-    Line("as many pairs saved, hours", "save pairs", GROWING, 1 / 3600),
-    Line("box of about 13 tiles, ms", "box of about 13 tiles", SEARCHED, 1),
-    Line("one tile, ms", "one tile", SEARCHED, 1),
-    Line("section of 5,000 tiles, ms", "section of 5,000 tiles", SEARCHED, 1),
-    Line("bounds of a section, ms", "bounds of a section", SEARCHED, 1),
-    Line("all z values, ms", "all z values", GROWING, 1),
+    Line("as many pairs of 10 points saved, core-hours", "save pairs, core seconds", GROWING,
+         1 / 3600),
+    Line("remove the rows of as many deleted pairs, core-hours",
+         "remove the rows of deleted pairs, core of it", GROWING, 1 / 3600),
+    Line("box of about 13 tiles, core ms", "box of about 13 tiles, core", SEARCHED, 1),
+    Line("one tile, core ms", "one tile, core", SEARCHED, 1),
+    Line("section of 5,000 tiles, core ms", "section of 5,000 tiles, core", SEARCHED, 1),
+    Line("bounds of a section, core ms", "bounds of a section, core", SEARCHED, 1),
+    Line("all z values, core ms", "all z values, core", GROWING, 1),
+    Line("section data of all sections, core ms", "section data of all sections, core", GROWING, 1),
+    Line("5,000 pairs of a section, core ms", "5,000 pairs of a section, core", SEARCHED, 1),
 )  # fmt: skip
-RATES = ("import", "save pairs")
+SUMS = (", number", "seconds")
+"""Ends of the names of figures that are added up where a step was done in parts."""
 
 
 def read(lines: Iterable[bytes]) -> dict[str, dict[int, dict[str, float]]]:
-    """Figures by store, number of tiles and name; of a rate the seconds for all."""
+    """Figures by store, number of tiles and name; the last one of each, or the sum of parts."""
     found: dict[str, dict[int, dict[str, float]]] = {}
     for line in lines:
         one = orjson.loads(line)
-        value = one["tiles"] / one["value"] if one["name"] in RATES else one["value"]
-        found.setdefault(one["store"], {}).setdefault(one["tiles"], {})[one["name"]] = value
+        of_size = found.setdefault(one["store"], {}).setdefault(one["tiles"], {})
+        before = of_size.get(one["name"], 0.0) if one["name"].endswith(SUMS) else 0.0
+        of_size[one["name"]] = before + one["value"]
     return found
 
 

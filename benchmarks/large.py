@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind = "postgresql" if is_database(given.store) else "sqlite"
     tiles = min(given.tiles, given.until or given.tiles)
     for figure in measured(given.store, tiles, steps):
-        line = orjson.dumps({"store": kind, "tiles": tiles, **figure._asdict()})
+        line = orjson.dumps({"store": kind, "tiles": given.tiles, **figure._asdict()})
         print(line.decode(), flush=True)
         if given.out is not None:
             with given.out.open("ab") as file:
