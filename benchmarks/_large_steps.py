@@ -12,19 +12,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import orjson
 
 from benchmarks._index_depth import postgres_pages, sqlite_pages
-from benchmarks._processor_time import family, used, used_now
-from benchmarks._second_client import SecondClient
+from benchmarks._large_figures import Figure, Subject, filled, median, memory, seconds_of
+from benchmarks._processor_time import used
 from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
-from benchmarks._server import OWNER, STACK, Connection, peak_memory
+from benchmarks._server import OWNER, STACK
 from renderapi.databases import is_database
 from renderws.store.opening import open_store
 from renderws.store.pieces import in_pieces
@@ -38,62 +36,6 @@ PAIRS = f"{OWNER}/matchCollection/large"
 INDEX = {False: ("tile_layer", "tile_identity"), True: ("tile_layer", "tile_box")}
 
 
-class Figure(NamedTuple):
-    """A figure of one step."""
-
-    name: str
-    value: float
-    unit: str
-
-
-@dataclass
-class Subject:
-    """A running service and its store: where it is and how many tiles and pairs are wanted."""
-
-    store: str
-    tiles: int
-    port: int
-    process: int
-    ask: Connection
-    database: int = 0
-    """Process of PostgreSQL's server, which starts those that work."""
-
-    @property
-    def sections(self) -> int:
-        """Sections of the large stack."""
-        return self.tiles // SECTION
-
-    @property
-    def processes(self) -> list[int]:
-        """The service, and the database server where there is one."""
-        return [process for process in (self.process, self.database) if process]
-
-    def cores(self) -> float:
-        """Seconds of a core that the service and its database have used so far."""
-        return sum(map(used, self.processes))
-
-    def timed(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
-        """Seconds of some work, by the clock and of cores."""
-        before = self.cores()
-        seconds = _seconds(work)
-        yield Figure(name, seconds, "s")
-        yield Figure(f"{name}, core", self.cores() - before, "s")
-
-    def watched(self, name: str, work: Callable[[], object]) -> Iterator[Figure]:
-        """The same, and how a second client fares meanwhile."""
-        with SecondClient(self.port) as other:
-            figures = list(self.timed(name, work))
-        yield from figures
-        for which, value in other.figures().items():
-            yield Figure(f"{name}: import of a second client, {which}", value, "ms")
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def fill(subject: Subject) -> Iterator[Figure]:
     """Import section by section; figures of what was imported by this call."""
     ask = subject.ask
@@ -102,23 +44,8 @@ def fill(subject: Subject) -> Iterator[Figure]:
     bodies, took, before = Bodies(SECTION, there), [], subject.cores()
     for _ in range(there, subject.sections):
         section = bodies()
-        took.append(
-            _seconds(lambda section=section: ask("PUT", f"{TILES}/resolvedTiles{DERIVE}", section))
-        )
-    yield from _filled("import", "tiles/s", took, subject.cores() - before)
-
-
-def _filled(name: str, unit: str, took: list[float], cores: float) -> Iterator[Figure]:
-    if not took:
-        return
-    part, count = max(1, len(took) // 10), len(took) * SECTION
-    yield Figure(f"{name}, number", count, unit.removesuffix("/s"))
-    yield Figure(f"{name}, seconds", sum(took), "s")
-    yield Figure(f"{name}, core seconds", cores, "s")
-    yield Figure(name, count / sum(took), unit)
-    yield Figure(f"{name}, first tenth", part * SECTION / sum(took[:part]), unit)
-    yield Figure(f"{name}, last tenth", part * SECTION / sum(took[-part:]), unit)
-    yield Figure(f"{name}, longest request", max(took), "s")
+        took.append(seconds_of(partial(ask, "PUT", f"{TILES}/resolvedTiles{DERIVE}", section)))
+    yield from filled("import", "tiles/s", took, subject.cores() - before)
 
 
 def pairs(subject: Subject) -> Iterator[Figure]:
@@ -128,8 +55,8 @@ def pairs(subject: Subject) -> Iterator[Figure]:
     done = sum(one["pairCount"] for one in there) // SECTION
     for z in range(done, subject.sections):
         part = first.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
-        took.append(_seconds(lambda part=part: ask("PUT", f"{PAIRS}/matches", part)))
-    yield from _filled("save pairs", "pairs/s", took, subject.cores() - before)
+        took.append(seconds_of(partial(ask, "PUT", f"{PAIRS}/matches", part)))
+    yield from filled("save pairs", "pairs/s", took, subject.cores() - before)
 
 
 def pair_questions(subject: Subject) -> Iterator[Figure]:
@@ -137,8 +64,8 @@ def pair_questions(subject: Subject) -> Iterator[Figure]:
     rng = np.random.default_rng(3)
     zs = rng.integers(subject.sections, size=20).tolist()
     groups = [f"{PAIRS}/group/{z}.0/matchesWithinGroup" for z in zs]
-    yield from _median("5,000 pairs of a section", subject, groups)
-    yield from _median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
+    yield from median("5,000 pairs of a section", subject, groups)
+    yield from median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
 
 
 def delete_pairs(subject: Subject) -> Iterator[Figure]:
@@ -173,36 +100,26 @@ def questions(subject: Subject) -> Iterator[Figure]:
         f"{TILES}/z/{z}.0/box/{x:.0f},{y:.0f},5000,5000,0.1/render-parameters"
         for z, x, y in zip(zs, xs, ys, strict=True)
     ]
-    yield from _median("box of about 13 tiles", subject, boxes)
-    yield from _median("one tile", subject, [f"{TILES}/tile/tile_{z:04d}_00709" for z in zs])
-    yield from _median(
+    yield from median("box of about 13 tiles", subject, boxes)
+    yield from median("one tile", subject, [f"{TILES}/tile/tile_{z:04d}_00709" for z in zs])
+    yield from median(
         "section of 5,000 tiles", subject, [f"{TILES}/z/{z}.0/tile-specs" for z in zs[:20]]
     )
-    yield from _median("bounds of a section", subject, [f"{TILES}/z/{z}.0/bounds" for z in zs])
-    yield from _median(
+    yield from median("bounds of a section", subject, [f"{TILES}/z/{z}.0/bounds" for z in zs])
+    yield from median(
         "section data of one section", subject, [f"{TILES}/z/{z}.0/sectionData" for z in zs]
     )
-    yield from _median("all z values", subject, [f"{TILES}/zValues"] * 10)
-    yield from _median("section data of all sections", subject, [f"{TILES}/sectionData"] * 10)
-    yield from _median(
+    yield from median("all z values", subject, [f"{TILES}/zValues"] * 10)
+    yield from median("section data of all sections", subject, [f"{TILES}/sectionData"] * 10)
+    yield from median(
         "stacks of the project", subject, [STACK.removesuffix("stack/") + "stacks"] * 20
     )
-
-
-def _median(name: str, subject: Subject, paths: list[str]) -> Iterator[Figure]:
-    """Milliseconds of a question: the median by the clock, and the mean of cores."""
-    processes = [one for process in subject.processes for one in family(process)]
-    before = used_now(processes)
-    times = [_seconds(partial(subject.ask, "GET", path)) for path in paths]
-    yield Figure(name, 1000 * float(np.median(times)), "ms")
-    cores = (used_now(processes) - before) / len(paths)
-    yield Figure(f"{name}, core", 1000 * cores, "ms")
 
 
 def listing(subject: Subject) -> Iterator[Figure]:
     """Ids of all tiles, in one answer."""
     yield from subject.timed("ids of all tiles", lambda: subject.ask("GET", f"{TILES}/tileIds"))
-    yield _memory(subject, "all ids")
+    yield memory(subject, "all ids")
 
 
 def wide(subject: Subject) -> Iterator[Figure]:
@@ -219,7 +136,7 @@ def wide(subject: Subject) -> Iterator[Figure]:
     if answers[0].count(b'"tileId"') != WIDE:
         raise SystemExit(f"the answer has not {WIDE:,} tiles")
     yield from figures
-    yield _memory(subject, "a section of 50,000 tiles")
+    yield memory(subject, "a section of 50,000 tiles")
     delete = f"{WIDE_ONE}/z/0.0"
     yield from subject.watched("delete a section of 50,000", lambda: ask("DELETE", delete))
 
@@ -236,7 +153,7 @@ def alone(subject: Subject) -> Iterator[Figure]:
     subject.ask("POST", f"{STACK}alone", b"{}")
     path = f"{STACK}alone/resolvedTiles{DERIVE}"
     yield from subject.watched(f"import {ALONE:,} at once", lambda: subject.ask("PUT", path, large))
-    yield _memory(subject, f"an import of {ALONE:,}")
+    yield memory(subject, f"an import of {ALONE:,}")
     subject.ask("DELETE", f"{STACK}alone")
 
 
@@ -244,7 +161,7 @@ def clone(subject: Subject) -> Iterator[Figure]:
     """Clone the large stack."""
     path = f"{TILES}/cloneTo/copy"
     yield from subject.watched("clone", lambda: subject.ask("PUT", path, b"{}"))
-    yield _memory(subject, "a clone")
+    yield memory(subject, "a clone")
 
 
 def delete(subject: Subject) -> Iterator[Figure]:
@@ -262,7 +179,7 @@ def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
         store = open_store(subject.store)
 
         def piece() -> int:
-            pieces.append(_seconds(lambda: rows.append(store.reclaim())))
+            pieces.append(seconds_of(lambda: rows.append(store.reclaim())))
             return rows[-1]
 
         in_pieces(piece)
@@ -321,10 +238,6 @@ def size(subject: Subject) -> Iterator[Figure]:
             pages = sqlite_pages(Path(subject.store), index)
         for name, value in pages._asdict().items():
             yield Figure(f"index {index}, {name}", value, "" if name == "depth" else "pages")
-
-
-def _memory(subject: Subject, what: str) -> Figure:
-    return Figure(f"peak memory of the server, after {what}", peak_memory(subject.process), "MB")
 
 
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {

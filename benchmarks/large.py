@@ -24,7 +24,8 @@ from pathlib import Path
 import orjson
 
 from benchmarks import Row
-from benchmarks._large_steps import SECTION, STEPS, Figure, Subject
+from benchmarks._large_figures import Figure, Subject
+from benchmarks._large_steps import SECTION, STEPS
 from benchmarks._server import Connection, peak_memory, server
 from benchmarks.postgres import cluster
 from renderapi.databases import is_database
