@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks._processor_time import family, used, used_now
 from benchmarks._second_client import SecondClient
 from benchmarks._sections import LARGE as SECTION
-from benchmarks._server import Connection
+from benchmarks._server import Connection, peak_memory
 
 
 class Figure(NamedTuple):
