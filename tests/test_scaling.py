@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
 from benchmarks._index_depth import sqlite_pages
 from benchmarks._petabyte import Rates, Volume, steps
 from benchmarks._petabyte import main as petabyte
+from benchmarks._processor_time import family, used, used_now
 from benchmarks._scaling import GROWING, SEARCHED, core_hours, depth, fit, nodes
 
 SIZES = [1e5, 1e6, 1e7]
@@ -102,3 +105,21 @@ def test_a_petabyte_is_238_million_tiles_and_a_rate_is_missing(capsys):
     )
     # 238,418,579 tiles at 9,000 in a second
     assert "| solve | 2.38e+08 tiles | 9e+03 | 7 | 1 |" in capsys.readouterr().out
+
+
+def test_processor_time_of_another_process_and_its_children():
+    code = (
+        "import sys, time; end = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
+    )
+    parent = (
+        f"import subprocess\nsubprocess.run([{sys.executable!r}, '-c', {code.format(0.3)!r}])\n"
+    )
+    script = parent + code.format(0.2) + "print('done', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"done\n"
+        own, whole = used_now([process.pid]), used(process.pid)
+        assert family(process.pid) == [process.pid]
+    assert own > 0.2
+    assert whole >= own + 0.28
+    assert used_now([process.pid]) == 0.0
