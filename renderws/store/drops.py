@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from renderws.store.clones import GOING
+from renderws.store.documents import id_list
 from renderws.store.pairremovals import remove_hidden_pairs
-from renderws.store.pieces import MOST, in_pieces, remove_some, remove_tiles
+from renderws.store.pieces import MOST, in_pieces, remove_in_order, remove_some, remove_tiles
 from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
 from renderws.store.removals import remove_hidden
 from renderws.store.source import Connection, Source
@@ -89,7 +90,7 @@ def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
                 (before,),
             ).fetchone()
             if row is not None:
-                return remove(connection, row[0], limit)
+                return remove(connection, source.place, row[0], limit)
     return 0
 
 
@@ -117,13 +118,13 @@ def _dropped(row: StackRow) -> DroppedStack:
     return DroppedStack(row.id, row.state, row.tile_count, time_text(row.dropped or 0))
 
 
-def _reclaim_stack(connection: Connection, key: int, limit: int) -> int:
+def _reclaim_stack(connection: Connection, place: str, key: int, limit: int) -> int:
     gone = connection.execute(
         "UPDATE stack SET reclaiming = ? WHERE key = ? AND dropped IS NOT NULL", (GOING, key)
     )
     if not gone.rowcount:  # it was brought back a moment ago
         return 1
-    removed = remove_tiles(connection, "stack = ?", (key,), limit)
+    removed = remove_tiles(connection, place, key, None, limit)
     for table, ids in _REST:
         removed = removed or remove_some(partial(_remove_rest, connection, key, table, ids), limit)
     if not removed:
@@ -137,13 +138,21 @@ def _remove_rest(connection: Connection, key: int, table: str, ids: str, limit: 
     return int(connection.execute(sql, (key, key, limit)).rowcount)
 
 
-def _reclaim_collection(connection: Connection, key: int, limit: int) -> int:
-    def remove(count: int) -> int:
-        found = "SELECT key FROM match WHERE collection = ? LIMIT ?"
-        gone = connection.execute(f"DELETE FROM match WHERE key IN ({found})", (key, count))
-        return int(gone.rowcount)
+def _reclaim_collection(connection: Connection, place: str, key: int, limit: int) -> int:
+    def remove(first: str, count: int) -> tuple[int, str]:
+        rows = connection.execute(
+            "SELECT key, p_group FROM match INDEXED BY match_identity"
+            " WHERE collection = ? AND p_group >= ?"
+            " ORDER BY p_group, q_group, p_id, q_id LIMIT ?",
+            (key, first, count),
+        ).fetchall()
+        keys = id_list([one for one, _ in rows])
+        connection.execute(
+            "DELETE FROM match WHERE key IN (SELECT value FROM json_each(?))", (keys,)
+        )
+        return len(rows), rows[-1][1] if rows else first
 
-    removed = remove_some(remove, limit)
+    removed = remove_in_order(("match", place, key), remove, "", limit)
     if not removed:
         connection.execute("DELETE FROM collection WHERE key = ?", (key,))
     return removed or 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from renderws.store.source import Connection
@@ -47,15 +47,60 @@ def remove_some(remove: Callable[[int], int], limit: int) -> int:
     return gone
 
 
-def remove_tiles(
-    connection: Connection, condition: str, parameters: Sequence[Any], limit: int
+_reached: dict[Hashable, Any] = {}
+"""How far the removal of some rows has got in this process."""
+
+
+def remove_in_order(
+    what: Hashable, remove: Callable[[Any, int], tuple[int, Any]], first: Any, limit: int
 ) -> int:
-    """Remove some of the tiles for which a condition holds; returns how many, 0: none is left."""
+    """Remove rows in the order of an index, from where the last piece has stopped; returns how
+    many, 0: none is left.
 
-    def remove(count: int) -> int:
-        sql = f"SELECT key FROM tile WHERE {condition} LIMIT ?"
-        keys = [key for (key,) in connection.execute(sql, (*parameters, count))]
-        connection.tables.remove_tiles(connection, keys)
-        return len(keys)
+    A database that removes entries of an index later on would else pass all those that are gone,
+    again and again, on its way to the next. Where it has stopped is only remembered, and so only a
+    guess: none is left when there is none from the beginning on.
 
-    return remove_some(remove, limit)
+    Parameters
+    ----------
+    what : hashable
+        Which rows these are, in which store.
+    remove : callable
+        From a place in that order on, inclusive, removes up to so many; returns how many, and the
+        place of the last one.
+    first : object
+        The first place there is.
+    """
+
+    def and_note(count: int) -> int:
+        gone, last = remove(_reached.get(what, first), count)
+        if gone:
+            _reached[what] = last
+        return gone
+
+    gone = remove_some(and_note, limit)
+    if not gone and _reached.pop(what, None) is not None:
+        gone = remove_some(and_note, limit)
+    return gone
+
+
+def remove_tiles(
+    connection: Connection, place: str, stack_key: int, z: float | None, limit: int
+) -> int:
+    """Remove some tiles of a stack, or of one z of it; returns how many, 0: none is left.
+
+    `place` is that of the store.
+    """
+    at_z, index = ("", "tile_identity") if z is None else (" AND z = ?", "tile_layer")
+    sql = (
+        f"SELECT key, tile_id FROM tile INDEXED BY {index} WHERE stack = ?{at_z} AND tile_id >= ?"
+        " ORDER BY tile_id LIMIT ?"
+    )
+    chosen = (stack_key,) if z is None else (stack_key, z)
+
+    def remove(first: str, count: int) -> tuple[int, str]:
+        rows = connection.execute(sql, (*chosen, first, count)).fetchall()
+        connection.tables.remove_tiles(connection, [key for key, _ in rows])
+        return len(rows), rows[-1][1] if rows else first
+
+    return remove_in_order(("tile", place, *chosen), remove, "", limit)

@@ -156,8 +156,8 @@ def _piece(source: Source, key: int) -> int:
         row = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()
         if row is None or row[0] is None:
             return 0
-        zs = id_list(orjson.loads(row[0]))
-        gone = remove_tiles(connection, f"stack = ? AND {_LAYERS}", (key, zs), MOST)
-        if not gone:
-            connection.execute("UPDATE stack SET hidden = NULL WHERE key = ?", (key,))
-        return gone
+        for z in orjson.loads(row[0]):
+            if gone := remove_tiles(connection, source.place, key, z, MOST):
+                return gone
+        connection.execute("UPDATE stack SET hidden = NULL WHERE key = ?", (key,))
+        return 0

@@ -317,3 +317,26 @@ def test_rows_of_dropped_stacks_and_collections_go_in_pieces(store, monkeypatch)
     with store._source.read() as connection:
         for table in ("tile", "transform", "transform_reference", "section", "match", "stack"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table
+
+
+def test_what_was_left_before_the_place_that_is_remembered_goes_too(store, monkeypatch):
+    """A piece that was undone is done again, though its rows lie before where it had got."""
+    remove, undone = pieces.remove_in_order, []
+
+    def and_fail(what, remove_rows, first, limit):
+        gone = remove(what, remove_rows, first, limit)
+        if what[0] == "tile" and len(undone) < 2:
+            undone.append(what)
+            raise removals.StoreError("undone")
+        return gone
+
+    monkeypatch.setattr(pieces, "remove_in_order", and_fail)
+    store.delete_stack(STACK)
+    for _ in range(2):
+        with pytest.raises(removals.StoreError):
+            store.reclaim()
+    assert len(undone) == 2
+    while store.reclaim():
+        pass
+    with store._source.read() as connection:
+        assert connection.execute("SELECT count(*) FROM tile").fetchone()[0] == 0
