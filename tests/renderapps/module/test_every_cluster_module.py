@@ -9,6 +9,7 @@ from every_module import make_laboratory, parameters
 from marshmallow import ValidationError
 from server_process import ServerProcess
 
+import renderapi
 from renderapps.module.catalogue import discover
 from renderapps.module.fields import FILE_FIELDS, prepare, with_whole_paths
 from renderapps.module.render_module import is_connection
@@ -58,8 +59,23 @@ def test_what_is_no_path_of_this_machine_stays():
     assert found == {"deconv_settings": [{"psf_file": os.path.abspath("p.tif")}]}
 
 
+def contents_of(render):
+    """Names of stacks and of match collections."""
+    stacks = renderapi.render.get_stacks_by_owner_project(render=render)
+    found = renderapi.pointmatch.get_matchcollections(render=render)
+    return set(stacks), {entry["collectionId"]["name"] for entry in found}
+
+
+def remove(render, now, before):
+    """What a module has made, so that the next one finds what the first did."""
+    for stack in now[0] - before[0]:
+        renderapi.stack.delete_stack(stack, render=render)
+    for collection in now[1] - before[1]:
+        renderapi.pointmatch.delete_collection(collection, render=render)
+
+
 @pytest.mark.soak
-def test_every_module_succeeds_on_a_cluster(tmp_path, capsys, monkeypatch):
+def test_every_module_succeeds_on_a_cluster(tmp_path, capsys):
     """On a served store; what travels is pickled as on the way to another machine."""
     distributed = pytest.importorskip("distributed")
     (tmp_path / "lab").mkdir()
@@ -72,6 +88,7 @@ def test_every_module_succeeds_on_a_cluster(tmp_path, capsys, monkeypatch):
         with distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster:
+            before = contents_of(lab.render)
             for name in POOLED:
                 given = parameters(lab, tmp_path / "out" / name)[name]
                 given |= {"dask_scheduler": cluster.scheduler_address}
@@ -82,6 +99,7 @@ def test_every_module_succeeds_on_a_cluster(tmp_path, capsys, monkeypatch):
                 told = capsys.readouterr().err
                 if status:
                     failed[name] = told
+                remove(lab.render, contents_of(lab.render), before)
     finally:
         server.end()
     assert failed == {}
