@@ -34,6 +34,8 @@ STEP = 2
 """Plateaus of a smooth picture are so many of its grey levels from what lies around, at most."""
 AROUND = 0.9
 """Share of what lies around a plateau of which that has to be true."""
+TOP_WINDOW, TOP_SHARE = 5, 0.35
+"""Light is cut off where the top grey level takes such a share of a window of so many pixels."""
 HEAPED = 4
 """Light is cut off where the top grey level is this many times as frequent as the next one."""
 ROWS = 32
@@ -63,15 +65,26 @@ def content_mask(image: NDArray, mask: NDArray | None = None, margin: int = 3) -
     """
     import cv2
 
-    found = (_dead_border(image), _saturated(image), _hidden(mask))
+    top = _saturated(image)
+    found = (_dead_border(image), None if top is None else _cut_off(top), _hidden(mask))
     parts = [part for part in found if part is not None]
     if not parts:
-        return np.ones(image.shape, bool)
+        return np.ones(image.shape, bool) if top is None else ~top
     dead = reduce(np.logical_or, parts)
     if margin and dead.any():
         kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
         dead = cv2.dilate(dead.view(np.uint8), kernel).view(np.bool_)
-    return ~dead
+    return ~dead if top is None else ~(dead | top)
+
+
+def _cut_off(top: Mask) -> Mask:
+    """Pixels of regions of which the top grey level takes a large share: there the light was cut
+    off, and what lies beside them is mixed with it. Where noise reaches it now and then it was not.
+    """
+    import cv2
+
+    share = cv2.blur(top.astype(np.float32), (TOP_WINDOW, TOP_WINDOW))
+    return np.asarray(top & (share >= TOP_SHARE))
 
 
 def _hidden(mask: NDArray | None) -> Mask | None:

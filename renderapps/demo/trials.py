@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import renderapi
+from renderapi.errors import NotFoundError
 from renderapi.transform import AffineModel, estimate_dstpts
 from renderapi.urls import path_to_url
 from renderapps.demo.conditions import CONDITIONS, SIDE, Montage, montage
@@ -30,7 +31,7 @@ def run_trial(folder: Path, picture: str, condition: str, seed: int) -> tuple[Ve
     matched, solved = _stitch(render, folder, scene)
     tiles = renderapi.tilespec.get_tile_specs_from_stack(SOLVED, render=render)
     places = {tile.tileId: estimate_dstpts(tile.tforms, compared_pixels(scene)) for tile in tiles}
-    stored = renderapi.pointmatch.get_matches_with_group(COLLECTION, GROUP, render=render)
+    stored = _stored_matches(render)
     verdict = judged(scene, places, matched, solved["sections"][0], stored)
     return verdict, matched, solved
 
@@ -111,11 +112,18 @@ def _replace_matches(render: renderapi.Render, scene: Montage) -> None:
     """Let the matches of the pairs that are to be wrong miss by what they are to miss by."""
     if not scene.wrong_links:
         return
-    stored = renderapi.pointmatch.get_matches_with_group(COLLECTION, GROUP, render=render)
     wrong = []
-    for match in stored:
+    for match in _stored_matches(render):
         off = scene.wrong_links.get((match["pId"], match["qId"]))
         if off is not None:
             ends = np.array(match["matches"]["q"]) + off[:, None]
             wrong.append({**match, "matches": {**match["matches"], "q": ends.tolist()}})
     renderapi.pointmatch.import_matches(COLLECTION, wrong, render=render)
+
+
+def _stored_matches(render: renderapi.Render) -> list[Any]:
+    """Match documents; a run that matched nothing has stored none."""
+    try:
+        return renderapi.pointmatch.get_matches_with_group(COLLECTION, GROUP, render=render)
+    except NotFoundError:
+        return []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from renderapps.alignment.stage_model import MATCHES
@@ -49,7 +50,8 @@ class Verdict:
         Largest error of the other tiles that show the picture, against the same common shift;
         without exchanged tiles where the data do not hold the answer, as nothing tells of these.
     stage : float
-        Largest error that the best linear model of the stage would leave, for comparison.
+        Largest error that the best linear model of the stage would leave, for comparison. Where the
+        data do not hold the answer, the best of what they tell of the stage.
     used, wrong : int
         Pairs that the solution used, and those of them that miss the truth.
     pairs, telling : int
@@ -162,7 +164,7 @@ def judged(
         median=float(np.median(inside)),
         worst=float(max(inside)),
         placed=float(max(others, default=0.0)),
-        stage=_stage_error(scene),
+        stage=_stage_error(scene) if _holds(bound) else told_stage_error(scene, information),
         used=len(used),
         pairs=len(information),
         telling=sum(pair_bound(fisher) <= TELLS for fisher in information.values()),
@@ -279,9 +281,9 @@ def pair_bound(fisher: np.ndarray) -> float:
 
 def reasons_of(matched: Any) -> dict[str, int]:
     """Why pairs were not matched, in the words of the report without its numbers, and how many."""
-    rows = [row["reason"] for row in matched["pairs"] if not row["accepted"]]
-    words = [re.split(r":? the best|:? shifts|[(:;0-9]", _told(reason))[0] for reason in rows]
-    return dict(Counter(word.strip() for word in words).most_common())
+    rows = [_told(row["reason"]) for row in matched["pairs"] if not row["accepted"]]
+    plain = [re.sub(r"[\d.]+", "...", re.sub(r" \([^)]*\)", "", reason)) for reason in rows]
+    return dict(Counter(re.split("[:;]", reason)[0] for reason in plain).most_common())
 
 
 def _told(reason: str) -> str:
@@ -296,6 +298,36 @@ def _stage_error(scene: Montage) -> float:
     true = np.array([scene.true[name] for name in names])
     model = np.linalg.lstsq(claimed, true, rcond=None)[0]
     return float(np.linalg.norm(claimed @ model - true, axis=1).max())
+
+
+def told_stage_error(scene: Montage, information: dict[tuple[str, str], np.ndarray]) -> float:
+    """Largest error of tiles placed by the best of what the pairs that tell of a shift can say.
+
+    That is nothing (tiles stay where the stage claims), or a linear model fitted to the true places
+    of the tiles that these pairs connect, each group with a shift of its own. Tiles lie jittered
+    about where the stage claims: what few of them say of its turn and scale leads far astray.
+    """
+    names = [name for name in scene.true if name not in scene.blank | scene.swapped]
+    graph = nx.Graph()
+    graph.add_nodes_from(names)
+    telling = (pair for pair, fisher in information.items() if pair_bound(fisher) <= TELLS)
+    graph.add_edges_from(pair for pair in telling if not set(pair) & scene.swapped)
+    groups = [sorted(group) for group in nx.connected_components(graph)]
+    main = [name for name in max(groups, key=len) if len(groups) < len(names)]
+    places, moves = [], []
+    for group in groups:
+        claimed = np.array([scene.claimed[name] for name in group])
+        move = np.array([scene.true[name] for name in group]) - claimed
+        places.append(claimed - claimed.mean(axis=0))
+        moves.append(move - move.mean(axis=0))
+    fitted = np.linalg.lstsq(np.concatenate(places), np.concatenate(moves), rcond=None)[0]
+    errors = []
+    for linear in (np.zeros((2, 2)), fitted):
+        off = {n: scene.claimed[n] @ (np.eye(2) + linear) - scene.true[n] for n in names}
+        common = np.median([off[name] for name in main or names], axis=0)
+        others = [np.linalg.norm(off[n] - common) for n in names if n not in main]
+        errors.append(float(max(others, default=0.0)))
+    return max(min(errors), _stage_error(scene))
 
 
 def _explained(section: Any, matched: Any) -> bool:

@@ -1,5 +1,7 @@
 """Blocks matched over distorted overlaps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
@@ -68,3 +70,12 @@ def test_the_number_of_blocks_is_bounded():
     centres, _ = block_grid(np.ones((2000, 2000), bool), BlockParameters(max_blocks=100))
     assert 50 < len(centres) <= 121
     assert centres == pytest.approx(np.rint(centres))
+
+
+def test_blocks_keep_from_the_rim_so_that_they_can_be_moved_to_all_sides():
+    common = np.zeros((256, 300), bool)
+    common[:, 250:] = True
+    small = BlockParameters(size=32, spacing=24, radius=8)
+    for inset, least in ((0, 250), (6, 256), (99, 256)):  # never more than an eighth: 50 // 8
+        centres, (_, width) = block_grid(common, replace(small, inset=inset))
+        assert centres[:, 0].min() - width / 2 == pytest.approx(least, abs=0.5)

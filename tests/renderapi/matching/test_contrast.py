@@ -106,3 +106,15 @@ def test_a_frame_around_a_smooth_picture_is_dead():
     picture[:12] = 128  # as where an earlier correction has filled in the mean
     mask = content_mask(picture)
     assert not mask[:12].any() and mask[16:].mean() > 0.95
+
+
+def test_noise_that_reaches_white_now_and_then_is_no_light_that_was_cut_off():
+    rng = np.random.default_rng(0)
+    noisy = np.clip(np.rint(rng.normal(130, 76, (256, 256))), 0, 255).astype(np.uint8)
+    top = noisy == 255
+    assert 0.03 < top.mean() < 0.08  # with a margin about each of these little would be left
+    mask = content_mask(noisy)
+    assert mask.mean() > 0.9 and not mask[top].any()
+    noisy[100:150, 40:90] = np.clip(rng.normal(255, 20, (50, 50)), 0, 255)  # half of it is white
+    mask = content_mask(noisy)
+    assert mask[103:147, 43:87].mean() < 0.02 and mask[:90].mean() > 0.9

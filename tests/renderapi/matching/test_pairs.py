@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, map_coordinates
 
 from renderapi.matching.canvases import View
 from renderapi.matching.contrast import content_mask
@@ -203,3 +203,30 @@ def test_tem_tiles_agree_better_than_the_published_montage(real_data):
         published = apply(np.linalg.inv(places[q]) @ places[p], found.p) - found.q
         assert found.residual < 0.35
         assert found.residual < np.sqrt((published**2).sum(1).mean())
+
+
+def test_what_a_lens_does_within_a_small_overlap_is_found(texture):
+    """256 pixels across, 50 of them overlapping: too few for blocks of the usual size."""
+    scene, side, step = texture(560, 560, 3), 256, (206, 3)
+    middle = (side - 1) / 2
+
+    def shown(pixels):
+        """Where in the picture pixels of a tile lie: up to 6 pixels further out in the corners."""
+        arms = (pixels - middle) / (middle * np.sqrt(2))
+        return pixels + 6 * arms * (arms**2).sum(-1, keepdims=True)
+
+    grid = np.stack(np.meshgrid(*[np.arange(float(side))] * 2), -1)
+    p, q = (
+        view(
+            map_coordinates(
+                scene, (shown(grid) + 40 + place)[..., ::-1].transpose(2, 0, 1), order=5
+            )
+        )
+        for place in ((0, 0), step)
+    )
+    found = match_montage_pair(p, q, moved(204, 0), settings("affine"))
+    assert found.method == "blocks" and len(found.p) >= 8
+    errors = np.linalg.norm(shown(found.p) - shown(found.q) - step, axis=1)
+    assert np.median(errors) < 0.15 and errors.max() < 0.5
+    shifts = found.p - found.q
+    assert np.ptp(shifts, axis=0).max() > 1.0  # no single shift

@@ -1,11 +1,21 @@
 """Trials are judged by the truth: made-up results of real scenes, each wrong in one way."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from renderapps.alignment.stage_model import MATCHES, STAGE
 from renderapps.demo.conditions import CONDITIONS, Condition, montage, through_lens
-from renderapps.demo.verdict import HELD, IN_PART, REFUSED, compared_pixels, judged, pair_bound
+from renderapps.demo.verdict import (
+    HELD,
+    IN_PART,
+    REFUSED,
+    compared_pixels,
+    judged,
+    pair_bound,
+    told_stage_error,
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +127,18 @@ def test_where_the_data_do_not_hold_the_answer_refusing_is_right_and_must_be_exp
     assert result(noisy, some, warnings=()).outcome == IN_PART
     far = {name: (40.0, 0.0) for name in sorted(noisy.images)[:3]}
     assert any("px off" in text for text in result(noisy, [], far).failures)
+
+
+def test_tiles_need_not_lie_better_than_what_the_pictures_tell_of_the_stage():
+    scene = montage("cells", CONDITIONS["all at once"], 0)
+    sure = np.diag([1e4, 1e4])  # to a hundredth of a pixel
+    known = [name for name in sorted(scene.true) if name not in scene.blank | scene.swapped]
+    off = np.array([scene.claimed[name] - scene.true[name] for name in known])
+    stays = np.linalg.norm(off - np.median(off, axis=0), axis=1).max()
+    assert told_stage_error(scene, {}) == pytest.approx(stays)
+    # where all tiles hang together none is left for the stage to place but blank ones
+    chain = dict.fromkeys(pairwise(known), sure)
+    assert 7 < told_stage_error(scene, chain) < 9 < stays
 
 
 def test_the_bound_of_a_pair_is_that_of_cramer_and_rao():

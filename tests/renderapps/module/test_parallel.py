@@ -38,7 +38,9 @@ def add(a, b):
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_results_come_in_the_order_of_the_items_with_failures_in_their_places(size):
-    results = map_tasks(uneven, [9, 3, 0, 1, 2], pool_size=size)
+    came = []
+    results = map_tasks(uneven, [9, 3, 0, 1, 2], pool_size=size, arrived=came.append)
+    assert sorted(map(repr, came)) == sorted(map(repr, results))
     assert results[0] == 81
     assert results[2:] == [0, 1, 4]
     assert isinstance(results[1], TaskFailure)
