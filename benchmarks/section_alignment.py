@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +200,26 @@ def unaligned(folder: Path, data: Path, count: int = 10, pool_size: int = 1) -> 
         "alignment.align_sections_fine", place, input_stack="rough", output_stack="fine",
         scale=0.5, **common,
     )  # fmt: skip
-    return {
-        f"{stack}: correlation of neighbours": _correlation(render, stack, zs, 0.5)
-        for stack in ("montage", "rough", "fine")
+    stacks = ("montage", "rough", "fine")
+    seen = {f"{s}: correlation of neighbours": _correlation(render, s, zs, 0.5) for s in stacks}
+    tissue = {
+        f"{s}: correlation of neighbours without the grid of tiles": _without_grid(
+            render, s, zs, 0.5
+        )
+        for s in stacks
     }
+    return seen | tissue
+
+
+def _without_grid(render: Any, stack: str, zs: list[int], scale: float) -> float:
+    """Median correlation of neighbours after patterns that repeat have been taken away."""
+    from renderapi.matching.repeats import without_repeats
+    from renderapps.alignment.drawn_sections import DrawnSections, common_window, correlation_of
+
+    drawn = DrawnSections(render, stack, common_window(render, stack, scale))
+    shown = [drawn.get(float(z)) for z in zs]
+    pictures = [(without_repeats(grey, mask), mask) for grey, mask in shown]
+    return float(np.nanmedian([correlation_of(p, q) for p, q in pairwise(pictures)]))
 
 
 def _correlation(render: Any, stack: str, zs: list[int], scale: float) -> float:

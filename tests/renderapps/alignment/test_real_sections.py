@@ -40,6 +40,9 @@ def test_whole_sections_agree_better_after_rough_and_fine(tmp_path, real_data):
     )
     assert rough > before
     assert fine > rough + 0.05
+    tissue = "correlation of neighbours without the grid of tiles"
+    assert figures[f"montage: {tissue}"] < figures[f"rough: {tissue}"]
+    assert figures[f"rough: {tissue}"] < figures[f"fine: {tissue}"] - 0.05
 
 
 @pytest.mark.soak
