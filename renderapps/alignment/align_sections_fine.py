@@ -272,18 +272,18 @@ class AlignSectionsFine(StackEditModule):
 
     def contradicting(self, flows: dict[Pair, PairFlow], good: list[Pair]) -> dict[Pair, str]:
         """Links that do not close with others around triangles, by their affine maps."""
-        from renderapi.matching.models import Model
+        from renderapi.matching.models import Model, distances
         from renderapps.alignment.section_links import contradictions
 
         links = []
         for pair in good:
             flow = flows[pair].flow
             here, there, weights = flows[pair].points()
-            matrix = Model("affine").fit(here, there, weights)
+            matrix = np.asarray(Model("affine").fit(here, there, weights), float)
             if np.isfinite(matrix).all():
-                links.append(
-                    Link(*pair, np.asarray(matrix, float), (float(flow.x[-1]), float(flow.y[-1])))
-                )
+                size = float(flow.x[-1]), float(flow.y[-1])
+                error = float(np.median(distances(matrix, here, there)))
+                links.append(Link(*pair, matrix, size, error=error))
         side = max((max(link.size) for link in links), default=1.0)
         return contradictions(links, 2 * LEAST_WRONG / side)
 

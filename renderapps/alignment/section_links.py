@@ -31,6 +31,8 @@ class Link:
         One of them is left to right.
     size : (float, float)
         Width and height of the picture of p.
+    error : float
+        By how much places that correspond miss the map as a rule: what it cannot follow, pixels.
     """
 
     p: float
@@ -38,6 +40,7 @@ class Link:
     matrix: NDArray[np.float64]
     size: tuple[float, float]
     mirrored: bool = False
+    error: float = 0.0
 
 
 def pairs_within(
@@ -106,7 +109,9 @@ def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float,
     Parameters
     ----------
     tolerance : float
-        Distance by which a triangle may fail to close, as a share of the longer side of a picture.
+        Distance by which a triangle may fail to close, as a share of the longer side of a picture;
+        in any case twice what the three maps miss together, as warped sections need not be more
+        alike than that to their linear parts.
     """
     left = {(link.p, link.q): link for link in links}
     given_up: dict[tuple[float, float], str] = {}
@@ -164,4 +169,5 @@ def _closes(first: Link, second: Link, direct: Link, tolerance: float) -> bool:
     x, y = np.meshgrid(np.linspace(0.2, 0.8, 3) * width, np.linspace(0.2, 0.8, 3) * height)
     points = np.column_stack([x.ravel(), y.ravel()])
     away = apply(second.matrix @ first.matrix, points) - apply(direct.matrix, points)
-    return bool(np.median(np.hypot(*away.T)) <= tolerance * max(width, height))
+    missed = float(np.linalg.norm([link.error for link in (first, second, direct)]))
+    return bool(np.median(np.hypot(*away.T)) <= max(tolerance * max(width, height), 2 * missed))

@@ -150,6 +150,21 @@ def test_a_link_that_contradicts_the_others_is_given_up():
         assert "contradicts" in found[p, q]
 
 
+def test_maps_of_warped_sections_need_not_agree_better_than_they_fit():
+    # 12 pixels off in each of its triangles, where linear maps miss matched places by 5
+    def moved(p, q, by):
+        matrix = np.array([[1, 0, by], [0, 1, 0], [0, 0, 1.0]])
+        return Link(p, q, matrix, (100.0, 80.0), error=5.0)
+
+    links = [moved(p, q, 0.0) for p in range(6) for q in (p + 1, p + 2) if q < 6]
+
+    def with_one_off_by(pixels):
+        return [moved(2, 3, pixels) if (k.p, k.q) == (2, 3) else k for k in links]
+
+    assert contradictions(with_one_off_by(12.0), 1 / 16) == {}
+    assert list(contradictions(with_one_off_by(30.0), 1 / 16)) == [(2, 3)]
+
+
 def test_one_triangle_alone_accuses_nobody():
     assert contradictions([link(0, 1), link(1, 2), link(0, 2, 1.0)], 1 / 16) == {}
 
