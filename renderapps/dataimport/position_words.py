@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from renderapps.module.errors import RenderModuleException
-
 TABLES = re.compile(r"(?i)\.(csv|tsv|mdoc)$|tileconfiguration[^/]*\.txt$")
 """Names of files that are taken for tables of positions."""
 
@@ -50,6 +48,8 @@ def import_parameters(folder: Path, options: argparse.Namespace) -> dict[str, An
     RenderModuleException
         There is no such folder, not one table in it, or a column is not given as FIELD=COLUMN.
     """
+    from renderapps.module.errors import RenderModuleException
+
     if not folder.is_dir():
         raise RenderModuleException(f"{folder} is not a folder")
     table = (options.positions or positions_in(folder)).resolve()
@@ -72,6 +72,8 @@ def positions_in(folder: Path) -> Path:
     RenderModuleException
         There is none, or more than one.
     """
+    from renderapps.module.errors import RenderModuleException
+
     found = sorted(path for path in folder.iterdir() if TABLES.search(path.name))
     if len(found) != 1:
         said = ", ".join(path.name for path in found) or "none"
@@ -93,6 +95,8 @@ def _source(table: Path) -> str:
 
 
 def _columns(words: list[str]) -> dict[str, str]:
+    from renderapps.module.errors import RenderModuleException
+
     found = {}
     for text in words:
         field, _, column = text.partition("=")
