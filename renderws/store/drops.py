@@ -76,13 +76,17 @@ class Drops:
         return reclaim(self._source, limit, grace)
 
 
+_EVER = 1 << 62  # milliseconds
+
+
 def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
     """Remove some rows of deleted layers and pairs, and of what was dropped more than `grace`
     seconds ago; returns how many.
     """
     if removed := remove_hidden(source) or remove_hidden_pairs(source):
         return removed
-    before = now_after() - int(grace * 1000)
+    # a stack that was changed and dropped within a millisecond was dropped a little later than now
+    before = now_after() - int(grace * 1000) if grace else _EVER
     with source.write(("reclaim",)) as connection:
         for kind, remove in (("stack", _reclaim_stack), ("collection", _reclaim_collection)):
             row = connection.execute(

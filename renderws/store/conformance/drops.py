@@ -101,6 +101,18 @@ class DropTests:
         assert [found.p_id for found in store.matches(COLLECTION, MatchQuery())] == ["x"]
         assert store.check() == []
 
+    def test_what_was_dropped_this_very_moment_is_reclaimed(self, store: Store) -> None:
+        loading(store, tile("gone"))
+        for state in (
+            "COMPLETE",
+            "LOADING",
+        ) * 20:  # each a millisecond later
+            store.set_state(STACK, state)
+        store.delete_stack(STACK)
+        while store.reclaim():
+            pass
+        assert store.dropped_stacks() == []
+
     def test_compact_keeps_what_is_live(self, store: Store) -> None:
         loading(store, *(tile(f"t{n}", x=200 * n) for n in range(20)))
         loading(store, tile("gone"), stack=OTHER)
