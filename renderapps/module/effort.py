@@ -41,9 +41,9 @@ class Effort:
         return max(1, min(most, int(count // each)))
 
 
-DOCUMENTS = Effort(10_000, 1_000, also_here=True)
+DOCUMENTS = Effort(16_000, 1_000, also_here=True)
 """Tile specs are read, edited and written."""
-IMAGES = Effort(8, 4)
+IMAGES = Effort(16, 4)
 """The images of the tiles are read, and often written."""
 ALWAYS = Effort()
 
