@@ -51,6 +51,6 @@ def test_turned_and_warped_sections_are_recovered(tmp_path, real_data):
 
     figures = known_warps(tmp_path, real_data("sstem_30_sections"), count=8)
     against = "median error of neighbours, against published, aligned"
-    assert figures[f"fine: {against}"] < 0.5 * figures[f"rough: {against}"]
+    assert figures[f"fine: {against}"] < 1.5
     published, fine = (figures[f"{s}: correlation of neighbours"] for s in ("published", "fine"))
     assert fine >= published

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from interrupted_pieces import Crash, between_pieces, crash_after
 
 from renderws.store import pairremovals, pieces
 from renderws.store.conformance.samples import COLLECTION, match, same_match
@@ -62,31 +63,6 @@ def store(place, monkeypatch):
         yield store
 
 
-class Crash(BaseException):
-    """The end of the process, as far as the store can tell."""
-
-
-def between_pieces(monkeypatch, what):
-    done, piece = [], pairremovals._piece
-
-    def and_then(*arguments):
-        what(len(done))
-        done.append(piece(*arguments))
-        return done[-1]
-
-    monkeypatch.setattr(pairremovals, "_piece", and_then)
-    return done
-
-
-def crash_after(monkeypatch, count):
-    def crash(number):
-        if number == count:
-            monkeypatch.undo()
-            raise Crash
-
-    between_pieces(monkeypatch, crash)
-
-
 def rows(store):
     with store._source.read() as connection:
         return connection.execute("SELECT count(*) FROM match").fetchone()[0]
@@ -134,7 +110,7 @@ def test_very_many_pairs_are_gone_while_their_rows_go_in_pieces(store, monkeypat
         store.save_matches(OTHER, [match("1/x", "1/y")])  # nobody waits for the end
         store.delete_collection(OTHER)
 
-    done = between_pieces(monkeypatch, look)
+    done = between_pieces(monkeypatch, pairremovals, look)
     count = sum(map(gone, PAIRS))
     assert store.delete_matches(COLLECTION, query) == count
     assert done[-1] == 0
@@ -145,7 +121,7 @@ def test_very_many_pairs_are_gone_while_their_rows_go_in_pieces(store, monkeypat
 
 
 def test_few_pairs_and_those_of_a_canvas_go_in_one_transaction(store, monkeypatch):
-    done = between_pieces(monkeypatch, lambda _: None)
+    done = between_pieces(monkeypatch, pairremovals, lambda _: None)
     store.delete_matches(COLLECTION, MatchQuery(group="a", id="a03"))
     monkeypatch.setattr(pairremovals, "LARGE", 12)
     assert store.delete_matches(COLLECTION, MatchQuery(within="b")) == 12
@@ -185,7 +161,7 @@ def rename_and_back(store):
 @pytest.mark.parametrize("change", [save, delete_again, reclaim, take_in, rename_and_back])
 @pytest.mark.parametrize("done", [0, 2])
 def test_whatever_is_done_after_a_crash_the_pairs_are_gone(store, monkeypatch, change, done):
-    crash_after(monkeypatch, done)
+    crash_after(monkeypatch, pairremovals, done)
     with pytest.raises(Crash):
         store.delete_matches(COLLECTION, MatchQuery(within="a"))
     assert rows(store) == len(PAIRS) - 4 * done
@@ -197,7 +173,7 @@ def test_whatever_is_done_after_a_crash_the_pairs_are_gone(store, monkeypatch, c
 
 
 def test_a_copy_of_the_store_is_without_them(store, monkeypatch, tmp_path):
-    crash_after(monkeypatch, 1)
+    crash_after(monkeypatch, pairremovals, 1)
     with pytest.raises(Crash):
         store.delete_matches(COLLECTION, MatchQuery(outside="b"))
     with open_store(tmp_path / "copy.db") as target:

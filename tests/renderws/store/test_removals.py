@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from interrupted_pieces import Crash, between_pieces, crash_after
 
 from renderws.store import pieces, removals
 from renderws.store.conformance.samples import (
@@ -43,34 +44,6 @@ def store(place, monkeypatch):
     monkeypatch.setattr(pieces, "SECONDS", 0.0)  # one batch of rows a piece
     with open_store(place) as store:
         yield loading(store, *TILES, lens=affine(1, 1))
-
-
-class Crash(BaseException):
-    """The end of the process, as far as the store can tell."""
-
-
-def between_pieces(monkeypatch, what):
-    """Do something before each piece, with the number of it."""
-    done, piece = [], removals._piece
-
-    def and_then(*arguments):
-        what(len(done))
-        done.append(piece(*arguments))
-        return done[-1]
-
-    monkeypatch.setattr(removals, "_piece", and_then)
-    return done
-
-
-def crash_after(monkeypatch, count):
-    """End the removal of rows after so many pieces; the next ones go on."""
-
-    def crash(number):
-        if number == count:
-            monkeypatch.undo()
-            raise Crash
-
-    between_pieces(monkeypatch, crash)
 
 
 def rows_of_layer(store, z=GONE):
@@ -116,7 +89,7 @@ def test_a_large_layer_is_gone_while_its_rows_go_in_pieces(store, monkeypatch, q
         assert_gone(store)
         loading(store, tile("other", 5.0), stack=OTHER)  # nobody waits for the end
 
-    found = between_pieces(monkeypatch, look)
+    found = between_pieces(monkeypatch, removals, look)
     before = store.data_version(STACK)
     assert store.delete_tiles(STACK, query) == OF_LAYER
     assert left == list(range(OF_LAYER, -1, -4))
@@ -127,7 +100,7 @@ def test_a_large_layer_is_gone_while_its_rows_go_in_pieces(store, monkeypatch, q
 
 
 def test_what_is_no_whole_large_layer_goes_in_one_transaction(store, monkeypatch):
-    found = between_pieces(monkeypatch, lambda _: None)
+    found = between_pieces(monkeypatch, removals, lambda _: None)
     store.save_tiles(STACK, new_tiles([tile("x", 1.0, section="2.0")]), {})  # shares z with another
     assert store.delete_tiles(STACK, TileQuery(section_id="2.0")) == OF_LAYER + 1
     monkeypatch.setattr(removals, "LARGE", 100)
@@ -142,7 +115,7 @@ AGAIN = new_tiles([tile("t002", GONE, 5.0), tile("new", GONE)])
 
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_the_next_change_finishes_what_a_crash_left(store, monkeypatch, done):
-    crash_after(monkeypatch, done)
+    crash_after(monkeypatch, removals, done)
     with pytest.raises(Crash):
         store.delete_tiles(STACK, TileQuery(z=GONE))
     assert rows_of_layer(store) == OF_LAYER - 4 * done
@@ -212,7 +185,7 @@ def drop_and_return(store):
     [complete, clone, exchange, renumber, delete_again, reclaim, compact, rename, drop_and_return],
 )
 def test_whatever_is_done_next_the_layer_is_gone(store, monkeypatch, change):
-    crash_after(monkeypatch, 2)
+    crash_after(monkeypatch, removals, 2)
     with pytest.raises(Crash):
         store.delete_tiles(STACK, TileQuery(z=GONE))
     change(store)
@@ -220,7 +193,7 @@ def test_whatever_is_done_next_the_layer_is_gone(store, monkeypatch, change):
 
 
 def test_a_copy_of_the_store_is_without_it(store, monkeypatch, tmp_path):
-    crash_after(monkeypatch, 2)
+    crash_after(monkeypatch, removals, 2)
     with pytest.raises(Crash):
         store.delete_tiles(STACK, TileQuery(z=GONE))
     with open_store(tmp_path / "copy.db") as target:
@@ -251,7 +224,7 @@ def test_a_failure_later_on_is_none_of_the_one_who_deleted(store, monkeypatch):
             monkeypatch.undo()
             raise removals.StoreError("no room left")
 
-    between_pieces(monkeypatch, full)
+    between_pieces(monkeypatch, removals, full)
     assert store.delete_tiles(STACK, TileQuery(z=GONE)) == OF_LAYER
     assert_gone(store)
     assert rows_of_layer(store) == OF_LAYER - 4

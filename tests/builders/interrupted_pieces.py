@@ -1,0 +1,29 @@
+"""Stop where rows are removed in pieces: `module` is that of the store which removes them."""
+
+
+class Crash(BaseException):
+    """The end of the process, as far as the store can tell."""
+
+
+def between_pieces(monkeypatch, module, what):
+    """Do something before each piece, with the number of it; the list that the pieces go to."""
+    done, piece = [], module._piece
+
+    def and_then(*arguments):
+        what(len(done))
+        done.append(piece(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(module, "_piece", and_then)
+    return done
+
+
+def crash_after(monkeypatch, module, count):
+    """End the removal of rows after so many pieces; the next ones go on."""
+
+    def crash(number):
+        if number == count:
+            monkeypatch.undo()
+            raise Crash
+
+    between_pieces(monkeypatch, module, crash)
