@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 
 from renderws.store.clones import GOING
-from renderws.store.documents import id_list
-from renderws.store.pairremovals import remove_hidden_pairs
-from renderws.store.pieces import MOST, in_pieces, remove_in_order, remove_some, remove_tiles
-from renderws.store.protocol import Conflict, DroppedStack, NotFound, StackId
+from renderws.store.matchquery import searches
+from renderws.store.pace import Pace
+from renderws.store.pairremovals import remove_hidden_pairs, remove_pairs
+from renderws.store.pieces import MOST, in_pieces, remove_some, remove_tiles
+from renderws.store.protocol import Conflict, DroppedStack, MatchQuery, NotFound, StackId
 from renderws.store.removals import remove_hidden
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
@@ -87,14 +88,15 @@ def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
         return removed
     # a stack that was changed and dropped within a millisecond was dropped a little later than now
     before = now_after() - int(grace * 1000) if grace else _EVER
-    with source.write(("reclaim",)) as connection:
+    with Pace(("reclaim", source.place)) as pace, source.write(("reclaim",)) as connection:
+        most = pace.rows(limit)
         for kind, remove in (("stack", _reclaim_stack), ("collection", _reclaim_collection)):
             row = connection.execute(
                 f"SELECT key FROM {kind} WHERE dropped <= ? ORDER BY dropped, key LIMIT 1",
                 (before,),
             ).fetchone()
             if row is not None:
-                return remove(connection, source.place, row[0], limit)
+                return pace.done(remove(connection, source.place, row[0], most))
     return 0
 
 
@@ -143,20 +145,8 @@ def _remove_rest(connection: Connection, key: int, table: str, ids: str, limit: 
 
 
 def _reclaim_collection(connection: Connection, place: str, key: int, limit: int) -> int:
-    def remove(first: str, count: int) -> tuple[int, str]:
-        rows = connection.execute(
-            "SELECT key, p_group FROM match INDEXED BY match_identity"
-            " WHERE collection = ? AND p_group >= ?"
-            " ORDER BY p_group, q_group, p_id, q_id LIMIT ?",
-            (key, first, count),
-        ).fetchall()
-        keys = id_list([one for one, _ in rows])
-        connection.execute(
-            "DELETE FROM match WHERE key IN (SELECT value FROM json_each(?))", (keys,)
-        )
-        return len(rows), rows[-1][1] if rows else first
-
-    removed = remove_in_order(("match", place, key), remove, "", limit)
+    (search,) = searches(key, MatchQuery())
+    removed = remove_pairs(connection, place, search, limit)
     if not removed:
         connection.execute("DELETE FROM collection WHERE key = ?", (key,))
     return removed or 1

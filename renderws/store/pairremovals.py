@@ -10,20 +10,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
+from renderws.store.documents import id_list
 from renderws.store.matchquery import (
     Search,
     of_canvas,
     search_condition,
     searches,
 )
-from renderws.store.pieces import MOST, in_pieces, remove_some
+from renderws.store.pace import Pace
+from renderws.store.pieces import MOST, in_pieces, remove_in_order
 from renderws.store.protocol import CollectionId, MatchQuery, StoreError
 from renderws.store.source import Connection, Name, Source
 
 LARGE = 5_000
 """Pairs that are deleted in one transaction."""
+POINTS = 200_000
+"""Points of the pairs that are removed with one statement."""
 
 
 class CollectionRow(NamedTuple):
@@ -127,20 +132,45 @@ def _count(connection: Connection, search: Search) -> int:
 
 def _piece(source: Source, key: int) -> int:
     """Remove some hidden pairs of a collection; 0: none is left, and nothing hidden."""
-    with source.write(("removal of pairs", str(key))) as connection:
+    name = ("removal of pairs", str(key))
+    with Pace(("pairs", source.place)) as pace, source.write(name) as connection:
         row = connection.execute("SELECT hidden FROM collection WHERE key = ?", (key,)).fetchone()
         if row is None or row[0] is None:
             return 0
+        most = pace.rows(MOST)
         for search in _searches(key, row[0]):
-            sql = f"SELECT key FROM match INDEXED BY {search.by} WHERE {search.condition} LIMIT ?"
-
-            def remove(count: int, sql: str = sql, search: Search = search) -> int:
-                gone = connection.execute(
-                    f"DELETE FROM match WHERE key IN ({sql})", (*search.parameters, count)
-                )
-                return int(gone.rowcount)
-
-            if gone := remove_some(remove, MOST):
-                return gone
+            if gone := remove_pairs(connection, source.place, search, most):
+                return pace.done(gone)
         connection.execute("UPDATE collection SET hidden = NULL WHERE key = ?", (key,))
         return 0
+
+
+def remove_pairs(connection: Connection, place: str, search: Search, limit: int) -> int:
+    """Remove some of the pairs of a search; returns how many, 0: none is left.
+
+    `place` is that of the store.
+    """
+    order = search.order.split(", ")
+    condition, names = f"{search.condition} AND ({search.order})", ", ".join("?" for _ in order)
+    sql = (
+        f"SELECT key, count, {search.order} FROM match INDEXED BY {search.by}"
+        f" WHERE {condition} >= ({names}) ORDER BY {search.order} LIMIT ?"
+    )
+
+    def remove(first: Sequence[str], count: int) -> tuple[int, Sequence[str]]:
+        rows = connection.execute(sql, (*search.parameters, *first, count)).fetchall()
+        rows = _of_few_points(rows)
+        keys = id_list([row[0] for row in rows])
+        connection.execute(
+            "DELETE FROM match WHERE key IN (SELECT value FROM json_each(?))", (keys,)
+        )
+        return len(rows), rows[-1][2:] if rows else first
+
+    what = ("match", place, search.condition, *search.parameters)
+    return remove_in_order(what, remove, [""] * len(order), limit)
+
+
+def _of_few_points(rows: list[Any]) -> list[Any]:
+    """The first of the pairs, (key, count, ...): as many as have `POINTS` together, or one."""
+    points = np.cumsum([row[1] for row in rows])
+    return rows[: max(1, int(np.searchsorted(points, POINTS, side="right")))]

@@ -36,7 +36,7 @@ def remove_some(remove: Callable[[int], int], limit: int) -> int:
     fits into the time: a database that finds the rows that are gone once more on its way to those
     that are left does so a few times only.
     """
-    start, gone, count = time.perf_counter(), 0, ROWS
+    start, gone, count = time.perf_counter(), 0, min(ROWS, limit)
     while gone < limit:
         now = remove(min(count, limit - gone))
         gone += now

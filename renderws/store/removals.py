@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from renderws.store.documents import id_list
+from renderws.store.pace import Pace
 from renderws.store.pieces import MOST, in_pieces, remove_tiles
 from renderws.store.protocol import StackId, StoreError, TileQuery
 from renderws.store.source import Connection, Plan, Source
@@ -152,12 +153,13 @@ def _count(connection: Connection, key: int, query: TileQuery) -> int:
 
 def _piece(source: Source, key: int) -> int:
     """Remove some tiles of the hidden layers of a stack; 0: none is left, and nothing hidden."""
-    with source.write(("removal", str(key))) as connection:
+    with Pace(("tiles", source.place)) as pace, source.write(("removal", str(key))) as connection:
         row = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()
         if row is None or row[0] is None:
             return 0
+        most = pace.rows(MOST)
         for z in orjson.loads(row[0]):
-            if gone := remove_tiles(connection, source.place, key, z, MOST):
-                return gone
+            if gone := remove_tiles(connection, source.place, key, z, most):
+                return pace.done(gone)
         connection.execute("UPDATE stack SET hidden = NULL WHERE key = ?", (key,))
         return 0
