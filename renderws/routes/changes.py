@@ -161,5 +161,12 @@ def routes() -> tuple[Route, ...]:
         Route(0, "PUT", "S/locks/{lock}", put_lock, body="{seconds}"),
         Route(0, "DELETE", "S/locks/{lock}", delete_lock),
         Route(0, "POST", "O/stackChanges", post_changes, body="{changes, locks}"),
-        Route(0, "POST", "O/matchChanges", post_match_changes, body="{changes, locks}"),
+        Route(
+            0,
+            "POST",
+            "O/matchChanges",
+            post_match_changes,
+            lengthy=True,
+            body="{changes, locks}",
+        ),
     )

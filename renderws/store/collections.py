@@ -7,13 +7,10 @@ from collections.abc import Sequence
 
 import orjson
 
+from renderws.store.collectionrows import CollectionRow, find_collection, shown_parts
 from renderws.store.locks import give_back
-from renderws.store.pairremovals import (
-    CollectionRow,
-    changing_pairs,
-    find_collection,
-    shown_pairs,
-)
+from renderws.store.pairarrivals import Seen, count_twins, let_in
+from renderws.store.pairsettling import changing_pairs, finish
 from renderws.store.protocol import (
     CollectionChange,
     CollectionId,
@@ -104,11 +101,13 @@ class Collections:
         locks: Sequence[tuple[StackId, str]] = (),
     ) -> None:
         names = [name for change in changes for name in (change.source, change.to)]
+        seen = count_twins(self._source, changes)
         with changing_pairs(self._source, *names, *(stack for stack, _ in locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
-            for change in changes:
-                _apply(connection, change)
+            for change, counted in zip(changes, seen, strict=True):
+                _apply(connection, change, counted)
+        finish(self._source, *(change.to for change in changes))
 
     def collection_metadata(self, collection: CollectionId) -> Json:
         with self._source.read() as connection:
@@ -136,13 +135,13 @@ class Collections:
         names: set[str] = set()
         with self._source.read() as connection:
             row = need_collection(connection, collection)
-            shown, parameters = shown_pairs(row.hidden)
             for part in ("p", "q") if side == "both" else (side,):
-                sql = GROUPS.format(
-                    column=f"{part}_group", index=indices[part], condition=condition + shown
-                )
-                once = (row.key, *parameters)
-                names.update(name for (name,) in connection.execute(sql, (*once, *once)))
+                for key, (shown, parameters) in shown_parts(row):
+                    sql = GROUPS.format(
+                        column=f"{part}_group", index=indices[part], condition=condition + shown
+                    )
+                    once = (key, *parameters)
+                    names.update(name for (name,) in connection.execute(sql, (*once, *once)))
         return sorted(names)
 
 
@@ -167,14 +166,18 @@ def collection_text(collection: CollectionId) -> str:
     return f"match collection {collection.name} of owner {collection.owner}"
 
 
-def _apply(connection: Connection, change: CollectionChange) -> None:
+def _apply(connection: Connection, change: CollectionChange, counted: Seen | None) -> None:
     source, target = (find_collection(connection, name) for name in change[:2])
     if source is None or not (source.visible or change.keep):
         raise NotFound(f"{collection_text(change.source)} does not exist")
     if change.source == change.to:
         raise Conflict(f"{collection_text(change.to)} cannot take its own place")
     if target is not None and change.keep and target.visible:
-        _take_pairs(connection, source, target)
+        _take_metadata(connection, source, target)
+        if counted is not None and (source, target) == counted[:2]:
+            let_in(connection, counted)
+        else:
+            _take_pairs(connection, source, target)
         return
     if target is not None:
         _drop(connection, target)
@@ -190,10 +193,15 @@ def _take_pairs(connection: Connection, source: CollectionRow, target: Collectio
         "UPDATE match SET collection = ? WHERE collection = ?", (target.key, source.key)
     )
     connection.execute(
-        "UPDATE collection SET pair_count ="
+        "UPDATE collection SET changes = changes + 1, pair_count ="
         " (SELECT count(*) FROM match WHERE match.collection = collection.key) WHERE key = ?",
         (target.key,),
     )
+    connection.execute("UPDATE collection SET pair_count = 0 WHERE key = ?", (source.key,))
+    _drop(connection, source)
+
+
+def _take_metadata(connection: Connection, source: CollectionRow, target: CollectionRow) -> None:
     (recorded,) = connection.execute(
         "SELECT metadata FROM collection WHERE key = ?", (source.key,)
     ).fetchone()
@@ -201,8 +209,6 @@ def _take_pairs(connection: Connection, source: CollectionRow, target: Collectio
         connection.execute(
             "UPDATE collection SET metadata = ? WHERE key = ?", (recorded, target.key)
         )
-    connection.execute("UPDATE collection SET pair_count = 0 WHERE key = ?", (source.key,))
-    _drop(connection, source)
 
 
 def _drop(connection: Connection, row: CollectionRow) -> None:

@@ -21,13 +21,16 @@ import numpy as np
 import orjson
 
 from renderws.store.clones import add_hidden, give_up, insert_hidden
+from renderws.store.collectionrows import COLUMNS as COLLECTION_COLUMNS
+from renderws.store.collectionrows import CollectionRow, shown_parts
 from renderws.store.collections import collection_text
 from renderws.store.documents import new_tiles
-from renderws.store.pairremovals import shown_pairs
+from renderws.store.matchquery import statements
 from renderws.store.protocol import (
     CollectionId,
     Conflict,
     Damaged,
+    MatchQuery,
     StoreBusy,
     StoreError,
     TileRecord,
@@ -47,11 +50,8 @@ TILES = (
 TRANSFORMS = "SELECT id, document FROM transform WHERE stack = ? ORDER BY id"
 SECTION_COLUMNS = "section_id, z, tile_count, min_x, min_y, max_x, max_y"
 SECTIONS = f"SELECT {SECTION_COLUMNS} FROM section WHERE stack = ? ORDER BY section_id, z"
-PAIRS = (
-    "SELECT p_group, p_id, q_group, q_id, count, consensus, points FROM match"
-    " WHERE collection = ?{shown} ORDER BY p_group, q_group, p_id, q_id"
-)
-COLLECTION = "SELECT key, owner, name, visible, pair_count, metadata, hidden FROM collection"
+PAIRS = "p_group, p_id, q_group, q_id, count, consensus, points"
+COLLECTION = f"SELECT owner, name, metadata, {COLLECTION_COLUMNS} FROM collection"
 STACK_VALUES = (
     "state", "modified", "version_number", "version", "stats", "hierarchical", "data_version",
     "tile_count", "sections_derived",
@@ -178,16 +178,18 @@ def _fill_stack(origin: Source, row: StackRow, target: Source, key: int) -> None
 
 
 def _copy_collection(origin: Source, row: Row, target: Source) -> Copied:
-    source_key, owner, name, visible, count, metadata, hidden = row
-    collection = CollectionId(owner, name)
-    wanted = _digest(_pairs(origin, source_key, hidden))
+    owner, name, metadata, *values = row
+    original, collection = CollectionRow._make(values), CollectionId(owner, name)
+    visible, count = original.visible, original.pair_count
+    wanted = _digest(_pairs(origin, original))
     with target.read() as connection:
         there = connection.execute(
             f"{COLLECTION} WHERE owner = ? AND name = ? AND dropped IS NULL", collection
         ).fetchone()
     if there is not None:
-        same = (there[3:5], bytes(there[5])) == ((visible, count), bytes(metadata))
-        if not same or _digest(_pairs(target, there[0], there[-1])) != wanted:
+        other = CollectionRow._make(there[3:])
+        same = other[1:3] == original[1:3] and bytes(there[2]) == bytes(metadata)
+        if not same or _digest(_pairs(target, other)) != wanted:
             raise Conflict(
                 f"{target.place} has another {collection_text(collection)}; copy into an empty"
                 " store, or rename one of them"
@@ -199,11 +201,11 @@ def _copy_collection(origin: Source, row: Row, target: Source) -> Copied:
             " VALUES (?, ?, ?, ?, ?, ?) RETURNING key",
             (owner, name, visible, count, bytes(metadata), now_after()),
         ).fetchone()
-    for pairs in _batches(_pairs(origin, source_key, hidden), PAIRS_AT_ONCE):
+    for pairs in _batches(_pairs(origin, original), PAIRS_AT_ONCE):
         with target.write(("copy", str(key))) as connection:
             connection.tables.save_pairs(connection, key, pairs)
             _still_there(connection, key, collection)
-    if _digest(_pairs(target, key)) != wanted:
+    if _digest(_pairs(target, CollectionRow(key, visible, count))) != wanted:
         raise Damaged(
             f"the copy of {collection_text(collection)} in {target.place} is not the same"
         )
@@ -224,11 +226,10 @@ def _still_there(connection: Connection, key: int, collection: CollectionId) -> 
         )
 
 
-def _pairs(source: Source, key: int, hidden: str | None = None) -> Iterator[Row]:
-    """Pairs of a collection, without those that are deleted and still there."""
-    shown, parameters = shown_pairs(hidden)
-    statement = PAIRS.replace("{shown}", shown), (key, *parameters)
-    return source.stream(source.lease(), [statement], _plain)
+def _pairs(source: Source, row: CollectionRow) -> Iterator[Row]:
+    """Pairs that belong to a collection, wherever they are."""
+    found = statements(shown_parts(row), MatchQuery(), PAIRS)
+    return source.stream(source.lease(), found, _plain)
 
 
 def _plain(row: Row) -> Row:

@@ -26,7 +26,7 @@ COUNT_CHECKS = {
                              WHERE tile.stack = stack.key)""",
     "pair count of match collection {0}": """
         SELECT owner || '/' || name FROM collection
-        WHERE dropped IS NULL AND hidden IS NULL
+        WHERE dropped IS NULL AND hidden IS NULL AND arriving IS NULL
           AND pair_count <> (SELECT count(*) FROM match WHERE match.collection = collection.key)""",
     "tiles of no stack, key {0}": """
         SELECT DISTINCT tile.stack FROM tile WHERE tile.stack NOT IN (SELECT key FROM stack)""",

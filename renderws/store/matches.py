@@ -8,19 +8,14 @@ from typing import Any
 
 import orjson
 
+from renderws.store.collectionrows import CollectionRow, find_collection, shown_parts
 from renderws.store.collections import insert_collection, need_collection
-from renderws.store.matchquery import canvas_sql, of_canvas, search_sql, searches
-from renderws.store.pairremovals import (
-    CollectionRow,
-    changing_pairs,
-    find_collection,
-    finish_hidden,
-    hide_pairs,
-    shown_pairs,
-)
+from renderws.store.matchquery import statements
+from renderws.store.pairremovals import hide_pairs
+from renderws.store.pairsettling import changing_pairs, finish
 from renderws.store.points import decode_points, encode_points
 from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery
-from renderws.store.source import Connection, Source, Statement
+from renderws.store.source import Connection, Source
 
 IDS = "p_group, p_id, q_group, q_id, count, consensus"
 
@@ -38,7 +33,8 @@ class Matches:
             key = _existing(connection, collection)
             added = connection.tables.save_pairs(connection, key, list(rows.values()))
             connection.execute(
-                "UPDATE collection SET visible = 1, pair_count = pair_count + ? WHERE key = ?",
+                "UPDATE collection SET visible = 1, pair_count = pair_count + ?,"
+                " changes = changes + 1 WHERE key = ?",
                 (added, key),
             )
 
@@ -50,11 +46,11 @@ class Matches:
             with self._source.translated():
                 row = need_collection(lease.connection, collection)
             columns = f"{IDS}, points" if details else IDS
-            statements = _statements(row, query, columns)
+            found = statements(shown_parts(row), query, columns)
         except BaseException:
             lease.release()
             raise
-        return self._source.stream(lease, statements, _match if details else _bare_match)
+        return self._source.stream(lease, found, _match if details else _bare_match)
 
     def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int:
         with changing_pairs(self._source, collection) as connection:
@@ -62,7 +58,7 @@ class Matches:
             hidden = hide_pairs(connection, row, query)
             removed = hidden or _delete(connection, row, query)
         if hidden:
-            finish_hidden(self._source, collection)
+            finish(self._source, collection)
         return removed
 
 
@@ -91,21 +87,13 @@ def _existing(connection: Connection, collection: CollectionId) -> int:
 
 def _delete(connection: Connection, row: CollectionRow, query: MatchQuery) -> int:
     removed = 0
-    for sql, parameters in _statements(row, query, f"key, {IDS}"):
+    for sql, parameters in statements(shown_parts(row), query, f"key, {IDS}"):
         removed += connection.tables.delete_pairs(connection, sql, parameters)
     connection.execute(
-        "UPDATE collection SET pair_count = pair_count - ? WHERE key = ?", (removed, row.key)
+        "UPDATE collection SET pair_count = pair_count - ?, changes = changes + 1 WHERE key = ?",
+        (removed, row.key),
     )
     return removed
-
-
-def _statements(row: CollectionRow, query: MatchQuery, columns: str) -> list[Statement]:
-    shown = shown_pairs(row.hidden)
-    if of_canvas(query):
-        if query.p_group or query.within or query.outside:
-            raise Invalid("a match query for one canvas takes no other group conditions")
-        return [canvas_sql(row.key, query, columns, shown)]
-    return [search_sql(search, columns, shown) for search in searches(row.key, query)]
 
 
 def _row(match: Match) -> tuple[Any, ...]:

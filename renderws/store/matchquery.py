@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from renderws.store.protocol import Invalid, MatchQuery
+from renderws.store.source import Statement
 
 ORDER = "p_group, q_group, p_id, q_id"
 _OF_COLLECTION = "collection = ?"
@@ -58,34 +59,53 @@ def of_canvas(query: MatchQuery) -> bool:
     return query.group is not None and query.id is not None and query.other_id is None
 
 
-def canvas_sql(
-    key: int, query: MatchQuery, columns: str, shown: Condition = EVERY
-) -> tuple[str, Sequence[Any]]:
+def statements(
+    parts: Sequence[tuple[int, Condition]], query: MatchQuery, columns: str
+) -> list[Statement]:
+    """Statements whose rows, one after the other, answer a query in order.
+
+    `parts` are the keys of the collections that the pairs are in, and what is added for each.
+    """
+    if of_canvas(query):
+        if query.p_group or query.within or query.outside:
+            raise Invalid("a match query for one canvas takes no other group conditions")
+        return [_of_canvas(parts, query, columns)]
+    each = [[(one, shown) for one in searches(key, query)] for key, shown in parts]
+    return [_merged(found, columns) for found in zip(*each, strict=True)]
+
+
+def _of_canvas(
+    parts: Sequence[tuple[int, Condition]], query: MatchQuery, columns: str
+) -> Statement:
     """Pairs of one canvas: those where it is p and those where it is q, merged and sorted."""
-    sides, parameters = [], []
-    for index, group, name, other in (
-        ("match_p", "p_group", "p_id", "q_group"),
-        ("match_q", "q_group", "q_id", "p_group"),
-    ):
-        condition = f"collection = ? AND {group} = ? AND {name} = ?"
-        parameters += [key, query.group, query.id]
-        if query.other_group is not None:
-            condition += f" AND {other} = ?"
-            parameters.append(query.other_group)
-        condition += shown[0]
-        parameters += shown[1]
-        sides.append(f"SELECT {columns} FROM match INDEXED BY {index} WHERE {condition}")
-    # UNION ALL would give a canvas matched with itself twice
-    sides[1] += " AND NOT (p_group = q_group AND p_id = q_id)"
-    return f"{sides[0]} UNION ALL {sides[1]} ORDER BY {ORDER}", parameters
+    sides: list[str] = []
+    parameters: list[Any] = []
+    for key, shown in parts:
+        for index, group, name, other in (
+            ("match_p", "p_group", "p_id", "q_group"),
+            ("match_q", "q_group", "q_id", "p_group"),
+        ):
+            condition = f"collection = ? AND {group} = ? AND {name} = ?"
+            parameters += [key, query.group, query.id]
+            if query.other_group is not None:
+                condition += f" AND {other} = ?"
+                parameters.append(query.other_group)
+            condition += shown[0]
+            parameters += shown[1]
+            if index == "match_q":  # UNION ALL would give a canvas matched with itself twice
+                condition += " AND NOT (p_group = q_group AND p_id = q_id)"
+            sides.append(f"SELECT {columns} FROM match INDEXED BY {index} WHERE {condition}")
+    return f"{' UNION ALL '.join(sides)} ORDER BY {ORDER}", parameters
 
 
-def search_sql(search: Search, columns: str, shown: Condition = EVERY) -> tuple[str, Sequence[Any]]:
-    sql = (
-        f"SELECT {columns} FROM match INDEXED BY {search.by}"
-        f" WHERE {search.condition}{shown[0]} ORDER BY {search.order}"
-    )
-    return sql, [*search.parameters, *shown[1]]
+def _merged(found: Sequence[tuple[Search, Condition]], columns: str) -> Statement:
+    """The same search in one collection, or in several as if they were one."""
+    sides = [
+        f"SELECT {columns} FROM match INDEXED BY {search.by} WHERE {search.condition}{shown[0]}"
+        for search, shown in found
+    ]
+    parameters = [value for search, shown in found for value in (*search.parameters, *shown[1])]
+    return f"{' UNION ALL '.join(sides)} ORDER BY {found[0][0].order}", parameters
 
 
 def search_condition(search: Search) -> tuple[str, list[Any]]:

@@ -6,85 +6,24 @@ What is hidden is noted with the collection as it was asked for: all pairs of on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import orjson
 
+from renderws.store.collectionrows import CollectionRow, hidden_searches
 from renderws.store.documents import id_list
-from renderws.store.matchquery import (
-    Search,
-    of_canvas,
-    search_condition,
-    searches,
-)
+from renderws.store.matchquery import Search, of_canvas, searches
 from renderws.store.pace import Pace
-from renderws.store.pieces import MOST, in_pieces, remove_in_order
-from renderws.store.protocol import CollectionId, MatchQuery, StoreError
-from renderws.store.source import Connection, Name, Source
+from renderws.store.pieces import MOST, remove_in_order
+from renderws.store.protocol import MatchQuery
+from renderws.store.source import Connection, Source
 
 LARGE = 5_000
 """Pairs that are deleted in one transaction."""
 POINTS = 200_000
 """Points of the pairs that are removed with one statement."""
-
-
-class CollectionRow(NamedTuple):
-    """One live collection. `visible`: it exists; else only metadata have been recorded for it.
-    `hidden`: of which pairs are deleted and still stored, a `MatchQuery` in JSON.
-    """
-
-    key: int
-    visible: int
-    pair_count: int
-    hidden: str | None
-
-
-COLUMNS = ", ".join(CollectionRow._fields)
-
-
-def find_collection(connection: Connection, collection: CollectionId) -> CollectionRow | None:
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM collection WHERE owner = ? AND name = ? AND dropped IS NULL",
-        collection,
-    ).fetchone()
-    return None if row is None else CollectionRow._make(row)
-
-
-def shown_pairs(hidden: str | None) -> tuple[str, Sequence[Any]]:
-    """What to add to a condition on pairs, so that it does not hold for hidden ones, and its
-    parameters.
-    """
-    if hidden is None:
-        return "", ()
-    parts = [search_condition(one) for one in _searches(0, hidden)]
-    conditions = " OR ".join(f"({condition})" for condition, _ in parts)
-    return f" AND NOT ({conditions})", [value for _, values in parts for value in values]
-
-
-@contextmanager
-def changing_pairs(source: Source, *names: Name) -> Iterator[Any]:
-    """A transaction that changes pairs of collections, of which nothing is hidden."""
-    collections = [name for name in names if isinstance(name, CollectionId)]
-    while True:
-        settle_pairs(source, *collections)
-        with source.write(*names) as connection:
-            rows = [find_collection(connection, name) for name in collections]
-            if not any(row is not None and row.hidden is not None for row in rows):
-                yield connection
-                return
-
-
-def settle_pairs(source: Source, *collections: CollectionId) -> None:
-    """Remove the pairs of the collections that are hidden."""
-    with source.read() as connection:
-        rows = [find_collection(connection, name) for name in collections]
-    for row in rows:
-        if row is not None and row.hidden is not None:
-            key = row.key
-            in_pieces(lambda key=key: _piece(source, key))  # type: ignore[misc]
 
 
 def hide_pairs(connection: Connection, row: CollectionRow, query: MatchQuery) -> int:
@@ -100,29 +39,20 @@ def hide_pairs(connection: Connection, row: CollectionRow, query: MatchQuery) ->
         return 0
     given = {name: getattr(query, name) for name in MatchQuery.__slots__}
     connection.execute(
-        "UPDATE collection SET hidden = ?, pair_count = pair_count - ? WHERE key = ?",
+        "UPDATE collection SET hidden = ?, pair_count = pair_count - ?, changes = changes + 1"
+        " WHERE key = ?",
         (orjson.dumps(given).decode(), count, row.key),
     )
     return count
 
 
-def finish_hidden(source: Source, collection: CollectionId) -> None:
-    """Remove what was hidden a moment ago; where that fails, others remove what is left."""
-    with suppress(StoreError):
-        settle_pairs(source, collection)
-
-
-def remove_hidden_pairs(source: Source) -> int:
-    """Remove some hidden pairs, of whatever collection; returns how many, 0: there are none."""
+def hidden_somewhere(source: Source) -> int | None:
+    """Key of a live collection that has hidden pairs."""
     with source.read() as connection:
         row = connection.execute(
             "SELECT key FROM collection WHERE hidden IS NOT NULL AND dropped IS NULL LIMIT 1"
         ).fetchone()
-    return 0 if row is None else max(1, _piece(source, row[0]))
-
-
-def _searches(key: int, hidden: str) -> list[Search]:
-    return searches(key, MatchQuery(**orjson.loads(hidden)))
+    return None if row is None else int(row[0])
 
 
 def _count(connection: Connection, search: Search) -> int:
@@ -138,7 +68,7 @@ def _piece(source: Source, key: int) -> int:
         if row is None or row[0] is None:
             return 0
         most = pace.rows(MOST)
-        for search in _searches(key, row[0]):
+        for search in hidden_searches(key, row[0]):
             if gone := remove_pairs(connection, source.place, search, most):
                 return pace.done(gone)
         connection.execute("UPDATE collection SET hidden = NULL WHERE key = ?", (key,))

@@ -147,7 +147,14 @@ ALTER TABLE collection ADD COLUMN hidden TEXT;
 CREATE INDEX collection_hidden ON collection (key) WHERE hidden IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
+# another collection whose pairs belong to this one, and how often pairs of this one have changed
+FIFTH = """
+ALTER TABLE collection ADD COLUMN arriving INTEGER;
+CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
+ALTER TABLE collection ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 
 
 def migrate(

@@ -11,11 +11,12 @@ import uvicorn
 from renderws import serve
 from renderws.app import create_app
 from renderws.settings import Settings
-from renderws.store import pairremovals, removals, stacks
+from renderws.store import pairarrivals, pairremovals, removals, stacks
 
 OWNER = "/render-ws/v1/owner/o"
 LARGE, SMALL = f"{OWNER}/project/p/stack/large", f"{OWNER}/project/p/stack/small"
-PAIRS = f"{OWNER}/matchCollection/m"
+PAIRS, NEW = f"{OWNER}/matchCollection/m", f"{OWNER}/matchCollection/new"
+TAKE_IN = {"changes": [{"from": "new", "to": "m", "keep": True}]}
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def fill(url):
         for n in range(30)
         for q in ("a", "b")
     ]
-    assert requests.put(f"{url}{PAIRS}/matches", json=pairs, timeout=60).ok
+    for collection in (PAIRS, NEW):
+        assert requests.put(f"{url}{collection}/matches", json=pairs, timeout=60).ok
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def fill(url):
         (pairremovals, "_piece", "delete", f"{PAIRS}/pGroup/a/matches"),
         (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesWith/b"),
         (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesOutsideGroup"),
+        (pairarrivals, "_piece", "post", f"{OWNER}/matchChanges"),
         (stacks, "derive", "put", f"{LARGE}/state/COMPLETE"),
     ],
 )
@@ -77,7 +80,9 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
     monkeypatch.setattr(module, step, wait_for_the_other)
     answers = []
     large = threading.Thread(
-        target=lambda: answers.append(requests.request(method, base + path, timeout=60))
+        target=lambda: answers.append(
+            requests.request(method, base + path, json=TAKE_IN, timeout=60)
+        )
     )
     large.start()
     assert begun.wait(30)

@@ -163,7 +163,14 @@ CREATE INDEX job_seen ON job (seen, id);
 CREATE INDEX job_started ON job (started);
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+# another collection whose pairs belong to this one, and how often pairs of this one have changed
+FOURTH = """
+ALTER TABLE collection ADD COLUMN arriving BIGINT;
+CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
+ALTER TABLE collection ADD COLUMN changes BIGINT NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 TABLES = (
     "stack", "tile", "tile_width", "transform", "transform_reference", "reference_set",
     "reference_member", "section", "collection", "match", "trial", "stack_lock", "job",

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 from interrupted_pieces import Crash, between_pieces, crash_after
+from pair_questions import assert_pairs
 
 from renderws.store import pairremovals, pieces
-from renderws.store.conformance.samples import COLLECTION, match, same_match
+from renderws.store.conformance.samples import COLLECTION, match
 from renderws.store.copying import copy_store
 from renderws.store.opening import open_store
 from renderws.store.protocol import CollectionChange, CollectionId, MatchQuery
@@ -68,36 +69,9 @@ def rows(store):
         return connection.execute("SELECT count(*) FROM match").fetchone()[0]
 
 
-def in_order(pairs):
-    return sorted(pairs, key=lambda one: (one.p_group_id, one.q_group_id, one.p_id, one.q_id))
-
-
 def assert_left(store, gone, collection=COLLECTION):
     """All questions are answered as if these pairs had never been."""
-    left = in_order(one for one in PAIRS if not gone(one))
-
-    def check(query, wanted):
-        found, wanted = list(store.matches(collection, query)), list(wanted)
-        assert len(found) == len(wanted)
-        assert all(map(same_match, found, wanted))
-
-    check(MatchQuery(), left)
-    for g in GROUPS:
-        check(MatchQuery(p_group=g), (one for one in left if one.p_group_id == g))
-        check(MatchQuery(within=g), (o for o in left if o.p_group_id == o.q_group_id == g))
-        check(MatchQuery(outside=g), in_order(
-            one for one in left if (one.p_group_id == g) != (one.q_group_id == g)
-        ))  # fmt: skip
-        check(MatchQuery(group=g, id=f"{g}03"), in_order(
-            one for one in left
-            if (g, f"{g}03") in ((one.p_group_id, one.p_id), (one.q_group_id, one.q_id))
-        ))  # fmt: skip
-    ends = ("a", "a05", "c", "c06")
-    one = MatchQuery(**dict(zip(("group", "id", "other_group", "other_id"), ends, strict=True)))
-    check(one, [o for o in left if (o.p_group_id, o.p_id, o.q_group_id, o.q_id) == ends])
-    assert store.match_groups(collection, "p") == sorted({one.p_group_id for one in left})
-    assert store.match_groups(collection, "q") == sorted({one.q_group_id for one in left})
-    assert dict(store.match_collections("owner"))[collection] == len(left)
+    assert_pairs(store, [one for one in PAIRS if not gone(one)], GROUPS, collection)
 
 
 @pytest.mark.parametrize(("query", "gone"), CASES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from interrupted_pieces import Crash, crash_after
 
+from renderws.store import pairarrivals
 from renderws.store.conformance.matches import all_pairs
 from renderws.store.conformance.samples import (
     COLLECTION,
@@ -16,9 +18,10 @@ from renderws.store.conformance.samples import (
 )
 from renderws.store.conformance.tiles import queries
 from renderws.store.documents import new_tiles
-from renderws.store.protocol import MatchQuery, TileQuery
+from renderws.store.protocol import CollectionChange, CollectionId, MatchQuery, TileQuery
 from renderws.store.sqlite import SqliteStore
 
+NEW = CollectionId("owner", "new")
 TABLES = (
     "tile",
     "match",
@@ -161,3 +164,25 @@ def test_writing(traced):
     while store.reclaim():
         pass
     assert_no_scan(store, executed)
+
+
+def test_pairs_that_arrive(traced, monkeypatch):
+    """Neither what lets them in and brings them over, nor what is asked meanwhile."""
+    store, executed = traced
+    monkeypatch.setattr(pairarrivals, "LARGE", 0)
+    store.save_matches(NEW, all_pairs()[:3])
+    executed.clear()
+    with monkeypatch.context() as patched:
+        crash_after(patched, pairarrivals, 0)
+        with pytest.raises(Crash):
+            store.change_collections([CollectionChange(NEW, COLLECTION, keep=True)])
+    asked = [MatchQuery(), MatchQuery(outside="1.0"), MatchQuery(group="1.0", id="a")]
+    assert sum(len(list(store.matches(COLLECTION, query))) for query in asked)
+    store.match_groups(COLLECTION, "both")
+    while store.reclaim():
+        pass
+    found = list(plans(store, executed))
+    assert any("DELETE FROM match" in sql for _, sql in found)
+    for line, sql in found:
+        words = line.split()
+        assert not (words[0] == "SCAN" and words[1] in ("match", "new", "old")), f"{line}: {sql}"
