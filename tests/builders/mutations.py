@@ -1,12 +1,12 @@
 """Change the modules in one place at a time, and see whether the tests notice.
 
-    python tests/builders/mutations.py              all; exit 1 and the names of the survivors
+    python tests/builders/mutations.py              all; exit 1 where one survives
     python tests/builders/mutations.py levels flip  those with one of these words in them
 
 A mutation is a file below renderapps, a text that is in it once, another text, and the tests that
-have to notice. It is applied to a copy in a temporary folder, never to the source tree. Before
-anything else the tests have to pass on an unchanged copy, and to fail where the file cannot be
-imported: else nothing would be shown.
+have to notice. It is applied to a copy in a temporary folder, never to the source tree. The
+tests have to pass on an unchanged copy first, and to fail where the file cannot be imported: else
+nothing would be shown.
 """
 
 from __future__ import annotations
@@ -531,32 +531,36 @@ def is_noticed(folder: Path, mutation: Mutation) -> bool:
         path.write_text(text, encoding="utf-8")
 
 
-def check_controls(folder: Path, chosen: Sequence[Mutation]) -> None:
-    """Tests that pass as things are, and notice a file that is broken altogether."""
-    tests = sorted({mutation.tests for mutation in chosen})
-    if not passes(folder, tests):
-        raise RuntimeError("the tests fail without any mutation")
-    first = chosen[0]
-    broken = Mutation(first.file, first.old, "raise RuntimeError(", first.tests)
+def check_controls(folder: Path, mutation: Mutation) -> None:
+    """The tests of a mutation pass as things are, and notice a file that is broken altogether."""
+    if not passes(folder, [mutation.tests]):
+        raise RuntimeError(f"{mutation.tests} fails without any mutation")
+    broken = Mutation(mutation.file, mutation.old, "raise RuntimeError(", mutation.tests)
     if not is_noticed(folder, broken):
-        raise RuntimeError(f"{first.tests} does not use the copy of {first.file}")
+        raise RuntimeError(f"{mutation.tests} does not use the copy of {mutation.file}")
 
 
-def survivors(chosen: Sequence[Mutation]) -> list[Mutation]:
-    """The mutations that no test notices."""
+def outcomes(chosen: Sequence[Mutation]) -> Iterator[tuple[Mutation, bool]]:
+    """Each mutation and whether its tests notice it; those of the same tests follow each other."""
+    checked: set[str] = set()
     with copied_tree() as folder:
-        check_controls(folder, chosen)
-        return [mutation for mutation in chosen if not is_noticed(folder, mutation)]
+        for mutation in sorted(chosen, key=lambda one: one.tests):
+            if mutation.tests not in checked:
+                check_controls(folder, mutation)
+                checked.add(mutation.tests)
+            yield mutation, is_noticed(folder, mutation)
 
 
 def main(words: Sequence[str]) -> int:
     """Run the mutations that have one of the words in them, or all."""
     chosen = [m for m in MUTATIONS if not words or any(word in str(m) for word in words)]
-    left = survivors(chosen)
-    for mutation in left:
-        sys.stdout.write(f"survived {mutation}\n")
-    sys.stdout.write(f"{len(chosen) - len(left)} of {len(chosen)} mutations noticed\n")
-    return 1 if left else 0
+    noticed = 0
+    for mutation, found in outcomes(chosen):
+        noticed += found
+        sys.stdout.write(f"{'noticed' if found else 'survived'} {mutation}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{noticed} of {len(chosen)} mutations noticed\n")
+    return 0 if noticed == len(chosen) else 1
 
 
 if __name__ == "__main__":
