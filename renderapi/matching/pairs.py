@@ -3,8 +3,9 @@
 Tiles of one layer show the same picture where they overlap, so the first way is correlation over
 all shifts within the search radius, followed, for models with more freedom than a translation, by
 correlation of small blocks. Tiles of different layers show different sections of the same thing:
-there features go first. Either way the outcome is checked (significance, agreement with one model,
-coverage of the overlap), and a pair that fails is rejected with the reason.
+there features go first. Features are looked for at rising scales. A pair stops at the first way
+whose outcome holds (significance, agreement with one model beyond what chance gives, coverage of
+the overlap); why those before it were refused is told, and so it is of a pair that none matches.
 
 Points are pixels of the two canvases (see `canvases.py`).
 """
@@ -26,6 +27,7 @@ from renderapi.matching.features import FeatureParameters, Features, match_featu
 from renderapi.matching.frames import Frame, common_frame, overlap_box
 from renderapi.matching.models import Matrix, Model, Points, apply
 from renderapi.matching.ransac import Consensus, RansacParameters, find_consensus
+from renderapi.matching.significance import BELIEVABLE, log_false_alarms
 
 GRID_POINTS = 36
 """Number of points, about, that stand for a single shift of an overlap."""
@@ -57,6 +59,9 @@ class PairParameters:
         For tiles of one layer and of different ones.
     block_consensus, feature_consensus : RansacParameters
     features : FeatureParameters
+    feature_scales : tuple of float
+        Scales at which features are looked for, one after the other until the matches of one are
+        accepted; that of `features` alone where there is none.
     feature_ratio : float
         Nearest to second nearest descriptor (rod).
     coverage_radius : float, optional
@@ -81,6 +86,7 @@ class PairParameters:
         )
     )
     features: FeatureParameters = field(default_factory=FeatureParameters)
+    feature_scales: tuple[float, ...] = ()
     feature_consensus: RansacParameters = field(
         default_factory=lambda: RansacParameters(
             max_epsilon=5.0, min_inliers=12, min_inlier_ratio=0.1
@@ -118,6 +124,10 @@ class PairMatch:
         How far q lies from its expected place, in pixels of p.
     prior : (dx, dy)
         The shift that was expected, as the candidates' shifts are given.
+    feature_scale : float, optional
+        Scale of the picture at which the features were found that were accepted.
+    refused : tuple of str
+        Why the ways that were tried before the accepted one were refused, in their order.
     """
 
     p: Points
@@ -130,6 +140,8 @@ class PairMatch:
     candidates: list[Candidate] = field(default_factory=list)
     offset: tuple[float, float] | None = None
     prior: tuple[float, float] = (0.0, 0.0)
+    feature_scale: float | None = None
+    refused: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -168,10 +180,10 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
             return _from_shift(p, q, frame, candidates, parameters)
         reasons.append(f"correlation: {reason}")
     if parameters.use_features:
-        found = _from_features(p, q, p_to_q, parameters)
+        found = _at_rising_scales(p, q, p_to_q, parameters)
         if found.accepted:
-            return replace(found, candidates=candidates)
-        reasons.append(f"features: {found.reason}")
+            return replace(found, candidates=candidates, refused=(*reasons, *found.refused))
+        reasons.append(found.reason)
     return replace(_rejected("; ".join(reasons)), candidates=candidates, prior=prior)
 
 
@@ -187,13 +199,13 @@ def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamete
         return match_montage_pair(p, q, p_to_q, without)
     if overlap_box(p.image.shape, q.image.shape, p_to_q, parameters.search_radius) is None:
         return _rejected("the tiles do not come together within the search radius")
-    found = _from_features(p, q, p_to_q, parameters)
+    found = _at_rising_scales(p, q, p_to_q, parameters)
     if found.accepted or not parameters.use_correlation:
         return found
     other = match_montage_pair(p, q, p_to_q, without)
     if other.accepted:
-        return other
-    return replace(other, reason=f"features: {found.reason}; {other.reason}")
+        return replace(other, refused=(found.reason,))
+    return replace(other, reason=f"{found.reason}; {other.reason}")
 
 
 def _rejected(reason: str) -> PairMatch:
@@ -341,6 +353,18 @@ def _agreeing(
     return replace(checked, weights=matches.weights[consensus.inliers], method="blocks")
 
 
+def _at_rising_scales(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
+    """Matches of features at the first scale at which they hold; what each other scale gave."""
+    reasons: list[str] = []
+    for scale in parameters.feature_scales or (parameters.features.scale,):
+        features = replace(parameters.features, scale=scale)
+        found = _from_features(p, q, p_to_q, replace(parameters, features=features))
+        if found.accepted:
+            return replace(found, feature_scale=scale, refused=tuple(reasons))
+        reasons.append(f"features at scale {scale:g}: {found.reason}")
+    return _rejected("; ".join(reasons))
+
+
 def _from_features(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
     """Matches of SIFT features near their expected place, sharpened by blocks where possible."""
     near_p, near_q = _features_near(p, q, p_to_q, parameters)
@@ -353,6 +377,12 @@ def _from_features(p: View, q: View, p_to_q: Matrix, parameters: PairParameters)
         return _rejected(
             f"of {len(a)} matched features ({len(near_p.points)} and {len(near_q.points)} found) "
             f"fewer than {limits.min_inliers} agree with one {parameters.model.name}"
+        )
+    area = min(float(q.image.size), (4 * parameters.search_radius) ** 2)
+    if not _beyond_chance(consensus, len(a), parameters.model, area):
+        return _rejected(
+            f"of {len(a)} matched features {len(consensus.inliers)} agree with one "
+            f"{parameters.model.name}, which unrelated pictures reach too"
         )
     found = _checked(p, q, a, b, consensus, p_to_q, parameters)
     if found.reason:
@@ -367,6 +397,13 @@ def _from_features(p: View, q: View, p_to_q: Matrix, parameters: PairParameters)
     return replace(
         blocks, q=frame.points_on_q(blocks.q), method="features and blocks", offset=found.offset
     )
+
+
+def _beyond_chance(consensus: Consensus, candidates: int, model: Model, area: float) -> bool:
+    """Whether so many matches, free to lie in an area, agree as well by no accident."""
+    residual, size = float(consensus.residuals.max()), len(consensus.inliers)
+    alarms = log_false_alarms(candidates, size, model.minimal_set, residual, area)
+    return bool(alarms < BELIEVABLE)
 
 
 def _features_near(

@@ -27,6 +27,15 @@ class NewFile(fields.OutputFile):
     """A file to write, whose folder is made with it."""
 
 
+class OneOrMore(fields.List):
+    """A list; a single value stands for a list of it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        several = value if isinstance(value, list | tuple) else [value]
+        found: list[Any] = super()._deserialize(several, *args, **kwargs)
+        return found
+
+
 FILE_FIELDS = (NewFile, fields.InputFile, fields.InputDir, fields.OutputFile, fields.OutputDir)
 
 

@@ -1,13 +1,14 @@
 """Find point matches between the tiles of a tile-pair file and store them.
 
 Pairs within a z: correlation of the overlap over all shifts within the search radius, then of small
-blocks where the model is more than a translation; SIFT features with RANSAC where that fails. What
-is clear at first sight is done first, only the rest is looked at more closely.
+blocks where the model is more than a translation; SIFT features with RANSAC where that fails, at
+rising scales until one is accepted. What is clear at first sight is done first, only the rest is
+looked at more closely.
 Pairs across z: features first. What agreement is no accident is told by unrelated pairs, made out
 of the tiles themselves. Pairs with several possible shifts are decided by the cycles of pairs they
 are in. Tiles without any match are looked for elsewhere in their section. Blank, ambiguous or
 contradictory overlaps are rejected, not guessed; the output JSON tells of every pair what was
-found, or why not.
+found, or why not, and what refused it before.
 """
 
 from __future__ import annotations
@@ -182,7 +183,7 @@ class GeneratePointMatches(PairSearch):
         from renderapps.module.mask_check import masks_text
         from renderapps.pointmatch.match_report import match_report, match_warnings, pair_row
 
-        report = match_report(pairs, set(places.z), outcomes)
+        report = match_report(pairs, set(places.z), outcomes, self.refusals)
         report["failed_pairs"] += failures
         ignored = [self.ignored_masks[key] for key in sorted(self.ignored_masks)]
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def match_report(
-    pairs: Sequence[Pair], tiles: set[str], outcomes: Sequence[PairOutcome]
+    pairs: Sequence[Pair],
+    tiles: set[str],
+    outcomes: Sequence[PairOutcome],
+    refusals: Mapping[Any, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """Counts, and an entry for every pair.
 
@@ -25,8 +28,11 @@ def match_report(
         Tiles that the stack has.
     outcomes : sequence of PairOutcome
         Of the pairs that could be tried.
+    refusals : mapping, optional
+        By key of a pair and stage: why the stage refused it.
     """
-    rows = [pair_row(outcome) for outcome in outcomes]
+    before = refusals or {}
+    rows = [pair_row(outcome, before.get(outcome.pair.key)) for outcome in outcomes]
     accepted = [row for row in rows if row["accepted"]]
     methods = [row["method"] for row in accepted]
     failed = [
@@ -40,6 +46,7 @@ def match_report(
         "pairs_accepted": len(accepted),
         "pairs_rejected": len(rows) - len(accepted) - len(failed),
         "methods": {method: methods.count(method) for method in sorted(set(methods))},
+        "feature_scales": scale_counts(outcomes),
         "matches": sum(row["matches"] for row in accepted),
         "pairs": rows,
         "failed_pairs": failed,
@@ -59,8 +66,22 @@ def match_warnings(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def pair_row(outcome: PairOutcome) -> dict[str, Any]:
-    """Entry of a pair in the report."""
+def scale_counts(outcomes: Iterable[PairOutcome]) -> dict[str, int]:
+    """How many pairs were accepted by features, by their scale, which rises."""
+    scales = [o.match.feature_scale for o in outcomes if o.match.accepted]
+    found = sorted(scale for scale in scales if scale is not None)
+    return {f"{scale:g}": found.count(scale) for scale in dict.fromkeys(found)}
+
+
+def pair_row(outcome: PairOutcome, refusals: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Entry of a pair in the report.
+
+    Parameters
+    ----------
+    outcome : PairOutcome
+    refusals : mapping, optional
+        Why stages before that of the outcome refused the pair, in their order.
+    """
     match, pair = outcome.match, outcome.pair
     row: dict[str, Any] = {
         "pGroupId": pair.p_group,
@@ -70,6 +91,7 @@ def pair_row(outcome: PairOutcome) -> dict[str, Any]:
         "accepted": match.accepted,
         "stage": outcome.stage or None,
         "method": match.method or None,
+        "feature_scale": match.feature_scale,
         "matches": len(match.p),
         "residual": _rounded(match.residual),
         "coverage": _rounded(match.coverage, 1),
@@ -80,7 +102,11 @@ def pair_row(outcome: PairOutcome) -> dict[str, Any]:
         best = match.candidates[0]
         row["correlation"] = _rounded(best.correlation)
         row["significance"] = _rounded(best.significance, 1)
-    if not match.accepted:
+    if match.accepted:
+        before = [(stage, why) for stage, why in (refusals or {}).items() if stage != outcome.stage]
+        before += [(outcome.stage, why) for why in match.refused]
+        row["refused"] = [{"stage": stage or None, "reason": why} for stage, why in before]
+    else:
         row["reason"] = match.reason
         row["candidates"] = [
             {

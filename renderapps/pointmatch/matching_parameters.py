@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from argschema.fields import Float, Int, Str
 from argschema.schemas import DefaultSchema
 from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Length, OneOf, Range
 
 from renderapps.module import parameter
+from renderapps.module.fields import OneOrMore
 
 if TYPE_CHECKING:
     from renderapi.matching.candidates import TranslationLimits
@@ -56,11 +58,22 @@ class MatchingParameters(DefaultSchema):
         aliases=["renderScale"],
         validate=Range(min=0, max=1, min_inclusive=False),
     )
-    feature_scale = parameter(
+    feature_scales = parameter(
+        OneOrMore,
+        "scales of the drawn tiles at which features are looked for, rising; a pair stops at the "
+        "first whose matches are accepted. One alone may be given as a number",
+        Float(validate=Range(min=0, max=1, min_inclusive=False)),
+        default=[0.5, 1.0],
+        validate=Length(min=1),
+        aliases=["feature_scale"],
+    )
+    max_distortion = parameter(
         Float,
-        "scale of the drawn tiles at which features are looked for",
-        default=0.5,
-        validate=Range(min=0, max=1, min_inclusive=False),
+        "most that the model of a pair may turn, scale or shear a tile against its place in the "
+        "stack, as the largest change of an entry of the 2 x 2 matrix: 0.2 allows 11 degrees, 0.71 "
+        "allows 45; points still lie within twice the search radius of their place",
+        default=0.2,
+        validate=Range(min=0, min_inclusive=False),
     )
     channel = parameter(Str, "channel to match", default=None, default_text="the first")
     min_significance = parameter(
@@ -120,6 +133,13 @@ class MatchingParameters(DefaultSchema):
         if data["min_inliers"] < least:
             raise ValidationError(f"at least {least} for model {data['model']}", "min_inliers")
 
+    @validates_schema
+    def scales_rise(self, data: dict[str, Any], **_: Any) -> None:
+        """Cheap first; a scale tried again would give the same."""
+        scales = data.get("feature_scales") or []
+        if any(after <= before for before, after in pairwise(scales)):
+            raise ValidationError("must rise", "feature_scales")
+
 
 def pair_parameters(args: dict[str, Any], limits: TranslationLimits) -> PairParameters:
     """The engine's parameters, in pixels of the drawn tiles."""
@@ -139,7 +159,9 @@ def pair_parameters(args: dict[str, Any], limits: TranslationLimits) -> PairPara
             trust_floor=0.5,
             seed=args["seed"],
         ),
-        features=FeatureParameters(scale=args["feature_scale"]),
+        features=FeatureParameters(scale=args["feature_scales"][0]),
+        feature_scales=tuple(args["feature_scales"]),
+        max_distortion=args["max_distortion"],
         feature_consensus=RansacParameters(
             max_epsilon=args["max_epsilon"] * scale,
             min_inliers=args["min_inliers"],

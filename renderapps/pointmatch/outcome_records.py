@@ -31,6 +31,8 @@ def outcome_record(outcome: PairOutcome) -> Json:
         "candidates": [asdict(candidate) for candidate in match.candidates],
         "offset": match.offset,
         "prior": match.prior,
+        "feature_scale": match.feature_scale,
+        "refused": match.refused,
         "search_radius": outcome.search_radius,
     }
 
@@ -50,6 +52,8 @@ def outcome_of(pair: Pair, record: Json) -> PairOutcome:
         [_candidate(candidate) for candidate in record["candidates"]],
         None if offset is None else (offset[0], offset[1]),
         (prior[0], prior[1]),
+        record["feature_scale"],
+        tuple(record["refused"]),
     )
     return PairOutcome(pair, match, record["search_radius"])
 

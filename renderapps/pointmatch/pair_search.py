@@ -91,6 +91,7 @@ class PairSearch(RenderModule):
         self.ignored_masks: dict[tuple[str, str], dict[str, Any]] = {}
         self.kept: KeptOutcomes | None = None
         self.outlines: dict[float, bytes] = {}
+        self.refusals: dict[Any, dict[str, str]] = {}
 
     def find_outlines(self, pairs: list[Pair], places: TilePlaces) -> list[float]:
         """Read the outlines of the sections of some pairs; the sections that have none."""
@@ -138,6 +139,7 @@ class PairSearch(RenderModule):
         self.relocated: list[Relocation] = []
         self.chance: dict[Any, Any] = {}
         self.learnt: dict[str, StageRule] = {}
+        self.refusals = {}
         first = [PairTask(pair) for pair in pairs]
         found, failures = self.match_clear(first, places)
         tried = {(failure["pId"], failure["qId"]) for failure in failures}
@@ -314,7 +316,15 @@ class PairSearch(RenderModule):
             ]
             rest = [task for task in rest if task not in done and task not in failed]
         ordered = [task for task in in_order(tasks, places) if task in found]
-        return [replace(found[task], stage=stage) for task in ordered], failures
+        outcomes = [replace(found[task], stage=stage) for task in ordered]
+        self.note_refusals(outcomes, stage)
+        return outcomes, failures
+
+    def note_refusals(self, outcomes: list[PairOutcome], stage: str) -> None:
+        """Remember why a stage refused pairs, for the report on those that a later one accepts."""
+        for outcome in outcomes:
+            if not outcome.match.accepted and not outcome.failed:
+                self.refusals.setdefault(outcome.pair.key, {})[stage] = outcome.match.reason
 
     def map_piece(
         self, tasks: list[PairTask], places: TilePlaces, what: str, settings: MatchSettings

@@ -157,6 +157,8 @@ class TuneMatching(PairSearch):
 
 def summary(outcomes: Sequence[PairOutcome], seconds: float) -> Json:
     """Counts and figures of the outcomes of one setting."""
+    from renderapps.pointmatch.match_report import scale_counts
+
     good = [o for o in outcomes if o.match.accepted]
     stages = [o.stage for o in good]
     offsets = [np.abs(o.match.offset).max() for o in good if o.match.offset is not None]
@@ -168,6 +170,7 @@ def summary(outcomes: Sequence[PairOutcome], seconds: float) -> Json:
         "pairs": len(outcomes),
         "accepted": len(good),
         "stages": {stage: stages.count(stage) for stage in sorted(set(stages))},
+        "feature_scales": scale_counts(outcomes),
         "median_residual": median([o.match.residual for o in good]),
         "median_coverage": median([o.match.coverage for o in good]),
         "largest_offset": round(float(max(offsets)), 2) if offsets else None,

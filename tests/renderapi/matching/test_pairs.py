@@ -106,7 +106,7 @@ def test_blank_overlaps_are_rejected_with_both_reasons(seed):
     for model in ("translation", "affine"):
         found = match_montage_pair(p, q, moved(170, 0), settings(model))
         assert not found.accepted and not len(found.p)
-        assert "correlation: blank" in found.reason and "features: " in found.reason
+        assert "correlation: blank" in found.reason and "features at scale 1: " in found.reason
 
 
 def test_a_feature_outside_the_overlap_does_not_help(texture):
@@ -148,7 +148,7 @@ def test_unrelated_sections_have_no_match(texture):
     p, q = view(texture(300, 300, 1)), view(texture(300, 300, 2))
     found = match_layers_pair(p, q, np.eye(3), settings("affine"))
     assert not found.accepted
-    assert "features: " in found.reason and "correlation: " in found.reason
+    assert "features at scale 1: " in found.reason and "correlation: " in found.reason
 
 
 def test_ways_can_be_closed(overlapping):
