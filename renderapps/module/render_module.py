@@ -7,8 +7,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from argschema import ArgSchema
@@ -20,6 +19,7 @@ from marshmallow.validate import Range
 import renderapi
 from renderapi.databases import is_database, kept_password
 from renderapi.errors import RenderError
+from renderapps.module import log_levels
 from renderapps.module.cluster import threads_of
 from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.fields import parameter, with_whole_paths
@@ -306,7 +306,7 @@ class RenderModule(ModuleParser):
 
         So is what a successful run has made, in one line, unless `--quiet` is given.
         """
-        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(format=log_levels.FORMAT)
         name = cls.module_name().removeprefix("renderapps.")
         words = sys.argv[1:] if args is None else list(args)
         quiet = QUIET in words
@@ -319,7 +319,7 @@ class RenderModule(ModuleParser):
         except Exception as error:
             return _tell(name, [one_line(error)], 1)
         try:
-            with _root_log_level(module.args["log_level"]):
+            with log_levels.following(module.args["log_level"]):
                 module.run()
         except ParameterError as error:
             return _tell(name, error.problems, 2)
@@ -332,24 +332,6 @@ class RenderModule(ModuleParser):
         if not quiet:
             print(f"{name}: {summary(module.result or {}, module.args)}", file=sys.stderr)
         return 0
-
-
-@contextmanager
-def _root_log_level(level: str) -> Iterator[None]:
-    """Let all loggers follow a module's `log_level` while it runs; a process may run several.
-
-    The requests to the embedded service, a line each, are told at DEBUG only.
-    """
-    root, access = logging.getLogger(), logging.getLogger("renderws.access")
-    before = root.level, access.level
-    root.setLevel(level)
-    if logging.getLevelName(level) == logging.INFO:
-        access.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        root.setLevel(before[0])
-        access.setLevel(before[1])
 
 
 def _tell(name: str, lines: list[str], status: int) -> int:

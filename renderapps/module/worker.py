@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import pickle
 import signal
@@ -18,6 +17,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from renderapps.module import log_levels
 from renderapps.module.tasks import TaskFailure, attempt
 
 POLL_SECONDS = 0.2
@@ -78,6 +78,5 @@ def _function_in(path: str) -> Callable[[Any], Any]:
     global _file
     _file = path
     function, level = pickle.loads(Path(path).read_bytes())
-    logging.basicConfig(level=level)
-    logging.getLogger().setLevel(level)
+    log_levels.follow(level)
     return function
