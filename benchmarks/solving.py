@@ -3,8 +3,8 @@
 Tiles of 2000 pixels, 10 % overlap; 12 matched points a pair with 0.1 px of noise. The plane: affine
 maps, solved directly. The stack: sections of 1,000 tiles, each matched within its own and with the
 tiles above in the next two, solved by conjugate gradients. Processor times; the whole is points to
-maps: sums over the points, agreement of the links, solution. Assembly (sums, matrix, right side)
-grows as the tiles do; sparse factors of the plane grow faster, as they must.
+maps: trust in the points, sums over them, agreement of the links, solution. Assembly (trust, sums,
+matrix, right side) grows as the tiles do; sparse factors of the plane grow faster, as they must.
 """
 
 from __future__ import annotations
@@ -48,20 +48,22 @@ def timed(shape: tuple[int, int, int], solver: str) -> tuple[float, float, float
     """Seconds of the whole, of its assembly, of one bare solve, and the median error in pixels."""
     from renderapps.alignment.models import Model
     from renderapps.alignment.moments import reduced
+    from renderapps.alignment.point_trust import OF_TOLERANCE, trusted
     from renderapps.alignment.solving import Rules, solve_moments
     from renderapps.alignment.tile_problem import Problem, Stiffness, unit_sizes
 
     corners, points, truth, sections = scene(shape)
     begin = time.process_time()
     model = Model("affine")
-    moments = reduced(points, model, *unit_sizes(corners))
     rules = Rules(Stiffness(), solver=solver)
+    tolerance = OF_TOLERANCE * rules.minimum_tolerance
+    moments = reduced(trusted(points, model, tolerance), model, *unit_sizes(corners))
     solution = solve_moments(corners, moments, model, rules, sections=sections)
     taken = time.process_time() - begin
     if not solution.accepted.all():
         raise RuntimeError(f"{(~solution.accepted).sum()} good links were rejected")
     begin = time.process_time()
-    moments = reduced(points, model, *unit_sizes(corners))
+    moments = reduced(trusted(points, model, tolerance), model, *unit_sizes(corners))
     problem = Problem(corners, moments, model, Stiffness(), solver=solver, sections=sections)
     matrix = problem.pattern.matrix(problem.hold, moments.pp, moments.qq, -moments.pq)
     right = problem.pattern.sums(-moments.pd, moments.qd).reshape(-1, 2)

@@ -8,7 +8,7 @@ points in world pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,9 @@ class PairPoints:
     p, q : (N, 2) float64
         In world pixels, on the first and on the second unit.
     w : (N,) float64
-        Positive weights.
+        Weights, of which each pair has positive ones.
+    doubted : (L,) int, optional
+        How many points of each pair are hardly believed (see `point_trust.py`); none by default.
     """
 
     first: Ints
@@ -55,6 +57,7 @@ class PairPoints:
     p: Floats
     q: Floats
     w: Floats
+    doubted: Ints | None = None
 
     @classmethod
     def of(cls, links: Sequence[Link]) -> PairPoints:
@@ -91,6 +94,8 @@ class Moments:
     scatters : (L,) float64
         Root mean squared distance of the points from their own best common movement, pixels: a
         shift, a similarity (rigid models too) or an affine of one side to the other.
+    doubted : (L,) int
+        Points that are hardly believed (see `point_trust.py`).
     """
 
     first: Ints
@@ -99,6 +104,7 @@ class Moments:
     given: Floats
     grams: Floats
     scatters: Floats
+    doubted: Ints
 
     @property
     def terms(self) -> int:
@@ -150,11 +156,11 @@ class Moments:
         k = self.terms
         kept = np.r_[0:terms, k : k + terms, 2 * k : 2 * k + 2]
         grams = self.grams[:, kept][:, :, kept]
-        return Moments(self.first, self.second, self.counts, self.given, grams, self.scatters)
+        return replace(self, grams=grams)
 
     def shift_errors(self, unknowns: int) -> Floats:
         """(L,) standard error of the common movement of each pair, pixels."""
-        number = np.maximum(self.counts, 1)
+        number = np.maximum(self.counts - self.doubted, 1)
         by_scatter = self.scatters * np.sqrt(unknowns / 2 / number)
         shares = np.clip(self.given / number, 1e-6, 1.0)
         by_weight = USUAL_ERROR * np.sqrt(1 / shares - 1)  # as `shift_weight` gives weights
@@ -166,7 +172,7 @@ def joined_moments(parts: Sequence[Moments], model: Model) -> Moments:
     if not parts:
         side = 2 * model.terms + 2
         none, zero = np.zeros(0, int), np.zeros(0)
-        return Moments(none, none, none, zero, np.zeros((0, side, side)), zero)
+        return Moments(none, none, none, zero, np.zeros((0, side, side)), zero, none)
     names = Moments.__slots__
     return Moments(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
@@ -189,7 +195,8 @@ def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) ->
             total, means, sums = _products(points, part, rows, model, centres, sizes)
             scatters[part] = _scatters(sums, model, sizes[points.first[part]])
             given[part], grams[part] = total, _restored(sums, means)
-    return Moments(points.first, points.second, points.counts, given, grams, scatters)
+    doubted = np.zeros(number, int) if points.doubted is None else points.doubted
+    return Moments(points.first, points.second, points.counts, given, grams, scatters, doubted)
 
 
 def _products(

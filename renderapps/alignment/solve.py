@@ -160,6 +160,14 @@ class SolveParameters(MatchOwnerParameters, DryRunParameters, StackEditParameter
         "find the pairs that contradict others around a cycle, and reject them; false: all count",
         default=True,
     )
+    robust_points = parameter(
+        Boolean,
+        "let points that depart from what the others of their pair have in common, by more than "
+        "half of minimum_tolerance and than they scatter, count less or not at all; false: all "
+        "count by their weights",
+        default=None,
+        default_text="that of robust",
+    )
     minimum_tolerance = parameter(
         Float,
         "a pair that misses by less than this is never rejected, pixels",
@@ -298,6 +306,7 @@ class Solve(StackEditModule):
 
     def volume_of(self, zs: list[float], section: Section | None = None) -> Volume:
         """Tiles and matches of sections."""
+        from renderapps.alignment.point_trust import OF_TOLERANCE
         from renderapps.alignment.section_tiles import SectionTiles
         from renderapps.alignment.volume import Weighting, make_volume, read_matches
 
@@ -306,6 +315,8 @@ class Solve(StackEditModule):
             SectionTiles.of(self.read(stack, z) if section is None else section) for z in zs
         ]
         across = self.args["z_weights"] or [1.0, 0.5, 0.25]
+        given = self.args["robust_points"]
+        robust = self.args["robust"] if given is None else given
         return make_volume(
             sections,
             read_matches(self.render, self.collections, sections),
@@ -314,7 +325,14 @@ class Solve(StackEditModule):
             Weighting(self.args["montage_weight"], across),
             self.args["grid"],
             (set(self.args["fixed_tiles"] or ()), set(self.args["fixed_zs"] or ())),
+            OF_TOLERANCE * self.tolerances()[0] if robust else None,
         )
+
+    def tolerances(self) -> tuple[float, float]:
+        """Bounds of the misfit, in pixels, beyond which a pair may be rejected."""
+        least, most = PRESETS[self.args["preset"]]["tolerances"]
+        given = self.args["minimum_tolerance"], self.args["maximum_tolerance"]
+        return given[0] or least, given[1] or most
 
     def rules_for(self, volume: Volume) -> Rules:
         """How a problem of this size is solved."""
@@ -326,14 +344,14 @@ class Solve(StackEditModule):
         shape = self.chosen("regularization")
         if preset == "rough" and model == "rigid" and self.args["regularization"] is None:
             shape = place
-        least, most = PRESETS[preset]["tolerances"]
+        least, most = self.tolerances()
         large = len(volume.names) > 5000 and len(volume.index.sections) > 1
         return Rules(
             Stiffness(place, shape, bending),
             rigid_first=self.chosen("prior") == "rigid",
             robust=self.args["robust"],
-            minimum_tolerance=self.args["minimum_tolerance"] or least,
-            maximum_tolerance=self.args["maximum_tolerance"] or most,
+            minimum_tolerance=least,
+            maximum_tolerance=most,
             by_stage=preset == "montage",
             own_scale=preset != "montage",
             solver=self.args["solver"] or ("iterative" if large else "direct"),

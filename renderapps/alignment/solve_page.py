@@ -195,12 +195,13 @@ def _pairs(title: str, pairs: Sequence[Json]) -> list[str]:
             escape(pair["qId"]),
             escape(pair.get("reason") or pair.get("unchecked") or ""),
             number(pair["points"]),
+            number(pair["points_doubted"]),
             _lengths(pair, "residual"),
             number(pair["scatter"], "px"),
         )
         for pair in pairs[:MOST]
     ]
-    heads = ("tile", "and tile", "remark", "points", "residual", "scatter")
+    heads = ("tile", "and tile", "remark", "points", "of them doubted", "residual", "scatter")
     return [f"<h2>{title} ({len(pairs)})</h2>", table(heads, rows, 3), more(pairs)]
 
 

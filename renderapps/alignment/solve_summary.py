@@ -10,7 +10,7 @@ import numpy as np
 from renderapps.alignment.solve_report import WORST, rounded, spread_of
 
 Json = dict[str, Any]
-_COUNTS = ("used_pairs", "rejected_pairs", "unchecked_pairs")
+_COUNTS = ("used_pairs", "rejected_pairs", "unchecked_pairs", "points_doubted")
 
 
 def summary_of(sections: Sequence[Json]) -> Json:

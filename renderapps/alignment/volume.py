@@ -14,6 +14,7 @@ from renderapps.alignment.connectivity import connectivity
 from renderapps.alignment.models import GRID, Floats, Model
 from renderapps.alignment.moments import Moments, PairPoints, joined_moments, reduced
 from renderapps.alignment.placing import place
+from renderapps.alignment.point_trust import trusted
 from renderapps.alignment.section_tiles import SectionTiles
 from renderapps.alignment.solving import Rules, Solution, model_for, solve_moments
 from renderapps.alignment.stack_placing import StackPlaced, place_in_stack
@@ -123,6 +124,7 @@ def make_volume(
     weighting: Weighting,
     grid: int = GRID,
     fixed: tuple[set[str], set[float]] = (set(), set()),
+    point_tolerance: float | None = None,
 ) -> Volume:
     """A problem of these sections.
 
@@ -135,6 +137,9 @@ def make_volume(
     fixed : (set of str, set of float)
         Ids of tiles and z of sections that stay; a section that moves as one stays with any of its
         tiles.
+    point_tolerance : float, optional
+        Pixels beyond which points may be doubted that depart from the others of their pair; by
+        default all count by their weights.
     """
     index = TileIndex(list(sections))
     tiles = index.corners
@@ -161,7 +166,7 @@ def make_volume(
         index, unit_of, names, corners, zs, free, family,
         joined_moments([], family), np.zeros((0, 2), int), np.zeros(0), {},
     )  # fmt: skip
-    _add_matches(made, matches, weighting)
+    _add_matches(made, matches, weighting, point_tolerance)
     return made
 
 
@@ -172,7 +177,10 @@ def _box(corners: Floats) -> Floats:
 
 
 def _add_matches(
-    volume: Volume, matches: Iterable[tuple[Collection, Iterable[Json]]], weighting: Weighting
+    volume: Volume,
+    matches: Iterable[tuple[Collection, Iterable[Json]]],
+    weighting: Weighting,
+    point_tolerance: float | None,
 ) -> None:
     centres, sizes = unit_sizes(volume.corners)
     moments, pairs, strengths = [], [], []
@@ -186,6 +194,8 @@ def _add_matches(
         good = (factors > 0) & (units[:, 0] != units[:, 1])
         total += len(part)
         points = _chosen(points, units, good)
+        if point_tolerance is not None:
+            points = trusted(points, volume.model, point_tolerance)
         moments.append(reduced(points, volume.model, centres, sizes))
         pairs.append(used[good])
         strengths.append(factors[good])

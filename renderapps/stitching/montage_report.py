@@ -55,6 +55,7 @@ def section_report(
         "used_pairs": int(solution.accepted.sum()),
         "rejected_pairs": int((~solution.accepted).sum()),
         "unchecked_pairs": int(solution.bridges.sum()),
+        "points_doubted": int(links.doubted.sum()),
         "warnings": [*_cut_warnings(rows, cut), *_weak_warnings(rows), *_place_warnings(placed)],
     }
 
@@ -68,6 +69,7 @@ def _pair_row(k: int, names: Sequence[str], links: Moments, solution: Solution) 
         "pId": names[links.first[k]],
         "qId": names[links.second[k]],
         "points": int(links.counts[k]),
+        "points_doubted": int(links.doubted[k]),
         "residual": _rounded(solution.misfits[k]),
         "scatter": _rounded(solution.scatters[k]),
         "accepted": bool(solution.accepted[k]),

@@ -49,6 +49,13 @@ class SolveMontageParameters(MatchCollectionParameters, StackEditParameters):
         default=1e-3,
         validate=Range(min=0, min_inclusive=False),
     )
+    robust_points = parameter(
+        Boolean,
+        "let points that depart from what the others of their pair have in common, by more than "
+        "half of minimum_tolerance and than they scatter, count less or not at all; false: all "
+        "count by their weights",
+        default=True,
+    )
     minimum_tolerance = parameter(
         Float,
         "a pair that misses by less than this is never rejected, pixels",
@@ -140,6 +147,7 @@ class SolveMontage(StackEditModule):
 
     def solved(self, section: Section) -> tuple[Volume, Solution]:
         """The tiles of a section and their matches as a problem, and what they say."""
+        from renderapps.alignment.point_trust import OF_TOLERANCE
         from renderapps.alignment.section_tiles import SectionTiles
         from renderapps.alignment.solving import Rules
         from renderapps.alignment.tile_problem import Stiffness
@@ -147,7 +155,11 @@ class SolveMontage(StackEditModule):
 
         tiles = [SectionTiles.of(section)]
         matches = read_matches(self.render, [self.collection], tiles)
-        volume = make_volume(tiles, matches, TILES, self.args["model"], Weighting())
+        least = OF_TOLERANCE * self.args["minimum_tolerance"]
+        tolerance = least if self.args["robust_points"] else None
+        volume = make_volume(
+            tiles, matches, TILES, self.args["model"], Weighting(), point_tolerance=tolerance
+        )
         rules = Rules(
             Stiffness(shape=self.args["regularization"]),
             minimum_tolerance=self.args["minimum_tolerance"],
