@@ -16,7 +16,7 @@ from argschema.fields import Float, Int, OutputDir, Str
 from marshmallow.validate import Range
 
 from renderapps.alignment.section_links import Link, connected, pairs_within
-from renderapps.alignment.series_parameters import long_range_field
+from renderapps.alignment.series_parameters import FINE_ROUNDS, long_range_field
 from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.stack.affine import append_reference
@@ -78,7 +78,7 @@ class AlignSectionsFineParameters(TileEditParameters):
     rounds = parameter(
         Int,
         "sections are compared so many times: after the first time as they lie by then",
-        default=2,
+        default=FINE_ROUNDS,
         validate=Range(min=1),
     )
     min_correlation = parameter(

@@ -20,7 +20,6 @@ import renderapi
 from renderapps.alignment.chain import Chain, Done, Step, alone, with_overrides
 from renderapps.alignment.chain_plan import Size, plan, told
 from renderapps.alignment.chain_steps import (
-    FINE_SIDE,
     STEPS,
     Wanted,
     across_steps,
@@ -243,9 +242,8 @@ class AlignStack(RenderModule):
             steps += across_steps(wanted, zs, side)
         steps += last_steps(wanted, wanted.output_stack)
         steps = self.chosen(steps, wanted)
-        drawn = (side * (wanted.fine_scale or min(1.0, FINE_SIDE / side))) ** 2
         processes = self.args.get("pool_size") or 1
-        entries = plan(steps, size, processes, wanted.neighbours, drawn)
+        entries = plan(steps, size, processes, side)
         for line in told(entries):
             print(line, flush=True)
         self.output({"output_stack": wanted.output_stack, "plan": entries, "written": []})

@@ -6,11 +6,12 @@ plan is right within a factor of two or three, which is enough to choose a machi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from renderapps.alignment.chain import Step
+from renderapps.alignment.series_parameters import FINE_ROUNDS
 
 PAIRS_PER_TILE = 2.0  # of a grid: one neighbour to the right, one below
 DRAWN, REDUCED = 40e6, 60e6  # pixels drawn, and pixels averaged, in a second
@@ -34,19 +35,15 @@ class Size:
     bytes_per_pixel: int = 1
 
 
-def plan(
-    steps: Sequence[Step], size: Size, processes: int, neighbours: int, fine_pixels: float
-) -> list[dict[str, Any]]:
-    """An entry for each step.
+def plan(steps: Sequence[Step], size: Size, processes: int, side: float) -> list[dict[str, Any]]:
+    """An entry for each step, with the parameters that it is to be run with.
 
     Parameters
     ----------
     processes : int
         That share the work.
-    neighbours : int
-        Sections on either side that a section is compared with.
-    fine_pixels : float
-        Of a section as the fine step draws it.
+    side : float
+        Of a section, world pixels.
 
     Returns
     -------
@@ -54,7 +51,11 @@ def plan(
         step, module, core_seconds, seconds, memory_bytes and disk_bytes.
     """
     pairs = PAIRS_PER_TILE * size.tiles
-    links = max(0, size.sections - 1) * neighbours
+    parameters = {step.name: step.parameters for step in steps}
+    rough_links = _links(size.sections, parameters.get("rough_matches", {}))
+    fine = parameters.get("fine", {})
+    fine_links, fine_pixels = _links(size.sections, fine), (side * fine.get("scale", 1.0)) ** 2
+    rounds = fine.get("rounds", FINE_ROUNDS)
     raw = size.pixels * size.bytes_per_pixel
     cost = {
         "import": (size.tiles / IMPORTED + size.tiles * 2e-3, 0.0, 0.0),
@@ -63,13 +64,13 @@ def plan(
         "matches": (pairs / MATCHED, pairs * 3000, CACHE),
         "montage": (pairs / SOLVED, 0.0, pairs * 5000),
         "reduced": (size.pixels / DRAWN, size.sections * 1e6, CACHE),
-        "rough_matches": (links * ROUGH_PAIR, links * 20e3, CACHE),
-        "rough_solve": (links / SOLVED + 1, 0.0, 0.0),
+        "rough_matches": (rough_links * ROUGH_PAIR, rough_links * 20e3, CACHE),
+        "rough_solve": (rough_links / SOLVED + 1, 0.0, 0.0),
         "rough": (size.tiles / IMPORTED + 1, size.tiles * 1500.0, 0.0),
         "places": (size.tiles / IMPORTED + 1, 0.0, 0.0),
         "fine": (
-            size.pixels / DRAWN + 2 * links * fine_pixels / COMPARED,
-            links * fine_pixels / 30,
+            rounds * (size.pixels / DRAWN + 2 * fine_links * fine_pixels / COMPARED),
+            rounds * fine_links * fine_pixels / 30,
             CACHE,
         ),
         "result": (size.tiles / IMPORTED + 1, 0.0, 0.0),
@@ -91,6 +92,12 @@ def plan(
             }
         )
     return entries
+
+
+def _links(sections: int, parameters: Mapping[str, Any]) -> int:
+    """Pairs of a series that a step compares by its parameters neighbours and long_range."""
+    steps = {*range(1, parameters.get("neighbours", 1) + 1), *parameters.get("long_range", [])}
+    return sum(max(0, sections - step) for step in steps)
 
 
 def told(entries: Sequence[dict[str, Any]]) -> list[str]:

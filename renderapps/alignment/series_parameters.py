@@ -9,6 +9,9 @@ from marshmallow.validate import Range
 
 from renderapps.module import parameter
 
+FINE_ROUNDS = 2
+"""So many times are sections compared by default."""
+
 
 def long_range_field(what: str) -> Any:
     """A parameter long_range: pairs beyond the neighbours."""

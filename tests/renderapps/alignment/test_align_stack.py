@@ -10,6 +10,9 @@ import zarr
 
 import renderapi
 from renderapps.alignment.align_stack import AlignStack
+from renderapps.alignment.chain import Step
+from renderapps.alignment.chain_plan import DRAWN, Size, plan
+from renderapps.alignment.chain_steps import STEPS
 from renderapps.demo.acquisition import QUICK_PLAN, read_truth, simulate
 from renderapps.demo.section_accuracy import section_errors
 from renderapps.module.errors import ParameterError, RenderModuleException
@@ -178,6 +181,23 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(raw, tmp_path, capsys):
     assert all(entry["disk_bytes"] >= 0 <= entry["seconds"] for entry in result["plan"])
     assert "in all" in capsys.readouterr().out
     assert not (tmp_path / "none" / "work").exists()
+
+
+def test_a_plan_counts_what_the_fine_step_was_asked_for():
+    def seconds(**asked):
+        step = Step("fine", STEPS["fine"], {"scale": 1.0, "neighbours": 2, **asked})
+        (entry,) = plan([step], Size(6, 6, 6e8), 1, 10_000.0)
+        return entry["core_seconds"]
+
+    once = seconds(rounds=1)
+    drawing = 6e8 / DRAWN
+    assert seconds() == pytest.approx(2 * once)  # sections are compared twice where nothing is said
+    assert seconds(rounds=3) == pytest.approx(3 * once)
+    assert seconds(rounds=1, scale=0.5) - drawing == pytest.approx((once - drawing) / 4)
+    pairs = 5 + 4  # of six sections, each with the two that follow
+    assert seconds(rounds=1, neighbours=1) - drawing == pytest.approx((once - drawing) * 5 / pairs)
+    far = seconds(rounds=1, long_range=[4]) - drawing
+    assert far == pytest.approx((once - drawing) * (pairs + 2) / pairs)
 
 
 def test_what_is_wrong_is_said(raw, tmp_path):
