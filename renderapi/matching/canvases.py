@@ -19,6 +19,7 @@ from renderapi.errors import EstimationError, ImageError, SpecError
 from renderapi.matching.contrast import Mask, content_mask
 from renderapi.matching.features import FeatureParameters, Features, find_features
 from renderapi.matching.models import Matrix, Model, Points
+from renderapi.matching.outline_masks import filled_rings, rings_within
 
 if TYPE_CHECKING:
     from shapely import Geometry
@@ -166,20 +167,10 @@ def within(spec: CanvasSpec, outline: Geometry) -> CanvasSpec:
         Of the section, world pixels: what is outside of it is resin, or another section. Where the
         remaining transforms of the tile bend, it is placed by the affine closest to them.
     """
-    import shapely
-    from shapely.affinity import affine_transform
-
-    a, b, x = np.linalg.inv(spec.pixel_to_world)[:2].T
-    placed = affine_transform(outline, [a[0], b[0], a[1], b[1], x[0], x[1]])
     scale = spec.parameters["scale"]
-    right, below = (spec.parameters[side] * scale for side in ("width", "height"))
-    picture = shapely.box(-1.0, -1.0, right, below)
-    if placed.contains(picture):
-        return spec
-    parts = shapely.get_parts(placed.intersection(picture))
-    polygons = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
-    rings = [ring for part in polygons for ring in (part.exterior, *part.interiors)]
-    return replace(spec, rings=tuple(shapely.get_coordinates(ring) for ring in rings))
+    width, height = (spec.parameters[side] * scale for side in ("width", "height"))
+    rings = rings_within(outline, np.linalg.inv(spec.pixel_to_world), width, height)
+    return spec if rings is None else replace(spec, rings=rings)
 
 
 def _raw_grid(tile: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -241,14 +232,7 @@ def draw(spec: CanvasSpec, sources: SourceCache | None = None) -> View:
 
 def _counted(spec: CanvasSpec, shape: tuple[int, ...]) -> Mask | np.bool_:
     """Pixels within the rings of a spec; True where it has none."""
-    import cv2
-
-    if spec.rings is None:
-        return np.True_
-    filled = np.zeros(shape, np.uint8)
-    if spec.rings:
-        cv2.fillPoly(filled, [np.rint(ring).astype(np.int32) for ring in spec.rings], 1)
-    return np.asarray(filled, bool)
+    return np.True_ if spec.rings is None else filled_rings(spec.rings, shape)
 
 
 def _stored_pixels(spec: CanvasSpec, sources: SourceCache) -> NDArray | None:

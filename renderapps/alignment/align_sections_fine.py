@@ -19,6 +19,7 @@ from renderapps.alignment.section_links import Link, connected, pairs_within
 from renderapps.alignment.series_parameters import FINE_ROUNDS, long_range_field
 from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
+from renderapps.pointmatch.section_outlines import SectionOutlineParameters, read_outlines
 from renderapps.stack.affine import append_reference
 
 if TYPE_CHECKING:
@@ -31,8 +32,16 @@ WRONG = 4.0  # a link whose median residual is so many times that of all links i
 LEAST_WRONG = 4.0  # and above so many pixels of the pictures
 
 
-class AlignSectionsFineParameters(TileEditParameters):
+class AlignSectionsFineParameters(SectionOutlineParameters, TileEditParameters):
     """Parameters of align_sections_fine."""
+
+    polygon_stack = parameter(
+        Str,
+        "stack in whose world the outlines of polygon_dir are, such as that of the montage: they "
+        "are moved with the tiles",
+        default=None,
+        default_text="input_stack",
+    )
 
     scale = parameter(
         Float,
@@ -140,7 +149,8 @@ class AlignSectionsFine(StackEditModule):
 
         window = common_window(self.render, self.z_stack, self.args["scale"])
         pairs = pairs_within(self.zs, self.args["neighbours"], self.args["long_range"])
-        settings = self.settings(window)
+        outlines, without = self.outlines()
+        settings = replace(self.settings(window), outlines=outlines)
         flows = self.compared(settings, pairs)
         rows = {pair: self.row(pair, flow) for pair, flow in flows.items()}
         good = [pair for pair in pairs if rows[pair]["accepted"]]
@@ -166,6 +176,7 @@ class AlignSectionsFine(StackEditModule):
             "pairs": list(rows.values()),
             "wrong_links": [row for row in rows.values() if row.get("wrong")],
             "groups": connected(self.zs, links),
+            "missing_polygon_zs": without,
         }
         self.output(self.found)
         self.warn_of_groups()
@@ -176,6 +187,16 @@ class AlignSectionsFine(StackEditModule):
         return round((self.args["spacing"] or 0) * self.args["scale"] or 32) / float(
             self.args["scale"]
         )
+
+    def outlines(self) -> tuple[dict[float, bytes], list[float]]:
+        """Outlines of the sections in the world of the input, and the sections that have none."""
+        found, without = read_outlines(self.args, self.zs)
+        drawn_on = self.args["polygon_stack"]
+        if found and drawn_on not in (None, self.z_stack):
+            from renderapps.alignment.moved_outlines import moved_outlines
+
+            found = moved_outlines(self.render, found, drawn_on, self.z_stack)
+        return found, without
 
     def settings(self, window: Any) -> FineSettings:
         """What the pairs have in common."""

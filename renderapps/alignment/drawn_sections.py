@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import renderapi
 from renderapi.matching.contrast import Mask, normalised
+from renderapi.matching.outline_masks import filled_rings, rings_within
 from renderapps.alignment.rough_pairs import empty
 from renderapps.materialize.section_pictures import Window, section_document, section_tiles
 from renderapps.module import RenderModuleException
@@ -45,13 +46,23 @@ def common_window(render: renderapi.Render, stack: str, scale: float) -> Window:
 
 @dataclass
 class DrawnSections:
-    """Sections of a stack drawn on a window, the last few of them kept."""
+    """Sections of a stack drawn on a window, the last few of them kept.
+
+    Attributes
+    ----------
+    render, stack, window, channel
+    kept : int
+        So many.
+    outlines : mapping of z to bytes
+        WKB of the outline of a section, world pixels: what is outside of it does not count.
+    """
 
     render: renderapi.Render
     stack: str
     window: Window
     channel: str | None = None
     kept: int = KEPT
+    outlines: Mapping[float, bytes] = field(default_factory=dict)
     _kept: OrderedDict[float, tuple[NDArray[np.float32], Mask]] = field(
         default_factory=OrderedDict, repr=False
     )
@@ -59,7 +70,8 @@ class DrawnSections:
     def get(self, z: float) -> tuple[NDArray[np.float32], Mask]:
         """Grey levels (rows, columns) of a section, and which of them show something."""
         if z not in self._kept:
-            self._kept[z] = self._drawn(z)
+            grey, shown = self._drawn(z)
+            self._kept[z] = grey, shown & self._counted(z, shown.shape)
         self._kept.move_to_end(z)
         while len(self._kept) > self.kept:
             self._kept.popitem(last=False)
@@ -78,6 +90,18 @@ class DrawnSections:
         and detail at random is what neighbours would be compared by.
         """
         return replace(self.window, scale=min(1.0, 2 * self.window.scale))
+
+    def _counted(self, z: float, shape: tuple[int, ...]) -> Mask | np.bool_:
+        """Pixels within the outline of a section; True where it has none."""
+        import shapely
+
+        if z not in self.outlines:
+            return np.True_
+        scale, offset = self.window.scale, self.offset
+        to_pixel = np.diag([scale, scale, 1.0])
+        to_pixel[:2, 2] = -scale * (self.window.x + offset), -scale * (self.window.y + offset)
+        rings = rings_within(shapely.from_wkb(self.outlines[z]), to_pixel, *shape[::-1])
+        return np.True_ if rings is None else filled_rings(rings, shape)
 
     def _drawn(self, z: float) -> tuple[NDArray[np.float32], Mask]:
         import cv2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class FineSettings:
     shifts : dict, optional
         Displacements (rows, columns, 2) of the sections that are known already, by z, pixels of the
         pictures at nodes `parameters.spacing` apart: sections are compared as they lie after these.
+    outlines : mapping of z to bytes
+        WKB of the outline of a section, world pixels: what is outside of it does not count.
     """
 
     stack: str
@@ -49,6 +51,11 @@ class FineSettings:
     channel: str | None
     folder: str | None
     shifts: dict[float, Grid] | None = None
+    outlines: Mapping[float, bytes] = field(default_factory=dict, repr=False)
+
+    def drawn(self, render: renderapi.Render) -> DrawnSections:
+        """The sections as they are compared."""
+        return DrawnSections(render, self.stack, self.window, self.channel, outlines=self.outlines)
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def compare_chunk(
     """What was found of each pair; a text where it could not be tried."""
     from renderapi.matching.cv2_threads import cv2_threads
 
-    drawn = DrawnSections(render, settings.stack, settings.window, settings.channel)
+    drawn = settings.drawn(render)
     recipes: dict[float, str] = {}
     found: list[PairFlow | str] = []
     with cv2_threads(1):  # the chunks run side by side
@@ -149,7 +156,8 @@ def _digest(render: renderapi.Render, settings: FineSettings, z: float) -> str:
     """A digest of all that a section's picture is made of."""
     tiles = section_tiles(render, settings.stack, z)
     known = None if settings.shifts is None else settings.shifts[z].round(6).tolist()
-    text = json.dumps([tiles, known], sort_keys=True, default=str)
+    outline = settings.outlines.get(z, b"").hex()
+    text = json.dumps([tiles, known, outline], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

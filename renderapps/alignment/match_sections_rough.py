@@ -37,6 +37,7 @@ from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_zs
 from renderapps.pointmatch.made_matches import MadeMatchesParameters, collection_field, filled
 from renderapps.pointmatch.match_collection import owner_of_matches
+from renderapps.pointmatch.section_outlines import SectionOutlineParameters, read_outlines
 
 WAYS = ("features", "correlation")
 MODELS = ("rigid", "similarity", "affine")
@@ -45,7 +46,11 @@ NAMED = 5  # sections named in a warning
 
 
 class MatchSectionsRoughParameters(
-    MadeMatchesParameters, ZParameters, ParallelParameters, RenderParameters
+    SectionOutlineParameters,
+    MadeMatchesParameters,
+    ZParameters,
+    ParallelParameters,
+    RenderParameters,
 ):
     """Parameters of match_sections_rough."""
 
@@ -121,6 +126,8 @@ class MatchSectionsRough(RenderModule):
 
     def run(self) -> None:
         """Match all pairs, judge them together, store and report."""
+        from renderapps.alignment.rough_pairs import drawn_z
+
         self.owner = owner_of_matches(self)
         stack = self.args["input_stack"]
         zs = chosen_zs(
@@ -131,9 +138,10 @@ class MatchSectionsRough(RenderModule):
             f"stack {stack}",
         )
         tiles = {z: self.tile_of(z) for z in zs}
+        self.outlines, without = read_outlines(self.args, {drawn_z(t) for t in tiles.values()})
         pairs = pairs_within(zs, self.args["neighbours"], self.args["long_range"])
         rows, found = self.matched(pairs, tiles)
-        report = self.judged(zs, rows, found)
+        report = self.judged(zs, rows, found) | {"missing_polygon_zs": without}
         self.output(report)
         self.refuse_failures(report)
         self.store([row for row in rows if row["stored"]], tiles, found)
@@ -162,7 +170,7 @@ class MatchSectionsRough(RenderModule):
         size = max(1, -(-len(pairs) // (2 * self.at_once())))
         chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         work = [[(pair, tuple(tiles[z] for z in pair)) for pair in chunk] for chunk in chunks]
-        settings = RoughSettings.of(self.args)
+        settings = RoughSettings.of(self.args, self.outlines)
         results = self.map_tasks(partial(match_chunk, settings), work, "matching")
         rows, found = [], {}
         for chunk, result in zip(chunks, results, strict=True):

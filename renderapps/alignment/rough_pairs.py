@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from renderapi.errors import RenderError
 from renderapi.matching.batches import ViewCache
-from renderapi.matching.canvases import CanvasSpec, canvas_spec
+from renderapi.matching.canvases import CanvasSpec, canvas_spec, within
 from renderapi.matching.contrast import Mask
 from renderapi.matching.whole_sections import SectionMatch, SectionParameters, match_sections
 from renderapps.pointmatch.pair_matches import PairMatches
+from renderapps.rough_align.low_resolution import recorded
 
 Json = dict[str, Any]
 FLAT = 5  # side of a window, pixels, in which a picture has not a single grey level of variation
@@ -29,10 +30,11 @@ class RoughSettings:
     scale: float
     channel: str | None
     cache_bytes: int
+    outlines: Mapping[float, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> RoughSettings:
-        """The settings that the parameters of the module describe."""
+    def of(cls, args: Mapping[str, Any], outlines: Mapping[float, bytes]) -> RoughSettings:
+        """The settings that the parameters of the module describe, and WKB of outlines by z."""
         parameters = SectionParameters(
             ways=tuple(args["ways"]),
             model=args["model"],
@@ -47,6 +49,7 @@ class RoughSettings:
             args["scale"],
             args["channel"],
             args["cache_mb"] * 1_000_000,
+            outlines,
         )
 
 
@@ -95,15 +98,26 @@ def match_chunk(
 
 
 def _matched(settings: RoughSettings, cache: ViewCache, p: Json, q: Json) -> PairOfSections:
+    import shapely
+
     specs, views = [], []
     for tile in (p, q):
         spec = canvas_spec(tile, None, settings.local_transforms, settings.scale, settings.channel)
+        outline = settings.outlines.get(drawn_z(tile))
+        if outline is not None:
+            spec = within(spec, shapely.from_wkb(outline))
         view = cache.get(tile["tileId"], spec)
         view.mask &= ~empty(view.image)
         specs.append(spec)
         views.append(view)
     found = match_sections(views[0], views[1], settings.parameters, settings.mirrored)
     return PairOfSections(found, specs[0], specs[1])
+
+
+def drawn_z(tile: Json) -> float:
+    """z of the section that the picture of a tile was drawn of."""
+    z = recorded(tile).z
+    return float(tile["z"] if z is None else z)
 
 
 def empty(image: np.ndarray) -> Mask:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from argschema.fields import Boolean, InputDir, Int, Str
-from argschema.schemas import DefaultSchema
-from marshmallow.validate import OneOf, Range
+from argschema.fields import Boolean, Int, Str
+from marshmallow.validate import Range
 
 import renderapi
-from renderapps.module import RenderModule, RenderModuleException, TaskFailure, parameter
+from renderapps.module import RenderModule, TaskFailure, parameter
 from renderapps.module.stacks import stack_zs
+from renderapps.pointmatch.section_outlines import SectionOutlineParameters, read_outlines
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
@@ -40,7 +39,7 @@ STAGES = {
 SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
 
 
-class TilePairParameters(DefaultSchema):
+class TilePairParameters(SectionOutlineParameters):
     """Which pairs, and what is done about those that fail. Add to a schema."""
 
     stack = parameter(Str, "stack the tiles are read from", aliases=["input_stack"])
@@ -60,20 +59,6 @@ class TilePairParameters(DefaultSchema):
         "look for tiles without any match elsewhere in their section, where exchanged tiles are "
         "found",
         default=True,
-    )
-    polygon_dir = parameter(
-        InputDir,
-        "folder with outlines of the sections (create_section_polygons makes them), in the world "
-        "of the stack: what is outside of them, resin for example, is not matched",
-        default=None,
-        default_text="all of every tile counts, but for its mask",
-    )
-    missing_polygon = parameter(
-        Str,
-        "what is done where polygon_dir has no outline of a section: error stops before anything "
-        "is matched, keep takes all of it to count",
-        default="error",
-        validate=OneOf(("error", "keep")),
     )
     cache_mb = parameter(
         Int, "memory for drawn tiles per process, MB", default=1000, validate=Range(min=1)
@@ -95,22 +80,8 @@ class PairSearch(RenderModule):
 
     def find_outlines(self, pairs: list[Pair], places: TilePlaces) -> list[float]:
         """Read the outlines of the sections of some pairs; the sections that have none."""
-        folder = self.args["polygon_dir"]
-        if folder is None:
-            return []
-        from renderapps.pointmatch.polygon_files import polygons_in
-
-        zs = sorted({places.z[tile] for pair in pairs for tile in (pair.p_id, pair.q_id)})
-        found = polygons_in(Path(folder))
-        self.outlines = {z: found[z].outline.wkb for z in zs if z in found}
-        missing = [z for z in zs if z not in found]
-        if missing and self.args["missing_polygon"] == "error":
-            listed = ", ".join(f"{z:g}" for z in missing[:10])
-            raise RenderModuleException(
-                f"folder {folder} has no polygon of {len(missing)} of {len(zs)} sections "
-                f"(z={listed}{' ...' if missing[10:] else ''}): make them, or give missing_polygon "
-                "keep"
-            )
+        zs = {places.z[tile] for pair in pairs for tile in (pair.p_id, pair.q_id)}
+        self.outlines, missing = read_outlines(self.args, zs)
         return missing
 
     def places(self) -> TilePlaces:

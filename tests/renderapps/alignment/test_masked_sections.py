@@ -8,16 +8,18 @@ from section_series import put_sections, tissue
 
 import renderapi
 from renderapi.matching.documents import oriented_points
+from renderapi.transform import AffineModel
 from renderapi.transform.slices import TileTransforms
 from renderapps.alignment.align_sections_fine import AlignSectionsFine
 from renderapps.alignment.match_sections_rough import MatchSectionsRough
+from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_polygon
 
 SIDE, EDGE = 224, 130  # masked is what lies below EDGE
 SHIFT = np.array([6.0, -4.0])  # by which the tissue of the second section is moved
 
 
 @pytest.fixture
-def masked(render, tmp_path):
+def dirty(render, tmp_path):
     """Tissue that is moved, above a pattern that is not: as dirt on the camera would be."""
     whole = tissue(1, (SIDE + 40, SIDE + 40), seed=5)[0]
     dirt = tissue(1, (SIDE, SIDE), seed=9)[0]
@@ -26,19 +28,41 @@ def masked(render, tmp_path):
         picture = whole[20 - dy : 20 - dy + SIDE, 20 - dx : 20 - dx + SIDE].copy()
         picture[EDGE:] = dirt[EDGE:]
         pictures.append(picture)
-    tiles = put_sections(render, "low", pictures, tmp_path)
+    return put_sections(render, "low", pictures, tmp_path)
+
+
+@pytest.fixture
+def masked(render, tmp_path, dirty):
+    """The same with a mask of what is dirty."""
     mask = np.full((SIDE, SIDE), 255, np.uint8)
     mask[EDGE - 8 :] = 0
     tifffile.imwrite(tmp_path / "mask.tif", mask)
-    for tile in tiles:
+    for tile in dirty:
         tile.ip[0].maskUrl = (tmp_path / "mask.tif").as_uri()
     renderapi.stack.set_stack_state("low", "LOADING", render=render)
-    renderapi.resolvedtiles.put_tilespecs("low", tilespecs=tiles, render=render)
+    renderapi.resolvedtiles.put_tilespecs("low", tilespecs=dirty, render=render)
     renderapi.stack.set_stack_state("low", "COMPLETE", render=render)
 
 
+@pytest.fixture
+def outlined(tmp_path, dirty):
+    """A folder with outlines of the tissue of both sections, in the world of the stack."""
+    for z in (0.0, 1.0):
+        ring = [[-9, -9], [SIDE + 9, -9], [SIDE + 9, EDGE - 8], [-9, EDGE - 8]]
+        write_polygon(tmp_path / polygon_name(z), {"z": z, "roi": roi_of(ring)})
+    return {"polygon_dir": str(tmp_path)}
+
+
 def test_rough_matches_are_beside_the_mask(render, masked):
-    given = {"input_stack": "low", "matchCollection": "found", "ways": ["features"]}
+    check_rough(render)
+
+
+def test_rough_matches_are_within_the_outlines(render, outlined):
+    check_rough(render, **outlined)
+
+
+def check_rough(render, **more):
+    given = {"input_stack": "low", "matchCollection": "found", "ways": ["features"], **more}
     status, report = run(MatchSectionsRough, render, **given, pool_size=1)
     assert status == 0, report
     (document,) = renderapi.pointmatch.get_matches_with_group("found", "g0", render=render)
@@ -48,7 +72,31 @@ def test_rough_matches_are_beside_the_mask(render, masked):
 
 
 def test_fine_displacements_are_those_of_what_is_not_masked(render, masked):
-    given = {"input_stack": "low", "output_stack": "fine", "levels": 1, "pool_size": 1}
+    check_fine(render, "low")
+
+
+def test_outlines_that_were_drawn_before_the_tiles_were_moved(render, tmp_path, outlined, dirty):
+    turn = AffineModel(0.0, -1.0, 1.0, 0.0, 500.0, 70.0)
+    images = [tifffile.imread(tmp_path / f"low_{z}.tif") for z in (0, 1)]
+    put_sections(render, "turned", images, tmp_path / "again", tforms=[[turn], [turn]])
+    check_fine(render, "turned", **outlined, polygon_stack="low")
+
+
+def test_a_section_without_an_outline_stops_before_anything_is_compared(
+    render, tmp_path, outlined, capsys
+):
+    (tmp_path / polygon_name(1.0)).unlink()
+    for module, more in (
+        (MatchSectionsRough, {"matchCollection": "found"}),
+        (AlignSectionsFine, {"output_stack": "fine"}),
+    ):
+        status, _ = run(module, render, input_stack="low", **more, **outlined, pool_size=1)
+        assert status == 1
+        assert "no polygon of 1 of 2 sections (z=1)" in capsys.readouterr().err
+
+
+def check_fine(render, stack, **more):
+    given = {"input_stack": stack, "output_stack": "fine", "levels": 1, "pool_size": 1, **more}
     status, report = run(AlignSectionsFine, render, **given, spacing=16, block_size=32)
     assert status == 0, report
     places = np.stack(np.meshgrid(np.arange(30.0, 200, 20), np.arange(30.0, 200, 20)), -1)
