@@ -32,7 +32,9 @@ WIDE, ALONE = 50_000, 200_000
 """Tiles of a large section, and of the largest import; limits of the service as they are."""
 TILES, WIDE_ONE, COPY = f"{STACK}large", f"{STACK}wide", f"{STACK}copy"
 DERIVE = "?deriveData=true"
-PAIRS = f"{OWNER}/matchCollection/large"
+PAIRS, NEW_PAIRS = f"{OWNER}/matchCollection/large", f"{OWNER}/matchCollection/new"
+EXCHANGED = 20
+"""Sections whose pairs take the place of others."""
 INDEX = {False: ("tile_layer", "tile_identity"), True: ("tile_layer", "tile_box")}
 
 
@@ -54,7 +56,7 @@ def pairs(subject: Subject) -> Iterator[Figure]:
     there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
     done = sum(one["pairCount"] for one in there) // SECTION
     for z in range(done, subject.sections):
-        part = first.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
+        part = _of_section(first, z)
         took.append(seconds_of(partial(ask, "PUT", f"{PAIRS}/matches", part)))
     yield from filled("save pairs", "pairs/s", took, subject.cores() - before)
 
@@ -66,6 +68,17 @@ def pair_questions(subject: Subject) -> Iterator[Figure]:
     groups = [f"{PAIRS}/group/{z}.0/matchesWithinGroup" for z in zs]
     yield from median("5,000 pairs of a section", subject, groups)
     yield from median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
+
+
+def exchange_pairs(subject: Subject) -> Iterator[Figure]:
+    """Pairs of some sections come into the collection, in place of those of the same tiles."""
+    first = _pairs()
+    for z in range(min(EXCHANGED, subject.sections)):
+        subject.ask("PUT", f"{NEW_PAIRS}/matches", _of_section(first, z))
+    change = {"changes": [{"from": "new", "to": "large", "keep": True}]}
+    path, body = f"{OWNER}/matchChanges", orjson.dumps(change)
+    take = partial(subject.ask, "POST", path, body)
+    yield from subject.watched("let 100,000 pairs take the place of others", take)
 
 
 def delete_pairs(subject: Subject) -> Iterator[Figure]:
@@ -83,6 +96,10 @@ def _pairs() -> bytes:
         {"pId": f"tile_0000_{i:05d}", "qId": f"tile_0000_{i + 1:05d}", **ids}
         for i in range(SECTION)
     ])  # fmt: skip
+
+
+def _of_section(pairs: bytes, z: int) -> bytes:
+    return pairs.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
 
 
 def complete(subject: Subject) -> Iterator[Figure]:
@@ -244,5 +261,5 @@ STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
     "size": size, "wide": wide, "alone": alone, "export": export, "clone": clone,
     "delete": delete, "pairs": pairs, "pair_questions": pair_questions,
-    "delete_pairs": delete_pairs,
+    "exchange_pairs": exchange_pairs, "delete_pairs": delete_pairs,
 }  # fmt: skip
