@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Subject:
     ask: Connection
     database: int = 0
     """Process of PostgreSQL's server, which starts those that work."""
+    at_most: float = math.inf
+    """Seconds after which a step begins nothing more, where a part of it tells what all takes."""
 
     @property
     def sections(self) -> int:

@@ -56,6 +56,8 @@ def pairs(subject: Subject) -> Iterator[Figure]:
     there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
     done = sum(one["pairCount"] for one in there) // SECTION
     for z in range(done, subject.sections):
+        if sum(took) > subject.at_most:
+            break
         part = _of_section(first, z)
         took.append(seconds_of(partial(ask, "PUT", f"{PAIRS}/matches", part)))
     yield from filled("save pairs", "pairs/s", took, subject.cores() - before)
@@ -196,6 +198,8 @@ def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
         store = open_store(subject.store)
 
         def piece() -> int:
+            if sum(pieces) > subject.at_most:
+                return 0
             pieces.append(seconds_of(lambda: rows.append(store.reclaim())))
             return rows[-1]
 

@@ -27,23 +27,34 @@ class Line(NamedTuple):
     name: str
     terms: tuple[str, ...]
     factor: float
+    done: str | None = None
+    """Name of the figure that says for how many tiles or pairs this was done, where not for all."""
+
+    def of(self, figures: Mapping[str, float], tiles: int) -> float | None:
+        """The figure for as many as there are tiles, None where it was not measured."""
+        if self.name not in figures:
+            return None
+        share = figures[self.done] / tiles if self.done else 1.0
+        return figures[self.name] / share
 
 
 LINES = (
     Line("bytes, GB", "bytes of the store", GROWING, 1e-9),
-    Line("import, core-hours", "import, core seconds", GROWING, 1 / 3600),
+    Line("import, core-hours", "import, core seconds", GROWING, 1 / 3600, "import, number"),
     Line("make `COMPLETE`, core seconds", "make COMPLETE, core", GROWING, 1),
     Line("ids of all tiles in one answer, core seconds", "ids of all tiles, core", GROWING, 1),
     Line("clone, core-hours", "clone, core", GROWING, 1 / 3600),
     Line("remove the rows of a deleted stack, core-hours",
-         "remove the rows of deleted tiles, core of it", GROWING, 1 / 3600),
+         "remove the rows of deleted tiles, core of it", GROWING, 1 / 3600,
+         "remove the rows of deleted tiles, rows"),
     Line("export as an archive, core-hours of the service", "export, core", GROWING, 1 / 3600),
     Line("export as an archive, core-hours of the module", "export, core of the module", GROWING,
          1 / 3600),
     Line("as many pairs of 10 points saved, core-hours", "save pairs, core seconds", GROWING,
-         1 / 3600),
+         1 / 3600, "save pairs, number"),
     Line("remove the rows of as many deleted pairs, core-hours",
-         "remove the rows of deleted pairs, core of it", GROWING, 1 / 3600),
+         "remove the rows of deleted pairs, core of it", GROWING, 1 / 3600,
+         "remove the rows of deleted pairs, rows"),
     Line("box of about 13 tiles, core ms", "box of about 13 tiles, core", SEARCHED, 1),
     Line("one tile, core ms", "one tile, core", SEARCHED, 1),
     Line("section of 5,000 tiles, core ms", "section of 5,000 tiles, core", SEARCHED, 1),
@@ -75,11 +86,11 @@ def table(figures: Figures, is_postgres: bool) -> Iterator[str]:
     yield "| | " + " | ".join([*titles, "error of the model"]) + " |"
     yield "|---" * (len(titles) + 2) + "|"
     for line in LINES:
-        there = [n for n in sizes if line.name in figures[n]]
-        if len(there) < 2:
+        known = {n: value for n in sizes if (value := line.of(figures[n], n)) is not None}
+        if len(known) < 2:
             continue
-        model = fit(there, [figures[n][line.name] for n in there], line.terms)
-        shown = [_text(line.factor * figures[n][line.name]) if n in there else "" for n in sizes]
+        model = fit(list(known), list(known.values()), line.terms)
+        shown = [_text(line.factor * known[n]) if n in known else "" for n in sizes]
         shown += [f"*{_text(line.factor * model.at(n))}*" for n in WANTED]
         yield "| " + " | ".join([line.title, *shown, f"{100 * model.error:.0f} %"]) + " |"
     for index in INDEX[is_postgres]:

@@ -14,6 +14,7 @@ printed as a line of JSON, and appended to `--out`. What they mean for other siz
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -60,7 +61,9 @@ def _row(where: str, figure: Figure, before: dict[str, float]) -> Row:
     return Row(f"{where}: {figure.name}", figure.value, figure.unit, ratio, f"{smaller:,.4g}")
 
 
-def measured(store: str, tiles: int, steps: Sequence[str]) -> Iterator[Figure]:
+def measured(
+    store: str, tiles: int, steps: Sequence[str], at_most: float = math.inf
+) -> Iterator[Figure]:
     """Figures of some steps, each with a server of its own."""
     for step in steps:
         print(f"{store}, {tiles:,} tiles: {step}", file=sys.stderr, flush=True)
@@ -69,7 +72,7 @@ def measured(store: str, tiles: int, steps: Sequence[str]) -> Iterator[Figure]:
             continue
         with tempfile.TemporaryDirectory() as folder, server(Path(folder), store=store) as made:
             with closing(Connection(made.port, HOURS)) as ask:
-                yield from STEPS[step](Subject(store, tiles, *made, ask, _database(store)))
+                yield from STEPS[step](Subject(store, tiles, *made, ask, _database(store), at_most))
             yield Figure(f"peak memory of the server: {step}", peak_memory(made.process), "MB")
 
 
@@ -97,6 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tiles", type=int, required=True, help=f"a multiple of {SECTION}")
     parser.add_argument("--steps", default=",".join(STEPS), help="some of " + ",".join(STEPS))
     parser.add_argument("--until", type=int, help="fill no further than so many tiles")
+    parser.add_argument(
+        "--at-most", type=float, default=math.inf, help="seconds for saving and removing pairs"
+        " and for removing tiles, of which as many are counted as there were"
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="file that the figures are appended to")
     given = parser.parse_args(arguments)
     steps = given.steps.split(",")
@@ -104,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"tiles come in sections of {SECTION:,}, and steps are {', '.join(STEPS)}")
     kind = "postgresql" if is_database(given.store) else "sqlite"
     tiles = min(given.tiles, given.until or given.tiles)
-    for figure in measured(given.store, tiles, steps):
+    for figure in measured(given.store, tiles, steps, given.at_most):
         line = orjson.dumps({"store": kind, "tiles": given.tiles, **figure._asdict()})
         print(line.decode(), flush=True)
         if given.out is not None:

@@ -153,6 +153,9 @@ def _seconds(value: Mapping[str, Any]) -> float:
     return seconds
 
 
+_BODY = "{changes, locks}"
+
+
 def routes() -> tuple[Route, ...]:
     """Locks and changes."""
     return (
@@ -160,13 +163,6 @@ def routes() -> tuple[Route, ...]:
         Route(0, "POST", "S/locks", post_lock, body="{id, seconds, holder, zs}"),
         Route(0, "PUT", "S/locks/{lock}", put_lock, body="{seconds}"),
         Route(0, "DELETE", "S/locks/{lock}", delete_lock),
-        Route(0, "POST", "O/stackChanges", post_changes, body="{changes, locks}"),
-        Route(
-            0,
-            "POST",
-            "O/matchChanges",
-            post_match_changes,
-            lengthy=True,
-            body="{changes, locks}",
-        ),
+        Route(0, "POST", "O/stackChanges", post_changes, lengthy=True, body=_BODY),
+        Route(0, "POST", "O/matchChanges", post_match_changes, lengthy=True, body=_BODY),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from renderws.store.arrivals import BUILT, GOING
 from renderws.store.protocol import Conflict, Invalid, Json, StackId, StoreBusy
 from renderws.store.removals import changing, settle
 from renderws.store.source import Connection, DoubleTile, Source
@@ -31,9 +32,6 @@ PIECE = 2_000
 ATTEMPTS = 3
 PAUSE = 0.25
 """How long others have their turn between two pieces, as a share of the time of a piece."""
-
-# what `reclaiming` says of a stack that counts as dropped
-BUILT, GOING = 1, 2
 
 
 class Clones:
@@ -78,7 +76,7 @@ class Clones:
         """Whether the copy is there; not, where the original has changed before it was whole."""
         with self._source.read() as connection:  # takes a while, in which others may write
             row = need_stack(connection, stack)
-            if row.hidden is not None:  # a section has been deleted a moment ago
+            if not row.is_settled:  # sections were deleted or replaced a moment ago
                 return False
             pieces = connection.tables.pieces(connection, row.key, zs, PIECE)
         with self._source.write(stack, to) as connection:

@@ -49,7 +49,7 @@ def find_collection(connection: Connection, collection: CollectionId) -> Collect
     return None if row is None else CollectionRow._make(row)
 
 
-def shown_parts(row: CollectionRow) -> list[tuple[int, Condition]]:
+def pair_parts(row: CollectionRow) -> list[tuple[int, Condition]]:
     """Where the pairs of a collection are: keys of collections, and what to add to a condition on
     pairs of each so that it does not hold for those that are hidden or replaced.
     """

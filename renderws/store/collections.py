@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from renderws.store.collectionrows import CollectionRow, find_collection, shown_parts
+from renderws.store.collectionrows import CollectionRow, find_collection, pair_parts
 from renderws.store.locks import give_back
 from renderws.store.pairarrivals import Seen, count_twins, let_in
 from renderws.store.pairsettling import changing_pairs, finish
@@ -136,7 +136,7 @@ class Collections:
         with self._source.read() as connection:
             row = need_collection(connection, collection)
             for part in ("p", "q") if side == "both" else (side,):
-                for key, (shown, parameters) in shown_parts(row):
+                for key, (shown, parameters) in pair_parts(row):
                     sql = GROUPS.format(
                         column=f"{part}_group", index=indices[part], condition=condition + shown
                     )

@@ -22,7 +22,7 @@ import orjson
 
 from renderws.store.clones import add_hidden, give_up, insert_hidden
 from renderws.store.collectionrows import COLUMNS as COLLECTION_COLUMNS
-from renderws.store.collectionrows import CollectionRow, shown_parts
+from renderws.store.collectionrows import CollectionRow, pair_parts
 from renderws.store.collections import collection_text
 from renderws.store.documents import new_tiles
 from renderws.store.matchquery import statements
@@ -35,8 +35,8 @@ from renderws.store.protocol import (
     StoreError,
     TileRecord,
 )
-from renderws.store.removals import shown_only
 from renderws.store.source import Connection, Row, Source
+from renderws.store.stackparts import shown_parts
 from renderws.store.stackrows import COLUMNS, StackRow, find_stack, now_after
 from renderws.store.states import stack_text
 from renderws.store.tilewrites import common_columns
@@ -45,7 +45,7 @@ from renderws.store.transforms import store_transforms
 BATCH, PAIRS_AT_ONCE = 5_000, 2_000
 TILES = (
     "SELECT tile_id, z, min_x, min_y, max_x, max_y, section_id, group_id, flat, document"
-    " FROM tile WHERE stack = ?{shown} ORDER BY tile_id"
+    " FROM tile WHERE stack = ?"
 )
 TRANSFORMS = "SELECT id, document FROM transform WHERE stack = ? ORDER BY id"
 SECTION_COLUMNS = "section_id, z, tile_count, min_x, min_y, max_x, max_y"
@@ -123,7 +123,10 @@ def _copy_stack(origin: Source, row: StackRow, target: Source) -> Copied:
         key = insert_hidden(connection, row.id, {})
     try:
         _fill_stack(origin, row, target, key)
-        if _stack_digest(target, row._replace(key=key, hidden=None)) != wanted:
+        if (
+            _stack_digest(target, row._replace(key=key, hidden=None, arriving=None, replaced=None))
+            != wanted
+        ):
             raise Damaged(f"the copy of {stack_text(row.id)} in {target.place} is not the same")
         with target.write(row.id) as connection:
             if find_stack(connection, row.id) is not None:
@@ -228,7 +231,7 @@ def _still_there(connection: Connection, key: int, collection: CollectionId) -> 
 
 def _pairs(source: Source, row: CollectionRow) -> Iterator[Row]:
     """Pairs that belong to a collection, wherever they are."""
-    found = statements(shown_parts(row), MatchQuery(), PAIRS)
+    found = statements(pair_parts(row), MatchQuery(), PAIRS)
     return source.stream(source.lease(), found, _plain)
 
 
@@ -242,10 +245,13 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _of_stack(source: Source, sql: str, row: StackRow) -> Iterator[Row]:
-    """Rows of one of the tables of a stack, without tiles that are deleted and still there."""
-    shown, parameters = shown_only(row) if sql == TILES else ("", ())
-    statement = sql.replace("{shown}", shown), (row.key, *parameters)
-    return source.stream(source.lease(), [statement], _plain)
+    """Rows of one of the tables of a stack; of its tiles those that it has, wherever they are."""
+    if sql != TILES:
+        return source.stream(source.lease(), [(sql, (row.key,))], _plain)
+    parts = shown_parts(row)
+    sides = " UNION ALL ".join(sql + part.condition for part in parts)
+    values = [value for part in parts for value in (part.key, *part.parameters)]
+    return source.stream(source.lease(), [(f"{sides} ORDER BY tile_id", values)], _plain)
 
 
 def _stack_digest(source: Source, row: StackRow) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from renderws.store.clones import GOING
+from renderws.store.arrivals import GOING, let_go
 from renderws.store.matchquery import searches
 from renderws.store.pace import Pace
-from renderws.store.pairarrivals import let_go
+from renderws.store.pairarrivals import let_go as let_pairs_go
 from renderws.store.pairremovals import remove_pairs
 from renderws.store.pairsettling import settle_some_pairs
 from renderws.store.pieces import MOST, in_pieces, remove_some, remove_tiles
 from renderws.store.protocol import Conflict, DroppedStack, MatchQuery, NotFound, StackId
-from renderws.store.removals import remove_hidden
+from renderws.store.removals import settle_some
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
@@ -86,7 +86,7 @@ def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
     """Remove some rows of deleted layers and pairs, and of what was dropped more than `grace`
     seconds ago; returns how many.
     """
-    if removed := remove_hidden(source) or settle_some_pairs(source):
+    if removed := settle_some(source) or settle_some_pairs(source):
         return removed
     # a stack that was changed and dropped within a millisecond was dropped a little later than now
     before = now_after() - int(grace * 1000) if grace else _EVER
@@ -136,6 +136,7 @@ def _reclaim_stack(connection: Connection, place: str, key: int, limit: int) -> 
     for table, ids in _REST:
         removed = removed or remove_some(partial(_remove_rest, connection, key, table, ids), limit)
     if not removed:
+        let_go(connection, key)
         connection.execute("DELETE FROM stack WHERE key = ?", (key,))
     return removed or 1
 
@@ -150,6 +151,6 @@ def _reclaim_collection(connection: Connection, place: str, key: int, limit: int
     (search,) = searches(key, MatchQuery())
     removed = remove_pairs(connection, place, search, limit)
     if not removed:
-        let_go(connection, key)
+        let_pairs_go(connection, key)
         connection.execute("DELETE FROM collection WHERE key = ?", (key,))
     return removed or 1

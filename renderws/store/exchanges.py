@@ -1,19 +1,30 @@
 """Stacks that were built beside others take their places, all in one transaction.
 
 Whole stacks change names. Where only some sections change, the rows of the new ones become rows of
-the target, and those of the old ones go to a stack that is dropped at once: they are reclaimed
-later, a few at a time, so that the transaction costs no more than new index entries.
+the target, and those of the old ones go to a stack that is dropped: they are reclaimed later, a few
+at a time. Few rows move in the same transaction; very many afterwards, in pieces (`arrivals`). What
+has to be counted and derived for that is, while others write (`exchangeviews`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from renderws.store.documents import id_list, same_json
+from renderws.store.arrivals import GOING, let_in
+from renderws.store.exchangeviews import (
+    Seen,
+    count_going,
+    find_double,
+    kept,
+    look,
+    take_transforms,
+)
 from renderws.store.locks import give_back
-from renderws.store.protocol import Conflict, StackChange, StackId
-from renderws.store.removals import changing
+from renderws.store.protocol import Conflict, StackChange, StackId, StoreError
+from renderws.store.removals import changing, settle
 from renderws.store.source import Connection, Source
+from renderws.store.stackparts import Part, Replaced, is_replaced
 from renderws.store.stackrows import (
     StackRow,
     find_stack,
@@ -25,15 +36,12 @@ from renderws.store.stackrows import (
 )
 from renderws.store.stacks import change_state
 from renderws.store.states import COMPLETE, LOADING, OFFLINE, READ_ONLY, stack_text
-from renderws.store.transforms import store_transforms, users_of
 
 _WAYS = {
     LOADING: (LOADING,),
     COMPLETE: (LOADING, COMPLETE),
     READ_ONLY: (LOADING, COMPLETE, READ_ONLY),
 }
-_AT_ZS = "stack = ? AND z IN (SELECT value FROM json_each(?))"
-_OF_SOURCE = " AND tile_id IN (SELECT tile_id FROM tile WHERE stack = ?)"
 
 
 class Exchanges:
@@ -44,11 +52,16 @@ class Exchanges:
     def change_stacks(
         self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
     ) -> None:
-        with changing(self._source, *_names(changes, locks)) as connection:
+        names = _names(changes, locks)
+        settle(self._source, *names)
+        seen = look(self._source, changes)
+        with changing(self._source, *names) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
-            for change in changes:
-                _apply(connection, change)
+            for change, before in zip(changes, seen, strict=True):
+                _apply(connection, change, before)
+        with suppress(StoreError):  # they are changed; others move what is left
+            settle(self._source, *(change.to for change in changes))
 
 
 def _names(changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]]) -> list[StackId]:
@@ -59,7 +72,7 @@ def _names(changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]])
     ]
 
 
-def _apply(connection: Connection, change: StackChange) -> None:
+def _apply(connection: Connection, change: StackChange, seen: Seen | None) -> None:
     source, target = need_stack(connection, change.source), find_stack(connection, change.to)
     if change.source == change.to:
         raise Conflict(f"{stack_text(change.to)} cannot take its own place")
@@ -72,20 +85,23 @@ def _apply(connection: Connection, change: StackChange) -> None:
         refuse_read_only(target)
         if target.state == OFFLINE:
             raise Conflict(f"{stack_text(change.to)} is OFFLINE: delete it first")
-    old = None if target is None else _going(connection, source, target, change)
-    if target is None or old is None or len(old) == target.tile_count:
+    if seen is not None and not seen.still_holds(source, target):
+        seen = None
+    going = _count_going(connection, source, target, change) if seen is None else seen.going
+    if target is None or going is None or going == target.tile_count:
         _take_place(connection, source, target, change.to)
-        key, version = source.key, None if target is None or old is None else target.version
+        key, version = source.key, None if target is None or going is None else target.version
     else:
-        _take_sections(connection, source, target, old)
+        _take_sections(connection, source, target, change, seen)
         key, version = target.key, None
+    derived = None if seen is None else seen.derived_now(connection, key)
     connection.execute("UPDATE stack SET hierarchical = NULL WHERE key = ?", (key,))
     if change.version is not None:
         version = json_object(change.version)
     if version is not None:
         connection.execute("UPDATE stack SET version = ? WHERE key = ?", (version, key))
     for state in _WAYS[change.state]:
-        change_state(connection, need_stack(connection, change.to), state)
+        change_state(connection, need_stack(connection, change.to), state, derived)
 
 
 def _take_place(
@@ -108,32 +124,51 @@ def _drop(connection: Connection, key: int) -> None:
     connection.execute("UPDATE stack SET dropped = ? WHERE key = ?", (now_after(), key))
 
 
-def _going(
-    connection: Connection, source: StackRow, target: StackRow, change: StackChange
-) -> list[int] | None:
-    """Keys of the tiles of the target that go; None: the whole stack."""
-    if change.zs is None:
+def _count_going(
+    connection: Connection, source: StackRow, target: StackRow | None, change: StackChange
+) -> int | None:
+    """Number of tiles of the target that go; None: the whole stack."""
+    if target is None or change.zs is None:
         return None
-    wanted = _AT_ZS
-    parameters: list[object] = [target.key, id_list([float(z) for z in change.zs])]
-    if change.keep:
-        wanted, parameters = wanted + _OF_SOURCE, [*parameters, source.key]
-    return _keys(connection, wanted, parameters)
+    return count_going(connection, source, target, change.zs, change.keep)
 
 
 def _take_sections(
-    connection: Connection, source: StackRow, target: StackRow, old: Sequence[int]
+    connection: Connection,
+    source: StackRow,
+    target: StackRow,
+    change: StackChange,
+    seen: Seen | None,
 ) -> None:
     """The sections of the source come into the target, in place of some of its tiles."""
+    zs, going = change.zs or (), 0 if seen is None else seen.going or 0
+    if seen is not None and seen.is_large:
+        take_transforms(connection, source, target, kept(source, target, zs, change.keep))
+        let_in(connection, source, target, zs, change.keep, going)
+        return
+    old = _keys_of_going(connection, source, target, zs, change.keep)
     new = _keys(connection, "stack = ?", [source.key])
     if old:
         connection.tables.move_tiles(connection, old, _bin(connection, source, len(old)))
-    _refuse_double(connection, source, target)
-    _take_transforms(connection, source, target)
+    double = find_double(connection, source, target, ())
+    if double is not None:
+        raise Conflict(
+            f"tile {double[0]} is already in section z={double[1]} of {stack_text(target.id)}, "
+            "which is kept"
+        )
+    take_transforms(connection, source, target, Part(target.key))
     connection.tables.move_tiles(connection, new, target.key)
     touch_data(connection, target.key, added=len(new), removed=len(old))
     touch_data(connection, source.key, removed=len(new))
-    _drop(connection, source.key)
+    _drop(connection, source.key)  # it has nothing to be brought back
+    connection.execute("UPDATE stack SET reclaiming = ? WHERE key = ?", (GOING, source.key))
+
+
+def _keys_of_going(
+    connection: Connection, source: StackRow, target: StackRow, zs: Sequence[float], keep: bool
+) -> list[int]:
+    going, parameters = is_replaced(Replaced(list(map(float, zs)), keep, 0), source.key)
+    return _keys(connection, f"stack = ? AND {going}", [target.key, *parameters])
 
 
 def _keys(connection: Connection, condition: str, parameters: Sequence[object]) -> list[int]:
@@ -149,41 +184,3 @@ def _bin(connection: Connection, source: StackRow, tiles: int) -> int:
         (*source.id, LOADING, now_after(), source.version, tiles, now_after()),
     ).fetchone()
     return int(row[0])
-
-
-def _refuse_double(connection: Connection, source: StackRow, target: StackRow) -> None:
-    double = connection.execute(
-        "SELECT old.tile_id, old.z FROM tile AS new INDEXED BY tile_identity"
-        " JOIN tile AS old INDEXED BY tile_identity"
-        " ON old.stack = ? AND old.tile_id = new.tile_id WHERE new.stack = ? LIMIT 1",
-        (target.key, source.key),
-    ).fetchone()
-    if double is not None:
-        raise Conflict(
-            f"tile {double[0]} is already in section z={double[1]} of {stack_text(target.id)}, "
-            "which is kept"
-        )
-
-
-def _take_transforms(connection: Connection, source: StackRow, target: StackRow) -> None:
-    """Shared transforms come along; one that kept tiles use must not become another."""
-    rows = connection.execute(
-        "SELECT new.id, new.document, old.document FROM transform AS new"
-        " LEFT JOIN transform AS old ON old.stack = ? AND old.id = new.id WHERE new.stack = ?",
-        (target.key, source.key),
-    ).fetchall()
-    wanted = {name: new for name, new, old in rows if old is None or not same_json(old, new)}
-    changed = {name for name, _, old in rows if old is not None} & wanted.keys()
-    if changed:
-        _, sets = users_of(connection, target.key, changed)
-        used = connection.execute(
-            "SELECT tile_id FROM tile WHERE stack = ?"
-            " AND reference_set IN (SELECT value FROM json_each(?)) LIMIT 1",
-            (target.key, id_list(sets)),
-        ).fetchone()
-        if used is not None:
-            raise Conflict(
-                f"tile {used[0]} of {stack_text(target.id)}, which is kept, uses another shared "
-                f"transform {' or '.join(sorted(changed))}"
-            )
-    store_transforms(connection, target.key, wanted)

@@ -21,7 +21,7 @@ from renderws.store.tree import BLOCK_BITS, STACK_THICKNESS
 COUNT_CHECKS = {
     "tile count of stack {0}": """
         SELECT owner || '/' || project || '/' || name FROM stack
-        WHERE reclaiming = 0 AND hidden IS NULL
+        WHERE reclaiming = 0 AND hidden IS NULL AND arriving IS NULL
           AND tile_count <> (SELECT count(*) FROM tile INDEXED BY tile_layer
                              WHERE tile.stack = stack.key)""",
     "pair count of match collection {0}": """

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from renderws.store.collectionrows import CollectionRow, find_collection, shown_parts
+from renderws.store.collectionrows import CollectionRow, find_collection, pair_parts
 from renderws.store.collections import insert_collection, need_collection
 from renderws.store.matchquery import statements
 from renderws.store.pairremovals import hide_pairs
@@ -46,7 +46,7 @@ class Matches:
             with self._source.translated():
                 row = need_collection(lease.connection, collection)
             columns = f"{IDS}, points" if details else IDS
-            found = statements(shown_parts(row), query, columns)
+            found = statements(pair_parts(row), query, columns)
         except BaseException:
             lease.release()
             raise
@@ -87,7 +87,7 @@ def _existing(connection: Connection, collection: CollectionId) -> int:
 
 def _delete(connection: Connection, row: CollectionRow, query: MatchQuery) -> int:
     removed = 0
-    for sql, parameters in statements(shown_parts(row), query, f"key, {IDS}"):
+    for sql, parameters in statements(pair_parts(row), query, f"key, {IDS}"):
         removed += connection.tables.delete_pairs(connection, sql, parameters)
     connection.execute(
         "UPDATE collection SET pair_count = pair_count - ?, changes = changes + 1 WHERE key = ?",

@@ -8,24 +8,23 @@ then: what ends a removal, at whatever moment, leaves a layer that is whole or o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import orjson
 
-from renderws.store.documents import id_list
+from renderws.store import arrivals
 from renderws.store.pace import Pace
 from renderws.store.pieces import MOST, in_pieces, remove_tiles
 from renderws.store.protocol import StackId, StoreError, TileQuery
-from renderws.store.source import Connection, Plan, Source
+from renderws.store.source import Connection, Source
 from renderws.store.stackrows import StackRow, find_stack, need_loading
 from renderws.store.states import LOADING
 
 LARGE = 5_000
 """Tiles that are deleted in one transaction."""
 ATTEMPTS = 3
-_LAYERS = "z IN (SELECT value FROM json_each(?))"
 
 
 class _Layers(NamedTuple):
@@ -35,50 +34,31 @@ class _Layers(NamedTuple):
     tiles: int
 
 
-def hidden_zs(row: StackRow | None) -> list[float]:
-    """z of the layers whose tiles are deleted and still stored."""
-    found: list[float] = orjson.loads(row.hidden) if row is not None and row.hidden else []
-    return found
-
-
-def shown_only(row: StackRow | None) -> tuple[str, Sequence[Any]]:
-    """What to add to a condition on tiles of the stack, so that it does not hold for hidden ones,
-    and its parameters.
-    """
-    zs = hidden_zs(row)
-    return (f" AND (tile.{_LAYERS}) IS NOT TRUE", (id_list(zs),)) if zs else ("", ())
-
-
-def shown_plan(connection: Connection, stack: StackId, query: TileQuery) -> Plan:
-    """How to find the tiles of a query that are not hidden; none where there is no such stack."""
-    row = find_stack(connection, stack)
-    plan = connection.tables.plan(connection, 0 if row is None else row.key, query)
-    if row is None or row.hidden is None:
-        return plan
-    condition, parameters = shown_only(row)
-    return Plan(plan.source, plan.condition + condition, (*plan.parameters, *parameters))
-
-
 @contextmanager
 def changing(source: Source, *stacks: StackId) -> Iterator[Any]:
-    """A transaction that changes tiles of stacks, of which nothing is hidden."""
+    """A transaction that changes tiles of stacks, which have all that is stored with them and
+    nothing else.
+    """
     while True:
         settle(source, *stacks)
         with source.write(*stacks) as connection:
             rows = [find_stack(connection, stack) for stack in stacks]
-            if not any(hidden_zs(row) for row in rows):
+            if all(row is None or row.is_settled for row in rows):
                 yield connection
                 return
 
 
 def settle(source: Source, *stacks: StackId) -> None:
-    """Remove the tiles of the stacks that are hidden."""
+    """Remove the tiles of stacks that are hidden, and take in those that arrive."""
     with source.read() as connection:
         rows = [find_stack(connection, stack) for stack in stacks]
     for row in rows:
         if row is not None and row.hidden is not None:
             key = row.key
             in_pieces(lambda key=key: _piece(source, key))  # type: ignore[misc]
+        if row is not None and row.arriving is not None:
+            key = row.key
+            in_pieces(lambda key=key: arrivals._piece(source, key))  # type: ignore[misc]
 
 
 def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | None:
@@ -99,13 +79,18 @@ def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | 
     return None
 
 
-def remove_hidden(source: Source) -> int:
-    """Remove some rows of hidden layers, of whatever stack; returns how many, 0: there are none."""
-    with source.read() as connection:
-        row = connection.execute(
-            "SELECT key FROM stack WHERE hidden IS NOT NULL AND dropped IS NULL LIMIT 1"
-        ).fetchone()
-    return 0 if row is None else max(1, _piece(source, row[0]))
+def settle_some(source: Source) -> int:
+    """Remove some rows of hidden layers, or take in some that arrive, of whatever stack; returns
+    how many, 0: there are none.
+    """
+    for column, piece in (("hidden", _piece), ("arriving", arrivals._piece)):
+        with source.read() as connection:
+            row = connection.execute(
+                f"SELECT key FROM stack WHERE {column} IS NOT NULL AND dropped IS NULL LIMIT 1"
+            ).fetchone()
+        if row is not None:
+            return max(1, piece(source, row[0]))
+    return 0
 
 
 def _hide(source: Source, stack: StackId, seen: StackRow, layers: _Layers) -> bool:
@@ -124,7 +109,7 @@ def _hide(source: Source, stack: StackId, seen: StackRow, layers: _Layers) -> bo
 
 def _large_layers(connection: Connection, row: StackRow, query: TileQuery) -> _Layers | None:
     """The layers that a query asks for as a whole, where they have very many tiles."""
-    if row.state != LOADING or row.hidden is not None or row.tile_count <= LARGE:
+    if row.state != LOADING or not row.is_settled or row.tile_count <= LARGE:
         return None
     if query == TileQuery(z=query.z) and query.z is not None:
         zs: list[float | None] = [query.z]

@@ -154,7 +154,15 @@ CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
 ALTER TABLE collection ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
+# another stack whose tiles belong to this one, and which tiles of this one they replace: JSON of
+# `stackparts.Replaced`
+SIXTH = """
+ALTER TABLE stack ADD COLUMN arriving INTEGER;
+ALTER TABLE stack ADD COLUMN replaced TEXT;
+CREATE INDEX stack_arriving ON stack (key) WHERE arriving IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 
 
 def migrate(

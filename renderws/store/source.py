@@ -130,6 +130,15 @@ class Tables(Protocol):
         column is the key."""
         ...
 
+    def next_tiles(self, connection: Any, part: Any, z: float | None, count: int) -> list[int]:
+        """Keys of up to so many tiles of a part of a stack (`stackparts`) at z, such that moving
+        them costs little; none: there are none."""
+        ...
+
+    def take_widths(self, connection: Any, source: int, target: int) -> None:
+        """Let the tiles of one stack be found by their box when they are moved to another one."""
+        ...
+
     def move_tiles(self, connection: Any, keys: Sequence[int], to: int) -> None:
         """Let tiles be of another stack."""
         ...
@@ -157,9 +166,9 @@ class Tables(Protocol):
         """Key of the set of these ids of transforms, made when there is none."""
         ...
 
-    def channel_kinds(self, connection: Any, stack_key: int) -> list[str]:
-        """Distinct lists of channel names of the stack's tiles, as JSON, without looking at every
-        tile."""
+    def channel_kinds(self, connection: Any, part: Any) -> list[str]:
+        """Distinct lists of channel names of the tiles of a part of a stack (`stackparts`), as
+        JSON, without looking at every tile."""
         ...
 
     def save_pairs(self, connection: Any, collection: int, rows: Sequence[Row]) -> int:

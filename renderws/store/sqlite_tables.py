@@ -15,6 +15,7 @@ from renderws.store.derivation import z_values
 from renderws.store.documents import id_list, json_list
 from renderws.store.protocol import NewTiles, TileQuery
 from renderws.store.source import Common, DoubleTile, Place, Plan, Row
+from renderws.store.stackparts import Part
 from renderws.store.tilequery import plan
 from renderws.store.tree import (
     BLOCK,
@@ -75,10 +76,10 @@ DO UPDATE SET count = excluded.count, consensus = excluded.consensus, points = e
 CHANNELS = """
 WITH RECURSIVE kind (names) AS (
   SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
-          WHERE stack = ? AND channels IS NOT NULL)
+          WHERE stack = ? AND channels IS NOT NULL{shown})
   UNION ALL
   SELECT (SELECT min(channels) FROM tile INDEXED BY tile_channels
-          WHERE stack = ? AND channels > kind.names)
+          WHERE stack = ? AND channels > kind.names{shown})
   FROM kind WHERE kind.names IS NOT NULL
 )
 SELECT names FROM kind WHERE names IS NOT NULL
@@ -196,6 +197,28 @@ class SqliteTables:
             last = found[-1][0]
             yield found
 
+    def next_tiles(
+        self, connection: sqlite3.Connection, part: Part, z: float | None, count: int
+    ) -> list[int]:
+        """As many blocks as surely have no more tiles: whole ones keep their places."""
+        condition = f"tile.stack = ? AND tile.z IS ?{part.condition}"
+        parameters = (part.key, z, *part.parameters)
+        first = connection.execute(
+            f"SELECT key >> {BLOCK_BITS} FROM tile INDEXED BY tile_layer WHERE {condition} LIMIT ?",
+            (*parameters, max(1, count // BLOCK)),
+        )
+        blocks = id_list(sorted({block for (block,) in first}))
+        rows = connection.execute(
+            f"SELECT tile.key FROM json_each(?) AS block CROSS JOIN tile NOT INDEXED ON tile.key"
+            f" BETWEEN block.value << {BLOCK_BITS} AND (block.value << {BLOCK_BITS}) + {BLOCK - 1}"
+            f" AND {condition} ORDER BY tile.key",
+            (blocks, *parameters),
+        )
+        return [key for (key,) in rows]
+
+    def take_widths(self, connection: sqlite3.Connection, source: int, target: int) -> None:
+        """There are none: boxes are in a tree."""
+
     def move_tiles(self, connection: sqlite3.Connection, keys: Sequence[int], to: int) -> None:
         for start in range(0, len(keys), MOVED_AT_ONCE):
             part = keys[start : start + MOVED_AT_ONCE]
@@ -273,8 +296,10 @@ class SqliteTables:
         )
         return key
 
-    def channel_kinds(self, connection: sqlite3.Connection, stack_key: int) -> list[str]:
-        return [names for (names,) in connection.execute(CHANNELS, (stack_key, stack_key))]
+    def channel_kinds(self, connection: sqlite3.Connection, part: Part) -> list[str]:
+        sql = CHANNELS.replace("{shown}", part.condition)
+        rows = connection.execute(sql, (part.key, *part.parameters) * 2)
+        return [names for (names,) in rows]
 
     def save_pairs(
         self, connection: sqlite3.Connection, collection: int, rows: Sequence[Row]

@@ -31,10 +31,17 @@ class StackRow(NamedTuple):
     sections_derived: int
     dropped: int | None
     hidden: str | None
+    arriving: int | None
+    replaced: str | None
 
     @property
     def id(self) -> StackId:
         return StackId(self.owner, self.project, self.name)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the tiles that are stored with it are those it has."""
+        return self.hidden is None and self.arriving is None
 
     @property
     def has_data(self) -> bool:

@@ -108,7 +108,7 @@ class Stacks:
         with self._source.read() as connection:
             row = need_stack(connection, stack)
             what = effect(row.id, row.state, state)
-            if what not in DERIVING or row.hidden is not None or row.tile_count <= LARGE:
+            if what not in DERIVING or not row.is_settled or row.tile_count <= LARGE:
                 return None, None
             return (row.key, row.data_version), derive(connection, row)
 

@@ -18,9 +18,9 @@ from renderws.store.protocol import (
     TileQuery,
     TileRecord,
 )
-from renderws.store.removals import hidden_zs, shown_only, shown_plan
 from renderws.store.source import Connection, Row, Source, Statement
-from renderws.store.stackrows import find_key, find_stack, need_stack
+from renderws.store.stackparts import of_parts, rows_of_parts, shown_parts, shown_plan
+from renderws.store.stackrows import find_stack, need_stack
 from renderws.store.states import stack_text
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ DOCUMENT_COLUMNS = "tile.tile_id, tile.flat, tile.document"
 FEW = 256
 UP_TO_FEW = f" LIMIT {FEW + 1}"
 BY_ID = " ORDER BY tile.tile_id"
+BOX_COLUMNS = "min_x, min_y, max_x, max_y"
 BOUNDS_COLUMNS = (
     "tile.tile_id, tile.z, tile.min_x, tile.min_y, tile.max_x, tile.max_y, tile.section_id"
 )
@@ -68,11 +69,9 @@ class Tiles:
 
     def tile(self, stack: StackId, tile_id: str) -> TileRecord:
         with self._source.read() as connection:
-            shown, parameters = shown_only(find_stack(connection, stack))
-            row = connection.execute(
-                f"SELECT {RECORD_COLUMNS} FROM tile WHERE stack = ? AND tile_id = ?{shown}",
-                (find_key(connection, stack), tile_id, *parameters),
-            ).fetchone()
+            parts = shown_parts(find_stack(connection, stack))
+            sql = f"SELECT {RECORD_COLUMNS} FROM tile WHERE stack = ? AND tile_id = ?{{shown}}"
+            row = next(rows_of_parts(connection, sql, parts, tile_id), None)
         if row is None:
             raise NotFound(f"tile {tile_id} does not exist in {stack_text(stack)}")
         return tile_record(row)
@@ -113,18 +112,14 @@ class Tiles:
             row = find_stack(connection, stack)
             if row is None:
                 return []
-            hidden = hidden_zs(row)
-            found = stack_z_values(connection, row, min_z, max_z)
-            return [z for z in found if z not in hidden]
+            return stack_z_values(connection, row, min_z, max_z)
 
     def layer_bounds(self, stack: StackId, z: float) -> tuple[float, float, float, float] | None:
         with self._source.read() as connection:
-            if z in hidden_zs(find_stack(connection, stack)):
-                return None
+            parts = shown_parts(find_stack(connection, stack))
+            tiles, parameters = of_parts(BOX_COLUMNS, "tile_layer", parts, " AND z = ?", z)
             row = connection.execute(
-                "SELECT min(min_x), min(min_y), max(max_x), max(max_y)"
-                " FROM tile INDEXED BY tile_layer WHERE stack = ? AND z = ?",
-                (find_key(connection, stack), z),
+                f"SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM {tiles}", parameters
             ).fetchone()
         return None if row[0] is None else (row[0], row[1], row[2], row[3])
 
@@ -144,18 +139,16 @@ class Tiles:
 
     def section_data_now(self, stack: StackId, z: float) -> list[SectionData]:
         with self._source.read() as connection:
-            if z in hidden_zs(find_stack(connection, stack)):
-                return []
-            return sections_of_layer(connection, find_key(connection, stack), z)
+            return sections_of_layer(connection, shown_parts(find_stack(connection, stack)), z)
 
     def section_z(self, stack: StackId, section_id: str) -> float:
         with self._source.read() as connection:
-            shown, parameters = shown_only(find_stack(connection, stack))
-            row = connection.execute(
+            sql = (
                 "SELECT z FROM tile INDEXED BY tile_section"
-                f" WHERE stack = ? AND section_id = ? AND z IS NOT NULL{shown} LIMIT 1",
-                (find_key(connection, stack), section_id, *parameters),
-            ).fetchone()
+                " WHERE stack = ? AND section_id = ? AND z IS NOT NULL{shown} LIMIT 1"
+            )
+            parts = shown_parts(find_stack(connection, stack))
+            row = next(rows_of_parts(connection, sql, parts, section_id), None)
         if row is None:
             raise NotFound(f"section {section_id} does not exist in {stack_text(stack)}")
         return float(row[0])

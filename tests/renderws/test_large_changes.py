@@ -11,12 +11,24 @@ import uvicorn
 from renderws import serve
 from renderws.app import create_app
 from renderws.settings import Settings
-from renderws.store import pairarrivals, pairremovals, removals, stacks
+from renderws.store import (
+    arrivals,
+    exchangeviews,
+    pairarrivals,
+    pairremovals,
+    removals,
+    stacks,
+)
 
 OWNER = "/render-ws/v1/owner/o"
 LARGE, SMALL = f"{OWNER}/project/p/stack/large", f"{OWNER}/project/p/stack/small"
+BUILT = f"{OWNER}/project/p/stack/built"
 PAIRS, NEW = f"{OWNER}/matchCollection/m", f"{OWNER}/matchCollection/new"
-TAKE_IN = {"changes": [{"from": "new", "to": "m", "keep": True}]}
+STACKS = [{"project": "p", "stack": name} for name in ("built", "large")]
+TAKE_IN = {
+    f"{OWNER}/matchChanges": {"changes": [{"from": "new", "to": "m", "keep": True}]},
+    f"{OWNER}/stackChanges": {"changes": [{"from": STACKS[0], "to": STACKS[1], "zs": [1]}]},
+}
 
 
 @pytest.fixture
@@ -35,16 +47,19 @@ def base(tmp_path):
     listener.close()
 
 
-def body(*names):
-    box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": 1, "layout": {"sectionId": "1.0"}}
+def body(*names, z=1):
+    box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": z, "layout": {"sectionId": f"{z}.0"}}
     return {"tileIdToSpecMap": {name: box for name in names}}
 
 
 def fill(url):
-    for stack in (LARGE, SMALL):
+    for stack in (LARGE, SMALL, BUILT):
         assert requests.post(url + stack, json={}, timeout=60).ok
     tiles = body(*(f"t{n}" for n in range(30)))
-    assert requests.put(f"{url}{LARGE}/resolvedTiles", json=tiles, timeout=60).ok
+    for stack in (LARGE, BUILT):
+        assert requests.put(f"{url}{stack}/resolvedTiles", json=tiles, timeout=60).ok
+    rest = body("rest", z=2)
+    assert requests.put(f"{url}{LARGE}/resolvedTiles", json=rest, timeout=60).ok
     points = {"p": [[1, 2], [3, 4]], "q": [[5, 6], [7, 8]], "w": [1, 1]}
     pairs = [
         {"pGroupId": "a", "pId": f"a{n}", "qGroupId": q, "qId": "b", "matches": points}
@@ -64,6 +79,8 @@ def fill(url):
         (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesWith/b"),
         (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesOutsideGroup"),
         (pairarrivals, "_piece", "post", f"{OWNER}/matchChanges"),
+        (exchangeviews, "derive", "post", f"{OWNER}/stackChanges"),
+        (arrivals, "_piece", "post", f"{OWNER}/stackChanges"),
         (stacks, "derive", "put", f"{LARGE}/state/COMPLETE"),
     ],
 )
@@ -76,12 +93,12 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
         assert imported.wait(30)
         return do(*arguments)
 
-    monkeypatch.setattr(module, "LARGE", 10)
+    monkeypatch.setattr(exchangeviews if module is arrivals else module, "LARGE", 10)
     monkeypatch.setattr(module, step, wait_for_the_other)
     answers = []
     large = threading.Thread(
         target=lambda: answers.append(
-            requests.request(method, base + path, json=TAKE_IN, timeout=60)
+            requests.request(method, base + path, json=TAKE_IN.get(path), timeout=60)
         )
     )
     large.start()

@@ -170,7 +170,15 @@ CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
 ALTER TABLE collection ADD COLUMN changes BIGINT NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
+# another stack whose tiles belong to this one, and which tiles of this one they replace: JSON of
+# `stackparts.Replaced`
+FIFTH = """
+ALTER TABLE stack ADD COLUMN arriving BIGINT;
+ALTER TABLE stack ADD COLUMN replaced TEXT;
+CREATE INDEX stack_arriving ON stack (key) WHERE arriving IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 TABLES = (
     "stack", "tile", "tile_width", "transform", "transform_reference", "reference_set",
     "reference_member", "section", "collection", "match", "trial", "stack_lock", "job",

@@ -15,6 +15,7 @@ from renderws.store.documents import json_list
 from renderws.store.postgres.boxes import box_plan, width_classes
 from renderws.store.protocol import NewTiles, TileQuery
 from renderws.store.source import Common, DoubleTile, Place, Plan, Row
+from renderws.store.stackparts import Part
 from renderws.store.tilequery import all_of, conditions_of
 from renderws.store.tree import packed_keys
 
@@ -60,14 +61,14 @@ RETURNING xmax = 0
 """
 CHANNELS = """
 WITH RECURSIVE kind (digest) AS (
-  SELECT (SELECT min(md5(channels)) FROM tile WHERE stack = ? AND channels IS NOT NULL)
+  SELECT (SELECT min(md5(channels)) FROM tile WHERE stack = ? AND channels IS NOT NULL{shown})
   UNION ALL
   SELECT (SELECT min(md5(channels)) FROM tile
-          WHERE stack = ? AND channels IS NOT NULL AND md5(channels) > kind.digest)
+          WHERE stack = ? AND channels IS NOT NULL AND md5(channels) > kind.digest{shown})
   FROM kind WHERE kind.digest IS NOT NULL
 )
 SELECT (SELECT channels FROM tile
-        WHERE stack = ? AND channels IS NOT NULL AND md5(channels) = kind.digest LIMIT 1)
+        WHERE stack = ? AND channels IS NOT NULL AND md5(channels) = kind.digest{shown} LIMIT 1)
 FROM kind WHERE kind.digest IS NOT NULL
 """
 ROWS_AT_ONCE, BYTES_AT_ONCE = 2_000, 8_000_000
@@ -180,6 +181,18 @@ class PostgresTables:
         sql = f"SELECT tile.key, {columns} FROM {plan.source} WHERE {plan.condition}"
         yield from connection.fetch((sql, plan.parameters), size, size)
 
+    def next_tiles(self, connection: Any, part: Part, z: float | None, count: int) -> list[int]:
+        at, parameters = ("tile.z IS NULL", ()) if z is None else ("tile.z = ?", (z,))
+        rows = connection.execute(
+            f"SELECT key FROM tile WHERE tile.stack = ? AND {at}{part.condition}"
+            " ORDER BY tile_id LIMIT ?",
+            (part.key, *parameters, *part.parameters, count),
+        )
+        return [key for (key,) in rows]
+
+    def take_widths(self, connection: Any, source: int, target: int) -> None:
+        _copy_widths(connection, source, target)
+
     def move_tiles(self, connection: Any, keys: Sequence[int], to: int) -> None:
         connection.execute(
             "INSERT INTO tile_width (stack, width_class)"
@@ -261,8 +274,9 @@ class PostgresTables:
         )
         return int(row[0])
 
-    def channel_kinds(self, connection: Any, stack_key: int) -> list[str]:
-        return [names for (names,) in connection.execute(CHANNELS, (stack_key,) * 3)]
+    def channel_kinds(self, connection: Any, part: Part) -> list[str]:
+        sql = CHANNELS.replace("{shown}", part.condition)
+        return [names for (names,) in connection.execute(sql, (part.key, *part.parameters) * 3)]
 
     def save_pairs(self, connection: Any, collection: int, rows: Sequence[Row]) -> int:
         added = 0

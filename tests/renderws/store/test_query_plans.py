@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from interrupted_pieces import Crash, crash_after
 
-from renderws.store import pairarrivals
+from renderws.store import arrivals, exchangeviews, pairarrivals
 from renderws.store.conformance.matches import all_pairs
 from renderws.store.conformance.samples import (
     COLLECTION,
+    OTHER,
     STACK,
     affine,
     documents,
@@ -18,7 +19,13 @@ from renderws.store.conformance.samples import (
 )
 from renderws.store.conformance.tiles import queries
 from renderws.store.documents import new_tiles
-from renderws.store.protocol import CollectionChange, CollectionId, MatchQuery, TileQuery
+from renderws.store.protocol import (
+    CollectionChange,
+    CollectionId,
+    MatchQuery,
+    StackChange,
+    TileQuery,
+)
 from renderws.store.sqlite import SqliteStore
 
 NEW = CollectionId("owner", "new")
@@ -186,3 +193,33 @@ def test_pairs_that_arrive(traced, monkeypatch):
     for line, sql in found:
         words = line.split()
         assert not (words[0] == "SCAN" and words[1] in ("match", "new", "old")), f"{line}: {sql}"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_tiles_that_arrive(traced, monkeypatch, keep):
+    store, executed = traced
+    monkeypatch.setattr(exchangeviews, "LARGE", 0)
+    loading(store, tile("rest", 2.0))
+    loading(store, tile("t1", section="1.0"), tile("x", None), stack=OTHER)
+    executed.clear()
+    with monkeypatch.context() as patched:
+        crash_after(patched, arrivals, 0)
+        with pytest.raises(Crash):
+            store.change_stacks([StackChange(OTHER, STACK, [1.0], keep)])
+    for query in queries():
+        list(store.tiles(STACK, query))
+        store.count_tiles(STACK, query)
+        store.tile_bounds(STACK, query)
+    store.layer_bounds(STACK, 1.0)
+    store.section_data_now(STACK, 1.0)
+    store.section_z(STACK, "1.0")
+    store.z_values(STACK)
+    while store.reclaim():
+        pass
+    found = list(plans(store, executed))
+    assert any("UPDATE tile SET stack" in sql for _, sql in found)
+    for line, sql in found:
+        words = line.split()
+        is_both = words == ["SCAN", "tile"] and ") AS tile" in sql  # rows of both stacks, as found
+        scanned = words[0] == "SCAN" and words[1] in (*TABLES, "new")
+        assert is_both or not scanned, f"{line}: {sql}"
