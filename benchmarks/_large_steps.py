@@ -213,6 +213,8 @@ def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
     yield Figure(f"remove the rows of deleted {what}, core of it", own + of_database, "s")
     yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
     yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
+    late = float(np.percentile(pieces, 99))
+    yield Figure(f"remove the rows of deleted {what}, 99 % of pieces at most", late, "s")
     yield Figure(f"remove the rows of deleted {what}, rows", sum(rows), "")
 
 

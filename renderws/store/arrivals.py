@@ -12,7 +12,6 @@ all of the new tiles there or all of the old ones.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 
 import orjson
@@ -30,16 +29,15 @@ BUILT, GOING = 1, 2
 
 
 def let_in(
-    connection: Connection, source: StackRow, target: StackRow, zs: Sequence[float], keep: bool,
-    going: int,
-) -> None:  # fmt: skip
-    """Let the tiles of one stack into another, within a transaction, in place of so many of those
-    at some z; `keep`: only of those with the same ids.
+    connection: Connection, source: StackRow, target: StackRow, what: Replaced, going: int
+) -> None:
+    """Let the tiles of one stack into another, within a transaction, in place of so many of its
+    own.
     """
-    what = None if not going else _bin_for(connection, source, zs, keep, going)
+    note = _note_with_bin(connection, source, what, going) if going else None
     connection.execute(
         "UPDATE stack SET arriving = ?, replaced = ? WHERE key = ?",
-        (source.key, what, target.key),
+        (source.key, note, target.key),
     )
     connection.tables.take_widths(connection, source.key, target.key)
     touch_data(connection, target.key, added=source.tile_count, removed=going)
@@ -49,9 +47,7 @@ def let_in(
     )
 
 
-def _bin_for(
-    connection: Connection, source: StackRow, zs: Sequence[float], keep: bool, going: int
-) -> str:
+def _note_with_bin(connection: Connection, source: StackRow, what: Replaced, going: int) -> str:
     """A dropped stack for the tiles that go, which can be brought back under the source's name when
     it has them; returns the note of what is replaced.
     """
@@ -60,8 +56,7 @@ def _bin_for(
         " tile_count, dropped, reclaiming) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?) RETURNING key",
         (*source.id, LOADING, now_after(), source.version, going, HELD, BUILT),
     ).fetchone()
-    what = Replaced(sorted(set(map(float, zs))), keep, int(row[0]))
-    return what.note()
+    return what._replace(bin=int(row[0])).note()
 
 
 def let_go(connection: Connection, key: int) -> None:
@@ -116,7 +111,7 @@ def _put_away(connection: Connection, key: int, arriving: int, what: Replaced, m
         if not gone:
             del zs[0]
     if not zs:
-        _drop(connection, what.bin, 0)
+        _drop(connection, what.bin, GOING if what.for_good else 0)
     note = what._replace(zs=zs).note() if zs else None
     connection.execute("UPDATE stack SET replaced = ? WHERE key = ?", (note, key))
     return gone

@@ -24,6 +24,7 @@ from renderws.store.clones import add_hidden, give_up, insert_hidden
 from renderws.store.collectionrows import COLUMNS as COLLECTION_COLUMNS
 from renderws.store.collectionrows import CollectionRow, pair_parts
 from renderws.store.collections import collection_text
+from renderws.store.columns import common_columns
 from renderws.store.documents import new_tiles
 from renderws.store.matchquery import statements
 from renderws.store.protocol import (
@@ -39,7 +40,6 @@ from renderws.store.source import Connection, Row, Source
 from renderws.store.stackparts import shown_parts
 from renderws.store.stackrows import COLUMNS, StackRow, find_stack, now_after
 from renderws.store.states import stack_text
-from renderws.store.tilewrites import common_columns
 from renderws.store.transforms import store_transforms
 
 BATCH, PAIRS_AT_ONCE = 5_000, 2_000

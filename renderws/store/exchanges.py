@@ -16,15 +16,15 @@ from renderws.store.exchangeviews import (
     Seen,
     count_going,
     find_double,
-    kept,
     look,
+    replaced_by,
     take_transforms,
 )
 from renderws.store.locks import give_back
 from renderws.store.protocol import Conflict, StackChange, StackId, StoreError
 from renderws.store.removals import changing, settle
 from renderws.store.source import Connection, Source
-from renderws.store.stackparts import Part, Replaced, is_replaced
+from renderws.store.stackparts import Part, is_replaced, without
 from renderws.store.stackrows import (
     StackRow,
     find_stack,
@@ -141,12 +141,13 @@ def _take_sections(
     seen: Seen | None,
 ) -> None:
     """The sections of the source come into the target, in place of some of its tiles."""
-    zs, going = change.zs or (), 0 if seen is None else seen.going or 0
     if seen is not None and seen.is_large:
-        take_transforms(connection, source, target, kept(source, target, zs, change.keep))
-        let_in(connection, source, target, zs, change.keep, going)
+        kept = without(target.key, replaced_by(change), source.key)
+        take_transforms(connection, source, target, kept)
+        let_in(connection, source, target, replaced_by(change), seen.going or 0)
         return
-    old = _keys_of_going(connection, source, target, zs, change.keep)
+    gone, parameters = is_replaced(replaced_by(change), source.key)
+    old = _keys(connection, f"stack = ? AND {gone}", [target.key, *parameters])
     new = _keys(connection, "stack = ?", [source.key])
     if old:
         connection.tables.move_tiles(connection, old, _bin(connection, source, len(old)))
@@ -162,13 +163,6 @@ def _take_sections(
     touch_data(connection, source.key, removed=len(new))
     _drop(connection, source.key)  # it has nothing to be brought back
     connection.execute("UPDATE stack SET reclaiming = ? WHERE key = ?", (GOING, source.key))
-
-
-def _keys_of_going(
-    connection: Connection, source: StackRow, target: StackRow, zs: Sequence[float], keep: bool
-) -> list[int]:
-    going, parameters = is_replaced(Replaced(list(map(float, zs)), keep, 0), source.key)
-    return _keys(connection, f"stack = ? AND {going}", [target.key, *parameters])
 
 
 def _keys(connection: Connection, condition: str, parameters: Sequence[object]) -> list[int]:

@@ -12,7 +12,7 @@ from renderws.store.derivation import Derived, count_transforms, derive
 from renderws.store.documents import id_list, same_json
 from renderws.store.protocol import Conflict, StackChange
 from renderws.store.source import Connection, Row, Source
-from renderws.store.stackparts import AT, TWIN, Part, Replaced, without
+from renderws.store.stackparts import AT, TWIN, Part, Replaced
 from renderws.store.stackrows import StackRow, find_stack
 from renderws.store.states import COMPLETE, LOADING, READ_ONLY, stack_text
 from renderws.store.transforms import store_transforms, users_of
@@ -82,11 +82,10 @@ def _seen(connection: Connection, change: StackChange) -> Seen | None:
 
 def _afterwards(source: StackRow, target: StackRow, change: StackChange, going: int) -> StackRow:
     """The target when tiles have been let in, whether their rows are to move then or before."""
-    what = Replaced(list(map(float, change.zs or ())), change.keep, 0)
     return target._replace(
         state=LOADING,
         arriving=source.key,
-        replaced=what.note(),
+        replaced=replaced_by(change).note(),
         tile_count=target.tile_count + source.tile_count - going,
     )
 
@@ -120,9 +119,9 @@ def find_double(
     return found
 
 
-def kept(source: StackRow, target: StackRow, zs: Sequence[float], keep: bool) -> Part:
-    """The tiles of the target that stay."""
-    return without(target.key, Replaced(list(map(float, zs)), keep, 0), source.key)
+def replaced_by(change: StackChange) -> Replaced:
+    """Which tiles of the target a change of some z replaces; where they go is still to be said."""
+    return Replaced(sorted(set(map(float, change.zs or ()))), change.keep, 0)
 
 
 def take_transforms(connection: Connection, source: StackRow, target: StackRow, kept: Part) -> None:

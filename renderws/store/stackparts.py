@@ -23,12 +23,14 @@ TWIN = (
 
 class Replaced(NamedTuple):
     """Which tiles of a stack are replaced by those that arrive, and are still stored: those at
-    `zs`, with `keep` only those whose ids come again. They go to the stack of the key `bin`.
+    `zs`, with `keep` only those whose ids come again. They go to the stack of the key `bin`;
+    `for_good`: which cannot be brought back.
     """
 
     zs: list[float]
     keep: bool
     bin: int
+    for_good: bool = False
 
     def note(self) -> str:
         """As it is noted with the stack."""

@@ -9,15 +9,12 @@ from typing import TypeVar
 import numpy as np
 
 from renderws.store.boxes import derive_boxes_again
-from renderws.store.documents import (
-    NOTHING,
-    chunks_by_ids,
-    json_list,
-    with_values,
-)
-from renderws.store.protocol import Contents, Invalid, NewTiles, StackId, TileQuery
+from renderws.store.columns import common_columns
+from renderws.store.documents import chunks_by_ids, with_values
+from renderws.store.protocol import Invalid, NewTiles, StackId, TileQuery
 from renderws.store.removals import changing, delete_in_pieces
-from renderws.store.source import Common, Connection, Place, Row, Source
+from renderws.store.renumbering import renumber_in_pieces
+from renderws.store.source import Connection, Place, Row, Source
 from renderws.store.stackrows import need_loading, touch_data
 from renderws.store.transforms import store_transforms
 
@@ -69,7 +66,8 @@ class TileWrites:
         self._set_z(stack, TileQuery(tile_ids=tile_ids), z)
 
     def set_section_z(self, stack: StackId, section_id: str, z: float) -> None:
-        self._set_z(stack, TileQuery(section_id=section_id), z)
+        if not renumber_in_pieces(self._source, stack, section_id, _finite(z)):
+            self._set_z(stack, TileQuery(section_id=section_id), z)
 
     def delete_tiles(self, stack: StackId, query: TileQuery) -> int:
         removed = delete_in_pieces(self._source, stack, query)
@@ -83,9 +81,7 @@ class TileWrites:
         return removed
 
     def _set_z(self, stack: StackId, query: TileQuery, z: float) -> None:
-        if not math.isfinite(z):
-            raise Invalid(f"z must be a finite number, not {z}")
-        z = float(z)
+        z = _finite(z)
         with changing(self._source, stack) as connection:
             row, tables = need_loading(connection, stack), connection.tables
             chosen = tables.plan(connection, row.key, query)
@@ -95,6 +91,12 @@ class TileWrites:
                 tables.set_z(connection, z, changed)
             if found:
                 touch_data(connection, row.key)
+
+
+def _finite(z: float) -> float:
+    if not math.isfinite(z):
+        raise Invalid(f"z must be a finite number, not {z}")
+    return float(z)
 
 
 def _last_of_each_id(tiles: NewTiles) -> NewTiles:
@@ -130,20 +132,6 @@ def _check(tiles: NewTiles) -> None:
             raise Invalid(f"z of tile {tile_id} is {z}, it must be a finite number")
         if "\0" in tile_id:
             raise Invalid(f"the tile id {tile_id!r} holds a zero character")
-
-
-def common_columns(connection: Connection, tiles: NewTiles) -> list[Common]:
-    """Values of each tile that are often those of many."""
-    known: dict[Contents, tuple[int | None, str | None]] = {NOTHING: (None, None)}
-    # in order, so that no two transactions wait for each other
-    for contents in sorted(set(tiles.contents) - known.keys()):
-        references, channels = contents
-        key = connection.tables.reference_set(connection, references) if references else None
-        known[contents] = (key, json_list(channels) if channels else None)
-    derived = zip(*[known[contents] for contents in tiles.contents], strict=True)
-    zs = [None if z != z else z for z in tiles.places[:, 0].tolist()]
-    columns = (zs, tiles.section_ids, tiles.group_ids, tiles.flat, *derived)
-    return list(zip(*columns, strict=True))
 
 
 def _others_at(connection: Connection, stack_key: int, z: float, tiles: NewTiles) -> list[int]:
