@@ -32,7 +32,7 @@ from renderws.ranges import compressed_tag, cut, is_known
 from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
-from renderws.routes.router import Route, Router
+from renderws.routes.router import Route
 from renderws.settings import Settings
 from renderws.store.protocol import Store, StoreError
 from renderws.values_of_json import check_values
@@ -55,12 +55,12 @@ class Service:
     """A store, its settings and the table of operations."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        from renderws.routes.table import routes
+        from renderws.routes.table import router, routes
 
         self.store = store
         self.settings = settings
         self.routes = routes()
-        self.router = Router(self.routes)
+        self.router = router()
         self.match_trials = threading.BoundedSemaphore(max(1, settings.render_threads))
         self.bodies = Bodies(settings, give_freed_memory_back)
         self.drawings = Drawings(settings.picture_seconds)

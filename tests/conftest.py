@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,11 @@ from memory_folder import use_memory
 import renderapi
 
 use_memory()
+# the hundreds of Python processes that tests start need not compile the packages one by one
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# a job in the background ignores the keyboard, as would all that the tests start and interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # how long an example takes says how busy the machine is
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")

@@ -4,6 +4,7 @@ import ast
 import runpy
 import tomllib
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def sources(package):
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
 def imported(path):
     """Top-level packages of ours that a file imports, wherever in the file."""
     found = set()

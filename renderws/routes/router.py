@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -114,10 +114,13 @@ class _Node:
         if "{" not in segment:
             return self.literals.setdefault(segment, _Node())
         text = _segment_pattern(segment)
-        pattern = None if text == _ANYTHING else re.compile(text, re.DOTALL)
-        return self.patterns.setdefault(text, (pattern, _Node()))[1]
+        if text not in self.patterns:
+            pattern = None if text == _ANYTHING else re.compile(text, re.DOTALL)
+            self.patterns[text] = pattern, _Node()
+        return self.patterns[text][1]
 
 
+@cache
 def _segment_pattern(segment: str) -> str:
     """Regular expression of a segment; one value may hold anything, several no separator."""
     names = _HOLE.findall(segment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from renderws.routes import (
     changes,
     comparison,
@@ -24,9 +26,16 @@ from renderws.routes import (
     volumes,
     windows,
 )
-from renderws.routes.router import Route
+from renderws.routes.router import Route, Router
 
 
+@cache
+def router() -> Router:
+    """What finds them by their paths, one for all services of a process."""
+    return Router(routes())
+
+
+@cache
 def routes() -> tuple[Route, ...]:
     """Every operation of the service, in the order of the contract."""
     return (

@@ -110,13 +110,27 @@ def test_it_runs_on_good_input_and_tells_what_it_did(name, run, given):
     assert report
 
 
+def in_python(name, given):
+    """A module as a script makes it, with a flag."""
+    cls = getattr(importlib.import_module(f"renderapps.{name}"), MODULES[name].class_name)
+    return cls(input_data=given(name), args=["--log_level", "CRITICAL"])
+
+
 @EVERY
-def test_it_runs_from_python_and_flags_win(name, lab, given, monkeypatch, tmp_path):
-    entry = MODULES[name]
-    cls = getattr(importlib.import_module(f"renderapps.{name}"), entry.class_name)
-    module = cls(input_data=given(name), args=["--log_level", "CRITICAL"])
+def test_it_is_made_in_python_and_flags_win(name, given):
+    assert in_python(name, given).args["log_level"] == "CRITICAL"
+
+
+FIRST = {entry.theme: name for name, entry in reversed(MODULES.items())}.values()
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in FIRST else pytest.param(n, marks=pytest.mark.soak) for n in MODULES]
+)
+def test_it_runs_from_python(name, given):
+    """One of each theme; all in the long form, as the command line runs the same on all."""
+    module = in_python(name, given)
     module.run()
-    assert module.args["log_level"] == "CRITICAL"
     assert module.result
 
 

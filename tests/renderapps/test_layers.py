@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import renderapps
@@ -17,6 +18,7 @@ def module_of(path):
     return ".".join(part for part in parts if part != "__init__")
 
 
+@cache
 def imported(path):
     """Dotted names that a file imports from renderapps, wherever in it, without that."""
     found = set()

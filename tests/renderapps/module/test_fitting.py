@@ -16,7 +16,7 @@ from renderapps.module.fitting import (
     grid_points,
 )
 
-CASES = 10_000
+CASES = 2_500
 SIZE = 2048
 GRID = grid_points(SIZE, SIZE)  # a square tile: where a careless rigid fit goes astray
 
