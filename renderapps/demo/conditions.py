@@ -8,7 +8,7 @@ The same condition, picture and seed give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -126,6 +126,25 @@ class Montage:
     noise: float = 0.0
     lens: float = 0.0
     wrong_links: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+
+    def part(self, rows: str, columns: str) -> Montage:
+        """The tiles in some rows and columns, each named by its digit."""
+
+        def kept(of: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: of[name] for name in of if name[0] in rows and name[1] in columns}
+
+        names = set(kept(self.images))
+        return replace(
+            self,
+            images=kept(self.images),
+            true=kept(self.true),
+            claimed=kept(self.claimed),
+            clean=kept(self.clean),
+            blank=self.blank & names,
+            swapped=self.swapped & names,
+            islands=[island & names for island in self.islands if island & names],
+            wrong_links={pair: off for pair, off in self.wrong_links.items() if {*pair} <= names},
+        )
 
     def truth(self, name: str, pixels: np.ndarray) -> np.ndarray:
         """Where pixels (N, 2) of a tile truly lie in the picture."""

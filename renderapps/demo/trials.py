@@ -23,7 +23,11 @@ STACK, CORRECTED, SOLVED = "acquired", "corrected", "solved"
 
 def run_trial(folder: Path, picture: str, condition: str, seed: int) -> tuple[Verdict, Any, Any]:
     """Stitch one montage; the verdict and the output of the matching and of the solving module."""
-    scene = montage(picture, CONDITIONS[condition], seed)
+    return stitched(folder, montage(picture, CONDITIONS[condition], seed))
+
+
+def stitched(folder: Path, scene: Montage) -> tuple[Verdict, Any, Any]:
+    """What `run_trial` gives, of tiles that are made already."""
     render = renderapi.connect(
         host="local", store=folder / "render.db", owner=OWNER, project=PROJECT
     )
