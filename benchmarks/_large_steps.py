@@ -33,8 +33,8 @@ WIDE, ALONE = 50_000, 200_000
 TILES, WIDE_ONE, COPY = f"{STACK}large", f"{STACK}wide", f"{STACK}copy"
 DERIVE = "?deriveData=true"
 PAIRS, NEW_PAIRS = f"{OWNER}/matchCollection/large", f"{OWNER}/matchCollection/new"
-EXCHANGED = 20
-"""Sections whose pairs take the place of others."""
+EXCHANGED, SECTIONS_EXCHANGED = 20, 10
+"""Sections whose pairs, and sections whose tiles, take the place of others."""
 INDEX = {False: ("tile_layer", "tile_identity"), True: ("tile_layer", "tile_box")}
 
 
@@ -176,6 +176,20 @@ def alone(subject: Subject) -> Iterator[Figure]:
     subject.ask("DELETE", f"{STACK}alone")
 
 
+def exchange(subject: Subject) -> Iterator[Figure]:
+    """Sections take the place of others of the large stack, which is derived anew."""
+    zs = range(min(SECTIONS_EXCHANGED, subject.sections))
+    subject.ask("POST", f"{STACK}new", b"{}")
+    bodies = Bodies(SECTION)
+    for _ in zs:
+        subject.ask("PUT", f"{STACK}new/resolvedTiles{DERIVE}", bodies())
+    source, target = ({"project": "bench", "stack": name} for name in ("new", "large"))
+    change = {"changes": [{"from": source, "to": target, "zs": list(zs), "state": "COMPLETE"}]}
+    path, body = f"{OWNER}/stackChanges", orjson.dumps(change)
+    take = partial(subject.ask, "POST", path, body)
+    yield from subject.watched("let 50,000 tiles take the place of others", take)
+
+
 def clone(subject: Subject) -> Iterator[Figure]:
     """Clone the large stack."""
     path = f"{TILES}/cloneTo/copy"
@@ -265,7 +279,7 @@ def size(subject: Subject) -> Iterator[Figure]:
 
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
-    "size": size, "wide": wide, "alone": alone, "export": export, "clone": clone,
-    "delete": delete, "pairs": pairs, "pair_questions": pair_questions,
+    "size": size, "wide": wide, "alone": alone, "exchange": exchange, "export": export,
+    "clone": clone, "delete": delete, "pairs": pairs, "pair_questions": pair_questions,
     "exchange_pairs": exchange_pairs, "delete_pairs": delete_pairs,
 }  # fmt: skip
