@@ -10,9 +10,10 @@ from renderws.store.source import Connection
 
 SECONDS = 0.1
 """After how long a piece takes up no more rows; what it has is committed."""
-PAUSE = 0.12
-"""For how long at most others have their turn between two pieces, if the piece took as long: longer
-than SQLite lets a process that waits for another one sleep between two tries."""
+PAUSE, EVERY = 0.12, 3
+"""For how long at most others have their turn between two pieces, if the piece took as long; and
+after every so many pieces in any case. It is longer than SQLite lets a process that waits for
+another one sleep between two tries (0.1 s): one that slept through shorter pauses gets its turn."""
 MOST = 20_000
 """Rows that are removed in one piece at most; as a rule its time ends it before."""
 ROWS = 500
@@ -21,12 +22,14 @@ ROWS = 500
 
 def in_pieces(piece: Callable[[], int]) -> None:
     """Call a piece, which says how much it has done, until nothing is left."""
-    done = 1
+    done = number = 1
     while done:
         start = time.perf_counter()
         done = piece()
         if done:
-            time.sleep(min(PAUSE, time.perf_counter() - start))
+            taken = time.perf_counter() - start
+            time.sleep(PAUSE if number % EVERY == 0 else min(PAUSE, taken))
+        number += 1
 
 
 def remove_some(remove: Callable[[int], int], limit: int) -> int:

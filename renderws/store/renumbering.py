@@ -8,7 +8,6 @@ stack changes meanwhile, it begins again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,9 +18,10 @@ from renderws.store.clones import add_hidden, give_up, insert_hidden
 from renderws.store.columns import common_columns
 from renderws.store.documents import new_tiles, with_values
 from renderws.store.pace import Pace
+from renderws.store.pieces import in_pieces
 from renderws.store.protocol import StackId, StoreError, TileRecord
 from renderws.store.removals import settle
-from renderws.store.source import Source
+from renderws.store.source import Connection, Row, Source
 from renderws.store.stackparts import Replaced
 from renderws.store.stackrows import COLUMNS, StackRow, find_stack, need_loading
 from renderws.store.states import LOADING
@@ -83,8 +83,7 @@ def _renumbered(source: Source, stack: StackId, section: _Section, z: float) -> 
     with source.write(stack) as connection:
         key = insert_hidden(connection, stack, {})
     try:
-        for _ in _written(source, stack, section, z, key):
-            pass
+        _write(source, stack, section, z, key)
         with source.write(stack) as connection:
             now = need_loading(connection, stack)
             if (now.key, now.data_version) != (section.row.key, section.row.data_version):
@@ -100,30 +99,32 @@ def _renumbered(source: Source, stack: StackId, section: _Section, z: float) -> 
         raise
 
 
-def _written(
-    source: Source, stack: StackId, section: _Section, z: float, key: int
-) -> Iterator[int]:
-    """Write the tiles of a section with another z, a piece at a time; the number of each."""
-    last, count = "", 1
-    while count:
-        with Pace(("renumbering", source.place)) as pace:
-            name = ("renumbering", str(key))
-            with source.write(name) as connection:
-                rows = connection.execute(
-                    _TILES, (section.row.key, section.name, last, pace.rows(MOST))
-                ).fetchall()
-                records = [
-                    TileRecord._make((
-                        tile_id, z, *place, bool(flat), with_values(bytes(document), {"z": z})
-                    ))
-                    for tile_id, _, *place, flat, document in rows
-                ]  # fmt: skip
-                if records:
-                    tiles = new_tiles(records)
-                    columns = common_columns(connection, tiles)
-                    every = np.arange(len(records))
-                    connection.tables.insert_tiles(connection, key, tiles, columns, every)
-                    last = records[-1].tile_id
-                add_hidden(connection, key, stack, len(records))
-                count = pace.done(len(records))
-        yield count
+def _write(source: Source, stack: StackId, section: _Section, z: float, key: int) -> None:
+    """Write the tiles of a section with another z, out of sight."""
+    last = ""
+
+    def piece() -> int:
+        nonlocal last
+        name = ("renumbering", str(key))
+        with Pace(("renumbering", source.place)) as pace, source.write(name) as connection:
+            chosen = (section.row.key, section.name, last, pace.rows(MOST))
+            records = [_with_z(row, z) for row in connection.execute(_TILES, chosen).fetchall()]
+            if records:
+                last = records[-1].tile_id
+                _insert(connection, key, records)
+            add_hidden(connection, key, stack, len(records))
+            return pace.done(len(records))
+
+    in_pieces(piece)
+
+
+def _with_z(row: Row, z: float) -> TileRecord:
+    tile_id, _, *place, flat, document = row
+    changed = with_values(bytes(document), {"z": z})
+    return TileRecord._make((tile_id, z, *place, bool(flat), changed))
+
+
+def _insert(connection: Connection, key: int, records: list[TileRecord]) -> None:
+    tiles, every = new_tiles(records), np.arange(len(records))
+    columns = common_columns(connection, tiles)
+    connection.tables.insert_tiles(connection, key, tiles, columns, every)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from renderws.store import pace, pairremovals
+from renderws.store import pace, pairremovals, pieces
 from renderws.store.conformance.samples import COLLECTION, match
 from renderws.store.opening import open_store
 from renderws.store.pace import Pace
@@ -56,6 +56,21 @@ def test_a_piece_that_was_undone_says_nothing_of_the_next(clock):
         clock[0] += 9.0
         raise ValueError("no room")
     assert pieces_of(clock, 1, 1e-7)[0][1] == 500
+
+
+def test_who_sleeps_through_short_pauses_gets_a_turn_soon(clock, monkeypatch):
+    pauses, left = [], iter([5] * 20 + [0])
+    monkeypatch.setattr(pieces.time, "sleep", pauses.append)
+
+    def piece():
+        clock[0] += 0.01
+        return next(left)
+
+    pieces.in_pieces(piece)
+    assert len(pauses) == 20
+    sqlite_sleeps = 0.1  # at most between two tries (sqliteDefaultBusyCallback)
+    assert all(max(pauses[n : n + 3]) > sqlite_sleeps for n in range(18))
+    assert sum(pauses) < 20 * 0.06
 
 
 def test_pairs_of_very_many_points_go_a_few_at_a_time(place, monkeypatch):

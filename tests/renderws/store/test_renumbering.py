@@ -98,14 +98,14 @@ def test_bad_ones_are_refused(store):
 
 
 def test_tiles_that_were_saved_meanwhile_get_it_too(store, monkeypatch):
-    written = renumbering._written
+    write = renumbering._write
 
     def and_import(*arguments):
-        yield from written(*arguments)
-        monkeypatch.setattr(renumbering, "_written", written)
+        write(*arguments)
+        monkeypatch.setattr(renumbering, "_write", write)
         store.save_tiles(STACK, new_tiles([tile("late", 0.0, section="s")]), {})
 
-    monkeypatch.setattr(renumbering, "_written", and_import)
+    monkeypatch.setattr(renumbering, "_write", and_import)
     store.set_section_z(STACK, "s", 7.0)
     assert store.tile(STACK, "late").z == 7.0
     assert store.z_values(STACK) == [2.0, 7.0]
