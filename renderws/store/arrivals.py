@@ -80,10 +80,8 @@ def _drop(connection: Connection, key: int, reclaiming: int) -> None:
 
 def _piece(source: Source, key: int) -> int:
     """Move some tiles; 0: all that is stored with the stack is its own, and the other way round."""
-    with (
-        Pace(("arrivals", source.place)) as pace,
-        source.write(("arrival", str(key))) as connection,
-    ):
+    names = ("arrival", str(key)), ("reclaim",)  # so that no tile comes to a stack that goes
+    with Pace(("arrivals", source.place)) as pace, source.write(*names) as connection:
         row = connection.execute(
             "SELECT arriving, replaced FROM stack WHERE key = ?", (key,)
         ).fetchone()

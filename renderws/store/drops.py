@@ -11,6 +11,7 @@ from functools import partial
 from renderws.store.arrivals import GOING, let_go
 from renderws.store.matchquery import searches
 from renderws.store.pace import Pace
+from renderws.store.pairarrivals import HELD
 from renderws.store.pairarrivals import let_go as let_pairs_go
 from renderws.store.pairremovals import remove_pairs
 from renderws.store.pairsettling import settle_some_pairs
@@ -128,9 +129,9 @@ def _dropped(row: StackRow) -> DroppedStack:
 
 def _reclaim_stack(connection: Connection, place: str, key: int, limit: int) -> int:
     gone = connection.execute(
-        "UPDATE stack SET reclaiming = ? WHERE key = ? AND dropped IS NOT NULL", (GOING, key)
+        "UPDATE stack SET reclaiming = ? WHERE key = ? AND dropped < ?", (GOING, key, HELD)
     )
-    if not gone.rowcount:  # it was brought back a moment ago
+    if not gone.rowcount:  # it was brought back a moment ago, or its tiles belong to another one
         return 1
     removed = remove_tiles(connection, place, key, None, limit)
     for table, ids in _REST:

@@ -109,8 +109,9 @@ def _seen(connection: Connection, change: CollectionChange) -> Seen | None:
 
 def _piece(source: Source, key: int) -> int:
     """Make some pairs a collection's own; 0: all are."""
-    name = ("arrival of pairs", str(key))
-    with Pace(("arrivals", source.place)) as pace, source.write(name) as connection:
+    # so that no pair comes to a collection that goes
+    names = ("arrival of pairs", str(key)), ("reclaim",)
+    with Pace(("pairs that arrive", source.place)) as pace, source.write(*names) as connection:
         row = connection.execute("SELECT arriving FROM collection WHERE key = ?", (key,)).fetchone()
         if row is None or row[0] is None:
             return 0

@@ -89,6 +89,7 @@ def _renumbered(source: Source, stack: StackId, section: _Section, z: float) -> 
             if (now.key, now.data_version) != (section.row.key, section.row.data_version):
                 give_up(connection, key)
                 return False
+            add_hidden(connection, key, stack, 0)  # it is still there
             built = connection.execute(f"SELECT {COLUMNS} FROM stack WHERE key = ?", (key,))
             new = StackRow._make(built.fetchone())
             let_in(connection, new, now, Replaced(section.zs, True, 0, True), section.tiles)

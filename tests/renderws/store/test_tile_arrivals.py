@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 from interrupted_pieces import Crash, between_pieces, crash_after
@@ -242,6 +243,32 @@ def test_deleted_before_they_have_come_they_are_all_gone(store, monkeypatch, don
     with store._source.read() as connection:
         for table in ("tile", "stack"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+
+
+def test_deleted_and_removed_while_some_come_they_are_all_gone(store, monkeypatch):
+    """By another server, which does not wait longer than for the piece."""
+    come, calls = arrivals._come, []
+
+    def and_remove(*arguments):
+        found = come(*arguments)
+        calls.append(found)
+        if len(calls) == 2:
+            removal.start()
+            removal.join(2.0)
+        return found
+
+    def remove():
+        store.delete_stack(STACK)
+        reclaim(store)
+
+    removal = threading.Thread(target=remove)
+    monkeypatch.setattr(arrivals, "_come", and_remove)
+    store.change_stacks([change()])
+    removal.join()
+    reclaim(store)
+    with store._source.read() as connection:
+        assert connection.execute("SELECT count(*) FROM tile").fetchone()[0] == 0
+    assert store.check() == []
 
 
 def test_a_copy_of_the_store_has_them(store, monkeypatch, tmp_path):
