@@ -15,6 +15,8 @@ from scipy import sparse
 
 from renderapps.alignment.models import Floats
 
+LARGE = 100_000
+"""Numbers of a matrix from which on compiled loops pay for being loaded."""
 Inverse = Callable[[Floats], Floats]
 """(R, n) approximate solutions of (R, n) right sides."""
 
@@ -69,8 +71,14 @@ def conjugate_gradients(
 
 
 def times(matrix: sparse.spmatrix, rows: Floats) -> Floats:
-    """Products of a matrix and each of some rows, as rows."""
-    return np.stack([matrix @ row for row in rows])
+    """Products of a matrix and each of some rows, as rows; of the type of both."""
+    if len(rows) != 2 or matrix.nnz < LARGE or getattr(matrix, "blocksize", None) != (3, 3):
+        return np.stack([matrix @ row for row in rows])
+    from renderapps.alignment.block_kernels import two_products
+
+    result = np.empty((2, matrix.shape[0]), np.result_type(matrix.dtype, rows.dtype))
+    two_products(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(rows), result)
+    return result
 
 
 def _products(one: Floats, two: Floats) -> Floats:

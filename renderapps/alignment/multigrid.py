@@ -97,10 +97,10 @@ def coupled_blocks(unknowns: int) -> Blocks:
 
 @dataclass
 class _Level:
-    matrix: sparse.csr_matrix
-    inverse: sparse.csr_matrix
-    spread: sparse.csr_matrix
-    gather: sparse.csr_matrix
+    matrix: sparse.bsr_matrix
+    inverse: sparse.bsr_matrix
+    spread: sparse.bsr_matrix
+    gather: sparse.bsr_matrix
 
     def smoothed(self, right: Floats, guess: Floats) -> Floats:
         return guess + times(self.inverse, right - times(self.matrix, guess))
@@ -127,10 +127,8 @@ def multigrid(matrix: sparse.bsr_matrix, nodes: Nodes, first: Blocks, later: Blo
         arms = (nodes.places - above.places[groups]) / scale[:, None]
         level = _level(matrix, groups, blocks(arms, nodes.sizes / scale))
         levels.append(level)
-        side = level.spread.shape[1] // len(above.sizes)
         spread = level.spread.astype(float)
-        coarse = (spread.T.tocsr() @ (matrix @ spread)).tocsr()
-        matrix = coarse.tobsr(blocksize=(side, side))
+        matrix = spread.T @ (matrix @ spread)
         nodes, blocks = above, later
     exact = splu(
         matrix.tocsc(),
@@ -162,12 +160,11 @@ def _level(matrix: sparse.bsr_matrix, groups: Ints, blocks: Floats) -> _Level:
     largest = _largest_value(matrix, inverse)
     count, rows, columns = blocks.shape
     shape = (count * rows, (int(groups.max()) + 1) * columns)
-    plain = sparse.bsr_matrix((blocks, groups, np.arange(count + 1)), shape=shape).tocsr()
+    plain = sparse.bsr_matrix((blocks, groups, np.arange(count + 1)), shape=shape)
     smoothed = plain - (4 / 3 / largest) * (inverse @ (matrix @ plain))
     inverse = inverse * (DAMPING / largest)
-    parts = (part.astype(np.float32).tocsr() for part in (matrix, inverse, smoothed))
-    single, inverse, spread = parts
-    return _Level(single, inverse, spread, spread.T.tocsr())
+    single, inverse, spread = (part.astype(np.float32) for part in (matrix, inverse, smoothed))
+    return _Level(single, inverse, spread, spread.T.tobsr(copy=True))
 
 
 def _block_inverse(matrix: sparse.bsr_matrix) -> sparse.bsr_matrix:

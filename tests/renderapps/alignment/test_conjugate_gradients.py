@@ -1,9 +1,12 @@
 """Conjugate gradients for several right sides find what a dense solution finds."""
 
 import numpy as np
+import pytest
 from scipy import sparse
 
-from renderapps.alignment.conjugate_gradients import conjugate_gradients
+from renderapps.alignment import conjugate_gradients as conjugate_gradients_module
+from renderapps.alignment.block_kernels import two_products
+from renderapps.alignment.conjugate_gradients import conjugate_gradients, times
 
 
 def system(size=80, seed=0):
@@ -63,3 +66,28 @@ def test_what_is_not_definite_or_not_a_number_has_no_solution():
             nothing, right, np.zeros_like(right), lambda rows: rows, 1e-8, 50
         )
         assert found is None
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [(np.float64, 1e-14), (np.float32, 1e-5)])
+def test_products_of_blocks_with_two_rows_are_those_of_the_dense_matrix(kind, tolerance):
+    rng = np.random.default_rng(1)
+    present = rng.random((40, 25)) < 0.2
+    present[7] = False  # a row without any block
+    dense = (rng.normal(size=(120, 75)) * np.kron(present, np.ones((3, 3)))).astype(kind)
+    matrix = sparse.bsr_matrix(dense, blocksize=(3, 3))
+    rows = rng.normal(size=(75, 2)).astype(kind).T  # not contiguous
+    found = np.empty((2, 120), kind)
+    two_products(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(rows), found)
+    np.testing.assert_allclose(found, rows @ dense.T, atol=20 * tolerance)
+    assert not found[:, 21:24].any()
+
+
+def test_large_matrices_and_small_ones_give_the_same_products(monkeypatch):
+    dense, rng = system(81)
+    matrix, rows = sparse.bsr_matrix(dense, blocksize=(3, 3)), rng.normal(size=(2, 81))
+    plain = times(matrix, rows)
+    monkeypatch.setattr(conjugate_gradients_module, "LARGE", 0)
+    np.testing.assert_allclose(times(matrix, rows), plain, rtol=1e-12, atol=1e-12)
+    three = rng.normal(size=(3, 81))  # and whatever else there is
+    np.testing.assert_allclose(times(matrix, three), three @ dense, atol=1e-10)
+    np.testing.assert_allclose(times(matrix.tocsr(), rows), plain, atol=1e-10)
