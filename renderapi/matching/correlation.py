@@ -11,6 +11,7 @@ A *shift* (dx, dy) is where the pixel (0, 0) of q lies in the pixel coordinates 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -84,30 +85,44 @@ def match_translation(
     radius = search_radius if isinstance(search_radius, tuple) else (search_radius, search_radius)
     p_mask = content_mask(p_image) if p_mask is None else p_mask
     q_mask = content_mask(q_image) if q_mask is None else q_mask
-    scales = [cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)]
-    tried: list[list[Candidate]] = []
+    whole = cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)
     bands = bands_of(p_image.shape, q_image.shape, prior_shift, radius)
-    for band in bands[: limits.bands]:
-        if band[1] and band not in limits.chance:
-            continue  # a fixed limit is for pictures as they are
+    # a fixed limit is for pictures as they are
+    bands = [band for band in bands[: limits.bands] if not band[1] or band in limits.chance]
+    tried: list[list[Candidate]] = []
+    for band, scales in _at_scales(whole, bands):
+        peaks = _search(scales[-1], band, radius, limits.pixels, max_candidates, sigma)
+        if not peaks:
+            continue
+        candidates, surplus = _candidates(scales, band, peaks, limits, sigma)
+        if not verdict(candidates, limits) and (surplus >= CLEAR or not limits.chance):
+            return _judged(candidates, whole, radius, limits)
+        tried.append(candidates)
+    return _judged(_decided(tried, limits), whole, radius, limits)
+
+
+def _at_scales(whole: Scale, bands: Sequence[Band]) -> Iterator[tuple[Band, list[Scale]]]:
+    """Each band, and both images from full scale down to its scale, reduced when first needed."""
+    scales = [whole]
+    for band in bands:
         while len(scales) <= band[0]:
             scales.append(scales[-1].reduced())
-        peaks = _search(scales[band[0]], band, radius, limits.pixels, max_candidates, sigma)
-        upto = scales[: band[0] + 1]
-        candidates = [unrefined(upto, peak, band[1]) for peak in peaks]
-        if not candidates:
-            continue
-        surplus = limits.surplus(candidates[0])
-        if surplus >= 1 or limits.chance:
-            candidates[0] = refined(upto, peaks[0], sigma, band[1])
-        doubtful = has_rival(candidates, limits) or bool(verdict(candidates, limits))
-        if surplus >= 1 and doubtful:  # what else it may be, is then asked
-            rest = (refined(upto, peak, sigma, band[1]) for peak in peaks[1:])
-            candidates = [candidates[0], *rest]
-        if not verdict(candidates, limits) and (surplus >= CLEAR or not limits.chance):
-            return _judged(candidates, scales[0], radius, limits)
-        tried.append(candidates)
-    return _judged(_decided(tried, limits), scales[0], radius, limits)
+        yield band, scales[: band[0] + 1]
+
+
+def _candidates(
+    scales: list[Scale], band: Band, peaks: list[Peak], limits: TranslationLimits, sigma: float
+) -> tuple[list[Candidate], float]:
+    """What peaks stand for, made exact as far as it matters; how far the best is above chance."""
+    candidates = [unrefined(scales, peak, band[1]) for peak in peaks]
+    surplus = limits.surplus(candidates[0])
+    if surplus >= 1 or limits.chance:
+        candidates[0] = refined(scales, peaks[0], sigma, band[1])
+    doubtful = has_rival(candidates, limits) or bool(verdict(candidates, limits))
+    if surplus >= 1 and doubtful:  # what else it may be, is then asked
+        rest = (refined(scales, peak, sigma, band[1]) for peak in peaks[1:])
+        candidates = [candidates[0], *rest]
+    return candidates, surplus
 
 
 def _judged(
@@ -201,12 +216,11 @@ def search_significances(
 ) -> dict[Band, Chance]:
     """What the best shift reaches in every band that `match_translation` would try."""
     radius = (search_radius, search_radius)
-    scales = [cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)]
+    whole = cut(p_image, q_image, p_mask, q_mask, prior_shift, radius)
+    bands = bands_of(p_image.shape, q_image.shape, prior_shift, radius)
     found = {}
-    for band in bands_of(p_image.shape, q_image.shape, prior_shift, radius):
-        while len(scales) <= band[0]:
-            scales.append(scales[-1].reduced())
-        peaks = _search(scales[band[0]], band, radius, pixels, 1, sigma)
+    for band, scales in _at_scales(whole, bands):
+        peaks = _search(scales[-1], band, radius, pixels, 1, sigma)
         if peaks:
             found[band] = Chance(peaks[0].significance, peaks[0].correlation)
     return found

@@ -22,6 +22,8 @@ DEGREE = 2
 RIDGE = 1e-9
 """Part of their sum of squares that is added to that of each term: overlaps may be thin."""
 Floats = NDArray[np.float64]
+Term = tuple[int, int]
+"""Powers of x and y."""
 
 
 NEAR = 8
@@ -104,51 +106,75 @@ def light_free_map(
     correlation, pixels : (J, I) float64
         Row j, column i stand for the shift (x0 + i, y0 + j).
     """
-    import scipy.fft
-
-    dx = np.arange(shifts.x0, shifts.x1 + 1)
-    dy = np.arange(shifts.y0, shifts.y1 + 1)
-    size = tuple(
-        scipy.fft.next_fast_len(int(max(n, m, n - lags[0], lags[-1] + m)), real=True)
-        for n, m, lags in zip(p.shape, q.shape, (dy, dx), strict=True)
-    )
-    where = np.ix_(dy % size[0], dx % size[1])
-
-    def spectrum(image: NDArray) -> NDArray:
-        return np.asarray(scipy.fft.rfft2(image, size))
-
-    def sums(product: NDArray) -> Floats:
-        return np.asarray(scipy.fft.irfft2(product, size)[where])
-
+    over = _Overlaps(p.shape, q.shape, shifts)
     a, b = (_centred(image, mask) for image, mask in ((p, p_mask), (q, q_mask)))
-    y, x = (np.linspace(-1, 1, side) for side in p.shape)
-    powers = {
-        (i, j): spectrum(p_mask * np.outer(y**j, x**i))
-        for i in range(2 * DEGREE + 1)
-        for j in range(2 * DEGREE + 1 - i)
-    }
-    terms = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
-    q_shown, q_grey = (np.conj(spectrum(image)) for image in (q_mask.astype(float), b))
-    gram_of = {key: sums(power * q_shown) for key, power in powers.items()}
-    gram = np.stack(
-        [np.stack([gram_of[i + k, j + n] for k, n in terms], axis=-1) for i, j in terms], axis=-2
-    )
+    monomials = _monomials(p.shape, 2 * DEGREE)
+    terms = [(i, j) for i, j in monomials if i + j <= DEGREE]
+    powers = {key: over.spectrum(p_mask * light) for key, light in monomials.items()}
+    q_shown, q_grey = (np.conj(over.spectrum(image)) for image in (q_mask.astype(float), b))
+    gram = over.grams(powers, q_shown, terms)
     p_terms = np.stack(
-        [sums(spectrum(a * np.outer(y**j, x**i)) * q_shown) for i, j in terms], axis=-1
+        [over.sums(over.spectrum(a * monomials[key]) * q_shown) for key in terms], axis=-1
     )
-    q_terms = np.stack([sums(powers[key] * q_grey) for key in terms], axis=-1)
-    pixels = np.round(gram_of[0, 0])
-    ridge = RIDGE * np.trace(gram, axis1=-2, axis2=-1) + 1e-12
-    gram += np.eye(len(terms)) * ridge[..., None, None]
-    solved = np.linalg.solve(gram, np.stack([p_terms, q_terms], axis=-1))
-    p_grey = spectrum(a)
-    p_power = sums(spectrum(a * a) * q_shown) - (p_terms * solved[..., 0]).sum(-1)
-    q_power = sums(powers[0, 0] * np.conj(spectrum(b * b))) - (q_terms * solved[..., 1]).sum(-1)
-    product = sums(p_grey * q_grey) - (p_terms * solved[..., 1]).sum(-1)
+    q_terms = np.stack([over.sums(powers[key] * q_grey) for key in terms], axis=-1)
+    pixels = np.round(gram[..., 0, 0])
+    solved = _fitted(gram, np.stack([p_terms, q_terms], axis=-1))
+    p_power = over.sums(over.spectrum(a * a) * q_shown) - (p_terms * solved[..., 0]).sum(-1)
+    q_squared = np.conj(over.spectrum(b * b))
+    q_power = over.sums(powers[0, 0] * q_squared) - (q_terms * solved[..., 1]).sum(-1)
+    product = over.sums(over.spectrum(a) * q_grey) - (p_terms * solved[..., 1]).sum(-1)
     enough = (pixels >= max(min_pixels, 2 * len(terms))) & (p_power > 1e-6) & (q_power > 1e-6)
     scale = np.sqrt(np.where(enough, p_power * q_power, 1.0))
     correlation = np.where(enough, product / scale, np.nan)
     return np.clip(correlation, -1, 1), pixels
+
+
+class _Overlaps:
+    """Sums over the overlap of two images under every shift of a range, by Fourier transforms."""
+
+    def __init__(
+        self, p_shape: tuple[int, ...], q_shape: tuple[int, ...], shifts: ShiftRange
+    ) -> None:
+        import scipy.fft
+
+        self.fft = scipy.fft
+        dx = np.arange(shifts.x0, shifts.x1 + 1)
+        dy = np.arange(shifts.y0, shifts.y1 + 1)
+        self.size = tuple(
+            scipy.fft.next_fast_len(int(max(n, m, n - lags[0], lags[-1] + m)), real=True)
+            for n, m, lags in zip(p_shape, q_shape, (dy, dx), strict=True)
+        )
+        self.where = np.ix_(dy % self.size[0], dx % self.size[1])
+
+    def spectrum(self, image: NDArray) -> NDArray:
+        """Of an image, large enough for every shift."""
+        return np.asarray(self.fft.rfft2(image, self.size))
+
+    def sums(self, product: NDArray) -> Floats:
+        """(J, I) sums over the overlaps of what a product of spectra stands for."""
+        return np.asarray(self.fft.irfft2(product, self.size)[self.where])
+
+    def grams(
+        self, powers: dict[Term, NDArray], shown: NDArray, terms: list[Term]
+    ) -> NDArray[np.float64]:
+        """(J, I, K, K) sums of the products of two terms each."""
+        found = {key: self.sums(power * shown) for key, power in powers.items()}
+        rows = [np.stack([found[i + k, j + n] for k, n in terms], axis=-1) for i, j in terms]
+        return np.stack(rows, axis=-2)
+
+
+def _monomials(shape: tuple[int, ...], degree: int) -> dict[Term, Floats]:
+    """x^i y^j by (i, j), of coordinates from -1 to 1, up to a degree."""
+    y, x = (np.linspace(-1, 1, side) for side in shape)
+    keys = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    return {(i, j): np.outer(y**j, x**i) for i, j in keys}
+
+
+def _fitted(gram: Floats, right: Floats) -> Floats:
+    """Coefficients (J, I, K, R) of the terms that come nearest to images, by least squares."""
+    ridge = RIDGE * np.trace(gram, axis1=-2, axis2=-1) + 1e-12
+    gram = gram + np.eye(gram.shape[-1]) * ridge[..., None, None]
+    return np.asarray(np.linalg.solve(gram, right))
 
 
 def _smooth(image: NDArray, mask: Mask, smoothing: float) -> NDArray[np.float32]:

@@ -150,91 +150,101 @@ def across_steps(wanted: Wanted, zs: Sequence[float], side: float) -> Iterator[S
         The longest side of their bounds, world pixels.
     """
     scale = wanted.rough_scale or min(1.0, ROUGH_SIDE / side)
-    low, low_aligned = wanted.named("reduced"), wanted.named("reduced_aligned")
-    collection, rough = wanted.named("rough_matches"), wanted.named("rough")
-    pictures, tilespecs = wanted.folder / "reduced", wanted.folder / "rough_tilespecs"
-    yield Step(
-        "reduced",
-        STEPS["reduced"],
-        {
-            "input_stack": wanted.montage,
-            "output_stack": low,
-            "image_directory": str(pictures),
-            "numsectionsfile": str(pictures / "sections.txt"),
-            "scale": scale,
-            "existing": "replace",
-            "force_redo": True,
-        },
-        (low,),
-    )
-    yield Step(
-        "rough_matches",
-        STEPS["rough_matches"],
-        {
-            "input_stack": low,
-            "matchCollection": collection,
-            "neighbours": wanted.neighbours,
-            "existing": "replace",
-        },
-    )
+    yield _reduced(wanted, scale)
+    yield _rough_matches(wanted)
+    yield _rough_solve(wanted, scale)
+    yield from _rough(wanted, zs, scale)
+    yield _fine(wanted, side)
+
+
+def _step(name: str, parameters: Json, *stacks: str) -> Step:
+    """A step that makes the stacks given."""
+    return Step(name, STEPS[name], parameters, stacks)
+
+
+def _reduced(wanted: Wanted, scale: float) -> Step:
+    """Whole sections as pictures."""
+    low, pictures = wanted.named("reduced"), wanted.folder / "reduced"
+    parameters = {
+        "input_stack": wanted.montage,
+        "output_stack": low,
+        "image_directory": str(pictures),
+        "numsectionsfile": str(pictures / "sections.txt"),
+        "scale": scale,
+        "existing": "replace",
+        "force_redo": True,
+    }
+    return _step("reduced", parameters, low)
+
+
+def _rough_matches(wanted: Wanted) -> Step:
+    """Matches between these."""
+    parameters = {
+        "input_stack": wanted.named("reduced"),
+        "matchCollection": wanted.named("rough_matches"),
+        "neighbours": wanted.neighbours,
+        "existing": "replace",
+    }
+    return _step("rough_matches", parameters)
+
+
+def _rough_solve(wanted: Wanted, scale: float) -> Step:
+    """How they come to lie on each other."""
     never, always = (limit / scale for limit in ROUGH_TOLERANCES)
-    yield Step(
-        "rough_solve",
-        STEPS["rough_solve"],
-        {
-            "input_stack": low,
-            "output_stack": low_aligned,
-            "matchCollections": [collection],
-            "preset": "rough",
-            "minimum_tolerance": never,
-            "maximum_tolerance": always,
-            "existing": "replace",
-            "html_report": str(wanted.folder / "rough.html"),
-        },
-        (low_aligned,),
-    )
+    low_aligned = wanted.named("reduced_aligned")
+    parameters = {
+        "input_stack": wanted.named("reduced"),
+        "output_stack": low_aligned,
+        "matchCollections": [wanted.named("rough_matches")],
+        "preset": "rough",
+        "minimum_tolerance": never,
+        "maximum_tolerance": always,
+        "existing": "replace",
+        "html_report": str(wanted.folder / "rough.html"),
+    }
+    return _step("rough_solve", parameters, low_aligned)
+
+
+def _rough(wanted: Wanted, zs: Sequence[float], scale: float) -> Iterator[Step]:
+    """The tiles moved with their sections.
+
+    Reduced sections are numbered in their order: from there back to the z they have.
+    """
     ordered = [float(n) for n in range(len(zs))] == list(zs)
+    rough = wanted.named("rough")
     first = rough if ordered else wanted.named("rough_in_order")
-    yield Step(
-        "rough",
-        STEPS["rough"],
-        {
-            "input_stack": wanted.montage,
-            "prealigned_stack": wanted.montage,
-            "lowres_stack": low_aligned,
-            "output_stack": first,
-            "tilespec_directory": str(tilespecs),
-            "scale": scale,
+    parameters = {
+        "input_stack": wanted.montage,
+        "prealigned_stack": wanted.montage,
+        "lowres_stack": wanted.named("reduced_aligned"),
+        "output_stack": first,
+        "tilespec_directory": str(wanted.folder / "rough_tilespecs"),
+        "scale": scale,
+        "existing": "replace",
+    }
+    yield _step("rough", parameters, first)
+    if not ordered:
+        parameters = {
+            "input_stack": first,
+            "output_stack": rough,
+            "zs": list(range(len(zs))),
+            "new_zs": list(zs),
             "existing": "replace",
-        },
-        (first,),
-    )
-    if not ordered:  # reduced sections are numbered in their order: back to the z they have
-        yield Step(
-            "places",
-            STEPS["places"],
-            {
-                "input_stack": first,
-                "output_stack": rough,
-                "zs": list(range(len(zs))),
-                "new_zs": list(zs),
-                "existing": "replace",
-            },
-            (rough,),
-        )
-    yield Step(
-        "fine",
-        STEPS["fine"],
-        {
-            "input_stack": rough,
-            "output_stack": wanted.output_stack,
-            "scale": wanted.fine_scale or min(1.0, FINE_SIDE / side),
-            "neighbours": wanted.neighbours,
-            "flow_directory": str(wanted.folder / "flows"),
-            "existing": "replace",
-        },
-        (wanted.output_stack,),
-    )
+        }
+        yield _step("places", parameters, rough)
+
+
+def _fine(wanted: Wanted, side: float) -> Step:
+    """Sections bent onto their neighbours."""
+    parameters = {
+        "input_stack": wanted.named("rough"),
+        "output_stack": wanted.output_stack,
+        "scale": wanted.fine_scale or min(1.0, FINE_SIDE / side),
+        "neighbours": wanted.neighbours,
+        "flow_directory": str(wanted.folder / "flows"),
+        "existing": "replace",
+    }
+    return _step("fine", parameters, wanted.output_stack)
 
 
 def last_steps(wanted: Wanted, stack: str) -> Iterator[Step]:

@@ -289,19 +289,8 @@ def fit_lens(
             "with affine tiles a second order lens cannot be told from the maps of the tiles: "
             "give order 3 or more, or tile_model translation"
         )
-    trust = np.ones(len(moments.counts))
-    _converge(joint, trust, False)
-    before = joint.residuals()
-    trust = _agreeing(before, trust, 20.0)
-    _converge(joint, trust, False)
-    before = joint.residuals()
-    information = np.zeros((0, 0))
-    for _ in range(ROUNDS):
-        information = _converge(joint, trust, True)
-        now = _agreeing(joint.residuals(), trust, 0.5)
-        if (now == trust).all():
-            break
-        trust = now
+    trust, before = _without_lens(joint)
+    trust, information = _with_lens(joint, trust)
     after = joint.residuals()
     error = _standard_error(joint, information, after[trust > 0])
     if error > most_error:
@@ -314,6 +303,27 @@ def fit_lens(
     return LensFit(
         model, middle, size, terms, joint.linear, joint.shifts, before, after, trust > 0, error
     )
+
+
+def _without_lens(joint: _Joint) -> tuple[Floats, Floats]:
+    """Place the tiles alone: which pairs are not far off then, and the residuals of all."""
+    trust = np.ones(len(joint.moments.counts))
+    _converge(joint, trust, False)
+    trust = _agreeing(joint.residuals(), trust, 20.0)
+    _converge(joint, trust, False)
+    return trust, joint.residuals()
+
+
+def _with_lens(joint: _Joint, trust: Floats) -> tuple[Floats, Floats]:
+    """Fit lens and tiles to pairs that agree, until these stay; they, and what they tell."""
+    information = np.zeros((0, 0))
+    for _ in range(ROUNDS):
+        information = _converge(joint, trust, True)
+        now = _agreeing(joint.residuals(), trust, 0.5)
+        if (now == trust).all():
+            break
+        trust = now
+    return trust, information
 
 
 def require_coverage(model: Model, scaled: Floats) -> None:
