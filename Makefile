@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/renderapps demo --output demo_output
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak

@@ -61,16 +61,21 @@ def test_the_overlaps_agree_no_less_than_those_of_the_published_montage(
     )  # fmt: skip
     images, mask, published = read_data(matched)
     files = {place(file): file for file in images}
+    pairs = [(files[one], files[two]) for one, two in NEIGHBOURS]
+
+    def agreements(affines):
+        """Of each pair."""
+        return [
+            agreement(*(images[f] for f in pair), mask, *(affines[f] for f in pair))
+            for pair in pairs
+        ]
+
+    theirs = agreements(published)
     for stack in ("montaged", "solved"):
         tiles = renderapi.tilespec.get_tile_specs_from_stack(stack, render=render)
         ours = {tile.imageUrl.rpartition("/")[2]: tile.tforms[-1].M for tile in tiles}
-        for one, two in NEIGHBOURS:
-            pair = files[one], files[two]
-            mine, theirs = (
-                agreement(*(images[f] for f in pair), mask, *(m[f] for f in pair))
-                for m in (ours, published)
-            )
-            assert mine >= theirs, (stack, pair, mine, theirs)
+        for pair, mine, least in zip(pairs, agreements(ours), theirs, strict=True):
+            assert mine >= least, (stack, pair, mine, least)
 
 
 def place(file):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from long_files import first_the_long
 from memory_folder import use_memory
 
 import renderapi
@@ -21,6 +22,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # how long an example takes says how busy the machine is
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items):
+    """In workers the long files come first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = first_the_long(items)
 
 
 @pytest.fixture

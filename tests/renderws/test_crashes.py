@@ -111,9 +111,9 @@ def prepare(base):
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
-        ("sqlite", 8),
+        ("sqlite", 5),
         pytest.param("sqlite", 50, marks=pytest.mark.soak),
-        ("postgres", 4),
+        ("postgres", 3),
         pytest.param("postgres", 50, marks=pytest.mark.soak),
     ],
 )

@@ -94,40 +94,40 @@ def test_running_again_is_safe(demo):
     assert (folder / "pictures" / "after" / "0.0.png").exists()
 
 
-def test_the_users_own_tiles(demo, tmp_path):
-    folder, _ = demo
-    words = ["--tiles", str(folder / "raw"), "--positions", str(folder / "raw" / "positions.csv")]
+def own_tiles(raw, out):
+    """The words for tiles of the user; no worker processes."""
+    words = ["--tiles", str(raw), "--positions", str(raw / "positions.csv"), "--pool-size", "1"]
     words += ["--columns", "x=stage_x_um", "y=stage_y_um", "--unit", "micrometer"]
-    words += [
-        "--pixel-size-nm",
-        "100",
-        "100",
-        "70",
-        "--pool-size",
-        "1",
-        "--output",
-        str(tmp_path / "own"),
-    ]
-    assert main(words) == 0
-    report = (tmp_path / "own" / "report.md").read_text()
+    return [*words, "--pixel-size-nm", "100", "100", "70", "--output", str(out)]
+
+
+def said_of_own_tiles(raw, out):
+    """The report, once it was looked at for what it says of all tiles of the user."""
+    report = (out / "report.md").read_text()
     assert "The true positions of these tiles are not known." in report
-    assert f"--image-root {tmp_path / 'own'} --image-root '{folder / 'raw'}'" in report
+    assert f"--image-root {out} --image-root '{raw}'" in report
+    return report
+
+
+@pytest.mark.soak
+def test_the_users_own_tiles(demo, tmp_path):
+    """In the short form they are stitched below, and all else is as in `demo`."""
+    raw, out = demo[0] / "raw", tmp_path / "own"
+    assert main(own_tiles(raw, out)) == 0
+    assert "stitched, and aligned with each other." in said_of_own_tiles(raw, out)
 
 
 def test_sections_with_nothing_in_common_are_stitched_and_no_earlier_result_stays(demo, tmp_path):
     """The second section is noise; the folder holds the result of a run before."""
     folder, _ = demo
-    raw, out = tmp_path / "raw", tmp_path / "out"
+    raw, out = tmp_path / "ra w", tmp_path / "out"
     shutil.copytree(folder, out)
     shutil.copytree(folder / "raw", raw)
     for path in raw.rglob("*S0001*.tif"):
         noise = np.random.default_rng(0).integers(0, 20000, (200, 200))
         tifffile.imwrite(path, noise.astype(np.uint16))
-    words = ["--tiles", str(raw), "--positions", str(raw / "positions.csv"), "--pool-size", "1"]
-    words += ["--columns", "x=stage_x_um", "y=stage_y_um", "--unit", "micrometer"]
-    words += ["--pixel-size-nm", "100", "100", "70"]
-    assert main([*words, "--output", str(out)]) == 0
-    assert "but not aligned with each other" in (out / "report.md").read_text()
+    assert main(own_tiles(raw, out)) == 0
+    assert "but not aligned with each other" in said_of_own_tiles(raw, out)
     render = renderapi.connect(
         host="local", store=out / "render.db", owner="demo", project="array_tomography"
     )
