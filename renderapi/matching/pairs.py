@@ -23,9 +23,10 @@ from renderapi.matching.canvases import View
 from renderapi.matching.contrast import Mask, halved
 from renderapi.matching.correlation import match_translation
 from renderapi.matching.coverage import coverage_percentage, overlap_mask, shifted_overlap
-from renderapi.matching.features import FeatureParameters, Features, match_features
+from renderapi.matching.features import FeatureParameters, match_features
 from renderapi.matching.frames import Frame, common_frame, overlap_box
 from renderapi.matching.models import Matrix, Model, Points, apply
+from renderapi.matching.near_features import features_near
 from renderapi.matching.ransac import Consensus, RansacParameters, find_consensus
 from renderapi.matching.significance import BELIEVABLE, log_false_alarms
 
@@ -358,16 +359,19 @@ def _at_rising_scales(p: View, q: View, p_to_q: Matrix, parameters: PairParamete
     reasons: list[str] = []
     for scale in parameters.feature_scales or (parameters.features.scale,):
         features = replace(parameters.features, scale=scale)
-        found = _from_features(p, q, p_to_q, replace(parameters, features=features))
+        found = _from_features(p, q, p_to_q, replace(parameters, features=features), not reasons)
         if found.accepted:
             return replace(found, feature_scale=scale, refused=tuple(reasons))
         reasons.append(f"features at scale {scale:g}: {found.reason}")
     return _rejected("; ".join(reasons))
 
 
-def _from_features(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
+def _from_features(
+    p: View, q: View, p_to_q: Matrix, parameters: PairParameters, whole: bool
+) -> PairMatch:
     """Matches of SIFT features near their expected place, sharpened by blocks where possible."""
-    near_p, near_q = _features_near(p, q, p_to_q, parameters)
+    radius = parameters.search_radius
+    near_p, near_q = features_near(p, q, p_to_q, parameters.features, radius, whole)
     a, b = match_features(near_p, near_q, parameters.feature_ratio)
     within = np.abs(apply(p_to_q, a) - b).max(1, initial=0) <= 2 * parameters.search_radius
     a, b = a[within], b[within]
@@ -404,22 +408,6 @@ def _beyond_chance(consensus: Consensus, candidates: int, model: Model, area: fl
     residual, size = float(consensus.residuals.max()), len(consensus.inliers)
     alarms = log_false_alarms(candidates, size, model.minimal_set, residual, area)
     return bool(alarms < BELIEVABLE)
-
-
-def _features_near(
-    p: View, q: View, p_to_q: Matrix, parameters: PairParameters
-) -> tuple[Features, Features]:
-    """Features of each image that the other may show."""
-    found = [view.features(parameters.features) for view in (p, q)]
-    maps = (p_to_q, np.linalg.inv(p_to_q))
-    others = (q.image.shape, p.image.shape)
-    kept = []
-    for features, there, shape in zip(found, maps, others, strict=True):
-        x, y = apply(there, features.points).T if len(features.points) else np.empty((2, 0))
-        grow = parameters.search_radius
-        inside = (x > -grow) & (y > -grow) & (x < shape[1] + grow) & (y < shape[0] + grow)
-        kept.append(Features(features.points[inside], features.descriptors[inside]))
-    return kept[0], kept[1]
 
 
 def _checked(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from renderapi.matching.candidates import Band, Chance
     from renderapps.pointmatch.pair_matching import MatchedChunk, MatchSettings
 
-METHOD = 2
+METHOD = 3
 """Of the matching: where it changes, what an earlier release has kept is matched again."""
 
 Json = dict[str, Any]
