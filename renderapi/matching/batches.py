@@ -12,6 +12,7 @@ from renderapi.errors import RenderError
 from renderapi.matching.candidates import Band, Chance
 from renderapi.matching.canvases import CanvasSpec, View, draw
 from renderapi.matching.chance import unrelated_significances
+from renderapi.matching.coarse_pairs import match_coarse_pair
 from renderapi.matching.models import Matrix
 from renderapi.matching.neighbours import Pair
 from renderapi.matching.pairs import (
@@ -125,7 +126,8 @@ def match_pairs(
         except RenderError as error:
             yield PairOutcome(task.pair, _failure(str(error)), radius, failed=True)
             continue
-        way = match_montage_pair if task.pair.delta_z is None else match_layers_pair
+        within = match_coarse_pair if parameters.coarse else match_montage_pair
+        way = within if task.pair.delta_z is None else match_layers_pair
         found = way(p, q, expected, settings)
         known = task.rule.offset if task.rule else (0.0, 0.0)
         yield PairOutcome(task.pair, _at_full_scale(found, p_spec, q_spec, known), radius)

@@ -73,7 +73,11 @@ def plausible_distance(
         shifts.x0 - back[0], shifts.y0 - back[1], shifts.x1 - back[0], shifts.y1 - back[1]
     )
     if smoothing:
-        cuts = _smooth(cuts[0], cuts[2], smoothing), _smooth(cuts[1], cuts[3], smoothing), *cuts[2:]
+        cuts = (
+            low_passed(cuts[0], cuts[2], smoothing),
+            low_passed(cuts[1], cuts[3], smoothing),
+            *cuts[2:],
+        )
     correlation, pixels = light_free_map(*cuts, local, min_pixels)
     pixels = pixels / max(1.0, 2 * np.pi * smoothing**2)
     if not np.isfinite(correlation).any():
@@ -177,7 +181,7 @@ def _fitted(gram: Floats, right: Floats) -> Floats:
     return np.asarray(np.linalg.solve(gram, right))
 
 
-def _smooth(image: NDArray, mask: Mask, smoothing: float) -> NDArray[np.float32]:
+def low_passed(image: NDArray, mask: Mask, smoothing: float) -> NDArray[np.float32]:
     """Low-passed, without what is masked."""
     import cv2
 

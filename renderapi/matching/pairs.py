@@ -74,6 +74,8 @@ class PairParameters:
         part).
     use_correlation, use_features : bool
         Which ways are open.
+    coarse : bool
+        Tiles of one layer are matched by their coarse content alone (see `coarse_pairs.py`).
     """
 
     model: Model = field(default_factory=lambda: Model("translation"))
@@ -99,6 +101,7 @@ class PairParameters:
     max_distortion: float = 0.2
     use_correlation: bool = True
     use_features: bool = True
+    coarse: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class PairMatch:
         Corresponding points in pixels of each canvas; empty when rejected.
     weights : (N,) array
     method : str
-        correlation (one shift), blocks or features; "" when rejected.
+        correlation (one shift), blocks, features or coarse content; "" when rejected.
     residual : float
         Root mean square distance of the points from the model, pixels; for a single shift its
         standard error.
@@ -160,7 +163,7 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
     parameters : PairParameters
     """
     if overlap_box(p.image.shape, q.image.shape, p_to_q, parameters.search_radius) is None:
-        return _rejected("the tiles do not come together within the search radius")
+        return rejected("the tiles do not come together within the search radius")
     reasons: list[str] = []
     candidates: list[Candidate] = []
     prior = (0.0, 0.0)
@@ -185,7 +188,7 @@ def match_montage_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamet
         if found.accepted:
             return replace(found, candidates=candidates, refused=(*reasons, *found.refused))
         reasons.append(found.reason)
-    return replace(_rejected("; ".join(reasons)), candidates=candidates, prior=prior)
+    return replace(rejected("; ".join(reasons)), candidates=candidates, prior=prior)
 
 
 def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParameters) -> PairMatch:
@@ -199,7 +202,7 @@ def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamete
     if not parameters.use_features:
         return match_montage_pair(p, q, p_to_q, without)
     if overlap_box(p.image.shape, q.image.shape, p_to_q, parameters.search_radius) is None:
-        return _rejected("the tiles do not come together within the search radius")
+        return rejected("the tiles do not come together within the search radius")
     found = _at_rising_scales(p, q, p_to_q, parameters)
     if found.accepted or not parameters.use_correlation:
         return found
@@ -209,7 +212,7 @@ def match_layers_pair(p: View, q: View, p_to_q: Matrix, parameters: PairParamete
     return replace(other, reason=f"{found.reason}; {other.reason}")
 
 
-def _rejected(reason: str) -> PairMatch:
+def rejected(reason: str) -> PairMatch:
     nothing = np.empty((0, 2))
     return PairMatch(nothing, nothing, np.empty(0), "", float("nan"), 0.0, reason)
 
@@ -231,21 +234,34 @@ def _from_shift(
         if blocks is not None:
             on_q = frame.points_on_q(blocks.q)
             return replace(blocks, q=on_q, candidates=candidates, offset=offset)
-    window, common = shifted_overlap(p.mask, frame.mask, best.shift)
+    return replace(
+        of_one_shift(p, frame, best.shift, best.error, "correlation", parameters),
+        candidates=candidates,
+    )
+
+
+def of_one_shift(
+    p: View,
+    frame: Frame,
+    shift: tuple[float, float],
+    error: float,
+    method: str,
+    parameters: PairParameters,
+) -> PairMatch:
+    """Points all over an overlap whose shift and its standard error are known, pixels of p."""
+    window, common = shifted_overlap(p.mask, frame.mask, shift)
     points = grid_points(common)
     coverage = coverage_percentage(common, points, _coverage_radius(p, parameters))
     points = points + np.array([window.x0, window.y0])
-    weight = shift_weight(best.error)
     return PairMatch(
         points,
-        frame.points_on_q(points - shift),
-        np.full(len(points), weight),
-        "correlation",
-        best.error,
+        frame.points_on_q(points - np.array(shift)),
+        np.full(len(points), shift_weight(error)),
+        method,
+        error,
         coverage,
         "" if len(points) else "no common pixels with content",
-        candidates,
-        offset,
+        offset=(shift[0] - frame.shift[0], shift[1] - frame.shift[1]),
     )
 
 
@@ -363,7 +379,7 @@ def _at_rising_scales(p: View, q: View, p_to_q: Matrix, parameters: PairParamete
         if found.accepted:
             return replace(found, feature_scale=scale, refused=tuple(reasons))
         reasons.append(f"features at scale {scale:g}: {found.reason}")
-    return _rejected("; ".join(reasons))
+    return rejected("; ".join(reasons))
 
 
 def _from_features(
@@ -378,13 +394,13 @@ def _from_features(
     limits = parameters.feature_consensus
     consensus = find_consensus(a, b, parameters.model, limits)
     if consensus is None:
-        return _rejected(
+        return rejected(
             f"of {len(a)} matched features ({len(near_p.points)} and {len(near_q.points)} found) "
             f"fewer than {limits.min_inliers} agree with one {parameters.model.name}"
         )
     area = min(float(q.image.size), (4 * parameters.search_radius) ** 2)
     if not _beyond_chance(consensus, len(a), parameters.model, area):
-        return _rejected(
+        return rejected(
             f"of {len(a)} matched features {len(consensus.inliers)} agree with one "
             f"{parameters.model.name}, which unrelated pictures reach too"
         )
@@ -422,7 +438,7 @@ def _checked(
     """The inliers, or the reason why their model cannot be right."""
     off = np.abs((consensus.matrix @ np.linalg.inv(prior))[:2, :2] - np.eye(2)).max()
     if off > parameters.max_distortion:
-        return _rejected(
+        return rejected(
             f"the model distorts the tile by {off:.0%}, "
             f"{parameters.max_distortion:.0%} is believable"
         )
@@ -430,7 +446,7 @@ def _checked(
     inliers = consensus.inliers
     coverage = coverage_percentage(common, a[inliers], _coverage_radius(p, parameters))
     if coverage < parameters.min_coverage:
-        return _rejected(
+        return rejected(
             f"{len(inliers)} matches cover {coverage:.0f} % of the overlap, "
             f"{parameters.min_coverage:g} % is needed"
         )

@@ -23,6 +23,8 @@ MATCHES, GROUP, STAGE_MODEL, STAGE = (
     "stage",
 )
 """Rules that place a tile; the last: it stays where the stage said."""
+SHIFT = "shift"
+"""Kind of a stage that errs by chance only."""
 BETTER = 0.9
 """A model with more freedom must predict tiles better than a simpler one by this factor."""
 CERTAIN = 12.0
@@ -73,19 +75,19 @@ def fit_stage(centres: np.ndarray, moves: np.ndarray, groups: np.ndarray) -> Sta
         Of the kind that predicts left-out tiles best (leave one out); a simpler one unless the
         other is clearly better.
     """
-    best = StageModel("shift", np.zeros((2, 2)), np.inf, len(centres))
+    best = StageModel(SHIFT, np.zeros((2, 2)), np.inf, len(centres))
     if not len(centres):
         return best
     _, groups = np.unique(groups, return_inverse=True)
     scale = max(float(np.abs(centres - centres.mean(axis=0)).max()), 1.0)
-    for kind in ("shift", "similarity", "affine"):
+    for kind in (SHIFT, "similarity", "affine"):
         columns = _design(centres / scale, kind)
         fitted = _robust(columns, moves, groups)
         if fitted is None:
             continue
         values, left_out, certainty = fitted
         spread = float(np.median(left_out))
-        if kind != "shift" and certainty < CERTAIN:
+        if kind != SHIFT and certainty < CERTAIN:
             continue
         if spread < BETTER * best.spread and spread < best.spread - 1e-6:
             best = StageModel(kind, _linear(values, kind) / scale, spread, len(centres))
@@ -96,7 +98,7 @@ def _design(points: np.ndarray, kind: str) -> np.ndarray:
     """(N, 2, U) derivative of a move by the unknowns of the linear part."""
     x, y = points.T
     zero = np.zeros_like(x)
-    if kind == "shift":
+    if kind == SHIFT:
         return np.zeros((len(points), 2, 0))
     if kind == "similarity":
         return np.stack([np.stack([x, -y], 1), np.stack([y, x], 1)], axis=1)
@@ -105,7 +107,7 @@ def _design(points: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _linear(values: np.ndarray, kind: str) -> np.ndarray:
-    if kind == "shift":
+    if kind == SHIFT:
         return np.zeros((2, 2))
     if kind == "similarity":
         a, b = values

@@ -3,7 +3,8 @@
 Two pictures with noise tell of their shift only so much (Cramer and Rao). Where that is enough to
 place the tiles the data hold the answer, and it must have been found: tiles within the bounds, and
 most of the pairs matched that tell of a shift. Where it is not, pairs may be refused, with a reason
-and a warning, and what is used must be right all the same.
+and a warning; what is used must be right all the same, and tiles must lie where a linear model of
+the stage would have them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from renderapps.alignment.stage_model import MATCHES
@@ -47,11 +47,11 @@ class Verdict:
         Error of the tiles of the largest group that matches placed; its common shift does not
         count. NaN where matches placed none.
     placed : float
-        Largest error of the other tiles that show the picture, against the same common shift;
-        without exchanged tiles where the data do not hold the answer, as nothing tells of these.
+        Largest error of the other tiles that show the picture, against the same common shift. Where
+        the data do not hold the answer, of all tiles that show it but exchanged ones, as nothing
+        tells of these.
     stage : float
-        Largest error that the best linear model of the stage would leave, for comparison. Where the
-        data do not hold the answer, the best of what they tell of the stage.
+        Largest error that the best linear model of the stage would leave, for comparison.
     used, wrong : int
         Pairs that the solution used, and those of them that miss the truth.
     pairs, telling : int
@@ -158,13 +158,13 @@ def judged(
     used = [pair for pair in section["pairs"] if pair["accepted"]]
     information = pair_information(scene)
     bound = tile_bounds(scene, information)
-    unknown = scene.blank if _holds(bound) else scene.blank | scene.swapped
-    others = [off[n].max() for n in places if n not in main and n not in unknown]
+    left_out = set(main) | scene.blank if _holds(bound) else scene.blank | scene.swapped
+    others = [off[name].max() for name in places if name not in left_out]
     return Verdict(
         median=float(np.median(inside)),
         worst=float(max(inside)),
         placed=float(max(others, default=0.0)),
-        stage=_stage_error(scene) if _holds(bound) else told_stage_error(scene, information),
+        stage=stage_error(scene),
         used=len(used),
         pairs=len(information),
         telling=sum(pair_bound(fisher) <= TELLS for fisher in information.values()),
@@ -291,43 +291,13 @@ def _told(reason: str) -> str:
     return reason.removeprefix("correlation: ")
 
 
-def _stage_error(scene: Montage) -> float:
+def stage_error(scene: Montage) -> float:
     """Largest error that remains when the stage's claims are corrected by the best linear model."""
     names = [name for name in scene.true if name not in scene.swapped]
     claimed = np.array([[*scene.claimed[name], 1.0] for name in names])
     true = np.array([scene.true[name] for name in names])
     model = np.linalg.lstsq(claimed, true, rcond=None)[0]
     return float(np.linalg.norm(claimed @ model - true, axis=1).max())
-
-
-def told_stage_error(scene: Montage, information: dict[tuple[str, str], np.ndarray]) -> float:
-    """Largest error of tiles placed by the best of what the pairs that tell of a shift can say.
-
-    That is nothing (tiles stay where the stage claims), or a linear model fitted to the true places
-    of the tiles that these pairs connect, each group with a shift of its own. Tiles lie jittered
-    about where the stage claims: what few of them say of its turn and scale leads far astray.
-    """
-    names = [name for name in scene.true if name not in scene.blank | scene.swapped]
-    graph = nx.Graph()
-    graph.add_nodes_from(names)
-    telling = (pair for pair, fisher in information.items() if pair_bound(fisher) <= TELLS)
-    graph.add_edges_from(pair for pair in telling if not set(pair) & scene.swapped)
-    groups = [sorted(group) for group in nx.connected_components(graph)]
-    main = [name for name in max(groups, key=len) if len(groups) < len(names)]
-    places, moves = [], []
-    for group in groups:
-        claimed = np.array([scene.claimed[name] for name in group])
-        move = np.array([scene.true[name] for name in group]) - claimed
-        places.append(claimed - claimed.mean(axis=0))
-        moves.append(move - move.mean(axis=0))
-    fitted = np.linalg.lstsq(np.concatenate(places), np.concatenate(moves), rcond=None)[0]
-    errors = []
-    for linear in (np.zeros((2, 2)), fitted):
-        off = {n: scene.claimed[n] @ (np.eye(2) + linear) - scene.true[n] for n in names}
-        common = np.median([off[name] for name in main or names], axis=0)
-        others = [np.linalg.norm(off[n] - common) for n in names if n not in main]
-        errors.append(float(max(others, default=0.0)))
-    return max(min(errors), _stage_error(scene))
 
 
 def _explained(section: Any, matched: Any) -> bool:

@@ -57,6 +57,26 @@ def match_report(
 
 def match_warnings(report: dict[str, Any]) -> list[str]:
     """What a user must know of a run in which all pairs could be tried."""
+    return [*_nothing_matched(report), *_coarsely_linked(report["pairs"])]
+
+
+def _coarsely_linked(rows: Sequence[dict[str, Any]]) -> list[str]:
+    from renderapi.matching.coarse_pairs import COARSE
+    from renderapps.alignment.connectivity import listed
+
+    coarse = [row for row in rows if row["method"] == COARSE]
+    if not coarse:
+        return []
+    tiles = sorted({row[side] for row in coarse for side in ("pId", "qId")})
+    return [
+        f"{len(coarse)} pairs are linked by coarse content alone, as nothing sharper was found, "
+        f"and known to {max(row['residual'] for row in coarse):.1f} px or better: look at tiles "
+        f"{listed(tiles)}"
+    ]
+
+
+def _nothing_matched(report: dict[str, Any]) -> list[str]:
+    """Where no pair at all was matched."""
     if not report["pairs_total"] or report["pairs_accepted"] or not report["pairs"]:
         return []
     first = report["pairs"][0]

@@ -34,6 +34,7 @@ STAGES = {
     "search": "matching what is not clear",
     "stage": "looking again",
     "cycle": "looking where others say",
+    "coarse": "looking at coarse content",
     "elsewhere": "looking elsewhere",
 }  # in their order
 SAMPLED_PAIRS = 8  # pairs that unrelated ones are made out of, nine of each
@@ -52,6 +53,12 @@ class TilePairParameters(SectionOutlineParameters):
         Boolean,
         "look for pairs where others of their direction were found: of many that are not clear, "
         "after some have been searched, before the rest is; and again for those that failed",
+        default=True,
+    )
+    coarse_links = parameter(
+        Boolean,
+        "link tiles that nothing else links by coarse content alone, where it tells their shift to "
+        "3 pixels; such matches have little weight. Not where min_significance is given",
         default=True,
     )
     relocate_tiles = parameter(
@@ -105,6 +112,7 @@ class PairSearch(RenderModule):
         pairs teach where the stage has the others.
         """
         from renderapi.matching.batches import PairTask
+        from renderapps.pointmatch.loose_tiles import unlinked
         from renderapps.pointmatch.pair_matching import confirmed, second_look
 
         self.relocated: list[Relocation] = []
@@ -137,6 +145,9 @@ class PairSearch(RenderModule):
         failures += self.look_again(
             confirmed(found.values(), places), places, "cycle", limits, found
         )
+        if self.args["coarse_links"] and self.args["min_significance"] is None:
+            loose = unlinked(found.values())
+            failures += self.look_again(loose, places, "coarse", self.limits({}), found)
         if self.args["relocate_tiles"]:
             failures += self.relocate(found, places)
         return [found[pair] for pair in pairs if pair in found], failures
@@ -271,7 +282,8 @@ class PairSearch(RenderModule):
         """Outcomes of all tasks, and the reason for chunks that failed."""
         from renderapps.pointmatch.pair_matching import in_order
 
-        settings, zs = self.settings_for(limits, features), zs_of(tasks, places)
+        settings = self.settings_for(limits, features, stage == "coarse")
+        zs = zs_of(tasks, places)
         found: dict[PairTask, PairOutcome] = {}
         if self.kept:
             found, masks = self.kept.known(tasks, settings, zs)
@@ -325,12 +337,14 @@ class PairSearch(RenderModule):
         for entry in entries:
             self.ignored_masks[entry["tileId"], entry["mask"]] = entry
 
-    def settings_for(self, limits: TranslationLimits, features: bool = True) -> MatchSettings:
+    def settings_for(
+        self, limits: TranslationLimits, features: bool = True, coarse: bool = False
+    ) -> MatchSettings:
         """What all pairs of a step have in common."""
         from renderapps.pointmatch.matching_parameters import pair_parameters
         from renderapps.pointmatch.pair_matching import MatchSettings
 
-        parameters = pair_parameters(self.args, limits)
+        parameters = replace(pair_parameters(self.args, limits), coarse=coarse)
         return MatchSettings(
             self.args["stack"],
             parameters if features else replace(parameters, use_features=False),

@@ -132,7 +132,7 @@ class TuneMatching(PairSearch):
     ) -> tuple[Json, dict[tuple[str, str], np.ndarray]]:
         """What a setting makes of the sample, and the offsets by pair."""
         self.logger.info("trying %s", setting)
-        self.args |= setting
+        self.args |= setting | {"coarse_links": False}  # a sample hardly hangs together
         start = time.perf_counter()
         outcomes, failures = self.match(sample, places)
         seconds = time.perf_counter() - start

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from renderapps.alignment.connectivity import FEW_POINTS, listed
+from renderapps.alignment.connectivity import FEW_POINTS, counted, listed
 from renderapps.alignment.moments import Moments
 from renderapps.alignment.placing import Placed
 from renderapps.alignment.solving import Solution
-from renderapps.alignment.stage_model import MATCHES, STAGE
+from renderapps.alignment.stage_model import MATCHES, SHIFT, STAGE, STAGE_MODEL
 
 Json = dict[str, Any]
 
@@ -138,6 +138,13 @@ def _weak_warnings(rows: Sequence[Json]) -> list[str]:
 
 
 def _place_warnings(placed: Placed) -> list[str]:
+    count, stage = placed.rules.count(STAGE_MODEL), placed.stage
+    if count and np.isfinite(stage.spread):
+        told = "a constant shift" if stage.kind == SHIFT else f"a linear model ({stage.kind})"
+        return [
+            f"{counted(count, 'tile')} without accepted matches, placed by what the others tell of "
+            f"the stage: {told} that misses by about {stage.spread:.1f} px"
+        ]
     if STAGE not in placed.rules or len(placed.rules) == 1:
         return []
     return ["no tiles have accepted matches: all stay where the stage was"]
