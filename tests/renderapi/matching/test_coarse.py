@@ -16,7 +16,7 @@ SIDE = 256
 
 
 def smooth_tiles(seed, shift, other=None):
-    """Two tiles of a faint smooth picture (3 grey levels), vignetted, beneath noise of 8."""
+    """Two tiles of a faint smooth picture (4 grey levels), vignetted, beneath noise of 8."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     tiles = []
@@ -26,7 +26,7 @@ def smooth_tiles(seed, shift, other=None):
         rows, columns = np.mgrid[:SIDE, :SIDE]
         seen = map_coordinates(picture / picture.std(), [rows + dy, columns + dx], mode="wrap")
         light = (1 - 0.15 * (x * x + y * y)) * (1.0 if not tiles else 1.12)
-        noisy = (120 + 3 * seen) * light + rng.normal(0, 8, seen.shape)
+        noisy = (120 + 4 * seen) * light + rng.normal(0, 8, seen.shape)
         tiles.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
     return tiles
 
@@ -42,7 +42,7 @@ def test_smooth_content_beneath_noise_tells_a_shift_that_correlation_refuses(see
     found = coarse_shift(p, q, SHOWN, SHOWN, (238, 4), (25, 25))
     assert found.doubt == ""
     off = np.subtract(found.shift, true)
-    assert np.hypot(*off) < 3 and np.abs(off).max() < 3 * found.error <= 9
+    assert np.hypot(*off) < 3 and np.abs(off).max() < 3 * found.error <= 6
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -92,6 +92,6 @@ def test_a_pair_is_matched_with_little_weight_and_the_error_it_has():
     moved = (match.p - match.q).mean(axis=0)
     assert moved == pytest.approx([229, -6], abs=3)
     assert match.offset == pytest.approx(moved - [238, 4])
-    assert 1 <= match.residual <= 3 and 0 < match.weights.max() < 0.003
+    assert 0.5 <= match.residual <= 2 and 0 < match.weights.max() < 0.01
     far = np.array([[1, 0, -900], [0, 1, 0], [0, 0, 1.0]])
     assert "do not come together" in match_coarse_pair(*views, far, PairParameters()).reason
