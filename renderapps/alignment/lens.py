@@ -17,10 +17,11 @@ for each tile. They are left out then.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from renderapps.alignment.models import Floats, Model
@@ -80,6 +81,22 @@ class LensFit:
         """(N, 2) world places of pixels of tiles (N,)."""
         seen = points + self.displacements(points) if lens else points
         return np.asarray(np.einsum("nij,nj->ni", self.linear[tiles], seen) + self.shifts[tiles])
+
+
+class _Weighted(NamedTuple):
+    """(L, K, K) sums over pairs, those of both ends negative, and (L, K, 2) slopes at each end."""
+
+    pp: Floats
+    qq: Floats
+    pq: Floats
+    p: Floats
+    q: Floats
+
+
+def _form(left: Floats, gram: Floats, right: Floats) -> Floats:
+    """(L, U, V) of a gram in terms of the unknowns of its two ends, axes summed."""
+    parts = (left[..., a] @ gram @ np.swapaxes(right[..., a], 1, 2) for a in (0, 1))
+    return np.asarray(sum(parts))
 
 
 class _Joint:
@@ -152,57 +169,14 @@ class _Joint:
 
     def step(self, trust: Floats, lens: bool) -> tuple[float, Floats]:
         """Move by one step; how far it went, pixels, and the information on the lens."""
-        m = self.moments
-        tiles, common = self._of_tiles(), self._of_lens()
-        w = trust[:, None, None]
-        pp, qq, pq = w * m.pp, w * m.qq, -w * m.pq
-
-        def form(left: Floats, gram: Floats, right: Floats) -> Floats:
-            parts = (left[..., a] @ gram @ np.swapaxes(right[..., a], 1, 2) for a in (0, 1))
-            return np.asarray(sum(parts))
-
-        c = self.coefficients()
-        origin = c[m.first][:, :1]
-        one, two = c[m.first].copy(), c[m.second].copy()
-        one[:, 0] -= origin[:, 0]
-        two[:, 0] -= origin[:, 0]
-        p = pp @ one + pq @ two
-        q = np.swapaxes(pq, 1, 2) @ one + qq @ two
-        ends = tiles[m.first], tiles[m.second]
-        shared = common[m.first], common[m.second]
-        hold = np.zeros((tiles.shape[1], tiles.shape[1]))
-        hold[[0, 1], [0, 1]] = PLACE
-        if self.affine:
-            hold[range(2, 6), range(2, 6)] = SHAPE
-        own = form(tiles, np.zeros((len(tiles), c.shape[1], c.shape[1])), tiles) + hold
-        matrix = self.pattern.matrix(
-            own,
-            form(ends[0], pp, ends[0]),
-            form(ends[1], qq, ends[1]),
-            form(ends[0], pq, ends[1]),
-        )
-        off: Any = np.zeros(tiles.shape[:2])
-        off[:, :2] = self.shifts - self.first_shifts
-        off[:, 2:] = ((self.linear - self.held).reshape(-1, 4) * self.size)[:, : off.shape[1] - 2]
-        right = -self.pattern.sums(
-            np.einsum("luka,lka->lu", ends[0], p), np.einsum("luka,lka->lu", ends[1], q)
-        )
-        right = right - off @ hold
+        sums, tiles = self._weighted(trust), self._of_tiles()
+        ends = tiles[self.moments.first], tiles[self.moments.second]
+        matrix, right = self._tile_system(sums, ends)
         factor = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0)
         if not lens:
             moved = self._moved(factor.solve(right.ravel()).reshape(right.shape))
             return moved, np.zeros((0, 0))
-        back = np.swapaxes(pq, 1, 2)
-        mixed = self.pattern.sums(
-            form(ends[0], pp, shared[0]) + form(ends[0], pq, shared[1]),
-            form(ends[1], back, shared[0]) + form(ends[1], qq, shared[1]),
-        ).reshape(right.size, -1)
-        both = form(shared[0], pq, shared[1]).sum(0)
-        whole = form(shared[0], pp, shared[0]).sum(0) + form(shared[1], qq, shared[1]).sum(0)
-        whole = whole + both + both.T
-        of_lens = -sum(
-            np.einsum("luka,lka->u", side, grad) for side, grad in zip(shared, (p, q), strict=True)
-        )
+        mixed, whole, of_lens = self._lens_system(sums, ends)
         solved = factor.solve(np.column_stack([mixed, right.ravel()]))
         information = whole - mixed.T @ solved[:, :-1]
         self._require(information, whole)
@@ -210,6 +184,57 @@ class _Joint:
         tile_step = (solved[:, -1] - solved[:, :-1] @ lens_step).reshape(right.shape)
         self.frame[self.higher] += lens_step.reshape(-1, 2)
         return max(self._moved(tile_step), float(np.abs(lens_step).max())), information
+
+    def _weighted(self, trust: Floats) -> _Weighted:
+        """Sums over the pairs as far as they are trusted, and the slopes of their squares."""
+        m, w, c = self.moments, trust[:, None, None], self.coefficients()
+        pp, qq, pq = w * m.pp, w * m.qq, -w * m.pq
+        origin = c[m.first][:, :1]
+        one, two = c[m.first].copy(), c[m.second].copy()
+        one[:, 0] -= origin[:, 0]
+        two[:, 0] -= origin[:, 0]
+        return _Weighted(pp, qq, pq, pp @ one + pq @ two, np.swapaxes(pq, 1, 2) @ one + qq @ two)
+
+    def _tile_system(
+        self, sums: _Weighted, ends: tuple[Floats, Floats]
+    ) -> tuple[sparse.bsr_matrix, Floats]:
+        """Matrix and (T, U) right sides of the steps of the tiles, the lens as it is."""
+        unknowns = ends[0].shape[1]
+        hold = np.zeros((unknowns, unknowns))
+        hold[[0, 1], [0, 1]] = PLACE
+        if self.affine:
+            hold[range(2, 6), range(2, 6)] = SHAPE
+        matrix = self.pattern.matrix(
+            np.zeros((len(self.linear), unknowns, unknowns)) + hold,
+            _form(ends[0], sums.pp, ends[0]),
+            _form(ends[1], sums.qq, ends[1]),
+            _form(ends[0], sums.pq, ends[1]),
+        )
+        off: Any = np.zeros((len(self.linear), unknowns))
+        off[:, :2] = self.shifts - self.first_shifts
+        off[:, 2:] = ((self.linear - self.held).reshape(-1, 4) * self.size)[:, : unknowns - 2]
+        right = -self.pattern.sums(
+            np.einsum("luka,lka->lu", ends[0], sums.p), np.einsum("luka,lka->lu", ends[1], sums.q)
+        )
+        return matrix, right - off @ hold
+
+    def _lens_system(
+        self, sums: _Weighted, ends: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats, Floats]:
+        """What couples tiles (T U) and lens (M), the matrix of the lens, and its right side."""
+        common = self._of_lens()
+        one, two = common[self.moments.first], common[self.moments.second]
+        mixed = self.pattern.sums(
+            _form(ends[0], sums.pp, one) + _form(ends[0], sums.pq, two),
+            _form(ends[1], np.swapaxes(sums.pq, 1, 2), one) + _form(ends[1], sums.qq, two),
+        )
+        both = _form(one, sums.pq, two).sum(0)
+        whole = _form(one, sums.pp, one).sum(0) + _form(two, sums.qq, two).sum(0)
+        right = -sum(
+            np.einsum("luka,lka->u", side, slope) for side, slope in ((one, sums.p), (two, sums.q))
+        )
+        unknowns = mixed.shape[0] * mixed.shape[1]
+        return mixed.reshape(unknowns, -1), whole + both + both.T, np.asarray(right)
 
     def _moved(self, step: Floats) -> float:
         self.shifts = self.shifts + step[:, :2]

@@ -23,7 +23,7 @@ from renderapps.module import (
     parameter,
 )
 from renderapps.module.effort import ALWAYS
-from renderapps.module.fields import NewFile
+from renderapps.module.fields import NewFile, OneOrMore
 from renderapps.module.stack_edit import DryRunParameters
 from renderapps.module.stacks import stack_metadata
 from renderapps.pointmatch.match_collection import MatchOwnerParameters, owner_of_matches
@@ -79,8 +79,8 @@ class SolveParameters(MatchOwnerParameters, DryRunParameters, StackEditParameter
         Str, "stack to make, with the tiles in their solved places", default=None
     )
     matchCollections = parameter(
-        List,
-        "match collections; all their pairs take part",
+        OneOrMore,
+        "match collections; all their pairs take part. One alone may be given as a text",
         Str(),
         validate=Length(min=1),
         aliases=["match_collections", "matchCollection", "match_collection"],

@@ -181,7 +181,13 @@ class GeneratePointMatches(PairSearch):
     ) -> dict[str, Any]:
         """What was asked for, and what became of every pair."""
         from renderapps.module.mask_check import masks_text
-        from renderapps.pointmatch.match_report import match_report, match_warnings, pair_row
+        from renderapps.pointmatch.match_report import (
+            chance_rows,
+            match_report,
+            match_warnings,
+            pair_row,
+            rule_rows,
+        )
 
         report = match_report(pairs, set(places.z), outcomes, self.refusals)
         report["failed_pairs"] += failures
@@ -199,24 +205,8 @@ class GeneratePointMatches(PairSearch):
             "relocated_pairs": [
                 pair_row(outcome) for found in self.relocated for outcome in found.outcomes
             ],
-            "stage_learnt": [
-                {
-                    "side": side,
-                    "offset": [round(v, 3) for v in rule.offset],
-                    "radius": round(rule.radius, 1),
-                    "pairs": rule.pairs,
-                }
-                for side, rule in sorted(self.learnt.items())
-            ],
-            "chance_limits": [
-                {
-                    "level": level,
-                    "smoothing": smoothing,
-                    "significance": round(limit.significance, 2),
-                    "correlation": round(limit.correlation, 3),
-                }
-                for (level, smoothing), limit in self.chance.items()
-            ],
+            "stage_learnt": rule_rows(self.learnt),
+            "chance_limits": chance_rows(self.chance),
             "ignored_masks": ignored,
             "warnings": [
                 *match_warnings(report),

@@ -9,7 +9,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome
+    from renderapi.matching.candidates import Band, Chance
     from renderapi.matching.neighbours import Pair
+    from renderapi.matching.stage import StageRule
 
 
 def match_report(
@@ -91,6 +93,32 @@ def scale_counts(outcomes: Iterable[PairOutcome]) -> dict[str, int]:
     scales = [o.match.feature_scale for o in outcomes if o.match.accepted]
     found = sorted(scale for scale in scales if scale is not None)
     return {f"{scale:g}": found.count(scale) for scale in dict.fromkeys(found)}
+
+
+def rule_rows(rules: Mapping[str, StageRule]) -> list[dict[str, Any]]:
+    """What was learnt of the stage, by the side on which the second tile lies."""
+    return [
+        {
+            "side": side,
+            "offset": [round(v, 3) for v in rule.offset],
+            "radius": round(rule.radius, 1),
+            "pairs": rule.pairs,
+        }
+        for side, rule in sorted(rules.items())
+    ]
+
+
+def chance_rows(limits: Mapping[Band, Chance]) -> list[dict[str, Any]]:
+    """What unrelated pairs reach in each band."""
+    return [
+        {
+            "level": level,
+            "smoothing": smoothing,
+            "significance": round(limit.significance, 2),
+            "correlation": round(limit.correlation, 3),
+        }
+        for (level, smoothing), limit in limits.items()
+    ]
 
 
 def pair_row(outcome: PairOutcome, refusals: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def ran(render, module, **more):
         "render": {"host": render.DEFAULT_HOST, "owner": "test", "project": "project"},
         "input_stack": "rough",
         "output_stack": "solved",
-        "matchCollection": "matches" if module is SolveMontage else ["matches"],
+        "matchCollection": "matches",
         "pool_size": 1,
         "model": "rigid",
         "minimum_tolerance": 5,  # pairs that are off by 3 px are not rejected

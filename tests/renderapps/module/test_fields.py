@@ -5,11 +5,11 @@ import stat
 
 import pytest
 from argschema import ArgSchema, fields
-from argschema.fields import InputDir, InputFile, Int, List, OutputDir, OutputFile, Str
+from argschema.fields import Float, InputDir, InputFile, Int, List, OutputDir, OutputFile, Str
 from marshmallow import Schema, ValidationError
 from marshmallow.validate import Length, Range
 
-from renderapps.module.fields import NewFile, ordered_fields, parameter, prepare
+from renderapps.module.fields import NewFile, OneOrMore, ordered_fields, parameter, prepare
 from renderapps.module.validation import load_example
 
 
@@ -65,6 +65,19 @@ def test_paths_that_are_wrong_are_told(tmp_path):
     }
     assert messages(input_folder=str(tmp_path / "none")) == {"input_folder": ["no such folder"]}
     assert messages(output_file=str(tmp_path)) == {"output_file": ["is a folder, not a file"]}
+
+
+def test_one_value_stands_for_a_list_of_it():
+    class Scales(Schema):
+        scales = parameter(OneOrMore, "some", Float(validate=Range(max=1)), default=None)
+
+    load = prepare(Scales()).load
+    assert load({"scales": 0.5}) == load({"scales": [0.5]}) == {"scales": [0.5]}
+    assert load({"scales": [0.5, 1]}) == {"scales": [0.5, 1.0]}
+    assert load({"scales": None}) == load({}) == {"scales": None}
+    for wrong in ("half", 2, {"a": 1}, [[0.5]]):
+        with pytest.raises(ValidationError):
+            load({"scales": wrong})
 
 
 def test_validators_of_a_file_field_still_run(tmp_path):
