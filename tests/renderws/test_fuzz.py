@@ -1,6 +1,6 @@
 """Every operation of the OpenAPI document with what schemathesis makes up, on a server process.
 
-`RENDERWS_FUZZ` is the number of requests for each operation (5 by default).
+`RENDERWS_FUZZ` is the number of requests for each operation (3 by default).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 import requests
 import schemathesis
 
-REQUESTS = int(os.environ.get("RENDERWS_FUZZ", "5"))
+REQUESTS = int(os.environ.get("RENDERWS_FUZZ", "3"))
 MEGABYTES = 1000
 # what answers instead of a 500 when a server is busy, its disk full or something not offered
 MEANT = (501, 503, 507)
