@@ -7,7 +7,6 @@ the compressed tiles, row by row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.volume.layout import Size3, VolumeLayout
-from renderapps.materialize.volume_format import VolumeFormat
+from renderapps.materialize.format_kinds import PlaneTiles
 from renderapps.module.errors import RenderModuleException
 
 if TYPE_CHECKING:
@@ -27,12 +26,11 @@ _LARGEST_CLASSIC = 1 << 31
 _TILE_UNIT = 16  # tiles of a TIFF have sides of a multiple of so many pixels
 
 
-class TiffVolume(VolumeFormat):
+class TiffVolume(PlaneTiles):
     """Pages of one TIFF file, by channel and plane; coarser levels are SubIFDs of the pages."""
 
     encodings = ("zlib", "zstd", "raw")
     is_file = True
-    can_halve_z = False
     chunk = (1, 512, 512)
     shard = (1, 2048, 2048)
 
@@ -44,11 +42,7 @@ class TiffVolume(VolumeFormat):
                 f"a TIFF tile is of one plane and its sides are multiples of {_TILE_UNIT}: give "
                 f"chunk 1 y x, not {list(layout.chunk)}"
             )
-        return super().prepared(replace(layout, shard=(1, *layout.shard[1:])))
-
-    def cell(self, layout: VolumeLayout, level: int) -> Size3:
-        """Whole tiles, whatever the size of the level."""
-        return layout.shard
+        return super().prepared(layout)
 
     def write(
         self,

@@ -33,6 +33,8 @@ class VolumeFormat(ABC):
         As people call it.
     suffixes : tuple of str
         Ends of file names by which the format is chosen.
+    marker : str or None
+        Name of a file by which a folder is known as a volume of this format; None: by none.
     encodings : tuple of str
         Ways to compress pixels, by custom first.
     chunk, shard : (z, y, x)
@@ -50,6 +52,7 @@ class VolumeFormat(ABC):
     name: str
     title: str
     suffixes: tuple[str, ...] = ()
+    marker: str | None = None
     encodings: tuple[str, ...] = ("zstd",)
     chunk: Size3 = (1, 512, 512)
     shard: Size3 = (1, 2048, 2048)
@@ -118,11 +121,6 @@ class VolumeFormat(ABC):
     @abstractmethod
     def documents(self, layout: VolumeLayout) -> Iterator[tuple[str, bytes]]:
         """Name and content of the files of metadata. The last one makes a folder a volume."""
-
-    @property
-    def marker(self) -> str | None:
-        """Name of a file by which a folder is known as a volume of this format; None: by none."""
-        return None
 
     def assemble(self, parts: Place, layout: VolumeLayout, target: Path) -> None:
         """Make the one file of a volume from what `write` has written (`is_file` only)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.volume.layout import Size3, VolumeLayout
+from renderapps.materialize.format_kinds import PlaneTiles
 from renderapps.materialize.picture_folders import write_picture
-from renderapps.materialize.volume_format import VolumeFormat
 from renderapps.module.errors import RenderModuleException
 from renderapps.module.result import to_json
 
@@ -21,7 +20,7 @@ Json = dict[str, Any]
 _SUFFIXES = {"jpeg": "jpg", "png": "png"}
 
 
-class Catmaid(VolumeFormat):
+class Catmaid(PlaneTiles):
     """Tiles as CATMAID's file-based image stacks (tile source type 1) read them.
 
     Tiles at the right and lower border are filled up with 0, since all must have one size.
@@ -31,17 +30,12 @@ class Catmaid(VolumeFormat):
     name = "catmaid"
     title = "CATMAID tiles"
     suffixes = (".catmaid",)
+    marker = "project.yaml"
     encodings = tuple(_SUFFIXES)
-    can_halve_z = False
     holds_channels = True
     holds_uint16 = False
     chunk = (1, 1024, 1024)
     shard = (1, 4096, 4096)
-
-    @property
-    def marker(self) -> str:
-        """The description of the stacks."""
-        return "project.yaml"
 
     def prepared(self, layout: VolumeLayout) -> VolumeLayout:
         """Tiles of one plane each."""
@@ -49,11 +43,7 @@ class Catmaid(VolumeFormat):
             raise RenderModuleException(
                 f"a CATMAID tile is of one plane: give chunk 1 y x, not {list(layout.chunk)}"
             )
-        return super().prepared(replace(layout, shard=(1, *layout.shard[1:])))
-
-    def cell(self, layout: VolumeLayout, level: int) -> Size3:
-        """Whole tiles, whatever the size of the level."""
-        return layout.shard
+        return super().prepared(layout)
 
     def write(
         self,

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from renderapi.volume.layout import Size3, VolumeLayout
-from renderapps.materialize.chunked_arrays import opened, write_block
-from renderapps.materialize.volume_format import VolumeFormat
+from renderapi.volume.layout import VolumeLayout
+from renderapps.materialize.chunked_arrays import opened
+from renderapps.materialize.format_kinds import ArrayVolume
 from renderapps.module.result import to_json
 
 Json = dict[str, Any]
@@ -23,36 +21,20 @@ _COMPRESSIONS: dict[str, Json] = {
 }
 
 
-class N5(VolumeFormat):
+class N5(ArrayVolume):
     """N5, with the metadata that n5-viewer, BigDataViewer, neuroglancer and COSEM look for."""
 
     name = "n5"
     title = "N5"
     suffixes = (".n5",)
+    marker = "attributes.json"
     encodings = tuple(_COMPRESSIONS)
     chunk = (16, 256, 256)
     shard = (16, 1024, 1024)
 
-    @property
-    def marker(self) -> str:
-        """The attributes of the group."""
-        return "attributes.json"
-
-    def write(
-        self,
-        folder: Path,
-        layout: VolumeLayout,
-        level: int,
-        channel: int,
-        start: Size3,
-        block: NDArray,
-    ) -> None:
-        """Write whole blocks."""
-        array = opened("n5", folder / f"s{level}", metadata=_array_attributes(layout, level)).T
-        if layout.channels:
-            write_block(array, (channel, *start), block[None])
-        else:
-            write_block(array, start, block)
+    def array(self, folder: Path, layout: VolumeLayout, level: int) -> Any:
+        """The array of a level."""
+        return opened("n5", folder / f"s{level}", metadata=_array_attributes(layout, level)).T
 
     def documents(self, layout: VolumeLayout) -> Iterator[tuple[str, bytes]]:
         """Attributes of each level, then those of the group."""

@@ -4,47 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from numpy.typing import NDArray
-
-from renderapi.volume.layout import Size3, VolumeLayout
+from renderapi.volume.layout import VolumeLayout
 from renderapi.volume.omezarr import CODECS, array_document, array_schema, group_document
-from renderapps.materialize.chunked_arrays import opened, write_block
-from renderapps.materialize.volume_format import VolumeFormat
+from renderapps.materialize.chunked_arrays import opened
+from renderapps.materialize.format_kinds import ArrayVolume
 from renderapps.module.result import to_json
 
 
-class OmeZarr(VolumeFormat):
+class OmeZarr(ArrayVolume):
     """OME-Zarr 0.5."""
 
     name = "omezarr"
     title = "OME-Zarr 0.5"
     suffixes = (".ome.zarr", ".zarr")
+    marker = "zarr.json"
     encodings = tuple(CODECS)
     can_shard = True
     shards_by_custom = True
 
-    @property
-    def marker(self) -> str:
-        """The group document."""
-        return "zarr.json"
-
-    def write(
-        self,
-        folder: Path,
-        layout: VolumeLayout,
-        level: int,
-        channel: int,
-        start: Size3,
-        block: NDArray,
-    ) -> None:
-        """Write whole shards."""
+    def array(self, folder: Path, layout: VolumeLayout, level: int) -> Any:
+        """The array of a level."""
         schema = array_schema(layout, level)
-        array = opened("zarr3", folder / str(level), metadata=schema)
-        if layout.channels:
-            write_block(array, (channel, *start), block[None])
-        else:
-            write_block(array, start, block)
+        return opened("zarr3", folder / str(level), metadata=schema)
 
     def documents(self, layout: VolumeLayout) -> Iterator[tuple[str, bytes]]:
         """A document for each array, then that of the group."""

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from renderapi.volume.layout import SPACE_AXES, Size3, VolumeLayout
+from renderapi.volume.layout import SPACE_AXES, VolumeLayout
 from renderapi.volume.ome_metadata import multiscale, omero
-from renderapps.materialize.chunked_arrays import opened, write_block
-from renderapps.materialize.volume_format import VolumeFormat
+from renderapps.materialize.chunked_arrays import opened
+from renderapps.materialize.format_kinds import ArrayVolume
 from renderapps.module.result import to_json
 
 Json = dict[str, Any]
@@ -25,34 +24,18 @@ _COMPRESSORS: dict[str, Json | None] = {
 }
 
 
-class OmeZarr04(VolumeFormat):
+class OmeZarr04(ArrayVolume):
     """OME-Zarr 0.4."""
 
     name = "omezarr-0.4"
     title = "OME-Zarr 0.4"
     suffixes = (".ome-04.zarr",)
+    marker = ".zattrs"
     encodings = tuple(_COMPRESSORS)
 
-    @property
-    def marker(self) -> str:
-        """The attributes of the group."""
-        return ".zattrs"
-
-    def write(
-        self,
-        folder: Path,
-        layout: VolumeLayout,
-        level: int,
-        channel: int,
-        start: Size3,
-        block: NDArray,
-    ) -> None:
-        """Write whole chunks."""
-        array = opened("zarr", folder / str(level), metadata=_array_document(layout, level))
-        if layout.channels:
-            write_block(array, (channel, *start), block[None])
-        else:
-            write_block(array, start, block)
+    def array(self, folder: Path, layout: VolumeLayout, level: int) -> Any:
+        """The array of a level."""
+        return opened("zarr", folder / str(level), metadata=_array_document(layout, level))
 
     def documents(self, layout: VolumeLayout) -> Iterator[tuple[str, bytes]]:
         """`.zarray` and names of the axes for each level; then the group with its attributes."""

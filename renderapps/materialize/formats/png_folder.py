@@ -30,13 +30,9 @@ class PngFolder(VolumeFormat):
     name = "png"
     title = "folder of PNG pictures"
     suffixes = (".png", "_png")
+    marker = "volume.json"
     encodings = ("png",)
     default_levels = 1
-
-    @property
-    def marker(self) -> str:
-        """The description of the volume."""
-        return "volume.json"
 
     def prepared(self, layout: VolumeLayout) -> VolumeLayout:
         """A cell is a whole plane."""

@@ -31,15 +31,11 @@ class Precomputed(VolumeFormat):
     name = "precomputed"
     title = "neuroglancer precomputed"
     suffixes = (".precomputed",)
+    marker = "info"
     encodings = ("raw", "jpeg")
     chunk = (16, 256, 256)
     shard = (16, 1024, 1024)
     can_shard = True
-
-    @property
-    def marker(self) -> str:
-        """The description of the volume."""
-        return "info"
 
     def check(self, layout: VolumeLayout) -> None:
         """JPEG holds one or three components of 8 bits."""
