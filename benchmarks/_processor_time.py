@@ -20,6 +20,11 @@ def family(process: int) -> list[int]:
     return found
 
 
+def processor_seconds(process: int) -> float:
+    """Seconds of a process alone, without those it has started; to a hundredth."""
+    return sum(_clock_ticks(process)[:2]) / TICKS
+
+
 def used(process: int) -> float:
     """Seconds of a process, of those it has started, and of those of them that have ended; to a
     hundredth.
@@ -27,8 +32,7 @@ def used(process: int) -> float:
     total = 0.0
     for one in family(process):
         with suppress(OSError):
-            numbers = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            total += sum(map(int, numbers[11:15])) / TICKS
+            total += sum(_clock_ticks(one)) / TICKS
     return total
 
 
@@ -39,6 +43,12 @@ def used_now(processes: Iterable[int]) -> float:
         with suppress(OSError):  # it has ended
             total += time.clock_gettime((~process << 3) | 2)
     return total
+
+
+def _clock_ticks(process: int) -> list[int]:
+    """Of the process as a user and in the system, and the same of its children that have ended."""
+    numbers = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return [int(number) for number in numbers[11:15]]
 
 
 def _children(process: int) -> list[int]:

@@ -24,14 +24,15 @@ import numpy as np
 import orjson
 
 from benchmarks import Row
+from benchmarks._processor_time import processor_seconds
 from benchmarks._server import OWNER, STACK, Connection, server
+from benchmarks._tile_documents import grid_tile, smooth_noise
 
 SECTIONS, OF_EACH = 1000, 200
 LAYER, COLUMNS = 5000, 100
 SIDE, STEP, GRID = 2048, 1990, 10  # GRID x GRID tiles: 20,000 x 20,000 pixels
 LEVELS = 6
 REPEATS = 3
-AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 QUERY = "renderStackOwner=bench&renderStackProject=bench&renderStack="
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 # times between frames while the mouse drags the view to and fro
@@ -125,21 +126,15 @@ def _page(browser: Any, address: str) -> Iterator[tuple[Any, Any]]:
 
 def _visit(browser: Any, address: str, mark: str, process: int) -> tuple[float, float, float]:
     """Seconds until a page has set a mark, and those of processors of the service and the page."""
-    before = _processor_seconds(process)
+    before = processor_seconds(process)
     with _page(browser, address) as (page, busy):
         end = time.monotonic() + 60
         while time.monotonic() < end:
             found = page.evaluate(f"performance.getEntriesByName({mark!r})[0]?.startTime")
             if found is not None:
-                return found / 1000, _processor_seconds(process) - before, busy()
+                return found / 1000, processor_seconds(process) - before, busy()
             page.wait_for_timeout(20)
     raise RuntimeError(f"{address} was never {mark}")
-
-
-def _processor_seconds(process: int) -> float:
-    """Seconds of processors that a process has used so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _frames(browser: Any, address: str) -> tuple[list[float], float]:
@@ -195,25 +190,7 @@ def _grid(z: int, count: int, columns: int) -> list[dict]:
 
 
 def _tile(name: str, z: int, column: int, row: int, levels: dict) -> dict:
-    x, y = STEP * column, STEP * row
-    return {
-        "tileId": name,
-        "z": float(z),
-        "layout": {"sectionId": f"{z}.0", "imageRow": row, "imageCol": column},
-        "minX": x,
-        "minY": y,
-        "maxX": x + SIDE,
-        "maxY": y + SIDE,
-        "width": SIDE,
-        "height": SIDE,
-        "minIntensity": 0,
-        "maxIntensity": 255,
-        "mipmapLevels": levels,
-        "transforms": {
-            "type": "list",
-            "specList": [{"className": AFFINE, "dataString": f"1 0 0 1 {x} {y}"}],
-        },
-    }
+    return grid_tile(name, z, (column, row), levels, SIDE, STEP)
 
 
 def _pair(group: str, p: str, q: str) -> dict:
@@ -227,8 +204,7 @@ def _pictures(folder: Path, name: str) -> list[dict]:
     import cv2
     import tifffile
 
-    noise = np.random.default_rng(1).normal(128, 60, (SIDE, SIDE)).astype(np.float32)
-    image = np.clip(cv2.GaussianBlur(noise, (0, 0), 1.5) * 3 - 256, 0, 255).astype(np.uint8)
+    image = smooth_noise(SIDE)
     for level in range(LEVELS + 1):
         side = SIDE >> level
         small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)

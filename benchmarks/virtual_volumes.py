@@ -9,7 +9,6 @@ the service alone.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,13 +21,14 @@ import numpy as np
 import orjson
 
 from benchmarks import Row
+from benchmarks._processor_time import TICKS, processor_seconds
 from benchmarks._server import STACK, Connection, server
+from benchmarks._tile_documents import grid_tile, smooth_noise
 
 SIDE, STEP, GRID, CHUNK, CLIENTS = 2048, 1849, 4, 512, 4
 WIDTH = STEP * (GRID - 1) + SIDE
 SECTIONS, WRITTEN = 16, 2
 LEVEL = 2
-AFFINE = "mpicbg.trakem2.transform.AffineModel2D"
 VOLUME = f"{STACK}read/volume"
 
 
@@ -85,16 +85,11 @@ def _rows(
 
 
 def _rate(read: Callable[[int], int], z: int, process: int) -> tuple[float, float]:
-    used, clock = _processor_seconds(process), time.perf_counter()
+    used, clock = processor_seconds(process), time.perf_counter()
     pixels = read(z)
     seconds = time.perf_counter() - clock
-    cores = max(_processor_seconds(process) - used, 1 / os.sysconf("SC_CLK_TCK"))
+    cores = max(processor_seconds(process) - used, 1 / TICKS)
     return pixels / seconds / 1e6, pixels / cores / 1e6
-
-
-def _processor_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _boxes(port: int) -> Callable[[int], int]:
@@ -144,12 +139,9 @@ def _opened(spec: dict, level: int, precomputed: bool = False) -> Callable[[int]
 
 def _fill(port: int, folder: Path) -> None:
     """Stack `read`: all sections show the same images, each under a name of its own."""
-    import cv2
     import tifffile
 
-    noise = np.random.default_rng(1).normal(128, 60, (SIDE, SIDE)).astype(np.float32)
-    image = np.clip(cv2.GaussianBlur(noise, (0, 0), 1.5) * 3 - 256, 0, 255).astype(np.uint8)
-    tifffile.imwrite(folder / "image.tif", image)
+    tifffile.imwrite(folder / "image.tif", smooth_noise(SIDE))
     ask = Connection(port)
     ask("POST", f"{STACK}read", b"{}")
     tiles = [_tile(folder, z, n) for z in range(SECTIONS) for n in range(GRID * GRID)]
@@ -162,25 +154,8 @@ def _fill(port: int, folder: Path) -> None:
 def _tile(folder: Path, z: int, number: int) -> dict:
     path = folder / f"{z}_{number}.tif"
     path.hardlink_to(folder / "image.tif")
-    x, y = STEP * (number % GRID), STEP * (number // GRID)
-    return {
-        "tileId": f"{z}_{number}",
-        "z": float(z),
-        "layout": {"sectionId": f"{z}.0"},
-        "minX": x,
-        "minY": y,
-        "maxX": x + SIDE,
-        "maxY": y + SIDE,
-        "width": SIDE,
-        "height": SIDE,
-        "minIntensity": 0,
-        "maxIntensity": 255,
-        "mipmapLevels": {"0": {"imageUrl": path.as_uri()}},
-        "transforms": {
-            "type": "list",
-            "specList": [{"className": AFFINE, "dataString": f"1 0 0 1 {x} {y}"}],
-        },
-    }
+    levels = {"0": {"imageUrl": path.as_uri()}}
+    return grid_tile(f"{z}_{number}", z, (number % GRID, number // GRID), levels, SIDE, STEP)
 
 
 def _write_files(path: Path) -> None:

@@ -76,7 +76,7 @@ OLD_NAMES = {"layer-tiles": "tile-layer"}
 
 def page_html(name: str, read_only: bool) -> str:
     """The whole document of a page."""
-    frame = Template((FOLDER / "frame.html").read_text("utf-8"))
+    frame = Template(_text("frame"))
     links = [_link(other, page.link, name) for other, page in PAGES.items() if page.link]
     return frame.substitute(
         name=name,
@@ -85,8 +85,13 @@ def page_html(name: str, read_only: bool) -> str:
         navigation="\n    ".join(links),
         read_only="true" if read_only else "false",
         neuroglancer="true" if client_folder() else "false",
-        body=(FOLDER / f"{name}.html").read_text("utf-8"),
+        body=_text(name).replace("$sections", _text("sections").rstrip()),
     )
+
+
+def _text(name: str) -> str:
+    """A piece of HTML; `sections` is how several pages go from section to section."""
+    return (FOLDER / f"{name}.html").read_text("utf-8")
 
 
 def _link(name: str, text: str, current: str) -> str:
