@@ -87,12 +87,13 @@ def table(figures: Figures, is_postgres: bool) -> Iterator[str]:
     yield "|---" * (len(titles) + 2) + "|"
     for line in LINES:
         known = {n: value for n in sizes if (value := line.of(figures[n], n)) is not None}
-        if len(known) < 2:
+        if not known:
             continue
-        model = fit(list(known), list(known.values()), line.terms)
+        model = fit(list(known), list(known.values()), line.terms) if len(known) > 1 else None
         shown = [_text(line.factor * known[n]) if n in known else "" for n in sizes]
-        shown += [f"*{_text(line.factor * model.at(n))}*" for n in WANTED]
-        yield "| " + " | ".join([line.title, *shown, f"{100 * model.error:.0f} %"]) + " |"
+        shown += [f"*{_text(line.factor * model.at(n))}*" if model else "" for n in WANTED]
+        error = f"{100 * model.error:.0f} %" if model else ""
+        yield "| " + " | ".join([line.title, *shown, error]) + " |"
     for index in INDEX[is_postgres]:
         there = [n for n in sizes if f"index {index}, depth" in figures[n]]
         if there:

@@ -13,6 +13,7 @@ from benchmarks._index_depth import sqlite_pages
 from benchmarks._petabyte import Rates, Volume, steps
 from benchmarks._petabyte import main as petabyte
 from benchmarks._processor_time import family, used, used_now
+from benchmarks._scale_table import table
 from benchmarks._scaling import GROWING, SEARCHED, core_hours, depth, fit, nodes
 
 SIZES = [1e5, 1e6, 1e7]
@@ -123,3 +124,15 @@ def test_processor_time_of_another_process_and_its_children():
     assert own > 0.2
     assert whole >= own + 0.28
     assert used_now([process.pid]) == 0.0
+
+
+def test_what_was_done_in_part_is_told_for_all_and_one_size_has_no_model():
+    name, done = "save pairs, core seconds", "save pairs, number"
+    parts = {10_000_000: {name: 900.0, done: 2_500_000.0}}
+    *_, line = table(parts, is_postgres=False)
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells == ["as many pairs of 10 points saved, core-hours", "1", "", "", ""]
+    whole = {1_000_000: {name: 360.0, done: 1_000_000.0}}
+    *_, line = table(whole | parts, is_postgres=False)
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1:] == ["0.1", "1", "*10*", "*86.5*", "0 %"]
