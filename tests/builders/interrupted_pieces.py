@@ -1,5 +1,12 @@
 """Stop where rows are removed in pieces: `module` is that of the store which removes them."""
 
+import pytest
+
+# of the fixture `place`: for what takes long and depends little on the database
+IN_A_FILE = pytest.mark.parametrize(
+    "place", ["sqlite", pytest.param("postgres", marks=pytest.mark.soak)], indirect=True
+)
+
 
 class Crash(BaseException):
     """The end of the process, as far as the store can tell."""

@@ -166,7 +166,7 @@ def of_so_many(count):
     return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@of_so_many(12)
+@of_so_many(8)
 @given(steps)
 def test_pieces_are_not_to_be_seen(done):
     compare(done)

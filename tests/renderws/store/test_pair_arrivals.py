@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from interrupted_pieces import Crash, between_pieces, crash_after
+from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after
 from pair_questions import assert_pairs
 
 from renderws.store import pairarrivals, pieces
@@ -107,6 +107,7 @@ def test_a_change_that_fails_lets_nothing_in(store):
         assert_pairs(store, ARRIVING, GROUPS, NEW)
 
 
+@IN_A_FILE
 def test_pairs_that_were_saved_since_they_were_counted_are_in_the_number(store, monkeypatch):
     count = pairarrivals._seen
 
@@ -152,6 +153,7 @@ def rename_and_back(store):
     store.rename_collection(OTHER, COLLECTION)
 
 
+@IN_A_FILE
 @pytest.mark.parametrize("change", [save, delete, reclaim, compact, take_in, rename_and_back])
 def test_whatever_is_done_after_a_crash_they_are_there(store, monkeypatch, change):
     crash_after(monkeypatch, pairarrivals, 2)
@@ -174,6 +176,7 @@ def test_deleted_before_they_have_come_they_are_all_gone(store, monkeypatch):
     assert_pairs(store, OLD[:1], GROUPS)
 
 
+@IN_A_FILE
 def test_a_copy_of_the_store_has_them(store, monkeypatch, tmp_path):
     crash_after(monkeypatch, pairarrivals, 2)
     with pytest.raises(Crash):
@@ -214,6 +217,7 @@ open_store(sys.argv[1]).change_collections([change])
 """
 
 
+@IN_A_FILE
 @pytest.mark.parametrize(("count", "where"), [(-1, ""), (9, "within")])
 def test_a_kill_leaves_all_of_them_there_or_none(store, place, count, where):
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(count), where])

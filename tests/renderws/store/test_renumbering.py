@@ -7,7 +7,7 @@ import sys
 
 import orjson
 import pytest
-from interrupted_pieces import Crash, between_pieces, crash_after
+from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after
 from tile_questions import assert_tiles
 
 from renderws.store import arrivals, pieces, renumbering
@@ -58,6 +58,7 @@ def reclaim(store):
             assert found == count
 
 
+@IN_A_FILE
 @pytest.mark.parametrize("z", [7.0, 2.0, 1.0])
 def test_tiles_have_it_while_their_rows_go_in_pieces(store, monkeypatch, z):
     def look(number):
@@ -77,6 +78,7 @@ def test_tiles_have_it_while_their_rows_go_in_pieces(store, monkeypatch, z):
     assert_there(store, z)
 
 
+@IN_A_FILE
 def test_few_tiles_and_those_that_have_no_z_get_it_in_one_transaction(store, monkeypatch):
     done = between_pieces(monkeypatch, arrivals, lambda _: None)
     store.save_tiles(STACK, new_tiles([tile("none", None, section="s")]), {})
@@ -88,6 +90,7 @@ def test_few_tiles_and_those_that_have_no_z_get_it_in_one_transaction(store, mon
     assert done == []
 
 
+@IN_A_FILE
 def test_bad_ones_are_refused(store):
     with pytest.raises(Invalid, match="finite"):
         store.set_section_z(STACK, "s", float("nan"))
@@ -149,7 +152,8 @@ open_store(sys.argv[1]).set_section_z(STACK, "s", 7.0)
 """
 
 
-@pytest.mark.parametrize("where", ["written", "let in", "first piece"])
+@IN_A_FILE
+@pytest.mark.parametrize("where", ["written", "first piece"])
 def test_a_kill_leaves_all_of_them_or_none(store, place, where):
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), where])
     assert run.returncode == -9

@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from interrupted_pieces import Crash, between_pieces, crash_after
+from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after
 from tile_questions import assert_tiles, bounds
 
 from renderws.store import arrivals, exchangeviews, pieces
@@ -129,6 +129,7 @@ def test_tiles_are_there_while_their_rows_move_in_pieces(store, monkeypatch, kee
     assert list(store.tiles(BUILT, ALL)) == [t for t in OLD if t.tile_id not in left]
 
 
+@IN_A_FILE
 def test_nothing_is_derived_while_others_cannot_write(store, monkeypatch):
     monkeypatch.setattr("renderws.store.stacks.derive", None)
     store.change_stacks([change(state="COMPLETE")])
@@ -138,6 +139,7 @@ def test_nothing_is_derived_while_others_cannot_write(store, monkeypatch):
     assert store.stack(STACK)["stats"]["tileCount"] == len(NEW)
 
 
+@IN_A_FILE
 def test_what_comes_without_replacing_anything_is_there(store):
     zs = [7.0, 9.0]
     store.delete_tiles(BUILT, TileQuery(tile_ids=[t.tile_id for t in NEW if t.z != 7.0]))
@@ -164,6 +166,7 @@ def test_a_change_that_fails_changes_nothing(store):
         assert store.check() == []
 
 
+@IN_A_FILE
 def test_tiles_that_were_saved_since_they_were_counted_are_replaced_too(store, monkeypatch):
     see = exchangeviews._seen
 
@@ -271,6 +274,7 @@ def test_deleted_and_removed_while_some_come_they_are_all_gone(store, monkeypatc
     assert store.check() == []
 
 
+@IN_A_FILE
 def test_a_copy_of_the_store_has_them(store, monkeypatch, tmp_path):
     crash_after(monkeypatch, arrivals, 2)
     with pytest.raises(Crash):
@@ -312,6 +316,7 @@ open_store(sys.argv[1]).change_stacks([change])
 """
 
 
+@IN_A_FILE
 @pytest.mark.parametrize(("count", "where"), [(-1, ""), (0, "within")])
 def test_a_kill_leaves_all_of_them_there_or_none(store, place, count, where):
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(count), where])
@@ -325,6 +330,7 @@ def test_a_kill_leaves_all_of_them_there_or_none(store, place, count, where):
     assert_there(store)
 
 
+@pytest.mark.soak
 class TestExchangesOfAnySizeInPieces(ChangeTests):
     """What is promised of exchanges holds, however many tiles they are of."""
 
