@@ -83,7 +83,7 @@ def _piece(source: Source, key: int) -> int:
     names = ("arrival", str(key)), ("reclaim",)  # so that no tile comes to a stack that goes
     with Pace(("arrivals", source.place)) as pace, source.write(*names) as connection:
         row = connection.execute(
-            "SELECT arriving, replaced FROM stack WHERE key = ?", (key,)
+            "SELECT arriving, replaced FROM stack WHERE key = ? AND reclaiming = 0", (key,)
         ).fetchone()
         if row is None or row[0] is None:
             return 0

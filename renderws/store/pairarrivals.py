@@ -112,7 +112,9 @@ def _piece(source: Source, key: int) -> int:
     # so that no pair comes to a collection that goes
     names = ("arrival of pairs", str(key)), ("reclaim",)
     with Pace(("pairs that arrive", source.place)) as pace, source.write(*names) as connection:
-        row = connection.execute("SELECT arriving FROM collection WHERE key = ?", (key,)).fetchone()
+        row = connection.execute(
+            "SELECT arriving FROM collection WHERE key = ? AND dropped IS NULL", (key,)
+        ).fetchone()
         if row is None or row[0] is None:
             return 0
         if gone := _take_some(connection, source.place, row[0], key, pace.rows(MOST)):

@@ -6,7 +6,7 @@ What is hidden is noted with the collection as it was asked for: all pairs of on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,21 @@ def remove_pairs(connection: Connection, place: str, search: Search, limit: int)
 
     `place` is that of the store.
     """
-    order = search.order.split(", ")
-    condition, names = f"{search.condition} AND ({search.order})", ", ".join("?" for _ in order)
+    what = ("match", place, search.condition, *search.parameters)
+    return remove_in_order(what, pairs_in_order(connection, search), no_pair(search), limit)
+
+
+def no_pair(search: Search) -> list[str]:
+    """The place before all pairs, in the order of a search."""
+    return [""] * len(search.order.split(", "))
+
+
+def pairs_in_order(
+    connection: Connection, search: Search
+) -> Callable[[Sequence[str], int], tuple[int, Sequence[str]]]:
+    """What removes pairs of a search in its order."""
+    names = ", ".join("?" for _ in no_pair(search))
+    condition = f"{search.condition} AND ({search.order})"
     sql = (
         f"SELECT key, count, {search.order} FROM match INDEXED BY {search.by}"
         f" WHERE {condition} >= ({names}) ORDER BY {search.order} LIMIT ?"
@@ -96,8 +109,7 @@ def remove_pairs(connection: Connection, place: str, search: Search, limit: int)
         )
         return len(rows), rows[-1][2:] if rows else first
 
-    what = ("match", place, search.condition, *search.parameters)
-    return remove_in_order(what, remove, [""] * len(order), limit)
+    return remove
 
 
 def _of_few_points(rows: list[Any]) -> list[Any]:

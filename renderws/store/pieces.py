@@ -87,13 +87,35 @@ def remove_in_order(
     return gone
 
 
-def remove_tiles(
-    connection: Connection, place: str, stack_key: int, z: float | None, limit: int
-) -> int:
-    """Remove some tiles of a stack, or of one z of it; returns how many, 0: none is left.
+def remove_onward(
+    remove: Callable[[Any, int], tuple[int, Any]], first: Any, limit: int
+) -> tuple[int, Any]:
+    """The same from a place before which surely none is left; returns how many, and the place of
+    the last one.
+    """
+    place = first
+
+    def and_note(count: int) -> int:
+        nonlocal place
+        gone, place = remove(place, count)
+        return gone
+
+    return remove_some(and_note, limit), place
+
+
+def remove_tiles(connection: Connection, place: str, stack_key: int, z: float, limit: int) -> int:
+    """Remove some tiles of one z of a stack; returns how many, 0: none is left.
 
     `place` is that of the store.
     """
+    remove = tiles_in_order(connection, stack_key, z)
+    return remove_in_order(("tile", place, stack_key, z), remove, "", limit)
+
+
+def tiles_in_order(
+    connection: Connection, stack_key: int, z: float | None
+) -> Callable[[str, int], tuple[int, str]]:
+    """What removes tiles of a stack, or of one z of it, in the order of their ids."""
     at_z, index = ("", "tile_identity") if z is None else (" AND z = ?", "tile_layer")
     sql = (
         f"SELECT key, tile_id FROM tile INDEXED BY {index} WHERE stack = ?{at_z} AND tile_id >= ?"
@@ -106,4 +128,4 @@ def remove_tiles(
         connection.tables.remove_tiles(connection, [key for key, _ in rows])
         return len(rows), rows[-1][1] if rows else first
 
-    return remove_in_order(("tile", place, *chosen), remove, "", limit)
+    return remove

@@ -304,12 +304,40 @@ def test_what_was_left_before_the_place_that_is_remembered_goes_too(store, monke
         return gone
 
     monkeypatch.setattr(pieces, "remove_in_order", and_fail)
+    store.delete_tiles(STACK, TileQuery(z=GONE))
+    with pytest.raises(removals.StoreError):
+        store.reclaim()
+    assert len(undone) == 2
+    reclaim(store)
+
+
+def test_another_process_goes_on_where_the_removal_of_a_stack_has_got(store, monkeypatch):
+    """And not with what has gone; what was undone is not taken for gone."""
+    begun, order = [], pieces.tiles_in_order
+
+    def and_note(*arguments):
+        remove = order(*arguments)
+
+        def noted(first, count):
+            begun.append(first)
+            found = remove(first, count)
+            if len(begun) == 3:
+                raise removals.StoreError("undone")
+            return found
+
+        return noted
+
+    monkeypatch.setattr("renderws.store.drops.tiles_in_order", and_note)
     store.delete_stack(STACK)
     for _ in range(2):
-        with pytest.raises(removals.StoreError):
-            store.reclaim()
-    assert len(undone) == 2
+        assert store.reclaim() == 4
+    with pytest.raises(removals.StoreError):
+        store.reclaim()
+    monkeypatch.setattr(pieces, "_reached", {})
     while store.reclaim():
         pass
+    last = [one.tile_id for one in sorted(TILES)][3::4]
+    assert begun[:5] == ["", last[0], last[1], last[1], last[2]]
     with store._source.read() as connection:
         assert connection.execute("SELECT count(*) FROM tile").fetchone()[0] == 0
+    assert store.check() == []
