@@ -107,7 +107,8 @@ def find_double(
     row = connection.execute(
         "SELECT new.tile_id FROM tile AS new INDEXED BY tile_identity WHERE new.stack = ?"
         " AND EXISTS (SELECT 1 FROM tile INDEXED BY tile_identity"
-        f" WHERE tile.stack = ? AND tile.tile_id = new.tile_id AND {AT} IS NOT TRUE) LIMIT 1",
+        f" WHERE tile.stack = ? AND tile.tile_id = new.tile_id AND {AT} IS NOT TRUE"
+        " LIMIT 1 OFFSET 0) LIMIT 1",  # OFFSET: row by row, in whatever database
         (source.key, target.key, id_list(list(map(float, zs)))),
     ).fetchone()
     if row is None:

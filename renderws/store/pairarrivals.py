@@ -33,7 +33,7 @@ AND old.p_id = new.p_id AND old.q_id = new.q_id
 """
 COUNT_TWINS = f"""
 SELECT count(*) FROM match AS new INDEXED BY match_identity
-WHERE EXISTS ({TWIN}) AND new.collection = ?
+WHERE EXISTS ({TWIN} LIMIT 1 OFFSET 0) AND new.collection = ?
 """
 DELETE_TWINS = f"""
 DELETE FROM match WHERE key IN (

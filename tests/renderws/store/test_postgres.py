@@ -277,3 +277,22 @@ def test_backups_name_what_to_use_instead(opened, tmp_path):
     with pytest.raises(Invalid, match=r"pg_dump --format=custom --schema=store\d+ .*pg_restore"):
         opened.backup(tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_statistics_from_before_a_stack_was_made_mislead_nobody(address):
+    tiles = [tile(f"t{n:05d}", float(n % 20), section="s") for n in range(2000)]
+    with PostgresStore(address) as store:
+        loading(store, *tiles)
+        connection, schema = raw_connection(address)
+        with connection:
+            connection.execute(f'ANALYZE "{schema}".tile')
+        loading(store, *tiles, stack=OTHER)
+        with store._source.read() as reader:
+            (key,) = reader.execute("SELECT max(key) FROM stack").fetchone()
+            for sql, index in (
+                ("SELECT min(z) FROM tile WHERE stack = ? AND z > 3", "tile_layer"),
+                ("SELECT min_x FROM tile WHERE stack = ? AND z = 3", "tile_layer"),
+                ("SELECT 1 FROM tile WHERE stack = ? AND tile_id = 't00003'", "tile_identity"),
+            ):
+                plan = [line for (line,) in reader.execute(f"EXPLAIN {sql}", (key,))]
+                assert any(f"using {index}" in line for line in plan), plan
