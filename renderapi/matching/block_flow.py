@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from renderapi.matching.chance import FEWEST_SAMPLES, extreme_limit
 from renderapi.matching.contrast import FloatImage, Mask, normalised
 from renderapi.matching.repeats import without_repeats
+from renderapi.matching.window_search import Found, best_shifts
 
 Grid = NDArray[np.float64]
 
 NEIGHBOURS = 3
 """So many of the eight neighbours must agree with a block."""
-UNRELATED = 36
-"""About so many blocks are looked for in the mirrored picture, each way."""
+WINDOW = 0.29
+"""Standard deviation of the weights of a block, a share of its side: as of a square with edges."""
 HOPELESS = 2
 """Pictures of which nothing is found at the coarsest level and so many more are given up."""
 SMALLEST = 1.5
@@ -44,7 +45,8 @@ class FlowParameters:
     spacing : int
         Distance between the centres of blocks, pixels of the pictures.
     size : int
-        Side of a block, pixels of each level.
+        Side of a block, pixels of each level; it has no edges, but weights that fall like a
+        Gaussian as wide as such a square.
     radius : int
         How far blocks are looked for at the coarsest level, pixels of that level.
     fine_radius : int
@@ -197,7 +199,8 @@ def _matched(
     x, y = ((axis + 0.5) / factor - 0.5 for axis in (before.x, before.y))
     if known:
         q, q_mask = warped(q, q_mask, x, y, guess)
-    a, b = normalised(p, p_mask, parameters.sigma), normalised(q, q_mask, parameters.sigma)
+    a = normalised(p, p_mask, parameters.sigma), p_mask
+    b = normalised(q, q_mask, parameters.sigma), q_mask
     step = max(
         1,
         min(
@@ -206,8 +209,8 @@ def _matched(
         ),
     )
     some_x, some_y = x[::step], y[::step]
-    rest, correlation, tried = _search(a, b, p_mask, q_mask, some_x, some_y, parameters)
-    limit = max(parameters.correlation, _chance(a, b, p_mask, q_mask, some_x, some_y, parameters))
+    rest, correlation, tried = _search(a, b, some_x, some_y, parameters)
+    limit = max(parameters.correlation, _chance(a, b, some_x, some_y, parameters))
     rest[~(correlation >= limit)] = np.nan
     here = np.stack(np.meshgrid(some_x, some_y), axis=-1)
     # q was resampled: what lies at x + rest there came from x + rest + guess(x + rest)
@@ -240,29 +243,15 @@ def _matched(
 
 
 def _chance(
-    a: FloatImage,
-    b: FloatImage,
-    a_mask: Mask,
-    b_mask: Mask,
+    one: tuple[FloatImage, Mask],
+    other: tuple[FloatImage, Mask],
     x: NDArray,
     y: NDArray,
     parameters: FlowParameters,
 ) -> float:
     """Correlation that blocks reach by chance: those of p on q mirrored; 0 where few are there."""
-    step = max(1, int(np.sqrt(len(x) * len(y) / UNRELATED)))
-    found = [
-        _search(
-            a,
-            np.ascontiguousarray(np.flip(b, axis)),
-            a_mask,
-            np.flip(b_mask, axis),
-            x[::step],
-            y[::step],
-            parameters,
-        )[1].ravel()
-        for axis in (0, 1)
-    ]
-    values = np.concatenate(found)
+    left_to_right = np.ascontiguousarray(other[0][:, ::-1]), other[1][:, ::-1]
+    values = _search(one, left_to_right, x, y, parameters).correlation
     values = values[np.isfinite(values)]
     return extreme_limit(values, parameters.false_alarm) if len(values) >= FEWEST_SAMPLES else 0.0
 
@@ -323,90 +312,15 @@ def interpolated(x: NDArray, y: NDArray, grid: Grid, points: NDArray) -> NDArray
 
 
 def _search(
-    a: FloatImage,
-    b: FloatImage,
-    a_mask: Mask,
-    b_mask: Mask,
+    one: tuple[FloatImage, Mask],
+    other: tuple[FloatImage, Mask],
     x: NDArray,
     y: NDArray,
     parameters: FlowParameters,
-) -> tuple[Grid, NDArray[np.float64], NDArray[np.bool_]]:
-    """Rests (rows, columns, 2), correlations, and which blocks show enough."""
-    import cv2
-
-    rest = np.full((len(y), len(x), 2), np.nan)
-    correlation, tried = np.full(rest.shape[:2], np.nan), np.zeros(rest.shape[:2], bool)
-    radius, half = parameters.radius, parameters.size // 2
-    edge = half + radius + 1
-    a, b = _bordered(a, edge), _bordered(b, edge)
-    shares = [_box_share(mask, 2 * half + 1, edge) for mask in (a_mask, b_mask)]
-    for row, middle_y in enumerate(np.rint(y).astype(int) + edge):
-        for column, middle_x in enumerate(np.rint(x).astype(int) + edge):
-            if not _inside(a.shape, middle_x, middle_y, edge):
-                continue
-            if shares[0][middle_y, middle_x] < parameters.content:
-                continue
-            tried[row, column] = True
-            block = a[middle_y - half : middle_y + half + 1, middle_x - half : middle_x + half + 1]
-            reach = half + radius
-            area = b[
-                middle_y - reach : middle_y + reach + 1, middle_x - reach : middle_x + reach + 1
-            ]
-            surface = cv2.matchTemplate(area, block, cv2.TM_CCOEFF_NORMED)
-            peak = _peak(np.asarray(surface, np.float32))
-            if peak is None:
-                continue
-            dx, dy, value = peak
-            if shares[1][middle_y + round(dy), middle_x + round(dx)] < parameters.content:
-                continue
-            rest[row, column] = dx, dy
-            correlation[row, column] = value
-    return rest, correlation, tried
-
-
-def _bordered(image: NDArray, edge: int) -> NDArray[np.float32]:
-    """The picture with a border of zeros."""
-    return np.pad(np.asarray(image, np.float32), edge)
-
-
-def _inside(shape: tuple[int, ...], x: int, y: int, edge: int) -> bool:
-    return edge <= x < shape[1] - edge and edge <= y < shape[0] - edge
-
-
-def _box_share(mask: Mask, side: int, edge: int) -> NDArray[np.float32]:
-    """Share of a square about each pixel that counts, with a border of `edge` pixels around."""
-    import cv2
-
-    padded = _bordered(mask, edge)
-    return np.asarray(cv2.blur(padded, (side, side), borderType=cv2.BORDER_CONSTANT), np.float32)
-
-
-def _peak(surface: NDArray[np.float32]) -> tuple[float, float, float] | None:
-    """dx, dy, correlation of the highest place of a map of shifts; None where it is on the edge.
-
-    Its place between pixels is that of the quadratic through it and its eight neighbours.
-    """
-    j, i = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    best = float(surface[j, i])
-    if not np.isfinite(best):
-        return None
-    if not (0 < j < surface.shape[0] - 1 and 0 < i < surface.shape[1] - 1):
-        return None
-    dx, dy = _between(surface[j - 1 : j + 2, i - 1 : i + 2].astype(np.float64))
-    return float(i + dx - surface.shape[1] // 2), float(j + dy - surface.shape[0] // 2), best
-
-
-def _between(v: NDArray[np.float64]) -> tuple[float, float]:
-    """Where the quadratic that fits 3 x 3 values best has its top, within a pixel of the middle."""
-    dx, dy = (v[:, 2] - v[:, 0]).sum() / 6, (v[2] - v[0]).sum() / 6
-    dxx = (v[:, 2] + v[:, 0] - 2 * v[:, 1]).sum() / 3
-    dyy = (v[2] + v[0] - 2 * v[1]).sum() / 3
-    dxy = (v[2, 2] + v[0, 0] - v[2, 0] - v[0, 2]) / 4
-    determinant = dxx * dyy - dxy**2
-    if determinant <= 1e-12 or dxx >= 0:
-        return 0.0, 0.0
-    x, y = (dxy * dy - dyy * dx) / determinant, (dxy * dx - dxx * dy) / determinant
-    return (float(x), float(y)) if max(abs(x), abs(y)) <= 1 else (0.0, 0.0)
+) -> Found:
+    """Rests, correlations, and which blocks show enough."""
+    sigma = parameters.size * WINDOW
+    return best_shifts(one, other, x, y, parameters.radius, sigma, parameters.content)
 
 
 def agreeing(shift: Grid, spacing: float, tolerance: float) -> NDArray[np.bool_]:

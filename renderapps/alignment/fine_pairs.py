@@ -27,7 +27,7 @@ from renderapi.matching.block_flow import (
 from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
 from renderapps.materialize.section_pictures import Window, section_tiles
 
-VERSION = 3  # of the method: files of another one are made again
+VERSION = 4  # of the method: files of another one are made again
 STEPS = 20  # in which a field is inverted: each makes the error as much smaller as it is flat
 
 

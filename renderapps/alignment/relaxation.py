@@ -75,7 +75,7 @@ class RelaxationParameters:
     stretching: float = 0.02
     anchor_sections: float = 20.0
     jump: float = 6.0
-    residual: float = 3.0
+    residual: float = 8.0
 
 
 class Relaxed(NamedTuple):

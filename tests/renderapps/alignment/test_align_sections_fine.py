@@ -192,13 +192,13 @@ def test_comparing_again_places_strongly_warped_sections_better(render, tmp_path
 
 def test_far_sections_that_show_the_same_hold_what_neighbours_add_up_to(render, tmp_path):
     """Neighbours lie along tissue that runs aslant; what is seen at a distance does not."""
-    side, slant = 160, 1.5
+    side, slant = 160, 0.6
     aslant = tissue(1, (side, side + 40), seed=12)[0]
     upright = tissue(1, (side, side), seed=13)[0]
     starts = [10 + round(slant * z) for z in range(7)]
     pictures = [aslant[:, x : x + side] for x in starts]
     for z in (0, 6):
-        pictures[z] = pictures[z] // 4 + 3 * (upright // 4)
+        pictures[z] = 2 * (pictures[z] // 5) + 3 * (upright // 5)
     put_sections(render, "rough", pictures, tmp_path / "images")
     shifts = {}
     for name, further in (("near", []), ("far", [6])):
