@@ -104,22 +104,21 @@ class _Windows:
         """Means in the squares, and of these in windows; nothing lies beyond the border."""
         import cv2
 
-        if self.side > 1:
-            rows, columns = (n // self.side for n in image.shape)
-            image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+        rows, columns = (n // self.side for n in image.shape)
+        squares = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
         reach = 2 * int(np.ceil(2.5 * self.sigma)) + 1
         window = (reach, reach)
-        blurred = cv2.GaussianBlur(image, window, self.sigma, borderType=cv2.BORDER_CONSTANT)
+        blurred = cv2.GaussianBlur(squares, window, self.sigma, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(blurred, np.float32)
 
     def at_places(self, means: NDArray[np.float32], shift: NDArray) -> NDArray[np.float32]:
-        """Means about the places after shifts (..., 2), linear between the squares."""
+        """Means about the places after a shift of each, (..., 2), linear between the squares."""
         import cv2
 
-        where = ((self.places + shift + 0.5) / self.side - 0.5).astype(np.float32)
-        flat = where.reshape(-1, where.shape[-2], 2)
-        found = cv2.remap(means, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(found, np.float32).reshape(where.shape[:-1])
+        where = (self.places + shift + 0.5) / self.side - 0.5
+        i, j = (np.ascontiguousarray(where[..., k], np.float32) for k in (0, 1))
+        found = cv2.remap(means, i, j, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.float32)
 
     def at(self, means: NDArray[np.float32], shifts: NDArray) -> NDArray[np.float32]:
         """(shifts, rows, columns) means about the places, each time shifted."""
