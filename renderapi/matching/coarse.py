@@ -29,9 +29,9 @@ SMOOTHING = 2.0
 """Low-pass (standard deviation) of pictures at half the scale, pixels of it."""
 CLEAR = 1.5
 """Fisher's z of the correlation must exceed that of the same tile turned round by this factor."""
-MOST_UNCERTAIN = 2.0
+MOST_UNCERTAIN = 2.5
 """Standard error of a shift, pixels, up to which it is of use."""
-NARROWED = 3.0
+NARROWED = 4.5
 """Standard error up to which it is worth narrowing down."""
 LEAST_ERROR = 0.5
 """Light and the smoothing at the rim make any such shift uncertain by this, pixels."""

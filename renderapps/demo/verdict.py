@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from renderapi.matching.coarse_pairs import COARSE
 from renderapps.alignment.stage_model import MATCHES
 from renderapps.demo.conditions import SIDE, Montage
 
 WRONG = 1.5
 """A used pair that misses the truth by more than this many pixels is a wrong one, unless that is
-within five times the error that no method can go below."""
+within five times the error that no method can go below, or three times the one that the report
+states of a pair that is linked by coarse content."""
 ANSWERED = (0.05, 0.1)
 """Median and worst error of the tiles that no method can go below, pixels, up to which the data
 hold the answer."""
@@ -169,7 +171,10 @@ def judged(
         pairs=len(information),
         telling=sum(pair_bound(fisher) <= TELLS for fisher in information.values()),
         reasons=reasons_of(matched),
-        wrong=len({_ends(pair) for pair in used} & _wrong_pairs(scene, stored, information)),
+        wrong=len(
+            {_ends(pair) for pair in used}
+            & wrong_pairs(scene, stored, information, stated_errors(matched))
+        ),
         tiles=len(places),
         matched=len(main),
         linkable=max(len(island - scene.blank) for island in scene.islands),
@@ -255,8 +260,11 @@ def tile_bounds(
     return float(np.median(errors)), float(errors.max())
 
 
-def _wrong_pairs(
-    scene: Montage, stored: Any, information: dict[tuple[str, str], np.ndarray]
+def wrong_pairs(
+    scene: Montage,
+    stored: Any,
+    information: dict[tuple[str, str], np.ndarray],
+    stated: dict[tuple[str, str], float],
 ) -> set[tuple[str, str]]:
     """Pairs whose stored matches miss the truth, by the median of their points."""
     found = set()
@@ -267,9 +275,16 @@ def _wrong_pairs(
         missed = np.median(scene.truth(match["pId"], p) - scene.truth(match["qId"], q), axis=0)
         fisher = information.get(_ends(match))
         limit = WRONG if fisher is None else max(WRONG, 5 * pair_bound(fisher))
+        limit = max(limit, 3 * stated.get(_ends(match), 0.0))
         if fisher is None or float(np.linalg.norm(missed)) > limit:
             found.add(_ends(match))
     return found
+
+
+def stated_errors(matched: Any) -> dict[tuple[str, str], float]:
+    """Errors that the matching report states of pairs that are linked by coarse content."""
+    rows = [row for row in matched["pairs"] if row["accepted"] and row.get("method") == COARSE]
+    return {_ends(row): row["residual"] for row in rows}
 
 
 def pair_bound(fisher: np.ndarray) -> float:

@@ -58,7 +58,7 @@ class TilePairParameters(SectionOutlineParameters):
     coarse_links = parameter(
         Boolean,
         "link tiles that nothing else links by coarse content alone, where it tells their shift to "
-        "2 pixels; such matches have little weight. Not where min_significance is given",
+        "2.5 pixels; such matches have little weight. Not where min_significance is given",
         default=True,
     )
     relocate_tiles = parameter(

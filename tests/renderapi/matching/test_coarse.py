@@ -42,7 +42,7 @@ def test_smooth_content_beneath_noise_tells_a_shift_that_correlation_refuses(see
     found = coarse_shift(p, q, SHOWN, SHOWN, (238, 4), (25, 25))
     assert found.doubt == ""
     off = np.subtract(found.shift, true)
-    assert np.hypot(*off) < 3 and np.abs(off).max() < 3 * found.error <= 6
+    assert np.hypot(*off) < 3 and np.abs(off).max() < 3 * found.error <= 7.5
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -92,6 +92,6 @@ def test_a_pair_is_matched_with_little_weight_and_the_error_it_has():
     moved = (match.p - match.q).mean(axis=0)
     assert moved == pytest.approx([229, -6], abs=3)
     assert match.offset == pytest.approx(moved - [238, 4])
-    assert 0.5 <= match.residual <= 2 and 0 < match.weights.max() < 0.01
+    assert 0.5 <= match.residual <= 2.5 and 0 < match.weights.max() < 0.01
     far = np.array([[1, 0, -900], [0, 1, 0], [0, 0, 1.0]])
     assert "do not come together" in match_coarse_pair(*views, far, PairParameters()).reason

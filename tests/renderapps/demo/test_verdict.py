@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from renderapi.matching.coarse_pairs import COARSE
 from renderapps.alignment.stage_model import MATCHES, STAGE
 from renderapps.demo.conditions import CONDITIONS, Condition, montage, through_lens
 from renderapps.demo.verdict import (
@@ -13,6 +14,8 @@ from renderapps.demo.verdict import (
     judged,
     pair_bound,
     stage_error,
+    stated_errors,
+    wrong_pairs,
 )
 
 
@@ -114,6 +117,18 @@ def test_wrong_pairs_that_are_used_are_told(clear):
     assert verdict.wrong == 1 and verdict.found == 4
     assert "1 wrong pairs were used" in verdict.failures
     assert "4 of 5 wrong matches were found" in verdict.failures
+
+
+def test_a_pair_linked_by_coarse_content_is_wrong_beyond_three_times_what_the_report_states(noisy):
+    def matched(error):
+        rows = [{"pId": "12", "qId": "11", "accepted": True, "method": COARSE, "residual": error}]
+        return {"pairs": [*rows, {"pId": "00", "qId": "01", "accepted": True, "method": "blocks"}]}
+
+    assert stated_errors(matched(2.0)) == {("11", "12"): 2.0}
+    missed = [match(noisy, "11", "12", (4.0, 0.0))]
+    sure = {("11", "12"): np.diag([1e4, 1e4])}
+    found = [wrong_pairs(noisy, missed, sure, stated_errors(matched(e))) for e in (1.2, 1.4)]
+    assert found == [{("11", "12")}, set()]
 
 
 def test_where_the_data_do_not_hold_the_answer_refusing_is_right_and_must_be_explained(noisy):
