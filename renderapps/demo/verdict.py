@@ -4,17 +4,19 @@ Two pictures with noise tell of their shift only so much (Cramer and Rao). Where
 place the tiles the data hold the answer, and it must have been found: tiles within the bounds, and
 most of the pairs matched that tell of a shift. Where it is not, pairs may be refused, with a reason
 and a warning; what is used must be right all the same, and tiles must lie where a linear model of
-the stage would have them.
+the stage, fitted to what the pairs tell, would have them.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from renderapi.matching.coarse_pairs import COARSE
@@ -53,7 +55,8 @@ class Verdict:
         the data do not hold the answer, of all tiles that show it but exchanged ones, as nothing
         tells of these.
     stage : float
-        Largest error that the best linear model of the stage would leave, for comparison.
+        Largest error that the best linear model of the stage would leave, for comparison. Where the
+        data do not hold the answer, the best of what the used and the telling pairs say of it.
     used, wrong : int
         Pairs that the solution used, and those of them that miss the truth.
     pairs, telling : int
@@ -160,16 +163,19 @@ def judged(
     used = [pair for pair in section["pairs"] if pair["accepted"]]
     information = pair_information(scene)
     bound = tile_bounds(scene, information)
+    telling = [pair for pair, fisher in information.items() if pair_bound(fisher) <= TELLS]
     left_out = set(main) | scene.blank if _holds(bound) else scene.blank | scene.swapped
     others = [off[name].max() for name in places if name not in left_out]
     return Verdict(
         median=float(np.median(inside)),
         worst=float(max(inside)),
         placed=float(max(others, default=0.0)),
-        stage=stage_error(scene),
+        stage=stage_error(scene)
+        if _holds(bound)
+        else told_stage_error(scene, telling, [_ends(pair) for pair in used]),
         used=len(used),
         pairs=len(information),
-        telling=sum(pair_bound(fisher) <= TELLS for fisher in information.values()),
+        telling=len(telling),
         reasons=reasons_of(matched),
         wrong=len(
             {_ends(pair) for pair in used}
@@ -313,6 +319,40 @@ def stage_error(scene: Montage) -> float:
     true = np.array([scene.true[name] for name in names])
     model = np.linalg.lstsq(claimed, true, rcond=None)[0]
     return float(np.linalg.norm(claimed @ model - true, axis=1).max())
+
+
+def told_stage_error(scene: Montage, *told: Iterable[tuple[str, str]]) -> float:
+    """Largest error of tiles placed by the best of what pairs can say of the stage.
+
+    That is nothing (tiles stay where the stage claims), or a linear model fitted to the true places
+    of the tiles that some pairs connect, each group with a shift of its own. Tiles lie jittered
+    about where the stage claims: what few of them say of its turn and scale may lead far astray.
+
+    Parameters
+    ----------
+    *told : iterables of pairs
+        The best of them counts, and no less than what the true places of all tiles would give.
+    """
+    names = [name for name in scene.true if name not in scene.blank | scene.swapped]
+    off = np.array([scene.claimed[name] - scene.true[name] for name in names])
+    errors = [_from_median(off)]
+    for pairs in told:
+        graph = nx.Graph()
+        graph.add_nodes_from(names)
+        graph.add_edges_from(pair for pair in pairs if set(pair) <= set(names))
+        places, moves = [], []
+        for group in nx.connected_components(graph):
+            claimed = np.array([scene.claimed[name] for name in group])
+            move = np.array([scene.true[name] for name in group]) - claimed
+            places.append(claimed - claimed.mean(axis=0))
+            moves.append(move - move.mean(axis=0))
+        linear = np.linalg.lstsq(np.concatenate(places), np.concatenate(moves), rcond=None)[0]
+        errors.append(_from_median(off + [scene.claimed[name] @ linear for name in names]))
+    return max(min(errors), stage_error(scene))
+
+
+def _from_median(off: np.ndarray) -> float:
+    return float(np.linalg.norm(off - np.median(off, axis=0), axis=1).max())
 
 
 def _explained(section: Any, matched: Any) -> bool:

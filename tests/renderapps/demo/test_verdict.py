@@ -1,5 +1,7 @@
 """Trials are judged by the truth: made-up results of real scenes, each wrong in one way."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from renderapps.demo.verdict import (
     pair_bound,
     stage_error,
     stated_errors,
+    told_stage_error,
     wrong_pairs,
 )
 
@@ -149,6 +152,17 @@ def test_tiles_must_lie_where_a_linear_stage_would_have_them_whatever_links_them
     for pairs in ([], [("11", "12"), ("12", "13")], neighbours(noisy)):
         assert any("px off" in text for text in result(noisy, pairs, far).failures)
         assert result(noisy, pairs).failures == []
+
+
+def test_what_pairs_tell_of_the_stage_is_asked_for_and_no_more():
+    scene = montage("cells", CONDITIONS["all at once"], 0)
+    known = [name for name in sorted(scene.true) if name not in scene.blank | scene.swapped]
+    off = np.array([scene.claimed[name] - scene.true[name] for name in known])
+    stays = np.linalg.norm(off - np.median(off, axis=0), axis=1).max()
+    assert told_stage_error(scene) == told_stage_error(scene, []) == pytest.approx(stays)
+    few, all_of_them = [("13", "14")], list(pairwise(known))
+    assert told_stage_error(scene, few) <= stays
+    assert 8 < told_stage_error(scene, few, all_of_them) < 11 < stays
 
 
 def test_the_bound_of_a_pair_is_that_of_cramer_and_rao():
