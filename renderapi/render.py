@@ -218,8 +218,6 @@ def connect(
         client_scripts, client_script = _no_scripts(client_scripts, client_script)
     else:
         client_scripts, client_script = _scripts(client_scripts, client_script, web_only)
-    memGB = defaultifNone(memGB, _environment("CLIENT_HEAP"))
-
     connection: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -231,8 +229,16 @@ def connect(
     }
     if not client_script and not client_scripts:
         return Render(**connection)
+    return _with_clients(connection, client_script, memGB, validate_client)
+
+
+def _with_clients(
+    connection: dict[str, Any], client_script: str | None, memGB: str | None, validate: bool
+) -> Render:
+    """A connection that runs Java clients, or one that does not where they cannot be run."""
+    heap = defaultifNone(memGB, _environment("CLIENT_HEAP"))
     try:
-        return RenderClient(client_script, memGB, validate_client, **connection)
+        return RenderClient(client_script, heap, validate, **connection)
     except ClientScriptError as error:
         logger.warning("%s: Java clients cannot be run from this connection", error)
         return Render(**connection)
