@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from renderapi.matching.grey_fit import refine_grey
+from renderapi.matching.grey_fit import MARGIN, OFFSET_DEGREE, refine_grey
 from renderapi.matching.light_free import light_free_map
 from renderapi.matching.peaks import PEAK_RADIUS, parabola_top
 from renderapi.matching.scales import Scale
-from renderapi.matching.shifts import ShiftRange, overlap
+from renderapi.matching.shifts import ShiftRange, overlap, thickness
 from renderapi.matching.subpixel import Refined
 
 MAX_PIXELS = 1 << 17
@@ -23,6 +23,9 @@ LEAST = 0.3
 """Correlation of those shifts."""
 CLEARLY_LESS = 0.5
 """The right shift leaves less than this share of what any other leaves (mean squares)."""
+LEAST_ACROSS = 2 * MARGIN + OFFSET_DEGREE + 1
+"""Pixels that an overlap is across at least: of fewer rows than the light has terms nothing is
+left, whatever the pictures show."""
 FAR_LESS, SAME_DETAIL = 0.35, 0.98
 """That share, and the least correlation of the gradients, where pictures may be unrelated."""
 
@@ -75,6 +78,7 @@ def _starts(
 
     shifts = ShiftRange.around(scale.prior, radius, margin=1)
     found, _ = light_free_map(scale.p, scale.q, scale.p_mask, scale.q_mask, shifts, min_pixels)
+    found[thickness(scale.p.shape, scale.q.shape, shifts) < LEAST_ACROSS] = np.nan
     found = np.nan_to_num(found, nan=-1.0)
     rows, columns = np.nonzero((found == maximum_filter(found, 3)) & (found > LEAST))
     best = np.argsort(-found[rows, columns], kind="stable")[:MAX_TRIED]

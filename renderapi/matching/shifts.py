@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Window(NamedTuple):
     """Half-open ranges of columns and rows of an image."""
@@ -77,3 +80,17 @@ def common_windows(
         min(q_h, p_h - shifts.y0),
     )
     return p, q
+
+
+def thickness(
+    p_shape: tuple[int, ...], q_shape: tuple[int, ...], shifts: ShiftRange
+) -> NDArray[np.int64]:
+    """(J, I) pixels that the overlap under each shift (x0 + i, y0 + j) is across at least."""
+    sides = []
+    for p, q, low, high in (
+        (p_shape[1], q_shape[1], shifts.x0, shifts.x1),
+        (p_shape[0], q_shape[0], shifts.y0, shifts.y1),
+    ):
+        shift = np.arange(low, high + 1)
+        sides.append(np.maximum(np.minimum(p, shift + q) - np.maximum(shift, 0), 0))
+    return np.minimum(sides[0][None, :], sides[1][:, None])

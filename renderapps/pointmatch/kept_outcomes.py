@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from renderapi.matching.candidates import Band, Chance
     from renderapps.pointmatch.pair_matching import MatchedChunk, MatchSettings
 
-METHOD = 3
+METHOD = 4
 """Of the matching: where it changes, what an earlier release has kept is matched again."""
 
 Json = dict[str, Any]

@@ -5,9 +5,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from renderapi.matching.candidates import Chance, TranslationLimits, verdict
+from renderapi.matching.contrast import content_mask
 from renderapi.matching.correlation import match_translation
 from renderapi.matching.remainder import least_remainder
 from renderapi.matching.scales import cut
+from renderapps.demo.conditions import CONDITIONS, montage
 
 PERIOD = 9.0
 PRIOR, RADIUS = (128.0, 0.0), (20.0, 20.0)
@@ -60,3 +62,12 @@ def test_matching_takes_it_where_chance_explains_the_agreement():
     assert candidates[0].explained and len(candidates) == 1
     assert verdict(candidates, limits) == ""
     assert candidates[0].shift == pytest.approx(TRUE, abs=0.02)
+
+
+def test_a_few_rows_that_the_light_explains_away_tell_nothing():
+    """Two noisy tiles of a smooth picture: of four common rows a cubic light leaves little."""
+    scene = montage("cells", CONDITIONS["noise 0.15"], 0)
+    p, q = scene.images["24"], scene.images["34"]
+    prior, radius = (0.0, 230.4), (25.6, 25.6)
+    scale = cut(p, q, content_mask(p), content_mask(q), prior, radius)
+    assert least_remainder(scale, radius, 300, beyond_chance=True) is None
