@@ -10,27 +10,11 @@ from numpy.typing import NDArray
 
 from renderapps.alignment.agreement import bridges, components
 from renderapps.alignment.moments import Moments
+from renderapps.module.wording import listed
 
 Json = dict[str, Any]
 FEW_POINTS = 6.0
 """A link that nothing checks is weak where its points weigh less than this together."""
-NAMED = 5
-"""Names that a sentence lists at most."""
-
-
-def listed(names: Sequence[str]) -> str:
-    """Some tile ids for a sentence."""
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "tile"), counted(2, "tile")
-    ('1 tile', '2 tiles')
-    """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def connectivity(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from renderapps.alignment.connectivity import counted, listed
+from renderapps.module.wording import counted, listed
 
 Json = dict[str, Any]
 MANY = 0.2

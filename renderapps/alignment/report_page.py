@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from renderapps.alignment.connectivity import counted
 from renderapps.alignment.report_table import found_table
 from renderapps.alignment.solve_page import STYLE, boxes, number, table
+from renderapps.module.wording import counted
 
 Json = dict[str, Any]
 

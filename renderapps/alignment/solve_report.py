@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapps.alignment.connectivity import listed
 from renderapps.alignment.models import Floats, changes_of
 from renderapps.alignment.solving import Solution
 from renderapps.alignment.stack_placing import FIXED, StackPlaced
 from renderapps.alignment.stage_model import MATCHES, STAGE
 from renderapps.alignment.volume import Volume
+from renderapps.module.wording import listed
 
 Json = dict[str, Any]
 WORST = 20

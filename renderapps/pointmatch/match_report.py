@@ -64,7 +64,7 @@ def match_warnings(report: dict[str, Any]) -> list[str]:
 
 def _coarsely_linked(rows: Sequence[dict[str, Any]]) -> list[str]:
     from renderapi.matching.coarse_pairs import COARSE
-    from renderapps.alignment.connectivity import listed
+    from renderapps.module.wording import listed
 
     coarse = [row for row in rows if row["method"] == COARSE]
     if not coarse:

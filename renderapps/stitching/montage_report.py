@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from renderapps.alignment.connectivity import FEW_POINTS, counted, listed
+from renderapps.alignment.connectivity import FEW_POINTS
 from renderapps.alignment.moments import Moments
 from renderapps.alignment.placing import Placed
 from renderapps.alignment.solving import Solution
 from renderapps.alignment.stage_model import MATCHES, SHIFT, STAGE, STAGE_MODEL
+from renderapps.module.wording import counted, listed
 
 Json = dict[str, Any]
 

@@ -94,7 +94,7 @@ def large(**parameters):
         large(radius=900, filterType=1),
         large(radius=900, filterType=2),
         large(radius=300, filterType=4),
-        large(radius=12, filterType=4),
+        large(radius=12, filterType=4) * 20,
         large(name="RollingBallSubtraction", radius=1000) * 20,
         large(name="CLAHE", fast="false", blockRadius=900, bins=4000),
         large(name="Rank", radius=500, filterType=3) * 50,
