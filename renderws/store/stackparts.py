@@ -85,10 +85,13 @@ def without(key: int, what: Replaced | None, arriving: int) -> Part:
 
 def shown_plan(connection: Connection, stack: StackId, query: TileQuery) -> Plan:
     """How to find the tiles of a query, wherever they are; none where there is no such stack."""
+    tables, parts = connection.tables, shown_parts(find_stack(connection, stack))
+    if len(parts) == 1 and not parts[0].condition:  # as nearly all are
+        return tables.plan(connection, parts[0].key, query)
     plans = [
         Plan(plan.source, plan.condition + part.condition, (*plan.parameters, *part.parameters))
-        for part in shown_parts(find_stack(connection, stack))
-        for plan in (connection.tables.plan(connection, part.key, query),)
+        for part in parts
+        for plan in (tables.plan(connection, part.key, query),)
     ]
     if len(plans) == 1:
         return plans[0]
