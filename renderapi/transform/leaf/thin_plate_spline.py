@@ -66,6 +66,9 @@ class ThinPlateSplineTransform(LazyArrays, CoordinateTransform):
     #: big-endian bytes of the affine part (empty without one) and of the landmarks
     _packed: tuple[bytes, bytes] | None = None
 
+    #: bytes that were written last, and their texts: packing them takes most of the time
+    _written: tuple[tuple[bytes, bytes], str, str] | None = None
+
     def __init__(
         self,
         dataString: str | None = None,
@@ -124,7 +127,10 @@ class ThinPlateSplineTransform(LazyArrays, CoordinateTransform):
 
     def _format(self) -> str:
         dimensions, count = np.asarray(self.srcPts).shape
-        affine, data = map(encoded, self._state())
+        state = self._state()
+        if self._written is None or self._written[0] != state:
+            self._written = (state, encoded(state[0]), encoded(state[1]))
+        _, affine, data = self._written
         block = "null" if self.aMtx is None else affine
         return f"ThinPlateSplineR2LogR {dimensions} {count} {block} {data}"
 

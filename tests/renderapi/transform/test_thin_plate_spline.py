@@ -226,3 +226,19 @@ def test_no_landmarks_to_work_with():
         ThinPlateSplineTransform().scale_coordinates(2.0)
     with pytest.raises(ConversionError, match="no landmarks"):
         ThinPlateSplineTransform().adaptive_mesh_estimate()
+
+
+def test_a_spline_that_was_written_and_changed_is_written_anew():
+    points = np.random.default_rng(1).random((12, 2)) * 100
+    spline = ThinPlateSplineTransform()
+    spline.estimate(points, points + np.sin(points))
+    before = spline.to_dict()["dataString"]
+    assert spline.to_dict()["dataString"] == before
+    spline.srcPts[0, 0] += 1.0
+    after = spline.to_dict()["dataString"]
+    assert after != before
+    moved = ThinPlateSplineTransform(dataString=after).srcPts
+    np.testing.assert_array_equal(moved, spline.srcPts)
+    spline.aMtx = 2 * spline.aMtx
+    assert spline.to_dict()["dataString"].split()[4] == after.split()[4]
+    assert spline.to_dict()["dataString"].split()[3] != after.split()[3]
