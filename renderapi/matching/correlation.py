@@ -31,15 +31,8 @@ from renderapi.matching.light_free import plausible_distance
 from renderapi.matching.peaks import PEAK_RADIUS, Peak, find_peaks
 from renderapi.matching.refinement import DETAIL, MAX_FIT_PIXELS, refined, unrefined
 from renderapi.matching.remainder import least_remainder
-from renderapi.matching.scales import (
-    LEAST_WIDTHS,
-    NULL_RADIUS,
-    SMOOTHINGS,
-    Scale,
-    bands_of,
-    cut,
-)
-from renderapi.matching.shifts import ShiftRange, thickness
+from renderapi.matching.scales import NULL_RADIUS, SMOOTHINGS, Scale, bands_of, cut
+from renderapi.matching.shifts import ShiftRange
 
 CLEAR = 1.5
 """Agreement so many times as far above chance as it must be needs no look at other bands."""
@@ -255,8 +248,6 @@ def _search(
         ShiftRange.around(scale.prior, wide, margin=1),
         max(min_pixels // 4**level, FEWEST_PIXELS) if min_pixels > FEWEST_PIXELS else min_pixels,
     )
-    thin = thickness(scale.p.shape, scale.q.shape, found.shifts) < LEAST_WIDTHS * smoothing
-    found.correlation[thin] = np.nan
     return find_peaks(
         found, ShiftRange.around(scale.prior, reach), count, PEAK_RADIUS + round(2 * smoothing)
     )

@@ -23,8 +23,6 @@ NULL_RADIUS = 10
 SMOOTHINGS = (1.0, 2.0, 4.0)
 """Low-passes (standard deviation, pixels) tried where noise hides the detail and the overlap is too
 thin to be reduced."""
-LEAST_WIDTHS = 3
-"""A low-passed overlap is so many standard deviations across at least, else it holds one value."""
 
 
 def bands_of(
@@ -45,7 +43,7 @@ def bands_of(
     while coarsest < start + 2 and thickness >= MIN_THICKNESS // 2 * 2 ** (coarsest + 1):
         coarsest += 1
     levels = [*range(start, coarsest + 1), *range(start - 1, -1, -1)]
-    smoothings = [s for s in SMOOTHINGS if start == 0 and thickness >= LEAST_WIDTHS * s]
+    smoothings = [s for s in SMOOTHINGS if start == 0 and thickness >= 3 * s]
     return [*((level, 0.0) for level in levels), *((0, smoothing) for smoothing in smoothings)]
 
 

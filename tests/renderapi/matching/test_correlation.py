@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from renderapi.matching import refinement
-from renderapi.matching.candidates import Chance, TranslationLimits, verdict
+from renderapi.matching.candidates import TranslationLimits, verdict
 from renderapi.matching.correlation import match_translation
 from renderapi.matching.shifts import ShiftRange, overlap, thickness
 
@@ -170,22 +170,6 @@ def test_consecutive_sections_are_found_by_what_coarse_scales_share(real_data):
     # by cross-correlation of band-passed images the next section lies (1, -2) off
     assert candidates[0].shift == pytest.approx((1, -2), abs=3)
     assert "unrelated" in verdict(match_translation(images[5], images[20], (0, 0), 51))
-
-
-def test_low_passed_overlaps_of_few_pixels_across_are_not_judged():
-    """Unrelated pictures, one bright at its lower rim, the other at its upper: four rows of each
-    are alike once they are smoothed by as much.
-    """
-    rng = np.random.default_rng(5)
-    p, q = rng.normal(100, 20, (2, 256, 256))
-    across = 60 * np.sin(np.arange(256) / 9)
-    p[252:] += across
-    q[:4] += across
-    for smoothing in (2.0, 4.0):
-        limits = TranslationLimits(chance={(0, smoothing): Chance(4.5, 0.4)})
-        for found in match_translation(p, q, (0, 230), 26, limits=limits):
-            a, _ = overlap(p.shape, q.shape, tuple(map(round, found.shift)))
-            assert min(a.width, a.height) >= 3 * found.smoothing
 
 
 def test_thickness_is_the_lesser_side_of_the_overlap():
