@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from renderapps.module import wording
 from renderapps.module.errors import RenderModuleException
 
 LISTED = 10
@@ -77,9 +78,7 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 def listed(items: Iterable[object], limit: int = LISTED) -> str:
     """Items as text, the first few of them when they are many."""
-    texts = [str(item) for item in items]
-    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
-    return ", ".join(texts[:limit]) + more
+    return wording.listed(items, limit)
 
 
 def refuse_repeated_files(images: Sequence[AcquiredImage]) -> None:
