@@ -78,7 +78,7 @@ def _drop(connection: Connection, key: int, reclaiming: int) -> None:
     )
 
 
-def _piece(source: Source, key: int) -> int:
+def do_piece(source: Source, key: int) -> int:
     """Move some tiles; 0: all that is stored with the stack is its own, and the other way round."""
     names = ("arrival", str(key)), ("reclaim",)  # so that no tile comes to a stack that goes
     with Pace(("arrivals", source.place)) as pace, source.write(*names) as connection:

@@ -107,7 +107,7 @@ def _seen(connection: Connection, change: CollectionChange) -> Seen | None:
     return Seen(source, target, int(twins))
 
 
-def _piece(source: Source, key: int) -> int:
+def do_piece(source: Source, key: int) -> int:
     """Make some pairs a collection's own; 0: all are."""
     # so that no pair comes to a collection that goes
     names = ("arrival of pairs", str(key)), ("reclaim",)

@@ -60,7 +60,7 @@ def _count(connection: Connection, search: Search) -> int:
     return int(connection.execute(sql, search.parameters).fetchone()[0])
 
 
-def _piece(source: Source, key: int) -> int:
+def do_piece(source: Source, key: int) -> int:
     """Remove some hidden pairs of a collection; 0: none is left, and nothing hidden."""
     name = ("removal of pairs", str(key))
     with Pace(("pairs", source.place)) as pace, source.write(name) as connection:

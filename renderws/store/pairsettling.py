@@ -34,9 +34,9 @@ def settle_pairs(source: Source, *collections: CollectionId) -> None:
         rows = [find_collection(connection, name) for name in collections]
     for row in rows:
         if row is not None and row.hidden is not None:
-            in_pieces(lambda key=row.key: pairremovals._piece(source, key))  # type: ignore[misc]
+            in_pieces(lambda key=row.key: pairremovals.do_piece(source, key))  # type: ignore[misc]
         if row is not None and row.arriving is not None:
-            in_pieces(lambda key=row.key: pairarrivals._piece(source, key))  # type: ignore[misc]
+            in_pieces(lambda key=row.key: pairarrivals.do_piece(source, key))  # type: ignore[misc]
 
 
 def finish(source: Source, *collections: CollectionId) -> None:
@@ -48,8 +48,8 @@ def finish(source: Source, *collections: CollectionId) -> None:
 def settle_some_pairs(source: Source) -> int:
     """Settle some pairs, of whatever collection; returns how many, 0: there are none."""
     for unsettled, piece in (
-        (pairremovals.hidden_somewhere, pairremovals._piece),
-        (pairarrivals.arriving_somewhere, pairarrivals._piece),
+        (pairremovals.hidden_somewhere, pairremovals.do_piece),
+        (pairarrivals.arriving_somewhere, pairarrivals.do_piece),
     ):
         key = unsettled(source)
         if key is not None:

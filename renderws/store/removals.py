@@ -55,10 +55,10 @@ def settle(source: Source, *stacks: StackId) -> None:
     for row in rows:
         if row is not None and row.hidden is not None:
             key = row.key
-            in_pieces(lambda key=key: _piece(source, key))  # type: ignore[misc]
+            in_pieces(lambda key=key: do_piece(source, key))  # type: ignore[misc]
         if row is not None and row.arriving is not None:
             key = row.key
-            in_pieces(lambda key=key: arrivals._piece(source, key))  # type: ignore[misc]
+            in_pieces(lambda key=key: arrivals.do_piece(source, key))  # type: ignore[misc]
 
 
 def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | None:
@@ -83,7 +83,7 @@ def settle_some(source: Source) -> int:
     """Remove some rows of hidden layers, or take in some that arrive, of whatever stack; returns
     how many, 0: there are none.
     """
-    for column, piece in (("hidden", _piece), ("arriving", arrivals._piece)):
+    for column, piece in (("hidden", do_piece), ("arriving", arrivals.do_piece)):
         with source.read() as connection:
             row = connection.execute(
                 f"SELECT key FROM stack WHERE {column} IS NOT NULL AND dropped IS NULL LIMIT 1"
@@ -136,7 +136,7 @@ def _count(connection: Connection, key: int, query: TileQuery) -> int:
     return int(connection.execute(sql, plan.parameters).fetchone()[0])
 
 
-def _piece(source: Source, key: int) -> int:
+def do_piece(source: Source, key: int) -> int:
     """Remove some tiles of the hidden layers of a stack; 0: none is left, and nothing hidden."""
     with Pace(("tiles", source.place)) as pace, source.write(("removal", str(key))) as connection:
         row = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()

@@ -14,14 +14,14 @@ class Crash(BaseException):
 
 def between_pieces(monkeypatch, module, what):
     """Do something before each piece, with the number of it; the list that the pieces go to."""
-    done, piece = [], module._piece
+    done, piece = [], module.do_piece
 
     def and_then(*arguments):
         what(len(done))
         done.append(piece(*arguments))
         return done[-1]
 
-    monkeypatch.setattr(module, "_piece", and_then)
+    monkeypatch.setattr(module, "do_piece", and_then)
     return done
 
 

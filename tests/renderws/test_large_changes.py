@@ -73,14 +73,14 @@ def fill(url):
 @pytest.mark.parametrize(
     ("module", "step", "method", "path"),
     [
-        (removals, "_piece", "delete", f"{LARGE}/z/1.0"),
-        (removals, "_piece", "delete", f"{LARGE}/section/1.0"),
-        (pairremovals, "_piece", "delete", f"{PAIRS}/pGroup/a/matches"),
-        (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesWith/b"),
-        (pairremovals, "_piece", "delete", f"{PAIRS}/group/a/matchesOutsideGroup"),
-        (pairarrivals, "_piece", "post", f"{OWNER}/matchChanges"),
+        (removals, "do_piece", "delete", f"{LARGE}/z/1.0"),
+        (removals, "do_piece", "delete", f"{LARGE}/section/1.0"),
+        (pairremovals, "do_piece", "delete", f"{PAIRS}/pGroup/a/matches"),
+        (pairremovals, "do_piece", "delete", f"{PAIRS}/group/a/matchesWith/b"),
+        (pairremovals, "do_piece", "delete", f"{PAIRS}/group/a/matchesOutsideGroup"),
+        (pairarrivals, "do_piece", "post", f"{OWNER}/matchChanges"),
         (exchangeviews, "derive", "post", f"{OWNER}/stackChanges"),
-        (arrivals, "_piece", "post", f"{OWNER}/stackChanges"),
+        (arrivals, "do_piece", "post", f"{OWNER}/stackChanges"),
         (stacks, "derive", "put", f"{LARGE}/state/COMPLETE"),
     ],
 )

@@ -197,7 +197,7 @@ pairarrivals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 6, 0.0
 count, done = int(sys.argv[2]), []
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, take = pairarrivals._piece, pairarrivals._take_some
+piece, take = pairarrivals.do_piece, pairarrivals._take_some
 def and_die(*arguments):
     if len(done) == count:
         die()
@@ -206,7 +206,7 @@ def and_die(*arguments):
 def within(*arguments):
     take(*arguments)
     die()
-pairarrivals._piece = and_die
+pairarrivals.do_piece = and_die
 if sys.argv[3] == "within":
     pairarrivals._take_some = within
 if count < 0:  # within the transaction that lets them in

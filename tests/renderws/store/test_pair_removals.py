@@ -165,13 +165,13 @@ from renderws.store.opening import open_store
 from renderws.store.protocol import MatchQuery
 pairremovals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 4, 0.0
 count, done = int(sys.argv[2]), []
-piece = pairremovals._piece
+piece = pairremovals.do_piece
 def and_die(*arguments):
     if len(done) == count:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(piece(*arguments))
     return done[-1]
-pairremovals._piece = and_die
+pairremovals.do_piece = and_die
 open_store(sys.argv[1]).delete_matches(COLLECTION, MatchQuery(outside="b"))
 """
 

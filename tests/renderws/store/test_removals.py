@@ -240,13 +240,13 @@ removals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 4, 0.0
 count = int(sys.argv[2])
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, done = removals._piece, []
+piece, done = removals.do_piece, []
 def and_die(*arguments):
     done.append(piece(*arguments))
     if len(done) == count:
         die()
     return done[-1]
-removals._piece = and_die
+removals.do_piece = and_die
 if count < 0:  # within the transaction that hides
     dumps = removals.orjson.dumps
     class Deadly:

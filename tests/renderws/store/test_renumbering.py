@@ -147,7 +147,7 @@ elif where == "let in":
     let_in = renumbering.let_in
     renumbering.let_in = lambda *arguments, **more: (let_in(*arguments, **more), die())
 else:
-    arrivals._piece = die
+    arrivals.do_piece = die
 open_store(sys.argv[1]).set_section_z(STACK, "s", 7.0)
 """
 

@@ -295,7 +295,7 @@ exchangeviews.LARGE, pieces.ROWS, pieces.SECONDS = 10, 8, 0.0
 count, done, where = int(sys.argv[2]), [], sys.argv[3]
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, move = arrivals._piece, arrivals._move
+piece, move = arrivals.do_piece, arrivals._move
 def and_die(*arguments):
     if len(done) == count and not where:
         die()
@@ -305,7 +305,7 @@ def within(*arguments):
     move(*arguments)
     if len(done) == count:
         die()
-arrivals._piece = and_die
+arrivals.do_piece = and_die
 if where:
     arrivals._move = lambda *arguments: within(*arguments) or move(*arguments)
 if count < 0:  # within the transaction that lets them in
