@@ -116,7 +116,7 @@ def test_the_operations_of_the_service_are_listed_and_found(look):
     line = page.locator("details")
     assert line.count() == 1
     line.locator("summary").click()
-    assert "toProject" in line.inner_text()
+    line.get_by_text("toProject", exact=True).wait_for()  # browsers say later that it is open
 
 
 def test_complete_stacks_lead_to_neuroglancer(look):
