@@ -118,8 +118,10 @@ function remember() {
   const { x, y, zoom } = first.seen();
   const place = { x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z };
   put(place);
-  at("neuroglancer").replaceChildren(neuroglancerLink(chosen.metadata, place) ?? "");
+  offerNeuroglancer(place);
 }
+
+const offerNeuroglancer = (place) => at("neuroglancer").replaceChildren(neuroglancerLink(chosen.metadata, place) ?? "");
 
 let remembering = 0;
 function moved(from) {
@@ -260,6 +262,7 @@ begin(async () => {
   options(at("compare"), chosen.stacks.map(({ stackId }) => stackId.stack).filter((name) => name !== stack.stack), get("compare"), "with none");
   offerChannels(at("channels"), chosen.metadata.stats?.channelNames ?? [], () => attempt(showSection));
   side(flag("side", innerWidth >= 900) === false);
+  offerNeuroglancer({ z: layers.z }); // before the view is measured: a link that came later would make it lower
   first = makeView(at("first"), onFirst);
   await new Promise((resolve) => { requestAnimationFrame(resolve); });
   const box = await boundsOf(stack, layers.z);
