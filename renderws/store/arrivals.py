@@ -4,9 +4,8 @@ at a time.
 One transaction notes with the stack which other one its tiles are in, too, and which of its own
 they replace. From then on everybody sees the new ones in place of the old ones. In pieces, the rows
 of the old ones go to a dropped stack, which can be brought back when it has all of them, and those
-of the new ones come to the stack. Whoever changes tiles of the stack next finishes first what is
-left, and so does the service now and then (`removals`): what ends this, at whatever moment, leaves
-all of the new tiles there or all of the old ones.
+of the new ones come to the stack (`settling`): what ends this, at whatever moment, leaves all of
+the new tiles there or all of the old ones.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from functools import partial
 
 import orjson
 
-from renderws.store.pace import Pace
 from renderws.store.pairarrivals import HELD
-from renderws.store.pieces import MOST, remove_in_order, remove_some
-from renderws.store.source import Connection, Source
+from renderws.store.pieces import remove_in_order, remove_some
+from renderws.store.settling import Work
+from renderws.store.source import Connection, Row
 from renderws.store.stackparts import Part, Replaced, is_replaced
 from renderws.store.stackrows import StackRow, now_after, touch_data
 from renderws.store.states import LOADING
@@ -60,7 +59,7 @@ def _note_with_bin(connection: Connection, source: StackRow, what: Replaced, goi
 
 
 def let_go(connection: Connection, key: int) -> None:
-    """Let what belongs to a stack that goes be reclaimed, too."""
+    """Let the stacks be reclaimed that hold tiles of this one, or were to get some of it."""
     row = connection.execute(
         "SELECT arriving, replaced FROM stack WHERE key = ?", (key,)
     ).fetchone()
@@ -78,25 +77,14 @@ def _drop(connection: Connection, key: int, reclaiming: int) -> None:
     )
 
 
-def do_piece(source: Source, key: int) -> int:
-    """Move some tiles; 0: all that is stored with the stack is its own, and the other way round."""
-    names = ("arrival", str(key)), ("reclaim",)  # so that no tile comes to a stack that goes
-    with Pace(("arrivals", source.place)) as pace, source.write(*names) as connection:
-        row = connection.execute(
-            "SELECT arriving, replaced FROM stack WHERE key = ? AND reclaiming = 0", (key,)
-        ).fetchone()
-        if row is None or row[0] is None:
-            return 0
-        arriving, most = int(row[0]), pace.rows(MOST)
-        if row[1] is not None:
-            what = Replaced(*orjson.loads(row[1]))
-            if gone := _put_away(connection, key, arriving, what, most):
-                return pace.done(gone)
-        if come := _come(connection, source.place, arriving, key, most):
-            return pace.done(come)
-        _drop(connection, arriving, GOING)  # it has nothing to be brought back
-        connection.execute("UPDATE stack SET arriving = NULL WHERE key = ?", (key,))
-        return 0
+def _move_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+    """Move some tiles: those that are replaced first, then those that arrive."""
+    arriving, replaced = notes
+    if replaced is not None:
+        what = Replaced(*orjson.loads(replaced))
+        if gone := _put_away(connection, key, arriving, what, most):
+            return gone
+    return _come(connection, place, arriving, key, most)
 
 
 def _put_away(connection: Connection, key: int, arriving: int, what: Replaced, most: int) -> int:
@@ -134,3 +122,13 @@ def _move(connection: Connection, part: Part, z: float | None, to: int, count: i
     if keys:
         connection.tables.move_tiles(connection, keys, to)
     return len(keys)
+
+
+WORK = Work(
+    "arrival",
+    "stack",
+    ("arriving", "replaced"),
+    _move_some,
+    end=let_go,  # the stack where they were has nothing to be brought back
+    beside=(("reclaim",),),  # so that no tile comes to a stack that goes
+)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from renderws.store.arrivals import BUILT, GOING
 from renderws.store.protocol import Conflict, Invalid, Json, StackId, StoreBusy
-from renderws.store.removals import changing, settle
+from renderws.store.removals import TILES
 from renderws.store.source import Connection, DoubleTile, Source
 from renderws.store.stackrows import (
     StackRow,
@@ -50,14 +50,14 @@ class Clones:
         if stack == to:
             raise Invalid(f"{stack_text(stack)} cannot be cloned into itself; name another stack")
         for _ in range(ATTEMPTS):
-            settle(self._source, stack)
+            TILES.settle(self._source, stack)
             with self._source.read() as connection:
                 row, target = need_stack(connection, stack), find_stack(connection, to)
                 if row.tile_count <= LARGE or (target is not None and target.tile_count):
                     break
             if self._cloned_in_pieces(stack, to, version, zs, skip_transforms):
                 return
-        with changing(self._source, stack, to) as connection:
+        with TILES.changing(self._source, stack, to) as connection:
             row = need_stack(connection, stack)
             key = _target(connection, to, version, whole=zs is None)
             if not skip_transforms:

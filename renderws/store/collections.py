@@ -10,7 +10,7 @@ import orjson
 from renderws.store.collectionrows import CollectionRow, find_collection, pair_parts
 from renderws.store.locks import give_back
 from renderws.store.pairarrivals import Seen, count_twins, let_in
-from renderws.store.pairsettling import changing_pairs, finish
+from renderws.store.pairremovals import PAIRS
 from renderws.store.protocol import (
     CollectionChange,
     CollectionId,
@@ -102,12 +102,12 @@ class Collections:
     ) -> None:
         names = [name for change in changes for name in (change.source, change.to)]
         seen = count_twins(self._source, changes)
-        with changing_pairs(self._source, *names, *(stack for stack, _ in locks)) as connection:
+        with PAIRS.changing(self._source, *names, *(stack for stack, _ in locks)) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change, counted in zip(changes, seen, strict=True):
                 _apply(connection, change, counted)
-        finish(self._source, *(change.to for change in changes))
+        PAIRS.finish(self._source, *(change.to for change in changes))
 
     def collection_metadata(self, collection: CollectionId) -> Json:
         with self._source.read() as connection:

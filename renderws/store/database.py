@@ -15,20 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from renderws.store.location import Place, check_location, has_room, place_of
-from renderws.store.protocol import (
-    CannotOpen,
-    Damaged,
-    Invalid,
-    StoreBusy,
-    StoreError,
-    StoreFull,
-    StoreGone,
-)
+from renderws.store.location import Place, check_location, place_of
+from renderws.store.protocol import CannotOpen, StoreError, StoreGone
 from renderws.store.schema import migrate
 from renderws.store.source import Lease, Name, Row, SnapshotSource, Source, Statement
+from renderws.store.sqlite_errors import is_busy, store_error, translated
 from renderws.store.sqlite_tables import SqliteTables
 
 T = TypeVar("T")
@@ -111,7 +104,7 @@ class Database:
 
     def translated(self, value: Any = None) -> AbstractContextManager[Any]:
         """Turns what SQLite raises into the errors of the store, and gives `value`."""
-        return _Translated(self.path, value)
+        return translated(self.path, value)
 
     def stream(
         self, lease: Lease, statements: Sequence[Statement], convert: Callable[[Row], T]
@@ -365,81 +358,3 @@ def enter_wal_mode(connection: sqlite3.Connection, path: Path) -> None:
             time.sleep(0.02)
     if mode != "wal":
         raise CannotOpen(f"cannot open the store {path}: its file system does not support WAL")
-
-
-def is_busy(error: sqlite3.Error) -> bool:
-    return primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's result code without its extension; -1 where there is none."""
-    code: int = getattr(error, "sqlite_errorcode", -1)
-    return code & 0xFF if code >= 0 else -1
-
-
-def translated(path: Path) -> AbstractContextManager[None]:
-    """Turn what SQLite raises into the errors of the store."""
-    return _Translated(path, None)
-
-
-class _Translated(Generic[T]):
-    """Gives a value, and turns what SQLite raises meanwhile into the errors of the store."""
-
-    __slots__ = ("_path", "_value")
-
-    def __init__(self, path: Path, value: T) -> None:
-        self._path = path
-        self._value = value
-
-    def __enter__(self) -> T:
-        return self._value
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error):
-            raise store_error(error, self._path) from error
-        if isinstance(error, UnicodeDecodeError):
-            raise damaged(error, self._path) from error
-        if isinstance(error, UnicodeEncodeError):
-            reason = f"a name holds characters that cannot be stored: {error.reason}"
-            raise Invalid(reason) from error
-
-
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """The error of the store that says what SQLite's error means."""
-    code = primary_code(error)
-    if is_busy(error):
-        return StoreBusy(
-            f"the store {path} is held by another process, which did not finish in time; try again"
-        )
-    if code == sqlite3.SQLITE_FULL:
-        return store_full(path)
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return CannotOpen(f"cannot open the store {path} for writing ({error}); check permissions")
-    if code == sqlite3.SQLITE_NOTADB:
-        return CannotOpen(f"cannot open the store {path}: it is not a database; give another path")
-    if code in (sqlite3.SQLITE_CORRUPT, -1):  # no code: a text in it is no UTF-8
-        return damaged(error, path)
-    if code == sqlite3.SQLITE_IOERR and not has_room(path):
-        return store_full(path)
-    if code == sqlite3.SQLITE_IOERR:
-        return StoreError(
-            f"reading or writing the store {path} failed ({error}): nothing was changed; "
-            "check the disk and its free space"
-        )
-    return StoreError(f"the store {path} failed: {error}")
-
-
-def store_full(path: Path) -> StoreFull:
-    """The error for a disk, a quota or a file size that is at its end."""
-    return StoreFull(f"no room left for the store {path}: nothing was changed; free some space")
-
-
-def damaged(error: Exception, path: Path) -> Damaged:
-    """The error for a file whose content makes no sense."""
-    reason = str(error)
-    if isinstance(error, UnicodeDecodeError) or "UTF-8" in reason:
-        reason = "a text in it is not readable"
-    return Damaged(
-        f"the store {path} is damaged ({reason}); see renderapps store check, or put a backup in"
-        " its place with renderapps store restore"
-    )

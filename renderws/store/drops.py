@@ -16,11 +16,10 @@ from renderws.store.matchquery import searches
 from renderws.store.pace import Pace
 from renderws.store.pairarrivals import HELD
 from renderws.store.pairarrivals import let_go as let_pairs_go
-from renderws.store.pairremovals import no_pair, pairs_in_order
-from renderws.store.pairsettling import settle_some_pairs
+from renderws.store.pairremovals import PAIRS, no_pair, pairs_in_order
 from renderws.store.pieces import MOST, in_pieces, remove_onward, remove_some, tiles_in_order
 from renderws.store.protocol import Conflict, DroppedStack, MatchQuery, NotFound, StackId
-from renderws.store.removals import settle_some
+from renderws.store.removals import TILES
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
@@ -92,7 +91,7 @@ def reclaim(source: Source, limit: int = MOST, grace: float = 0.0) -> int:
     """Remove some rows of deleted layers and pairs, and of what was dropped more than `grace`
     seconds ago; returns how many.
     """
-    if removed := settle_some(source) or settle_some_pairs(source):
+    if removed := TILES.settle_some(source) or PAIRS.settle_some(source):
         return removed
     # a stack that was changed and dropped within a millisecond was dropped a little later than now
     before = now_after() - int(grace * 1000) if grace else _EVER

@@ -9,7 +9,6 @@ has to be counted and derived for that is, while others write (`exchangeviews`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from renderws.store.arrivals import GOING, let_in
 from renderws.store.exchangeviews import (
@@ -21,8 +20,8 @@ from renderws.store.exchangeviews import (
     take_transforms,
 )
 from renderws.store.locks import give_back
-from renderws.store.protocol import Conflict, StackChange, StackId, StoreError
-from renderws.store.removals import changing, settle
+from renderws.store.protocol import Conflict, StackChange, StackId
+from renderws.store.removals import TILES
 from renderws.store.source import Connection, Source
 from renderws.store.stackparts import Part, is_replaced, without
 from renderws.store.stackrows import (
@@ -53,15 +52,14 @@ class Exchanges:
         self, changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]] = ()
     ) -> None:
         names = _names(changes, locks)
-        settle(self._source, *names)
+        TILES.settle(self._source, *names)
         seen = look(self._source, changes)
-        with changing(self._source, *names) as connection:
+        with TILES.changing(self._source, *names) as connection:
             for stack, lock in locks:
                 give_back(connection, stack, lock)
             for change, before in zip(changes, seen, strict=True):
                 _apply(connection, change, before)
-        with suppress(StoreError):  # they are changed; others move what is left
-            settle(self._source, *(change.to for change in changes))
+        TILES.finish(self._source, *(change.to for change in changes))
 
 
 def _names(changes: Sequence[StackChange], locks: Sequence[tuple[StackId, str]]) -> list[StackId]:

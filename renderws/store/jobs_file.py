@@ -15,12 +15,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from renderws.store.database import enter_wal_mode, is_busy
+from renderws.store.database import enter_wal_mode
 from renderws.store.jobs import JobSource
 from renderws.store.location import Place, place_of
 from renderws.store.protocol import StoreBusy, StoreError
 from renderws.store.schema import migrate
 from renderws.store.source import Name
+from renderws.store.sqlite_errors import is_busy
 
 APPLICATION_ID = 0x5244524A
 BUSY_SECONDS = 1.0

@@ -11,10 +11,11 @@ from pathlib import Path
 import orjson
 
 from renderapi.files import atomic_path
-from renderws.store.database import SqliteSource, translated
+from renderws.store.database import SqliteSource
 from renderws.store.drops import reclaim_all
 from renderws.store.protocol import Invalid, Json
 from renderws.store.source import Row
+from renderws.store.sqlite_errors import translated
 from renderws.store.tree import BLOCK_BITS, STACK_THICKNESS
 
 # each finds rows that contradict each other; the first column names the place

@@ -11,8 +11,7 @@ import orjson
 from renderws.store.collectionrows import CollectionRow, find_collection, pair_parts
 from renderws.store.collections import insert_collection, need_collection
 from renderws.store.matchquery import statements
-from renderws.store.pairremovals import hide_pairs
-from renderws.store.pairsettling import changing_pairs, finish
+from renderws.store.pairremovals import PAIRS, hide_pairs
 from renderws.store.points import decode_points, encode_points
 from renderws.store.protocol import CollectionId, Invalid, Match, MatchQuery
 from renderws.store.source import Connection, Source
@@ -29,7 +28,7 @@ class Matches:
         if not matches:
             return
         rows = {row[:4]: row for row in map(_row, map(normalised, matches))}  # the last of each
-        with changing_pairs(self._source, collection) as connection:
+        with PAIRS.changing(self._source, collection) as connection:
             key = _existing(connection, collection)
             added = connection.tables.save_pairs(connection, key, list(rows.values()))
             connection.execute(
@@ -53,12 +52,12 @@ class Matches:
         return self._source.stream(lease, found, _match if details else _bare_match)
 
     def delete_matches(self, collection: CollectionId, query: MatchQuery) -> int:
-        with changing_pairs(self._source, collection) as connection:
+        with PAIRS.changing(self._source, collection) as connection:
             row = need_collection(connection, collection)
             hidden = hide_pairs(connection, row, query)
             removed = hidden or _delete(connection, row, query)
         if hidden:
-            finish(self._source, collection)
+            PAIRS.finish(self._source, collection)
         return removed
 
 

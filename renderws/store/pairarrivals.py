@@ -3,9 +3,8 @@ time.
 
 One transaction notes with the collection which other one its pairs are in, too, and what their
 number is together. From then on everybody sees them, in place of those of the same tiles that were
-there. Their rows go over in pieces, each with those that they replace. Whoever changes the
-collection next finishes first what is left, and so does the service now and then (`pairsettling`):
-what ends this, at whatever moment, leaves all of them there or none.
+there. Their rows go over in pieces (`settling`), each with those that they replace: what ends this,
+at whatever moment, leaves all of them there or none.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from typing import NamedTuple
 from renderws.store.collectionrows import CollectionRow, find_collection
 from renderws.store.documents import id_list
 from renderws.store.matchquery import ORDER
-from renderws.store.pace import Pace
-from renderws.store.pieces import MOST, remove_in_order
+from renderws.store.pieces import remove_in_order
 from renderws.store.protocol import CollectionChange
-from renderws.store.source import Connection, Source
+from renderws.store.settling import Work
+from renderws.store.source import Connection, Row, Source
 from renderws.store.stackrows import now_after
 
 LARGE = 5_000
@@ -80,21 +79,12 @@ def let_in(connection: Connection, seen: Seen) -> None:
 
 
 def let_go(connection: Connection, key: int) -> None:
-    """Let what belongs to a collection that goes be reclaimed, too."""
+    """Let the collection be reclaimed that holds pairs of this one."""
     connection.execute(
         "UPDATE collection SET dropped = ? WHERE key ="
         " (SELECT arriving FROM collection WHERE key = ?)",
         (now_after(), key),
     )
-
-
-def arriving_somewhere(source: Source) -> int | None:
-    """Key of a live collection whose pairs are not all its own yet."""
-    with source.read() as connection:
-        row = connection.execute(
-            "SELECT key FROM collection WHERE arriving IS NOT NULL AND dropped IS NULL LIMIT 1"
-        ).fetchone()
-    return None if row is None else int(row[0])
 
 
 def _seen(connection: Connection, change: CollectionChange) -> Seen | None:
@@ -107,25 +97,9 @@ def _seen(connection: Connection, change: CollectionChange) -> Seen | None:
     return Seen(source, target, int(twins))
 
 
-def do_piece(source: Source, key: int) -> int:
-    """Make some pairs a collection's own; 0: all are."""
-    # so that no pair comes to a collection that goes
-    names = ("arrival of pairs", str(key)), ("reclaim",)
-    with Pace(("pairs that arrive", source.place)) as pace, source.write(*names) as connection:
-        row = connection.execute(
-            "SELECT arriving FROM collection WHERE key = ? AND dropped IS NULL", (key,)
-        ).fetchone()
-        if row is None or row[0] is None:
-            return 0
-        if gone := _take_some(connection, source.place, row[0], key, pace.rows(MOST)):
-            return pace.done(gone)
-        let_go(connection, key)
-        connection.execute("UPDATE collection SET arriving = NULL WHERE key = ?", (key,))
-        return 0
-
-
-def _take_some(connection: Connection, place: str, origin: int, key: int, limit: int) -> int:
-    """Give some pairs of one collection to another one, in place of those of the same tiles."""
+def _take_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+    """Make some pairs of another collection this one's own, in place of those of the same tiles."""
+    (origin,) = notes
 
     def take(first: Sequence[str], count: int) -> tuple[int, Sequence[str]]:
         rows = connection.execute(SOME, (origin, *first, count)).fetchall()
@@ -137,4 +111,14 @@ def _take_some(connection: Connection, place: str, origin: int, key: int, limit:
         )
         return len(rows), rows[-1][1:] if rows else first
 
-    return remove_in_order(("arrival", place, origin), take, [""] * 4, limit)
+    return remove_in_order(("arrival", place, origin), take, [""] * 4, most)
+
+
+WORK = Work(
+    "arrival of pairs",
+    "collection",
+    ("arriving",),
+    _take_some,
+    end=let_go,
+    beside=(("reclaim",),),  # so that no pair comes to a collection that goes
+)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from renderws.store.collectionrows import CollectionRow, hidden_searches
+from renderws.store import pairarrivals
+from renderws.store.collectionrows import CollectionRow, find_collection, hidden_searches
 from renderws.store.documents import id_list
 from renderws.store.matchquery import Search, of_canvas, searches
-from renderws.store.pace import Pace
-from renderws.store.pieces import MOST, remove_in_order
-from renderws.store.protocol import MatchQuery
-from renderws.store.source import Connection, Source
+from renderws.store.pieces import remove_in_order
+from renderws.store.protocol import CollectionId, MatchQuery
+from renderws.store.settling import Settling, Work
+from renderws.store.source import Connection, Row
 
 LARGE = 5_000
 """Pairs that are deleted in one transaction."""
@@ -46,33 +47,17 @@ def hide_pairs(connection: Connection, row: CollectionRow, query: MatchQuery) ->
     return count
 
 
-def hidden_somewhere(source: Source) -> int | None:
-    """Key of a live collection that has hidden pairs."""
-    with source.read() as connection:
-        row = connection.execute(
-            "SELECT key FROM collection WHERE hidden IS NOT NULL AND dropped IS NULL LIMIT 1"
-        ).fetchone()
-    return None if row is None else int(row[0])
-
-
 def _count(connection: Connection, search: Search) -> int:
     sql = f"SELECT count(*) FROM match INDEXED BY {search.by} WHERE {search.condition}"
     return int(connection.execute(sql, search.parameters).fetchone()[0])
 
 
-def do_piece(source: Source, key: int) -> int:
-    """Remove some hidden pairs of a collection; 0: none is left, and nothing hidden."""
-    name = ("removal of pairs", str(key))
-    with Pace(("pairs", source.place)) as pace, source.write(name) as connection:
-        row = connection.execute("SELECT hidden FROM collection WHERE key = ?", (key,)).fetchone()
-        if row is None or row[0] is None:
-            return 0
-        most = pace.rows(MOST)
-        for search in hidden_searches(key, row[0]):
-            if gone := remove_pairs(connection, source.place, search, most):
-                return pace.done(gone)
-        connection.execute("UPDATE collection SET hidden = NULL WHERE key = ?", (key,))
-        return 0
+def _remove_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+    """Remove some hidden pairs of a collection."""
+    for search in hidden_searches(key, notes[0]):
+        if gone := remove_pairs(connection, place, search, most):
+            return gone
+    return 0
 
 
 def remove_pairs(connection: Connection, place: str, search: Search, limit: int) -> int:
@@ -116,3 +101,7 @@ def _of_few_points(rows: list[Any]) -> list[Any]:
     """The first of the pairs, (key, count, ...): as many as have `POINTS` together, or one."""
     points = np.cumsum([row[1] for row in rows])
     return rows[: max(1, int(np.searchsorted(points, POINTS, side="right")))]
+
+
+WORK = Work("removal of pairs", "collection", ("hidden",), _remove_some)
+PAIRS = Settling(CollectionId, find_collection, WORK, pairarrivals.WORK)

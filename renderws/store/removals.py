@@ -1,24 +1,21 @@
 """Deleting layers of very many tiles: gone at once, their rows removed a few at a time.
 
 One transaction notes with the stack which z are hidden, and takes their tiles off its number. From
-then on nobody sees these tiles. Their rows go in pieces, and with the last of them the note.
-Whoever changes tiles of the stack next finishes first what is left, and so does the service now and
-then: what ends a removal, at whatever moment, leaves a layer that is whole or one that is gone.
+then on nobody sees these tiles. Their rows go in pieces (`settling`), and with the last of them the
+note: what ends a removal, at whatever moment, leaves a layer that is whole or one that is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from renderws.store import arrivals
-from renderws.store.pace import Pace
-from renderws.store.pieces import MOST, in_pieces, remove_tiles
-from renderws.store.protocol import StackId, StoreError, TileQuery
-from renderws.store.source import Connection, Source
+from renderws.store.pieces import remove_tiles
+from renderws.store.protocol import StackId, TileQuery
+from renderws.store.settling import Settling, Work
+from renderws.store.source import Connection, Row, Source
 from renderws.store.stackrows import StackRow, find_stack, need_loading
 from renderws.store.states import LOADING
 
@@ -34,33 +31,6 @@ class _Layers(NamedTuple):
     tiles: int
 
 
-@contextmanager
-def changing(source: Source, *stacks: StackId) -> Iterator[Any]:
-    """A transaction that changes tiles of stacks, which have all that is stored with them and
-    nothing else.
-    """
-    while True:
-        settle(source, *stacks)
-        with source.write(*stacks) as connection:
-            rows = [find_stack(connection, stack) for stack in stacks]
-            if all(row is None or row.is_settled for row in rows):
-                yield connection
-                return
-
-
-def settle(source: Source, *stacks: StackId) -> None:
-    """Remove the tiles of stacks that are hidden, and take in those that arrive."""
-    with source.read() as connection:
-        rows = [find_stack(connection, stack) for stack in stacks]
-    for row in rows:
-        if row is not None and row.hidden is not None:
-            key = row.key
-            in_pieces(lambda key=key: do_piece(source, key))  # type: ignore[misc]
-        if row is not None and row.arriving is not None:
-            key = row.key
-            in_pieces(lambda key=key: arrivals.do_piece(source, key))  # type: ignore[misc]
-
-
 def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | None:
     """Delete the tiles of a query, if they are whole layers of very many.
 
@@ -73,29 +43,14 @@ def delete_in_pieces(source: Source, stack: StackId, query: TileQuery) -> int | 
         if seen is None or layers is None:
             return None
         if _hide(source, stack, seen, layers):
-            with suppress(StoreError):  # they are deleted; others remove what is left
-                settle(source, stack)
+            TILES.finish(source, stack)
             return layers.tiles
     return None
 
 
-def settle_some(source: Source) -> int:
-    """Remove some rows of hidden layers, or take in some that arrive, of whatever stack; returns
-    how many, 0: there are none.
-    """
-    for column, piece in (("hidden", do_piece), ("arriving", arrivals.do_piece)):
-        with source.read() as connection:
-            row = connection.execute(
-                f"SELECT key FROM stack WHERE {column} IS NOT NULL AND dropped IS NULL LIMIT 1"
-            ).fetchone()
-        if row is not None:
-            return max(1, piece(source, row[0]))
-    return 0
-
-
 def _hide(source: Source, stack: StackId, seen: StackRow, layers: _Layers) -> bool:
     """Whether the layers are hidden; not, where the stack has changed since they were counted."""
-    with changing(source, stack) as connection:
+    with TILES.changing(source, stack) as connection:
         row = need_loading(connection, stack)
         if (row.key, row.data_version) != (seen.key, seen.data_version):
             return False
@@ -136,15 +91,13 @@ def _count(connection: Connection, key: int, query: TileQuery) -> int:
     return int(connection.execute(sql, plan.parameters).fetchone()[0])
 
 
-def do_piece(source: Source, key: int) -> int:
-    """Remove some tiles of the hidden layers of a stack; 0: none is left, and nothing hidden."""
-    with Pace(("tiles", source.place)) as pace, source.write(("removal", str(key))) as connection:
-        row = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()
-        if row is None or row[0] is None:
-            return 0
-        most = pace.rows(MOST)
-        for z in orjson.loads(row[0]):
-            if gone := remove_tiles(connection, source.place, key, z, most):
-                return pace.done(gone)
-        connection.execute("UPDATE stack SET hidden = NULL WHERE key = ?", (key,))
-        return 0
+def _remove_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+    """Remove some tiles of the hidden layers of a stack."""
+    for z in orjson.loads(notes[0]):
+        if gone := remove_tiles(connection, place, key, z, most):
+            return gone
+    return 0
+
+
+WORK = Work("removal", "stack", ("hidden",), _remove_some)
+TILES = Settling(StackId, find_stack, WORK, arrivals.WORK)

@@ -20,7 +20,7 @@ from renderws.store.documents import new_tiles, with_values
 from renderws.store.pace import Pace
 from renderws.store.pieces import in_pieces
 from renderws.store.protocol import StackId, StoreError, TileRecord
-from renderws.store.removals import settle
+from renderws.store.removals import TILES
 from renderws.store.source import Connection, Row, Source
 from renderws.store.stackparts import Replaced
 from renderws.store.stackrows import COLUMNS, StackRow, find_stack, need_loading
@@ -51,13 +51,12 @@ def renumber_in_pieces(source: Source, stack: StackId, section_id: str, z: float
     Returns whether that was done; else it is to be done in one transaction.
     """
     for _ in range(ATTEMPTS):
-        settle(source, stack)
+        TILES.settle(source, stack)
         section = _large_section(source, stack, section_id)
         if section is None:
             return False
         if _renumbered(source, stack, section, z):
-            with suppress(StoreError):  # they have it; others move what is left
-                settle(source, stack)
+            TILES.finish(source, stack)
             return True
     return False
 

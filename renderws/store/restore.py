@@ -12,10 +12,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from renderapi.files import atomic_path
-from renderws.store.database import translated
 from renderws.store.location import check_location
 from renderws.store.protocol import CannotOpen, Damaged, Invalid, StoreBusy
 from renderws.store.schema import APPLICATION_ID
+from renderws.store.sqlite_errors import translated
 
 # where SQLite's locks are in a file: every open connection to one in WAL mode holds some of these
 LOCK_START, LOCK_BYTES = 1 << 30, 512

@@ -126,10 +126,10 @@ CREATE TABLE trial (id TEXT PRIMARY KEY, document BLOB NOT NULL);
 """
 
 # section data of a few z, without walking through those of all
-SECOND = "CREATE INDEX section_z ON section (stack, z);"
+SECTIONS_BY_Z = "CREATE INDEX section_z ON section (stack, z);"
 
 # who is writing to which stack, or to which z (a JSON list) of it
-THIRD = """
+LOCKS = """
 CREATE TABLE stack_lock (
   owner TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL,
   zs TEXT,
@@ -140,7 +140,7 @@ CREATE TABLE stack_lock (
 """
 
 # z (a JSON list) of layers, and a match query, that are deleted and whose rows are being removed
-FOURTH = """
+HIDING = """
 ALTER TABLE stack ADD COLUMN hidden TEXT;
 CREATE INDEX stack_hidden ON stack (key) WHERE hidden IS NOT NULL;
 ALTER TABLE collection ADD COLUMN hidden TEXT;
@@ -148,7 +148,7 @@ CREATE INDEX collection_hidden ON collection (key) WHERE hidden IS NOT NULL;
 """
 
 # another collection whose pairs belong to this one, and how often pairs of this one have changed
-FIFTH = """
+PAIRS_ARRIVE = """
 ALTER TABLE collection ADD COLUMN arriving INTEGER;
 CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
 ALTER TABLE collection ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
@@ -156,13 +156,15 @@ ALTER TABLE collection ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
 
 # another stack whose tiles belong to this one, and which tiles of this one they replace: JSON of
 # `stackparts.Replaced`
-SIXTH = """
+TILES_ARRIVE = """
 ALTER TABLE stack ADD COLUMN arriving INTEGER;
 ALTER TABLE stack ADD COLUMN replaced TEXT;
 CREATE INDEX stack_arriving ON stack (key) WHERE arriving IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+MIGRATIONS: tuple[str, ...] = (
+    FIRST, SECTIONS_BY_Z, LOCKS, HIDING, PAIRS_ARRIVE, TILES_ARRIVE,
+)  # fmt: skip
 
 
 def migrate(
@@ -217,9 +219,14 @@ def _version(connection: sqlite3.Connection, path: object, newest: int, applicat
         raise CannotOpen(
             f"cannot open the store {path}: it is a database of another program; give another path"
         )
+    return known_version(version, newest, path)
+
+
+def known_version(version: int, newest: int, place: object) -> int:
+    """The version of a store, unless it is a newer one than this software knows: `NewerStore`."""
     if version > newest:
         raise NewerStore(
-            f"cannot open the store {path}: its version is {version}, this software knows up to "
+            f"cannot open the store {place}: its version is {version}, this software knows up to "
             f"{newest}; install the newer release that wrote it"
         )
     return version

@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
-from renderws.store.database import BUSY_SECONDS, Database, Snapshot, SqliteSource, damaged
+from renderws.store.database import BUSY_SECONDS, Database, Snapshot, SqliteSource
 from renderws.store.jobs import JobSource
 from renderws.store.jobs_file import JobsFile, JobsSnapshot
 from renderws.store.maintenance import Maintenance
 from renderws.store.parts import StoreParts
 from renderws.store.protocol import Damaged, Store
+from renderws.store.sqlite_errors import damaged
 
 
 class _Parts(StoreParts, Maintenance):

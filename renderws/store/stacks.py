@@ -9,7 +9,7 @@ import orjson
 
 from renderws.store.derivation import Derived, derive, store_sections
 from renderws.store.protocol import Conflict, Invalid, Json, StackId
-from renderws.store.removals import changing
+from renderws.store.removals import TILES
 from renderws.store.source import Connection, Source
 from renderws.store.stackrows import (
     COLUMNS,
@@ -96,7 +96,7 @@ class Stacks:
 
     def set_state(self, stack: StackId, state: str) -> None:
         seen, derived = self._derived_before(stack, state)
-        with changing(self._source, stack) as connection:
+        with TILES.changing(self._source, stack) as connection:
             row = need_stack(connection, stack)
             is_same = seen == (row.key, row.data_version)
             change_state(connection, row, state, derived if is_same else None)

@@ -12,7 +12,7 @@ from renderws.store.boxes import derive_boxes_again
 from renderws.store.columns import common_columns
 from renderws.store.documents import chunks_by_ids, with_values
 from renderws.store.protocol import Invalid, NewTiles, StackId, TileQuery
-from renderws.store.removals import changing, delete_in_pieces
+from renderws.store.removals import TILES, delete_in_pieces
 from renderws.store.renumbering import renumber_in_pieces
 from renderws.store.source import Connection, Place, Row, Source
 from renderws.store.stackrows import need_loading, touch_data
@@ -43,7 +43,7 @@ class TileWrites:
     ) -> None:
         tiles = _last_of_each_id(tiles)
         _check(tiles)
-        with changing(self._source, stack) as connection:
+        with TILES.changing(self._source, stack) as connection:
             row = need_loading(connection, stack)
             changed = store_transforms(connection, row.key, transforms)
             columns = common_columns(connection, tiles)
@@ -73,7 +73,7 @@ class TileWrites:
         removed = delete_in_pieces(self._source, stack, query)
         if removed is not None:
             return removed
-        with changing(self._source, stack) as connection:
+        with TILES.changing(self._source, stack) as connection:
             row, tables = need_loading(connection, stack), connection.tables
             removed = tables.delete_tiles(connection, tables.plan(connection, row.key, query))
             if removed:
@@ -82,7 +82,7 @@ class TileWrites:
 
     def _set_z(self, stack: StackId, query: TileQuery, z: float) -> None:
         z = _finite(z)
-        with changing(self._source, stack) as connection:
+        with TILES.changing(self._source, stack) as connection:
             row, tables = need_loading(connection, stack), connection.tables
             chosen = tables.plan(connection, row.key, query)
             found: list[Row] = []

@@ -1,6 +1,8 @@
-"""Stop where rows are removed in pieces: `module` is that of the store which removes them."""
+"""Stop where rows are moved in pieces: `module` is that of the store which moves them."""
 
 import pytest
+
+from renderws.store import settling
 
 # of the fixture `place`: for what takes long and depends little on the database
 IN_A_FILE = pytest.mark.parametrize(
@@ -14,14 +16,16 @@ class Crash(BaseException):
 
 def between_pieces(monkeypatch, module, what):
     """Do something before each piece, with the number of it; the list that the pieces go to."""
-    done, piece = [], module.do_piece
+    done, piece = [], settling.do_piece
 
-    def and_then(*arguments):
+    def and_then(source, work, key):
+        if work is not module.WORK:
+            return piece(source, work, key)
         what(len(done))
-        done.append(piece(*arguments))
+        done.append(piece(source, work, key))
         return done[-1]
 
-    monkeypatch.setattr(module, "do_piece", and_then)
+    monkeypatch.setattr(settling, "do_piece", and_then)
     return done
 
 

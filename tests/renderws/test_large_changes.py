@@ -17,6 +17,7 @@ from renderws.store import (
     pairarrivals,
     pairremovals,
     removals,
+    settling,
     stacks,
 )
 
@@ -86,7 +87,8 @@ def fill(url):
 )
 def test_another_client_imports_meanwhile(base, monkeypatch, module, step, method, path):
     """The large change goes on only when the import of the other client has been answered."""
-    begun, imported, do = threading.Event(), threading.Event(), getattr(module, step)
+    where = settling if step == "do_piece" else module
+    begun, imported, do = threading.Event(), threading.Event(), getattr(where, step)
 
     def wait_for_the_other(*arguments):
         begun.set()
@@ -94,7 +96,7 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
         return do(*arguments)
 
     monkeypatch.setattr(exchangeviews if module is arrivals else module, "LARGE", 10)
-    monkeypatch.setattr(module, step, wait_for_the_other)
+    monkeypatch.setattr(where, step, wait_for_the_other)
     answers = []
     large = threading.Thread(
         target=lambda: answers.append(

@@ -14,15 +14,16 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
 from renderws.store.postgres import errors, schema
 from renderws.store.postgres.address import parse
 from renderws.store.postgres.dialect import PostgresConnection
-from renderws.store.protocol import CannotOpen, Invalid, StoreBusy, StoreError
+from renderws.store.protocol import CannotOpen, StoreBusy, StoreError
 from renderws.store.source import Lease, Name, Row, Statement
+from renderws.store.translated import Translated
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class PostgresDatabase:
 
     def translated(self, value: T | None = None) -> AbstractContextManager[Any]:
         """Turns what psycopg raises into the errors of the store, and gives `value`."""
-        return _Translated(self.place, value)
+        return Translated(psycopg.Error, errors.store_error, self.place, value)
 
     def stream(
         self, lease: Lease, statements: Sequence[Statement], convert: Callable[[Row], T]
@@ -274,25 +275,3 @@ def _check_server(raw: psycopg.Connection[Any], place: str) -> None:
         )
     if raw.info.server_version < 120000:
         raise CannotOpen(f"cannot open the store {place}: it needs PostgreSQL 12 or newer")
-
-
-class _Translated(Generic[T]):
-    """Gives a value, and turns what psycopg raises meanwhile into the errors of the store."""
-
-    __slots__ = ("_place", "_value")
-
-    def __init__(self, place: str, value: T) -> None:
-        self._place = place
-        self._value = value
-
-    def __enter__(self) -> T:
-        return self._value
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, psycopg.Error):
-            raise errors.store_error(error, self._place) from error
-        if isinstance(error, UnicodeDecodeError):
-            raise errors.damaged("a text in it is not readable", self._place) from error
-        if isinstance(error, UnicodeEncodeError):
-            reason = f"a name holds characters that cannot be stored: {error.reason}"
-            raise Invalid(reason) from error

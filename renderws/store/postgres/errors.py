@@ -31,8 +31,10 @@ _REFUSED = re.compile(
 )
 
 
-def store_error(error: psycopg.Error, place: str) -> StoreError:
-    """The error of the store that says what one of PostgreSQL means."""
+def store_error(error: psycopg.Error | UnicodeDecodeError, place: str) -> StoreError:
+    """The error of the store that says what one of PostgreSQL means, or a text that is no UTF-8."""
+    if isinstance(error, UnicodeDecodeError):
+        return damaged("a text in it is not readable", place)
     code = error.sqlstate or ""
     reason = _line(error)
     if not code and _REFUSED.search(reason):  # of a connection that was not made there is no code

@@ -26,7 +26,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from renderws.store.protocol import CannotOpen, NewerStore
+from renderws.store.protocol import CannotOpen
+from renderws.store.schema import HIDING, PAIRS_ARRIVE, TILES_ARRIVE, known_version
 
 FIRST = """
 CREATE TABLE stack (
@@ -141,16 +142,8 @@ CREATE TABLE stack_lock (
 );
 """
 
-# z (a JSON list) of layers, and a match query, that are deleted and whose rows are being removed
-SECOND = """
-ALTER TABLE stack ADD COLUMN hidden TEXT;
-CREATE INDEX stack_hidden ON stack (key) WHERE hidden IS NOT NULL;
-ALTER TABLE collection ADD COLUMN hidden TEXT;
-CREATE INDEX collection_hidden ON collection (key) WHERE hidden IS NOT NULL;
-"""
-
 # what runs of modules say of themselves; in a file it is beside the store (`renderws.store.jobs`)
-THIRD = """
+JOBS = """
 CREATE TABLE job (
   id TEXT COLLATE "C" PRIMARY KEY,
   owner TEXT COLLATE "C", project TEXT COLLATE "C",
@@ -163,24 +156,15 @@ CREATE INDEX job_seen ON job (seen, id);
 CREATE INDEX job_started ON job (started);
 """
 
-# another collection whose pairs belong to this one, and how often pairs of this one have changed
-FOURTH = """
-ALTER TABLE collection ADD COLUMN arriving BIGINT;
-CREATE INDEX collection_arriving ON collection (key) WHERE arriving IS NOT NULL;
-ALTER TABLE collection ADD COLUMN changes BIGINT NOT NULL DEFAULT 0;
-"""
 
-# another stack whose tiles belong to this one, and which tiles of this one they replace: JSON of
-# `stackparts.Replaced`
-FIFTH = """
-ALTER TABLE stack ADD COLUMN arriving BIGINT;
-ALTER TABLE stack ADD COLUMN replaced TEXT;
-CREATE INDEX stack_arriving ON stack (key) WHERE arriving IS NOT NULL;
-"""
+def _wide(step: str) -> str:
+    """A migration of a file, with the integers of 64 bits that those are."""
+    return step.replace("INTEGER", "BIGINT")
+
 
 # Statistics say that a stack that was made after they were gathered has hardly any tiles, so that
 # every index looks as good as the one that a question is meant for; without them it is taken.
-SIXTH = "".join(
+UNCOUNTED = "".join(
     f"ALTER TABLE {table} "
     + ", ".join(f"ALTER COLUMN {column} SET STATISTICS 0" for column in columns.split())
     + ";\n"
@@ -194,7 +178,9 @@ SIXTH = "".join(
     )
 )  # fmt: skip
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+MIGRATIONS: tuple[str, ...] = (
+    FIRST, HIDING, JOBS, _wide(PAIRS_ARRIVE), _wide(TILES_ARRIVE), UNCOUNTED,
+)  # fmt: skip
 TABLES = (
     "stack", "tile", "tile_width", "transform", "transform_reference", "reference_set",
     "reference_member", "section", "collection", "match", "trial", "stack_lock", "job",
@@ -252,10 +238,4 @@ def version(
             )
         return None
     row = connection.execute("SELECT version FROM store").fetchone()
-    done = 0 if row is None else int(row[0])
-    if done > newest:
-        raise NewerStore(
-            f"cannot open the store {place}: its version is {done}, this software knows up to "
-            f"{newest}; install the newer release that wrote it"
-        )
-    return done
+    return known_version(0 if row is None else int(row[0]), newest, place)

@@ -19,7 +19,6 @@ from renderws.store import (
     exchangeviews,
     pairarrivals,
     pairremovals,
-    pairsettling,
     pieces,
     removals,
     renumbering,
@@ -152,8 +151,8 @@ def compare(done):
             assert interrupted(store, step, count) == do(other, step)
             assert seen(store) == seen(other)
             assert store.check() == []
-            removals.settle(store._source, *STACKS)
-            pairsettling.settle_pairs(store._source, *COLLECTIONS)
+            removals.TILES.settle(store._source, *STACKS)
+            pairremovals.PAIRS.settle(store._source, *COLLECTIONS)
             assert seen(store) == seen(other)
         while store.reclaim():
             pass

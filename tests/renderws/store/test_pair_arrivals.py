@@ -189,7 +189,7 @@ def test_a_copy_of_the_store_has_them(store, monkeypatch, tmp_path):
 
 KILLED = """
 import os, signal, sys
-from renderws.store import pairarrivals, pieces
+from renderws.store import pairarrivals, pieces, settling
 from renderws.store.conformance.samples import COLLECTION
 from renderws.store.opening import open_store
 from renderws.store.protocol import CollectionChange, CollectionId
@@ -197,7 +197,7 @@ pairarrivals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 6, 0.0
 count, done = int(sys.argv[2]), []
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, take = pairarrivals.do_piece, pairarrivals._take_some
+piece, take = settling.do_piece, pairarrivals.remove_in_order
 def and_die(*arguments):
     if len(done) == count:
         die()
@@ -206,9 +206,9 @@ def and_die(*arguments):
 def within(*arguments):
     take(*arguments)
     die()
-pairarrivals.do_piece = and_die
+settling.do_piece = and_die
 if sys.argv[3] == "within":
-    pairarrivals._take_some = within
+    pairarrivals.remove_in_order = within
 if count < 0:  # within the transaction that lets them in
     from renderws.store import collections
     collections.let_in = lambda *_: die()

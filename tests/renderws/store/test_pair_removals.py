@@ -159,19 +159,19 @@ def test_a_copy_of_the_store_is_without_them(store, monkeypatch, tmp_path):
 
 KILLED = """
 import os, signal, sys
-from renderws.store import pairremovals, pieces
+from renderws.store import pairremovals, pieces, settling
 from renderws.store.conformance.samples import COLLECTION
 from renderws.store.opening import open_store
 from renderws.store.protocol import MatchQuery
 pairremovals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 4, 0.0
 count, done = int(sys.argv[2]), []
-piece = pairremovals.do_piece
+piece = settling.do_piece
 def and_die(*arguments):
     if len(done) == count:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(piece(*arguments))
     return done[-1]
-pairremovals.do_piece = and_die
+settling.do_piece = and_die
 open_store(sys.argv[1]).delete_matches(COLLECTION, MatchQuery(outside="b"))
 """
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from interrupted_pieces import Crash, between_pieces, crash_after
 
-from renderws.store import pieces, removals
+from renderws.store import pieces, removals, settling
 from renderws.store.conformance.samples import (
     ALL,
     COLLECTION,
@@ -24,7 +24,7 @@ from renderws.store.conformance.samples import (
 from renderws.store.copying import copy_store
 from renderws.store.documents import new_tiles
 from renderws.store.opening import open_store
-from renderws.store.protocol import MatchQuery, NotFound, StackChange, TileQuery
+from renderws.store.protocol import MatchQuery, NotFound, StackChange, StoreError, TileQuery
 
 COUNT, GONE = 60, 2.0
 TILES = [
@@ -222,7 +222,7 @@ def test_a_failure_later_on_is_none_of_the_one_who_deleted(store, monkeypatch):
     def full(number):
         if number == 1:
             monkeypatch.undo()
-            raise removals.StoreError("no room left")
+            raise StoreError("no room left")
 
     between_pieces(monkeypatch, removals, full)
     assert store.delete_tiles(STACK, TileQuery(z=GONE)) == OF_LAYER
@@ -232,7 +232,7 @@ def test_a_failure_later_on_is_none_of_the_one_who_deleted(store, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from renderws.store import pieces, removals
+from renderws.store import pieces, removals, settling
 from renderws.store.conformance.samples import STACK
 from renderws.store.opening import open_store
 from renderws.store.protocol import TileQuery
@@ -240,13 +240,13 @@ removals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 4, 0.0
 count = int(sys.argv[2])
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, done = removals.do_piece, []
+piece, done = settling.do_piece, []
 def and_die(*arguments):
     done.append(piece(*arguments))
     if len(done) == count:
         die()
     return done[-1]
-removals.do_piece = and_die
+settling.do_piece = and_die
 if count < 0:  # within the transaction that hides
     dumps = removals.orjson.dumps
     class Deadly:
@@ -292,6 +292,21 @@ def test_rows_of_dropped_stacks_and_collections_go_in_pieces(store, monkeypatch)
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table
 
 
+def test_a_stack_that_goes_keeps_the_note_of_how_far_it_has_gone(store, monkeypatch):
+    """From another server, which is about to remove layers that were hidden before."""
+    crash_after(monkeypatch, removals, 1)
+    with pytest.raises(Crash):
+        store.delete_tiles(STACK, TileQuery(z=GONE))
+    store.delete_stack(STACK)
+    store.reclaim()
+    with store._source.read() as connection:
+        key, noted = connection.execute("SELECT key, hidden FROM stack").fetchone()
+    assert settling.do_piece(store._source, removals.WORK, key) == 0
+    with store._source.read() as connection:
+        assert connection.execute("SELECT hidden FROM stack").fetchone() == (noted,)
+    assert noted == f'"{max(TILES).tile_id}"'
+
+
 def test_what_was_left_before_the_place_that_is_remembered_goes_too(store, monkeypatch):
     """A piece that was undone is done again, though its rows lie before where it had got."""
     remove, undone = pieces.remove_in_order, []
@@ -300,12 +315,12 @@ def test_what_was_left_before_the_place_that_is_remembered_goes_too(store, monke
         gone = remove(what, remove_rows, first, limit)
         if what[0] == "tile" and len(undone) < 2:
             undone.append(what)
-            raise removals.StoreError("undone")
+            raise StoreError("undone")
         return gone
 
     monkeypatch.setattr(pieces, "remove_in_order", and_fail)
     store.delete_tiles(STACK, TileQuery(z=GONE))
-    with pytest.raises(removals.StoreError):
+    with pytest.raises(StoreError):
         store.reclaim()
     assert len(undone) == 2
     reclaim(store)
@@ -322,7 +337,7 @@ def test_another_process_goes_on_where_the_removal_of_a_stack_has_got(store, mon
             begun.append(first)
             found = remove(first, count)
             if len(begun) == 3:
-                raise removals.StoreError("undone")
+                raise StoreError("undone")
             return found
 
         return noted
@@ -331,7 +346,7 @@ def test_another_process_goes_on_where_the_removal_of_a_stack_has_got(store, mon
     store.delete_stack(STACK)
     for _ in range(2):
         assert store.reclaim() == 4
-    with pytest.raises(removals.StoreError):
+    with pytest.raises(StoreError):
         store.reclaim()
     monkeypatch.setattr(pieces, "_reached", {})
     while store.reclaim():

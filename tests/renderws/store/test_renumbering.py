@@ -127,7 +127,7 @@ def test_after_a_crash_it_is_done_or_not(store, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from renderws.store import arrivals, pieces, renumbering
+from renderws.store import pieces, renumbering, settling
 from renderws.store.conformance.samples import STACK
 from renderws.store.opening import open_store
 renumbering.LARGE, renumbering.MOST, pieces.ROWS, pieces.SECONDS = 10, 8, 8, 0.0
@@ -147,7 +147,7 @@ elif where == "let in":
     let_in = renumbering.let_in
     renumbering.let_in = lambda *arguments, **more: (let_in(*arguments, **more), die())
 else:
-    arrivals.do_piece = die
+    settling.do_piece = die
 open_store(sys.argv[1]).set_section_z(STACK, "s", 7.0)
 """
 

@@ -287,7 +287,7 @@ def test_a_copy_of_the_store_has_them(store, monkeypatch, tmp_path):
 
 KILLED = """
 import os, signal, sys
-from renderws.store import arrivals, exchanges, exchangeviews, pieces
+from renderws.store import arrivals, exchanges, exchangeviews, pieces, settling
 from renderws.store.conformance.samples import STACK
 from renderws.store.opening import open_store
 from renderws.store.protocol import StackChange, StackId
@@ -295,7 +295,7 @@ exchangeviews.LARGE, pieces.ROWS, pieces.SECONDS = 10, 8, 0.0
 count, done, where = int(sys.argv[2]), [], sys.argv[3]
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, move = arrivals.do_piece, arrivals._move
+piece, move = settling.do_piece, arrivals._move
 def and_die(*arguments):
     if len(done) == count and not where:
         die()
@@ -305,7 +305,7 @@ def within(*arguments):
     move(*arguments)
     if len(done) == count:
         die()
-arrivals.do_piece = and_die
+settling.do_piece = and_die
 if where:
     arrivals._move = lambda *arguments: within(*arguments) or move(*arguments)
 if count < 0:  # within the transaction that lets them in
