@@ -165,7 +165,7 @@ def test_sections_that_were_only_passed_through_are_given_up_and_come_back_whole
     page.wait_for_selector(WHOLE)
     expected = page.evaluate(LEVELS)
     page.wait_for_timeout(600)
-    assert page.evaluate(LEVELS)[:2] == expected[:2], "the view has changed its size once it was shown"
+    assert page.evaluate(LEVELS)[:2] == expected[:2], "the view has another size now"
     page = look(f"{query}&z=0")
     for key in ".,.,.,.,.,.":
         page.keyboard.press(key)
