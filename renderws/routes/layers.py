@@ -271,7 +271,7 @@ def routes() -> tuple[Route, ...]:
         Route(45, "GET", "S/z/{z}/tileBounds", get_layer_tile_bounds),
         Route(46, "PUT", "S/z/{z}/tileIds", put_tiles_z, body="[tileId]"),
         Route(51, "GET", section + "/z", get_section_z, quick=True),
-        Route(52, "PUT", section + "/z", put_section_z, body="number"),
+        Route(52, "PUT", section + "/z", put_section_z, lengthy=True, body="number"),
         Route(53, "GET", section + "/tileBounds", get_section_tile_bounds),
         Route(54, "GET", "S/transform/{transformId}", get_transform, quick=True),
         Route(55, "GET", box, get_tile_count),

@@ -17,6 +17,7 @@ from renderws.store import (
     pairarrivals,
     pairremovals,
     removals,
+    renumbering,
     settling,
     stacks,
 )
@@ -26,7 +27,8 @@ LARGE, SMALL = f"{OWNER}/project/p/stack/large", f"{OWNER}/project/p/stack/small
 BUILT = f"{OWNER}/project/p/stack/built"
 PAIRS, NEW = f"{OWNER}/matchCollection/m", f"{OWNER}/matchCollection/new"
 STACKS = [{"project": "p", "stack": name} for name in ("built", "large")]
-TAKE_IN = {
+BODIES = {
+    f"{LARGE}/section/1.0/z": 5,
     f"{OWNER}/matchChanges": {"changes": [{"from": "new", "to": "m", "keep": True}]},
     f"{OWNER}/stackChanges": {"changes": [{"from": STACKS[0], "to": STACKS[1], "zs": [1]}]},
 }
@@ -82,6 +84,7 @@ def fill(url):
         (pairarrivals, "do_piece", "post", f"{OWNER}/matchChanges"),
         (exchangeviews, "derive", "post", f"{OWNER}/stackChanges"),
         (arrivals, "do_piece", "post", f"{OWNER}/stackChanges"),
+        (renumbering, "_write", "put", f"{LARGE}/section/1.0/z"),
         (stacks, "derive", "put", f"{LARGE}/state/COMPLETE"),
     ],
 )
@@ -100,7 +103,7 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
     answers = []
     large = threading.Thread(
         target=lambda: answers.append(
-            requests.request(method, base + path, json=TAKE_IN.get(path), timeout=60)
+            requests.request(method, base + path, json=BODIES.get(path), timeout=60)
         )
     )
     large.start()
