@@ -144,10 +144,7 @@ def listing(subject: Subject) -> Iterator[Figure]:
 def wide(subject: Subject) -> Iterator[Figure]:
     """A section of 50,000 tiles: read, and deleted."""
     ask = subject.ask
-    ask("POST", WIDE_ONE, b"{}")
-    for part in range(WIDE // SECTION):
-        section = body(0, SECTION).replace(b"tile_0000_", b"tile_%04d_" % part)
-        ask("PUT", f"{WIDE_ONE}/resolvedTiles{DERIVE}", section)
+    _fill_wide(subject)
     answers: list[bytes] = []
     read = f"{WIDE_ONE}/z/0.0/resolvedTiles"
     figures = list(subject.timed("read a section of 50,000 tiles",
@@ -158,6 +155,24 @@ def wide(subject: Subject) -> Iterator[Figure]:
     yield memory(subject, "a section of 50,000 tiles")
     delete = f"{WIDE_ONE}/z/0.0"
     yield from subject.watched("delete a section of 50,000", lambda: ask("DELETE", delete))
+
+
+def renumber(subject: Subject) -> Iterator[Figure]:
+    """A section of 50,000 tiles gets another z."""
+    _fill_wide(subject)
+    change = partial(subject.ask, "PUT", f"{WIDE_ONE}/section/0.0/z", b"7.0")
+    yield from subject.watched("give a section of 50,000 another z", change)
+    yield memory(subject, "another z of 50,000 tiles")
+    if orjson.loads(subject.ask("GET", f"{WIDE_ONE}/zValues")) != [7.0]:
+        raise SystemExit("the section has not the other z alone")
+    subject.ask("DELETE", WIDE_ONE)
+
+
+def _fill_wide(subject: Subject) -> None:
+    subject.ask("POST", WIDE_ONE, b"{}")
+    for part in range(WIDE // SECTION):
+        section = body(0, SECTION).replace(b"tile_0000_", b"tile_%04d_" % part)
+        subject.ask("PUT", f"{WIDE_ONE}/resolvedTiles{DERIVE}", section)
 
 
 def alone(subject: Subject) -> Iterator[Figure]:
@@ -279,7 +294,8 @@ def size(subject: Subject) -> Iterator[Figure]:
 
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
-    "size": size, "wide": wide, "alone": alone, "exchange": exchange, "export": export,
-    "clone": clone, "delete": delete, "pairs": pairs, "pair_questions": pair_questions,
-    "exchange_pairs": exchange_pairs, "delete_pairs": delete_pairs,
+    "size": size, "wide": wide, "renumber": renumber, "alone": alone, "exchange": exchange,
+    "export": export, "clone": clone, "delete": delete, "pairs": pairs,
+    "pair_questions": pair_questions, "exchange_pairs": exchange_pairs,
+    "delete_pairs": delete_pairs,
 }  # fmt: skip
