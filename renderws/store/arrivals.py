@@ -16,7 +16,8 @@ from functools import partial
 import orjson
 
 from renderws.store.pairarrivals import HELD
-from renderws.store.pieces import remove_in_order, remove_some
+from renderws.store.pieces import remove_onward, remove_some
+from renderws.store.progress import LAST, note, noted
 from renderws.store.settling import Work
 from renderws.store.source import Connection, Row
 from renderws.store.stackparts import Part, Replaced, is_replaced
@@ -77,14 +78,14 @@ def _drop(connection: Connection, key: int, reclaiming: int) -> None:
     )
 
 
-def _move_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+def _move_some(connection: Connection, key: int, notes: Row, most: int) -> int:
     """Move some tiles: those that are replaced first, then those that arrive."""
     arriving, replaced = notes
     if replaced is not None:
         what = Replaced(*orjson.loads(replaced))
         if gone := _put_away(connection, key, arriving, what, most):
             return gone
-    return _come(connection, place, arriving, key, most)
+    return _come(connection, arriving, key, most)
 
 
 def _put_away(connection: Connection, key: int, arriving: int, what: Replaced, most: int) -> int:
@@ -103,7 +104,7 @@ def _put_away(connection: Connection, key: int, arriving: int, what: Replaced, m
     return gone
 
 
-def _come(connection: Connection, place: str, arriving: int, key: int, most: int) -> int:
+def _come(connection: Connection, arriving: int, key: int, most: int) -> int:
     """Let some of the tiles that arrive be the stack's, layer by layer, those without z last."""
 
     def take(first: float, count: int) -> tuple[int, float]:
@@ -113,7 +114,10 @@ def _come(connection: Connection, place: str, arriving: int, key: int, most: int
         ).fetchone()
         return _move(connection, Part(arriving), z, key, count), first if z is None else z
 
-    return remove_in_order(("arriving", place, arriving), take, -sys.float_info.max, most)
+    begun = noted(connection, "stack", arriving, float)
+    come, z = remove_onward(take, -sys.float_info.max if begun is None else begun, most)
+    note(connection, "stack", arriving, z if come else LAST)  # the removal of its rest begins there
+    return come
 
 
 def _move(connection: Connection, part: Part, z: float | None, to: int, count: int) -> int:

@@ -8,15 +8,19 @@ from typing import Any, NamedTuple
 import orjson
 
 from renderws.store.matchquery import EVERY, Condition, Search, search_condition, searches
+from renderws.store.progress import Reached
 from renderws.store.protocol import CollectionId, MatchQuery
 from renderws.store.source import Connection
+
+REACHED = "reached"
+"""In JSON of a query, how far the removal of its pairs has got."""
 
 
 class CollectionRow(NamedTuple):
     """One live collection. `visible`: it exists; else only metadata have been recorded for it.
-    `hidden`: of which pairs are deleted and still stored, a `MatchQuery` in JSON. `arriving`: key
-    of the collection whose pairs belong to this one, and are still to be made its own. `changes`
-    grows with every change of its pairs.
+    `hidden`: which of its pairs are deleted and still stored, `HiddenPairs` in JSON. `arriving`:
+    key of the collection whose pairs belong to this one, and are still to be made its own.
+    `changes` grows with every change of its pairs.
     """
 
     key: int
@@ -30,6 +34,20 @@ class CollectionRow(NamedTuple):
     def is_settled(self) -> bool:
         """Whether the pairs that are stored with it are those it has."""
         return self.hidden is None and self.arriving is None
+
+
+class HiddenPairs(NamedTuple):
+    """Pairs of a collection that are deleted, and how far the removal of their rows has got, in the
+    searches for them.
+    """
+
+    query: MatchQuery
+    reached: Reached = Reached()
+
+    def noted(self) -> dict[str, Any]:
+        """As it is noted with the collection."""
+        given = {name: getattr(self.query, name) for name in MatchQuery.__slots__}
+        return {**given, REACHED: list(self.reached)}
 
 
 COLUMNS = ", ".join(CollectionRow._fields)
@@ -53,7 +71,7 @@ def pair_parts(row: CollectionRow) -> list[tuple[int, Condition]]:
     """Where the pairs of a collection are: keys of collections, and what to add to a condition on
     pairs of each so that it does not hold for those that are hidden or replaced.
     """
-    hidden = [search_condition(one) for one in hidden_searches(0, row.hidden)]
+    hidden = [search_condition(one) for one in _hidden_searches(row)]
     text = "".join(f" AND NOT ({condition})" for condition, _ in hidden)
     parameters: list[Any] = [value for _, values in hidden for value in values]
     if row.arriving is None:
@@ -62,6 +80,13 @@ def pair_parts(row: CollectionRow) -> list[tuple[int, Condition]]:
     return [(row.key, kept), (row.arriving, EVERY)]
 
 
-def hidden_searches(key: int, hidden: str | None) -> Sequence[Search]:
+def hidden_pairs(hidden: str) -> HiddenPairs:
+    """What is noted of the pairs that are deleted and still stored."""
+    given = orjson.loads(hidden)
+    reached = Reached(*given.pop(REACHED, ()))
+    return HiddenPairs(MatchQuery(**given), reached)
+
+
+def _hidden_searches(row: CollectionRow) -> Sequence[Search]:
     """How to find the pairs of a collection that are deleted and still stored."""
-    return [] if hidden is None else searches(key, MatchQuery(**orjson.loads(hidden)))
+    return [] if row.hidden is None else searches(0, hidden_pairs(row.hidden).query)

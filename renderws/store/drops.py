@@ -7,9 +7,6 @@ time so that no other writer waits long; from its first step on a stack can no l
 from __future__ import annotations
 
 from functools import partial
-from typing import TypeVar
-
-import orjson
 
 from renderws.store.arrivals import GOING, let_go
 from renderws.store.matchquery import searches
@@ -18,6 +15,7 @@ from renderws.store.pairarrivals import HELD
 from renderws.store.pairarrivals import let_go as let_pairs_go
 from renderws.store.pairremovals import PAIRS, no_pair, pairs_in_order
 from renderws.store.pieces import MOST, in_pieces, remove_onward, remove_some, tiles_in_order
+from renderws.store.progress import note, noted
 from renderws.store.protocol import Conflict, DroppedStack, MatchQuery, NotFound, StackId
 from renderws.store.removals import TILES
 from renderws.store.source import Connection, Source
@@ -30,8 +28,6 @@ from renderws.store.stackrows import (
     time_text,
 )
 from renderws.store.states import OFFLINE, stack_text
-
-T = TypeVar("T")
 
 _REST = (("transform", "id"), ("transform_reference", "target, id"), ("section", "section_id, z"))
 
@@ -132,21 +128,16 @@ def _dropped(row: StackRow) -> DroppedStack:
 
 
 def _reclaim_stack(connection: Connection, key: int, limit: int) -> int:
-    """Remove some rows of a stack; how far it has got with its tiles is noted with it.
-
-    Databases that remove entries of an index later on would else pass all that are gone, once more
-    in each process.
-    """
-    (hidden,) = connection.execute("SELECT hidden FROM stack WHERE key = ?", (key,)).fetchone()
+    """Remove some rows of a stack; how far it has got with its tiles is noted with it."""
     gone = connection.execute(
         "UPDATE stack SET reclaiming = ? WHERE key = ? AND dropped < ?", (GOING, key, HELD)
     )
     if not gone.rowcount:  # it was brought back a moment ago, or its tiles belong to another one
         return 1
-    first = _noted(hidden, str) or ""
+    first = noted(connection, "stack", key, str) or ""
     removed, last = remove_onward(tiles_in_order(connection, key, None), first, limit)
     if removed:
-        _note(connection, "stack", key, last)
+        note(connection, "stack", key, last)
     for table, ids in _REST:
         removed = removed or remove_some(partial(_remove_rest, connection, key, table, ids), limit)
     if not removed:
@@ -161,24 +152,12 @@ def _remove_rest(connection: Connection, key: int, table: str, ids: str, limit: 
     return int(connection.execute(sql, (key, key, limit)).rowcount)
 
 
-def _noted(text: str | None, kind: type[T]) -> T | None:
-    """How far the removal of rows has got. What is noted of hidden rows is of another kind."""
-    place = orjson.loads(text) if text else None
-    return place if isinstance(place, kind) else None
-
-
-def _note(connection: Connection, table: str, key: int, place: object) -> None:
-    text = orjson.dumps(place).decode()
-    connection.execute(f"UPDATE {table} SET hidden = ? WHERE key = ?", (text, key))
-
-
 def _reclaim_collection(connection: Connection, key: int, limit: int) -> int:
-    (hidden,) = connection.execute("SELECT hidden FROM collection WHERE key = ?", (key,)).fetchone()
     (search,) = searches(key, MatchQuery())
-    first = _noted(hidden, list) or no_pair(search)
+    first = noted(connection, "collection", key, list) or no_pair(search)
     removed, last = remove_onward(pairs_in_order(connection, search), first, limit)
     if removed:
-        _note(connection, "collection", key, list(last))
+        note(connection, "collection", key, list(last))
     else:
         let_pairs_go(connection, key)
         connection.execute("DELETE FROM collection WHERE key = ?", (key,))

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from renderws.store.collectionrows import CollectionRow, find_collection
 from renderws.store.documents import id_list
 from renderws.store.matchquery import ORDER
-from renderws.store.pieces import remove_in_order
+from renderws.store.pieces import remove_onward
+from renderws.store.progress import LAST, note, noted
 from renderws.store.protocol import CollectionChange
 from renderws.store.settling import Work
 from renderws.store.source import Connection, Row, Source
@@ -97,7 +98,7 @@ def _seen(connection: Connection, change: CollectionChange) -> Seen | None:
     return Seen(source, target, int(twins))
 
 
-def _take_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+def _take_some(connection: Connection, key: int, notes: Row, most: int) -> int:
     """Make some pairs of another collection this one's own, in place of those of the same tiles."""
     (origin,) = notes
 
@@ -111,7 +112,11 @@ def _take_some(connection: Connection, place: str, key: int, notes: Row, most: i
         )
         return len(rows), rows[-1][1:] if rows else first
 
-    return remove_in_order(("arrival", place, origin), take, [""] * 4, most)
+    first = noted(connection, "collection", origin, list) or [""] * 4
+    gone, last = remove_onward(take, first, most)
+    # where none is left, that of its rows begins behind all of them
+    note(connection, "collection", origin, list(last) if gone else [LAST] * 4)
+    return gone
 
 
 WORK = Work(

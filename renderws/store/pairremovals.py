@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from renderws.store import pairarrivals
-from renderws.store.collectionrows import CollectionRow, find_collection, hidden_searches
+from renderws.store.collectionrows import CollectionRow, HiddenPairs, find_collection, hidden_pairs
 from renderws.store.documents import id_list
 from renderws.store.matchquery import Search, of_canvas, searches
-from renderws.store.pieces import remove_in_order
+from renderws.store.progress import Some, note, remove_next
 from renderws.store.protocol import CollectionId, MatchQuery
 from renderws.store.settling import Settling, Work
 from renderws.store.source import Connection, Row
@@ -38,12 +37,11 @@ def hide_pairs(connection: Connection, row: CollectionRow, query: MatchQuery) ->
     count = sum(_count(connection, search) for search in found)
     if count <= LARGE:
         return 0
-    given = {name: getattr(query, name) for name in MatchQuery.__slots__}
     connection.execute(
-        "UPDATE collection SET hidden = ?, pair_count = pair_count - ?, changes = changes + 1"
-        " WHERE key = ?",
-        (orjson.dumps(given).decode(), count, row.key),
+        "UPDATE collection SET pair_count = pair_count - ?, changes = changes + 1 WHERE key = ?",
+        (count, row.key),
     )
+    note(connection, "collection", row.key, HiddenPairs(query).noted())
     return count
 
 
@@ -52,21 +50,15 @@ def _count(connection: Connection, search: Search) -> int:
     return int(connection.execute(sql, search.parameters).fetchone()[0])
 
 
-def _remove_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+def _remove_some(connection: Connection, key: int, notes: Row, most: int) -> int:
     """Remove some hidden pairs of a collection."""
-    for search in hidden_searches(key, notes[0]):
-        if gone := remove_pairs(connection, place, search, most):
-            return gone
-    return 0
-
-
-def remove_pairs(connection: Connection, place: str, search: Search, limit: int) -> int:
-    """Remove some of the pairs of a search; returns how many, 0: none is left.
-
-    `place` is that of the store.
-    """
-    what = ("match", place, search.condition, *search.parameters)
-    return remove_in_order(what, pairs_in_order(connection, search), no_pair(search), limit)
+    hidden = hidden_pairs(notes[0])
+    found = searches(key, hidden.query)
+    parts = [Some(pairs_in_order(connection, search), no_pair(search)) for search in found]
+    gone, reached = remove_next(parts, hidden.reached, most)
+    if gone:
+        note(connection, "collection", key, hidden._replace(reached=reached).noted())
+    return gone
 
 
 def no_pair(search: Search) -> list[str]:

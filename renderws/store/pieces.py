@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 from renderws.store.source import Connection
@@ -50,48 +50,26 @@ def remove_some(remove: Callable[[int], int], limit: int) -> int:
     return gone
 
 
-_reached: dict[Hashable, Any] = {}
-"""How far the removal of some rows has got in this process."""
-
-
-def remove_in_order(
-    what: Hashable, remove: Callable[[Any, int], tuple[int, Any]], first: Any, limit: int
-) -> int:
-    """Remove rows in the order of an index, from where the last piece has stopped; returns how
-    many, 0: none is left.
-
-    A database that removes entries of an index later on would else pass all those that are gone,
-    again and again, on its way to the next. Where it has stopped is only remembered, and so only a
-    guess: none is left when there is none from the beginning on.
-
-    Parameters
-    ----------
-    what : hashable
-        Which rows these are, in which store.
-    remove : callable
-        From a place in that order on, inclusive, removes up to so many; returns how many, and the
-        place of the last one.
-    first : object
-        The first place there is.
-    """
-
-    def and_note(count: int) -> int:
-        gone, last = remove(_reached.get(what, first), count)
-        if gone:
-            _reached[what] = last
-        return gone
-
-    gone = remove_some(and_note, limit)
-    if not gone and _reached.pop(what, None) is not None:
-        gone = remove_some(and_note, limit)
-    return gone
-
-
 def remove_onward(
     remove: Callable[[Any, int], tuple[int, Any]], first: Any, limit: int
 ) -> tuple[int, Any]:
-    """The same from a place before which surely none is left; returns how many, and the place of
-    the last one.
+    """Remove rows in the order of an index, from a place before which surely none is left.
+
+    A database that removes entries of an index later on would else pass all those that are gone,
+    again and again, on its way to the next.
+
+    Parameters
+    ----------
+    remove : callable
+        From a place in that order on, inclusive, removes up to so many; returns how many, and the
+        place of the last one.
+
+    Returns
+    -------
+    int
+        How many, 0: none is left.
+    object
+        The place of the last one.
     """
     place = first
 
@@ -101,15 +79,6 @@ def remove_onward(
         return gone
 
     return remove_some(and_note, limit), place
-
-
-def remove_tiles(connection: Connection, place: str, stack_key: int, z: float, limit: int) -> int:
-    """Remove some tiles of one z of a stack; returns how many, 0: none is left.
-
-    `place` is that of the store.
-    """
-    remove = tiles_in_order(connection, stack_key, z)
-    return remove_in_order(("tile", place, stack_key, z), remove, "", limit)
 
 
 def tiles_in_order(

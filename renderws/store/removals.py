@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import orjson
-
 from renderws.store import arrivals
-from renderws.store.pieces import remove_tiles
+from renderws.store.pieces import tiles_in_order
+from renderws.store.progress import Some, note, remove_next
 from renderws.store.protocol import StackId, TileQuery
 from renderws.store.settling import Settling, Work
 from renderws.store.source import Connection, Row, Source
-from renderws.store.stackrows import StackRow, find_stack, need_loading
+from renderws.store.stackparts import HiddenLayers, hidden_layers
+from renderws.store.stackrows import StackRow, find_stack, need_loading, touch_data
 from renderws.store.states import LOADING
 
 LARGE = 5_000
@@ -54,11 +54,8 @@ def _hide(source: Source, stack: StackId, seen: StackRow, layers: _Layers) -> bo
         row = need_loading(connection, stack)
         if (row.key, row.data_version) != (seen.key, seen.data_version):
             return False
-        connection.execute(
-            "UPDATE stack SET hidden = ?, tile_count = tile_count - ?,"
-            " data_version = data_version + 1 WHERE key = ?",
-            (orjson.dumps(layers.zs).decode(), layers.tiles, row.key),
-        )
+        note(connection, "stack", row.key, HiddenLayers(layers.zs).noted())
+        touch_data(connection, row.key, removed=layers.tiles)
         return True
 
 
@@ -91,12 +88,14 @@ def _count(connection: Connection, key: int, query: TileQuery) -> int:
     return int(connection.execute(sql, plan.parameters).fetchone()[0])
 
 
-def _remove_some(connection: Connection, place: str, key: int, notes: Row, most: int) -> int:
+def _remove_some(connection: Connection, key: int, notes: Row, most: int) -> int:
     """Remove some tiles of the hidden layers of a stack."""
-    for z in orjson.loads(notes[0]):
-        if gone := remove_tiles(connection, place, key, z, most):
-            return gone
-    return 0
+    hidden = hidden_layers(notes[0])
+    parts = [Some(tiles_in_order(connection, key, z), "") for z in hidden.zs]
+    gone, reached = remove_next(parts, hidden.reached, most)
+    if gone:
+        note(connection, "stack", key, hidden._replace(reached=reached).noted())
+    return gone
 
 
 WORK = Work("removal", "stack", ("hidden",), _remove_some)

@@ -35,8 +35,8 @@ class Work(NamedTuple):
     notes : tuple of str
         The columns that say which rows are to move; none where the first is NULL.
     some : callable
-        Moves some within a transaction: of the store at a place, with the row of this key, as its
-        notes say, at most so many. Returns how many, 0: none is left.
+        Moves some within a transaction, with the row of this key, as its notes say, at most so
+        many, and notes how far that is. Returns how many, 0: none is left.
     end : callable
         What is to be done besides when none is left.
     beside : tuple
@@ -46,7 +46,7 @@ class Work(NamedTuple):
     name: str
     table: str
     notes: tuple[str, ...]
-    some: Callable[[Connection, str, int, Row, int], int]
+    some: Callable[[Connection, int, Row, int], int]
     end: Callable[[Connection, int], None] | None = None
     beside: tuple[Name, ...] = ()
 
@@ -61,7 +61,7 @@ def do_piece(source: Source, work: Work, key: int) -> int:
         ).fetchone()
         if notes is None or notes[0] is None:
             return 0
-        if moved := work.some(connection, source.place, key, notes, pace.rows(MOST)):
+        if moved := work.some(connection, key, notes, pace.rows(MOST)):
             return pace.done(moved)
         if work.end is not None:
             work.end(connection, key)

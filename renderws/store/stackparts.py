@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from renderws.store.documents import id_list
+from renderws.store.progress import Reached
 from renderws.store.protocol import StackId, TileQuery
 from renderws.store.source import Connection, Plan, Statement
 from renderws.store.stackrows import StackRow, find_stack
@@ -37,6 +38,17 @@ class Replaced(NamedTuple):
         return orjson.dumps(list(self)).decode()
 
 
+class HiddenLayers(NamedTuple):
+    """z of layers of a stack that are deleted, and how far the removal of their rows has got."""
+
+    zs: list[float]
+    reached: Reached = Reached()
+
+    def noted(self) -> list[Any]:
+        """As it is noted with the stack."""
+        return [self.zs, list(self.reached)]
+
+
 class Part(NamedTuple):
     """Tiles with one stack, by its key: those for which a condition holds that is added to others,
     with its parameters.
@@ -47,10 +59,18 @@ class Part(NamedTuple):
     parameters: Sequence[Any] = ()
 
 
+def hidden_layers(hidden: str) -> HiddenLayers:
+    """What is noted of the layers whose tiles are deleted and still stored."""
+    found = orjson.loads(hidden)
+    if found and isinstance(found[0], list):
+        zs, reached = found
+        return HiddenLayers(zs, Reached(*reached))
+    return HiddenLayers(found)  # as older releases have left it
+
+
 def hidden_zs(row: StackRow) -> list[float]:
     """z of the layers whose tiles are deleted and still stored."""
-    found: list[float] = orjson.loads(row.hidden) if row.hidden else []
-    return found
+    return hidden_layers(row.hidden).zs if row.hidden else []
 
 
 def replaced(row: StackRow) -> Replaced | None:

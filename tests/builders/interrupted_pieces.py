@@ -29,6 +29,18 @@ def between_pieces(monkeypatch, module, what):
     return done
 
 
+def places_begun(monkeypatch, module):
+    """Where in the order of an index each removal or move of rows by the module begins."""
+    begun, remove = [], module.remove_onward
+
+    def and_note(rows, first, limit):
+        begun.append(first)
+        return remove(rows, first, limit)
+
+    monkeypatch.setattr(module, "remove_onward", and_note)
+    return begun
+
+
 def crash_after(monkeypatch, module, count):
     """End the removal of rows after so many pieces; the next ones go on."""
 

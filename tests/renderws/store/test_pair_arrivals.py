@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after
+from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after, places_begun
 from pair_questions import assert_pairs
 
-from renderws.store import pairarrivals, pieces
+from renderws.store import drops, pairarrivals, pieces
 from renderws.store.conformance.samples import COLLECTION, STACK, loading, match, tile
 from renderws.store.copying import copy_store
 from renderws.store.opening import open_store
@@ -80,6 +80,20 @@ def test_pairs_are_there_while_their_rows_come_in_pieces(store, monkeypatch):
     while store.reclaim():
         pass
     assert_settled(store)
+
+
+@IN_A_FILE
+def test_each_piece_begins_where_the_last_has_stopped(store, monkeypatch):
+    """And the removal of the collection that they came from does not pass them again."""
+    begun, removed = (places_begun(monkeypatch, one) for one in (pairarrivals, drops))
+    store.change_collections([CHANGE])
+    pairs = sorted([one.p_group_id, one.q_group_id, one.p_id, one.q_id] for one in ARRIVING)
+    assert begun == [[""] * 4, *pairs[5::6], pairs[-1]][: len(begun)]
+    assert len(begun) == 6
+    while store.reclaim():
+        pass
+    assert len(removed) == 1
+    assert removed[0] > pairs[-1]
 
 
 def test_few_pairs_and_those_of_a_collection_named_twice_come_in_one_transaction(
@@ -197,7 +211,7 @@ pairarrivals.LARGE, pieces.ROWS, pieces.SECONDS = 10, 6, 0.0
 count, done = int(sys.argv[2]), []
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-piece, take = settling.do_piece, pairarrivals.remove_in_order
+piece, take = settling.do_piece, pairarrivals.remove_onward
 def and_die(*arguments):
     if len(done) == count:
         die()
@@ -208,7 +222,7 @@ def within(*arguments):
     die()
 settling.do_piece = and_die
 if sys.argv[3] == "within":
-    pairarrivals.remove_in_order = within
+    pairarrivals.remove_onward = within
 if count < 0:  # within the transaction that lets them in
     from renderws.store import collections
     collections.let_in = lambda *_: die()

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from interrupted_pieces import Crash, between_pieces, crash_after
+from interrupted_pieces import Crash, between_pieces, crash_after, places_begun
 from pair_questions import assert_pairs
 
-from renderws.store import pairremovals, pieces
+from renderws.store import pairremovals, pieces, progress
 from renderws.store.conformance.samples import COLLECTION, match
 from renderws.store.copying import copy_store
 from renderws.store.opening import open_store
@@ -176,13 +176,16 @@ open_store(sys.argv[1]).delete_matches(COLLECTION, MatchQuery(outside="b"))
 """
 
 
-@pytest.mark.parametrize("count", [0, 4])
-def test_a_kill_leaves_them_gone(store, place, count):
+@pytest.mark.parametrize(("count", "place_reached"), [(0, ["", "", ""]), (4, ["c", "b03", "c04"])])
+def test_a_kill_leaves_them_gone(store, place, monkeypatch, count, place_reached):
+    """And the next process goes on where the removal has got, in the search that it has got to."""
+    begun = places_begun(monkeypatch, progress)
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(count)])
     assert run.returncode == -9
     assert rows(store) == len(PAIRS) - 4 * count
     assert_left(store, outside)
     assert store.check() == []
     store.delete_matches(COLLECTION, MatchQuery(outside="b"))
+    assert begun[0] == place_reached
     assert rows(store) == len(PAIRS) - 24
     assert_left(store, outside)

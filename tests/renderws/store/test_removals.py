@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from interrupted_pieces import Crash, between_pieces, crash_after
+from interrupted_pieces import Crash, between_pieces, crash_after, places_begun
 
-from renderws.store import pieces, removals, settling
+from renderws.store import pieces, progress, removals, settling
 from renderws.store.conformance.samples import (
     ALL,
     COLLECTION,
@@ -248,17 +248,17 @@ def and_die(*arguments):
     return done[-1]
 settling.do_piece = and_die
 if count < 0:  # within the transaction that hides
-    dumps = removals.orjson.dumps
-    class Deadly:
-        loads = staticmethod(removals.orjson.loads)
-        dumps = staticmethod(lambda value: die())
-    removals.orjson = Deadly
+    removals.touch_data = lambda *arguments, **named: die()
 open_store(sys.argv[1]).delete_tiles(STACK, TileQuery(z=2.0))
 """
 
 
-@pytest.mark.parametrize("count", [-1, 1, 3, 6])
-def test_a_kill_leaves_the_layer_whole_or_gone(store, place, count):
+@pytest.mark.parametrize(
+    ("count", "place_reached"), [(-1, [""]), (1, ["t011"]), (3, ["t035"]), (6, [])]
+)
+def test_a_kill_leaves_the_layer_whole_or_gone(store, place, monkeypatch, count, place_reached):
+    """And the next process goes on where the removal has got."""
+    begun = places_begun(monkeypatch, progress)
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(count)])
     assert run.returncode == -9
     if count < 0:
@@ -268,6 +268,7 @@ def test_a_kill_leaves_the_layer_whole_or_gone(store, place, count):
         assert_gone(store)
     assert store.check() == []
     store.delete_tiles(STACK, TileQuery(z=GONE))
+    assert begun[:1] == place_reached
     assert_gone(store)
     assert rows_of_layer(store) == 0
     assert store.check() == []
@@ -307,23 +308,16 @@ def test_a_stack_that_goes_keeps_the_note_of_how_far_it_has_gone(store, monkeypa
     assert noted == f'"{max(TILES).tile_id}"'
 
 
-def test_what_was_left_before_the_place_that_is_remembered_goes_too(store, monkeypatch):
-    """A piece that was undone is done again, though its rows lie before where it had got."""
-    remove, undone = pieces.remove_in_order, []
-
-    def and_fail(what, remove_rows, first, limit):
-        gone = remove(what, remove_rows, first, limit)
-        if what[0] == "tile" and len(undone) < 2:
-            undone.append(what)
-            raise StoreError("undone")
-        return gone
-
-    monkeypatch.setattr(pieces, "remove_in_order", and_fail)
-    store.delete_tiles(STACK, TileQuery(z=GONE))
-    with pytest.raises(StoreError):
-        store.reclaim()
-    assert len(undone) == 2
-    reclaim(store)
+def test_what_an_older_release_has_hidden_goes_too(store, monkeypatch):
+    crash_after(monkeypatch, removals, 0)
+    with pytest.raises(Crash):
+        store.delete_tiles(STACK, TileQuery(z=GONE))
+    with store._source.write(STACK) as connection:
+        connection.execute("UPDATE stack SET hidden = '[2.0]' WHERE hidden IS NOT NULL")
+    assert_gone(store)
+    store.reclaim()
+    assert rows_of_layer(store) == 0
+    assert_gone(store)
 
 
 def test_another_process_goes_on_where_the_removal_of_a_stack_has_got(store, monkeypatch):
@@ -348,7 +342,6 @@ def test_another_process_goes_on_where_the_removal_of_a_stack_has_got(store, mon
         assert store.reclaim() == 4
     with pytest.raises(StoreError):
         store.reclaim()
-    monkeypatch.setattr(pieces, "_reached", {})
     while store.reclaim():
         pass
     last = [one.tile_id for one in sorted(TILES)][3::4]

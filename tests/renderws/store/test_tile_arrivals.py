@@ -7,10 +7,10 @@ import sys
 import threading
 
 import pytest
-from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after
+from interrupted_pieces import IN_A_FILE, Crash, between_pieces, crash_after, places_begun
 from tile_questions import assert_tiles, bounds
 
-from renderws.store import arrivals, exchangeviews, pieces
+from renderws.store import arrivals, drops, exchangeviews, pieces
 from renderws.store.conformance.changes import ChangeTests
 from renderws.store.conformance.samples import (
     ALL,
@@ -104,6 +104,20 @@ def assert_derived(store, keep=False):
 def reclaim(store):
     while store.reclaim():
         pass
+
+
+@IN_A_FILE
+def test_each_piece_begins_where_the_last_has_stopped(store, monkeypatch):
+    """And the removal of the stack that they came from does not pass them again."""
+    begun, removed = (places_begun(monkeypatch, one) for one in (arrivals, drops))
+    store.change_stacks([change()])
+    zs = [one.z for one in NEW if one.z is not None]
+    assert begun[0] < min(zs)
+    assert begun[1:] == sorted(begun[1:])
+    assert begun[-1] == max(zs)
+    store.undelete_stack(BUILT)  # what was replaced
+    reclaim(store)
+    assert removed[0] > max(IDS)
 
 
 @pytest.mark.parametrize("keep", [False, True])
