@@ -366,7 +366,7 @@ def _make_ready(settings: Settings) -> None:
     relax_collection()
     keep_freed_memory()
     if settings.warm_up:
-        warm_up_aside()
+        warm_up_aside(then=gc.freeze)  # what stays for good is not looked through again and again
 
 
 def _run_workers(

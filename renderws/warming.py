@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,18 +17,19 @@ _LOG = logging.getLogger("renderws")
 _SIDE = 32
 
 
-def warm_up_aside() -> threading.Thread:
-    """Load it in a thread that keeps nothing from ending."""
-    thread = threading.Thread(target=_tried, name="renderws-warming", daemon=True)
+def warm_up_aside(then: Callable[[], None]) -> threading.Thread:
+    """Load it in a thread that keeps nothing from ending, and do something once it is there."""
+    thread = threading.Thread(target=_tried, args=(then,), name="renderws-warming", daemon=True)
     thread.start()
     return thread
 
 
-def _tried() -> None:
+def _tried(then: Callable[[], None]) -> None:
     try:
         warm_up()
     except Exception as error:  # pictures are drawn without it, only the first one later
         _LOG.warning("drawing was not made ready ahead: %s", error)
+    then()
 
 
 def warm_up() -> None:

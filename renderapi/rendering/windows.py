@@ -349,12 +349,13 @@ def _texts(query: Query, key: str) -> list[str]:
 
 def _scalars(query: Query) -> Json:
     """The last value of each parameter that has one."""
-    given = {key: value for key, value in query.items() if value is not None}
-    last = {
-        key: (value[-1] if value else None) if isinstance(value, list | tuple) else value
-        for key, value in given.items()
-    }
-    return {key: value for key, value in last.items() if value is not None}
+    last = {}
+    for key, value in query.items():
+        if isinstance(value, (list, tuple)):
+            value = value[-1] if value else None
+        if value is not None:
+            last[key] = value
+    return last
 
 
 def _boolean(query: Query, key: str) -> bool:

@@ -46,5 +46,12 @@ def test_it_leaves_no_files(tmp_path, monkeypatch):
 
 def test_a_service_starts_where_it_cannot_be_done(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
-    warm_up_aside().join(30)
-    assert "drawing was not made ready ahead" in caplog.text
+    done = []
+    warm_up_aside(then=lambda: done.append(True)).join(30)
+    assert "drawing was not made ready ahead" in caplog.text and done == [True]
+
+
+def test_what_was_loaded_is_told_before_the_rest_is_done():
+    loaded = []
+    warm_up_aside(then=lambda: loaded.append("numba" in sys.modules)).join(60)
+    assert loaded == [True]
