@@ -130,7 +130,7 @@ def _chance(windows: int) -> float:
 
     The power of noise is distributed like a sum of squares; half of a window is in the next one.
     """
-    from scipy.stats import gamma
+    from scipy.special import gammainccinv, gammaincinv
 
     shape = max(1.0, windows / 2)
-    return float(gamma.isf(1 / SIDE**2, shape) / gamma.median(shape))
+    return float(gammainccinv(shape, 1 / SIDE**2) / gammaincinv(shape, 0.5))

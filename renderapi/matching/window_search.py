@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderapi.matching.contrast import FloatImage, Mask
+from renderapi.matching.window_spectra import cheaper_by_spectra, windowed_products
 
 SQUARES = 3.0
 """Sides of the squares to a standard deviation of the window, about."""
@@ -66,22 +67,37 @@ def best_shifts(
     (a, a_mask), (b, b_mask) = (windows.whole(*picture) for picture in (one, other))
     shares = [windows.means(mask.astype(np.float32)) for mask in (a_mask, b_mask)]
     energies = [windows.means(image * image) for image in (a, b)]
-    nothing = np.zeros((1, 2))
-    tried = (windows.at(shares[0], nothing)[0] >= content) & windows.within
+    nothing = np.zeros(2)
+    tried = (windows.at_places(shares[0], nothing) >= content) & windows.within
     steps = np.arange(-radius, radius + 1)
     shifts = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    part, corner = windows.part(a_mask)
-    around = np.pad(b, radius)[part[0].start : part[0].stop + 2 * radius]
-    around = around[:, part[1].start : part[1].stop + 2 * radius]
-    products = (_product(a[part], around, radius, *shift) for shift in shifts)
-    values = np.stack([windows.at_places(windows.means(product), -corner) for product in products])
-    power = windows.at(energies[0], nothing) * windows.at(energies[1], shifts)
+    if cheaper_by_spectra(a.shape, int(tried.sum()), radius):
+        values = windowed_products(a, b, windows.weights(), tried, radius)
+    else:
+        values = _shift_by_shift(windows, a, a_mask, b, shifts, radius)
+    power = windows.at_places(energies[0], nothing) * windows.at_all(energies[1], steps)
     values = np.where(power > FLAT**2, values / np.sqrt(np.maximum(power, FLAT**2)), 0.0)
     rest, correlation = _highest(values.reshape(len(steps), len(steps), *tried.shape))
     shown = windows.at_places(shares[1], np.nan_to_num(rest)) >= content
     lost = ~(tried & shown & np.isfinite(correlation))
     rest[lost], correlation[lost] = np.nan, np.nan
     return Found(rest, correlation, tried)
+
+
+def _shift_by_shift(
+    windows: _Windows,
+    a: NDArray[np.float32],
+    a_mask: Mask,
+    b: NDArray[np.float32],
+    shifts: NDArray[np.intp],
+    radius: int,
+) -> NDArray[np.float32]:
+    """(shifts, rows, columns) products of the pictures, averaged about the places."""
+    part, corner = windows.part(a_mask)
+    around = np.pad(b, radius)[part[0].start : part[0].stop + 2 * radius]
+    around = around[:, part[1].start : part[1].stop + 2 * radius]
+    products = (_product(a[part], around, radius, *shift) for shift in shifts)
+    return np.stack([windows.at_places(windows.means(product), -corner) for product in products])
 
 
 class _Windows:
@@ -106,8 +122,7 @@ class _Windows:
 
         rows, columns = (n // self.side for n in image.shape)
         squares = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
-        reach = 2 * int(np.ceil(2.5 * self.sigma)) + 1
-        window = (reach, reach)
+        window = (self._reach, self._reach)
         blurred = cv2.GaussianBlur(squares, window, self.sigma, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(blurred, np.float32)
 
@@ -120,9 +135,46 @@ class _Windows:
         found = cv2.remap(means, i, j, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(found, np.float32)
 
-    def at(self, means: NDArray[np.float32], shifts: NDArray) -> NDArray[np.float32]:
-        """(shifts, rows, columns) means about the places, each time shifted."""
-        return np.stack([self.at_places(means, shift) for shift in shifts])
+    def at_all(self, means: NDArray[np.float32], steps: NDArray) -> NDArray[np.float32]:
+        """(shifts, rows, columns) means about the places; all steps along y and along x."""
+        x, y = self.places[0, :, 0], self.places[:, 0, 1]
+        for places in (y, x):
+            low, high, share = self._between((steps[:, None] + places).ravel(), len(means))
+            means = (means[low] * (1 - share) + means[high] * share).T
+        found = means.reshape(len(steps), len(y), len(steps), len(x))
+        return np.swapaxes(found, 1, 2).reshape(-1, len(y), len(x))
+
+    def weights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights that `at_places(means(...))` has: (columns, W) along x, (rows, H) along y."""
+        x, y = self.places[0, :, 0], self.places[:, 0, 1]
+        sides = [-(-side // self.side) for side in self.shape[::-1]]
+        along_x, along_y = (self._along(v, n) for v, n in zip((x, y), sides, strict=True))
+        return along_x, along_y
+
+    def _along(self, at: NDArray, count: int) -> NDArray[np.float32]:
+        """Weights (places, pixels) along a side of so many squares."""
+        import cv2
+
+        kernel = cv2.getGaussianKernel(self._reach, self.sigma).ravel()
+        apart = np.arange(count)[:, None] - np.arange(count) + self._reach // 2
+        inside = (apart >= 0) & (apart < self._reach)
+        blurred = np.where(inside, kernel[np.clip(apart, 0, self._reach - 1)], 0.0)
+        low, high, share = self._between(at, count)
+        found = blurred[low] * (1 - share) + blurred[high] * share
+        return np.repeat(found / self.side, self.side, axis=1).astype(np.float32)
+
+    def _between(
+        self, at: NDArray, count: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+        """Squares on either side of places, and (places, 1) share of the second; ends hold."""
+        squares = np.clip((at + 0.5) / self.side - 0.5, 0, count - 1)
+        low = squares.astype(np.intp)
+        return low, np.minimum(low + 1, count - 1), (squares - low)[:, None].astype(np.float32)
+
+    @property
+    def _reach(self) -> int:
+        """Side of the window, squares."""
+        return 2 * int(np.ceil(2.5 * self.sigma)) + 1
 
     def part(self, mask: Mask) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
         """The part of pictures about what counts in one, whole squares, and its corner (x, y)."""
