@@ -24,6 +24,7 @@ from renderapps.module.errors import ParameterError, RenderModuleException
 from renderapps.module.file_lock import locked_file
 from renderapps.module.result import to_json
 from renderapps.module.tasks import one_line
+from renderapps.pointmatch.polygon_files import polygons_stamp
 
 Json = dict[str, Any]
 
@@ -158,8 +159,10 @@ class Chain:
     def _mark(self, step: Step) -> str:
         """What decides about the result: the module, its parameters, and the steps before."""
         counted = {k: v for k, v in step.parameters.items() if k not in _NO_MATTER}
-        text = to_json([self._before, step.module, self.connection, counted, step.sources])
-        return hashlib.sha256(text).hexdigest()
+        parts = [self._before, step.module, self.connection, counted, step.sources]
+        if outlines := step.parameters.get("polygon_dir"):
+            parts.append(polygons_stamp(Path(outlines)))
+        return hashlib.sha256(to_json(parts)).hexdigest()
 
     def _finished(self, step: Step, mark: str) -> Done | None:
         entry = self._ledger.get(step.name)

@@ -7,6 +7,7 @@ scale is the width of the image divided by that of the bounds. What else is in a
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -144,6 +145,15 @@ def polygons_in(folder: Path) -> dict[float, SectionPolygon]:
     if not found:
         raise RenderModuleException(f"folder {folder} has no polygon file ({polygon_name(0)} ...)")
     return found
+
+
+def polygons_stamp(folder: Path) -> list[list[str]]:
+    """Names and digests of the JSON files of a folder: other ones where a polygon has changed."""
+    return [
+        [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
+        for path in sorted(folder.glob("*.json"))
+        if not path.name.startswith(".")
+    ]
 
 
 def _z_of(document: Mapping[str, Any], path: Path) -> float:

@@ -1,5 +1,9 @@
 """What is masked (resin, a fold, dirt that every section shows) takes no part across z."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tifffile
@@ -11,6 +15,7 @@ from renderapi.matching.documents import oriented_points
 from renderapi.transform import AffineModel
 from renderapi.transform.slices import TileTransforms
 from renderapps.alignment.align_sections_fine import AlignSectionsFine
+from renderapps.alignment.chain import Chain, Step
 from renderapps.alignment.match_sections_rough import MatchSectionsRough
 from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_polygon
 
@@ -93,6 +98,49 @@ def test_a_section_without_an_outline_stops_before_anything_is_compared(
         status, _ = run(module, render, input_stack="low", **more, **outlined, pool_size=1)
         assert status == 1
         assert "no polygon of 1 of 2 sections (z=1)" in capsys.readouterr().err
+
+
+def test_a_chain_runs_a_step_again_when_its_outlines_have_changed(tmp_path, outlined):
+    place = {
+        "host": "local",
+        "store": str(tmp_path / "render.db"),
+        "owner": "test",
+        "project": "project",
+    }
+    given = {"input_stack": "low", "matchCollection": "found", "ways": ["features"], **outlined}
+    name = "alignment.match_sections_rough"
+    outline = tmp_path / polygon_name(1.0)
+
+    def kept():
+        chain = Chain(tmp_path / "chain", place, lambda _: None, {"pool_size": 1})
+        return chain.run(Step("rough_matches", name, given | {"existing": "replace"})).kept
+
+    assert not kept()
+    outline.touch()
+    assert kept()
+    ring = [[0, 0], [SIDE, 0], [SIDE, EDGE - 20], [0, EDGE - 20]]
+    write_polygon(outline, {"z": 1.0, "roi": roi_of(ring)})
+    assert not kept()
+    assert kept()
+
+
+def test_outlines_from_the_command_line(tmp_path, outlined):
+    (tmp_path / polygon_name(1.0)).unlink()
+    place = ["--render.host", "local", "--render.store", str(tmp_path / "render.db")]
+    place += ["--render.owner", "test", "--render.project", "project"]
+    words = [sys.executable, "-m", "renderapps.alignment.match_sections_rough", "--quiet", *place]
+    words += ["--input_stack", "low", "--matchCollection", "found", "--ways", "['features']"]
+    words += ["--polygon_dir", str(tmp_path), "--output_json", str(tmp_path / "out.json")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no polygon of 1 of 2 sections (z=1)" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = [*words, "--missing_polygon", "keep"]
+    done = subprocess.run(kept, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "out.json").read_text())["missing_polygon_zs"] == [1.0]
+    done = subprocess.run([*words, "--missing_polygon", "skip"], capture_output=True, text=True)
+    assert done.returncode == 2 and "missing_polygon" in done.stderr
 
 
 def check_fine(render, stack, **more):
