@@ -117,8 +117,8 @@ def _as_text(item: Any) -> Any:
 
 def _convert_union(value: Any, members: tuple[Any, ...], what: str) -> Any:
     members = tuple(member for member in members if member is not type(None))
-    for member in members:
-        if isinstance(member, type) and not is_typeddict(member) and type(value) is member:
+    for member in members:  # whole numbers have bounds
+        if type(value) is member and member is not int:
             return value
     return convert(value, members[0], what)
 
@@ -150,12 +150,20 @@ def _convert_scalar(value: Any, shape: type, what: str) -> Any:
     try:
         if shape is float:
             return float(value)
-        number = int(float(value))
+        number = value if isinstance(value, int) else _whole(value)
         if not -(2**63) <= number < 2**63:
             raise OverflowError("no 64-bit integer")
         return number
     except (ValueError, OverflowError) as error:
         raise HttpError(400, f"{what} must be {_word(shape)}, not '{value}'") from error
+
+
+def _whole(value: str | float) -> int:
+    """The whole part of a number; of one that is written as a whole number every digit."""
+    try:
+        return int(value)
+    except ValueError:
+        return int(float(value))
 
 
 def _word(shape: type) -> str:

@@ -16,7 +16,7 @@ from renderws.cleaning import (
     timestamp,
     without_nulls,
 )
-from renderws.documents import HierarchicalStack, StackVersion, Tile
+from renderws.documents import HierarchicalStack, Job, StackVersion, Tile
 from renderws.routes.answers import HttpError
 
 
@@ -145,3 +145,20 @@ def test_scalars_are_taken_as_the_java_reader_takes_them():
         "groupId": "5",
         "layout": {"imageRow": 7},
     }
+
+
+@pytest.mark.parametrize("given", [2**63, 2**63 + 5, 2**64 - 1, -(2**63) - 2**12, str(2**63)])
+def test_whole_numbers_that_no_store_holds_are_refused(given):
+    for shape, document, place in (
+        (Job, {"number": given}, "the record of a run.number"),
+        (Tile, {"mipmapLevels": {"0": {"imageSliceNumber": given}}}, "imageSliceNumber"),
+    ):
+        with pytest.raises(HttpError) as refused:
+            parse(json.dumps(document).encode(), shape, "the record of a run")
+        assert refused.value.status == 400 and f"{place} must be an integer" in str(refused.value)
+
+
+@pytest.mark.parametrize("given", [2**63 - 1, 2**53 + 1, -(2**63), str(2**53 + 1)])
+def test_whole_numbers_keep_their_last_digit_on_every_way(given):
+    body = json.dumps({"number": given, "elapsed": "1"})  # the text takes the document the long way
+    assert parse(body.encode(), Job, "run") == {"number": int(given), "elapsed": 1.0}
