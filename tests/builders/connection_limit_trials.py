@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import requests
 from limit_trials import trial
+from waiting import is_left, wait_until
 
 STACK = "/render-ws/v1/owner/o/project/p/stack/s"
 HEAD = b"PUT %b/resolvedTiles HTTP/1.1\r\nHost: localhost\r\n" % STACK.encode()
@@ -75,7 +76,7 @@ def send_seconds(server):
     asked = HEALTH.replace(b"/health", f"{STACK}/z/1/tile-specs".encode()) + b"\r\n"
     with connected(server, asked) as (connection,):
         assert status(connection) == 200
-        time.sleep(4)
+        wait_until(lambda: is_left(connection))
         with suppress(ConnectionError):
             while part := connection.recv(1 << 20):
                 assert not part.endswith(b"]")

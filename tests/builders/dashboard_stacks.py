@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import os
-import time
 from pathlib import Path
 
 import requests
 from PIL import Image
+from waiting import wait_until
 
 import renderapi
 from renderapi.layout import Layout
@@ -117,9 +117,6 @@ def _second_section(render):
     renderapi.stack.set_stack_state("aligned", "COMPLETE", render=render)
 
 
-def until(page, expression, seconds=20.0):
+def until(page, expression):
     """Wait until a JavaScript expression holds in a page whose policy forbids `eval`."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, f"never true: {expression}"
-        page.wait_for_timeout(40)
+    wait_until(lambda: page.evaluate(expression), f"never true: {expression}", pause=0.04)

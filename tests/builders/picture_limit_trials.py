@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-import time
+from contextlib import suppress
 
 import numpy as np
 import requests
-from hostile_host import HostileHost
+from hostile_host import HostileHost, seconds_of
 from limit_trials import trial
 from PIL import Image
+from waiting import is_working, wait_until
 
 OWNER = "/render-ws/v1/owner/o"
 FILTER = "org.janelia.alignment.filter."
@@ -58,7 +58,25 @@ def filters(name, count=1, **parameters):
 def endless_picture(server):
     """Render parameters that take minutes to draw."""
     path = save_image(server, 1024, 1024, "large.png")
-    return picture(path, 1024, 1024, filterSpecs=filters("Rank", 5, radius=60, filterType=4))
+    return picture(path, 1024, 1024, filterSpecs=filters("Rank", 100, radius=60, filterType=4))
+
+
+class Asking(threading.Thread):
+    """Asks for a picture that takes minutes; `status` is that of the answer, None without one."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server, self.status = server, None
+        self.start()
+
+    def run(self):
+        with suppress(requests.RequestException):
+            self.status = put_picture(self.server, endless_picture(self.server)).status_code
+
+
+def is_drawing(server):
+    """Whether a server is at work."""
+    return is_working(server.process.pid)
 
 
 @trial("--max-pixels", "1000")
@@ -150,20 +168,12 @@ def max_trial_pixels(server):
 
 @trial("--stop-seconds", "3")
 def stop_seconds(server):
-    document = endless_picture(server)
-
-    def ask():
-        try:
-            put_picture(server, document)
-        except requests.RequestException:
-            return
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(1)
-    started = time.monotonic()
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(30) == 0
-    assert time.monotonic() - started < 4
+    assert put_picture(server, picture(save_image(server))).status_code == 200  # all is loaded
+    asking = Asking(server)
+    wait_until(lambda: is_drawing(server))
+    status, seconds = seconds_of(server.end)
+    assert status == 0
+    assert seconds < 15  # not 20 or 30, as without the option
     asking.join()
+    assert asking.status != 200  # not drawn to the end
     return "ended"

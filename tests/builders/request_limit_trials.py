@@ -8,6 +8,7 @@ from contextlib import closing
 
 import requests
 from limit_trials import trial
+from waiting import wait_until
 
 STACK = "/render-ws/v1/owner/o/project/p/stack/s"
 
@@ -89,7 +90,7 @@ def lock_seconds(server):
         foreign.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
         answers = [requests.post(stack, json={}, timeout=60) for _ in range(4)]
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9  # 0.5 s, not 10, and the next ones not as long
         assert requests.get(stack, timeout=60).status_code == 200
         foreign.execute("ROLLBACK")
     assert requests.post(stack, json={}, timeout=60).status_code == 201
@@ -125,9 +126,17 @@ def max_jobs(server):
 
 @trial("--job-days", "0.00001")
 def job_days(server):
-    assert run_recorded(server, "a") == 200
-    assert requests.get(f"{server.base}{JOB}/a", timeout=60).status_code == 200
-    time.sleep(0.9)
-    gone = requests.get(f"{server.base}{JOB}/a", timeout=60).status_code == 404
-    assert gone == (requests.get(server.base + JOB, timeout=60).json() == [])
-    return "forgotten" if gone else "remembered"
+    def seen():
+        return requests.get(f"{server.base}{JOB}/a", timeout=60).status_code
+
+    def seen_in_time():
+        """Status of the run, asked for within its 0.86 s; None where that took longer."""
+        began = time.monotonic()
+        assert run_recorded(server, "a") == 200
+        status = seen()
+        return status if time.monotonic() - began < 0.8 else None
+
+    assert wait_until(seen_in_time) == 200
+    wait_until(lambda: seen() == 404, "it is remembered")
+    assert requests.get(server.base + JOB, timeout=60).json() == []
+    return "forgotten"

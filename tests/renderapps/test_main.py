@@ -99,7 +99,7 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path):
     assert status in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
-def owners_when_up(render, seconds=20):
+def owners_when_up(render, seconds=60):
     end = time.monotonic() + seconds
     while True:
         try:

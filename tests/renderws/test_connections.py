@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import resource
 import socket
-import time
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import requests
 from server_process import limited_memory
+from waiting import is_left, wait_until
 
 STACK = "/render-ws/v1/owner/o/project/p/stack/s"
 HEAD = b"Host: localhost\r\n"
@@ -64,16 +65,43 @@ def memory(server, kind="VmRSS"):
     return int(re.search(rf"{kind}:\s*(\d+) kB", text)[1]) / 1024
 
 
-def quickly(server):
-    started = time.monotonic()
-    assert requests.get(f"{server.base}/health", timeout=60).status_code == 200
-    return time.monotonic() - started < 2
+def answers(server):
+    """A server that waits for others before it answers takes 20 s."""
+    assert requests.get(f"{server.base}/health", timeout=15).status_code == 200
 
 
-def large(size):
-    return b"PUT %s/resolvedTiles HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (
-        STACK.encode(), HEAD, size
+def large(size, more=b""):
+    return b"PUT %s/resolvedTiles HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n" % (
+        STACK.encode(), HEAD, more, size
     )  # fmt: skip
+
+
+@contextmanager
+def fed(connections):
+    """Something of their bodies goes on coming, again and again."""
+    ended = threading.Event()
+
+    def feed():
+        while not ended.wait(0.2):
+            for one in connections:
+                one.sendall(b" ")
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    yield
+    ended.set()
+    feeding.join()
+
+
+def status_while_sending(connection, part):
+    """Status of the answer that comes although more and more is sent; 0 without one."""
+    connection.settimeout(0.2)
+    for _ in range(150):
+        with suppress(OSError):
+            connection.sendall(part)
+        with suppress(TimeoutError):
+            return status(connection)
+    raise AssertionError("what comes bit by bit is waited for")
 
 
 def test_more_idle_connections_than_descriptors_do_not_keep_others_out(serve, connect):
@@ -89,7 +117,7 @@ def test_more_idle_connections_than_descriptors_do_not_keep_others_out(serve, co
             for _ in range(3):
                 for number in range(500):
                     connect(server, b"GET / HT" if number % 2 else b"")
-                assert quickly(server)
+                answers(server)
             # whoever asked for something before is closed last
             assert session.get(f"{server.base}/health", timeout=60).status_code == 200
         descriptors = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
@@ -100,11 +128,12 @@ def test_more_idle_connections_than_descriptors_do_not_keep_others_out(serve, co
 
 def test_connections_that_are_all_busy_are_kept_and_new_ones_refused(serve, connect):
     server = serve("--max-connections", "2")
-    busy = [connect(server, large(100) + b"{") for _ in range(2)]
-    time.sleep(1)
-    assert status(connect(server)) == 503
-    time.sleep(1.5)  # a body of which nothing came for so long gives way
-    assert status(connect(server, AT_ONCE)) == 200
+    busy = [connect(server, large(1000, b"Expect: 100-continue\r\n")) for _ in range(2)]
+    assert [status(one) for one in busy] == [100, 100]  # their bodies are waited for
+    with fed(busy):
+        assert status(connect(server)) == 503
+    # a body of which nothing came for so long gives way
+    wait_until(lambda: status(connect(server, AT_ONCE)) == 200, pause=0.3)
     assert status(busy[0]) == 503
     assert status(connect(server, AT_ONCE)) == 200  # closes the idle one
 
@@ -112,13 +141,8 @@ def test_connections_that_are_all_busy_are_kept_and_new_ones_refused(serve, conn
 def test_headers_have_a_deadline_and_a_size(serve, connect):
     server = serve("--header-seconds", "1", "--max-header-bytes", "2K")
     for begun in (b"GET /", AT_ONCE[:-2], b"GET / HTTP/1.1\r\nX: " + b"x" * 1000):
-        connection = connect(server, begun)
-        for _ in range(3):
-            time.sleep(0.3)
-            connection.sendall(b"x: y\r\n" if begun == AT_ONCE[:-2] else b"x")
-        started = time.monotonic()
-        assert status(connection) == 408
-        assert time.monotonic() - started < 3
+        more = b"x: y\r\n" if begun == AT_ONCE[:-2] else b"x"
+        assert status_while_sending(connect(server, begun), more) == 408
     silent = connect(server)
     later = connect(server, AT_ONCE)
     assert status(later) == 200
@@ -133,7 +157,7 @@ def test_headers_have_a_deadline_and_a_size(serve, connect):
 
 def test_endless_headers_and_trailers_take_no_memory(serve, connect):
     server = serve()
-    assert quickly(server)
+    answers(server)
     before = memory(server)
     chunked = large(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     for sent in (b"GET / HTTP/1.1\r\nX: ", b"GET /", chunked + b"1\r\n{\r\n0\r\nX: "):
@@ -148,12 +172,7 @@ def test_bodies_have_a_deadline(serve, connect):
     server = serve("--body-seconds", "1")
     stalled = connect(server, large(1000) + b"{")
     trickling = connect(server, large(1000))
-    started = time.monotonic()
-    with suppress(OSError):
-        while time.monotonic() < started + 10:
-            time.sleep(0.1)
-            trickling.sendall(b" ")
-    assert time.monotonic() < started + 5
+    assert status_while_sending(trickling, b" ") == 408
     assert status(stalled) == 408
     assert requests.post(server.base + STACK, json={}, timeout=60).status_code == 201
 
@@ -176,17 +195,19 @@ def test_stalled_bodies_share_one_memory_and_give_it_back(serve, connect):
             connection.close()
         stalled.append(connection)
     assert memory(server) < before + 130
-    assert quickly(server)
-    time.sleep(2)  # then stalled ones give way
-    answer = requests.put(resolved, data=whole, timeout=60)
-    assert answer.status_code == 400
-    assert "no tiles" in answer.text
+    answers(server)
+
+    def tried():
+        """An answer but for that of a full memory: after 2 s stalled ones give way."""
+        found = requests.put(resolved, data=whole, timeout=60)
+        return None if found.status_code == 503 else (found.status_code, found.text)
+
+    answered, text = wait_until(tried, "nothing gives way", pause=0.3)
+    assert answered == 400
+    assert "no tiles" in text
     for connection in stalled:
         connection.close()
-    until = time.monotonic() + 10
-    while memory(server) > before + 40 and time.monotonic() < until:
-        time.sleep(0.2)
-    assert memory(server) < before + 40
+    wait_until(lambda: memory(server) < before + 40, "memory is kept")
 
 
 def test_a_client_that_takes_nothing_of_its_answer_is_left(serve, connect):
@@ -198,7 +219,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_left(serve, connect):
     connection = connect(server)
     connection.sendall(b"GET %s/z/1/tile-specs HTTP/1.1\r\n%b\r\n" % (STACK.encode(), HEAD))
     assert connection.recv(100)
-    time.sleep(4)
+    wait_until(lambda: is_left(connection))
     with pytest.raises(OSError):
         while connection.recv(MEGABYTE):
             pass

@@ -13,6 +13,7 @@ import time
 import pytest
 import requests
 from postgres_server import postgres_server
+from waiting import wait_until
 
 from renderws.store.opening import open_store
 from renderws.store.sqlite import SqliteStore
@@ -42,6 +43,11 @@ class Writer(threading.Thread):
                     self.refused = answer.text
                     return
                 self.done += 1
+
+    @property
+    def has_begun(self):
+        """Whether it goes on, after two requests; not, when it was refused."""
+        return self.refused is not None or self.done >= self.first + 2
 
     def at(self, base):
         self.base = base
@@ -127,6 +133,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
     prepare(server.base)
     for n in range(rounds):
         writers = [type(writer)(writer.done).at(server.base) for writer in writers]
+        wait_until(lambda now=writers: all(one.has_begun for one in now))
         time.sleep(chance.uniform(0.02, 0.7))
         server.end(signal.SIGKILL)
         for writer in writers:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
-import time
 import zlib
 
 import pytest
@@ -13,13 +11,19 @@ import requests
 from hostile_host import HostileHost, seconds_of
 from picture_limit_trials import (
     POLYNOMIAL,
+    Asking,
     endless_picture,
     filters,
+    is_drawing,
     picture,
     put_picture,
     save_image,
 )
 from server_process import ServerProcess, limited_memory
+from waiting import wait_until
+
+LONG = 40
+"""Seconds that nothing here takes on the busiest machine, but what is not stopped or cut off."""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,7 @@ def test_filters_at_the_limits_are_drawn_or_stopped(server, specs):
     sent = picture(save_image(server), filterSpecs=specs)
     answer, seconds = seconds_of(lambda: put_picture(server, sent))
     assert answer.status_code in (200, 503), answer.text
-    assert seconds < 15
+    assert seconds < LONG
 
 
 def large(**parameters):
@@ -91,12 +95,12 @@ def large(**parameters):
 @pytest.mark.parametrize(
     "specs",
     [
-        large(radius=900, filterType=1),
-        large(radius=900, filterType=2),
-        large(radius=300, filterType=4),
+        large(radius=900, filterType=1) * 20,
+        large(radius=900, filterType=2) * 20,
+        large(radius=300, filterType=4) * 20,
         large(radius=12, filterType=4) * 20,
         large(name="RollingBallSubtraction", radius=1000) * 20,
-        large(name="CLAHE", fast="false", blockRadius=900, bins=4000),
+        large(name="CLAHE", fast="false", blockRadius=900, bins=4000) * 20,
         large(name="Rank", radius=500, filterType=3) * 50,
     ],
     ids=lambda specs: str(specs[0])[-60:],
@@ -107,8 +111,8 @@ def test_work_stops_when_the_time_is_over(server, specs):
     answer, seconds = seconds_of(lambda: put_picture(server, sent))
     assert answer.status_code == 503, answer.text
     assert "2 s" in answer.text
-    assert seconds < 15
-    assert idle_within(server, 8)
+    assert seconds < LONG
+    wait_until(lambda: not is_drawing(server), "it goes on")
 
 
 def test_transforms_that_take_for_ever_stop_too(server):
@@ -119,12 +123,12 @@ def test_transforms_that_take_for_ever_stop_too(server):
         sent = picture(path, 500, 500, tile, meshCellSize=1)
         answer, seconds = seconds_of(lambda sent=sent: put_picture(server, sent))
         assert answer.status_code in (200, 400, 503), answer.text
-        assert seconds < 20
+        assert seconds < LONG
     for cell in (1e-300, 1e-9, 0.01):
         sent = picture(path, 500, 500, {"leaves": [leaf]}, meshCellSize=cell)
         assert put_picture(server, sent).status_code == 400
     sent = {**picture(path, 1e9, 1e9, {"leaves": [leaf]}), "width": 64, "height": 64}
-    assert put_picture(server, sent).status_code in (200, 400)
+    assert put_picture(server, sent).status_code in (200, 400, 503)
 
 
 def test_texts_that_inflate_to_gigabytes_are_refused(server):
@@ -146,7 +150,7 @@ def test_pipes_and_devices_are_not_waited_for(server):
             sent = picture({"imageUrl": url, **({"imageLoaderType": loader} if loader else {})})
             answer, seconds = seconds_of(lambda sent=sent: put_picture(server, sent))
             assert answer.status_code == 400, answer.text
-            assert seconds < 2
+            assert seconds < LONG
     chunked = server.folder / "piped.zarr"
     chunked.mkdir()
     os.mkfifo(chunked / "zarr.json")
@@ -164,52 +168,25 @@ def test_slow_and_endless_downloads_are_cut_off(server, path):
         sent = picture(f"{host.base}/{path}")
         answer, seconds = seconds_of(lambda: put_picture(server, sent))
     assert answer.status_code == 400, answer.text
-    assert seconds < 6
+    assert seconds < LONG
 
 
 def test_work_stops_when_the_client_is_gone(server):
     for _ in range(4):
         with pytest.raises(requests.Timeout):
             put_picture(server, endless_picture(server), timeout=0.5)
-    answer, seconds = seconds_of(lambda: put_picture(server, picture(save_image(server))))
-    assert answer.status_code == 200
-    assert seconds < 4
-    assert idle_within(server, 5)
-
-
-def idle_within(server, seconds):
-    """Whether the process uses little time of the processor, soon."""
-
-    def ticks():
-        with open(f"/proc/{server.process.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        before = ticks()
-        time.sleep(0.3)
-        if ticks() - before < 10:
-            return True
-    return False
+    wait_until(lambda: not is_drawing(server), "it goes on")
+    assert put_picture(server, picture(save_image(server))).status_code == 200
 
 
 def test_the_process_ends_although_pictures_are_drawn(tmp_path, serve_process):
     server = serve_process(tmp_path, "--stop-seconds", "3", "--workers", "2", **limited_memory())
-    document = endless_picture(server)
-
-    def ask():
-        try:
-            put_picture(server, document)
-        except requests.RequestException:
-            return
-
-    asking = [threading.Thread(target=ask) for _ in range(6)]
-    for one in asking:
-        one.start()
-    time.sleep(1.5)
+    assert put_picture(server, picture(save_image(server))).status_code == 200  # all is loaded
+    asking = [Asking(server) for _ in range(6)]
+    wait_until(lambda: is_drawing(server))
     status, seconds = seconds_of(server.end)
     assert status == 0
-    assert seconds < 6
+    assert seconds < 15  # not 20 or 30, as without the option
     for one in asking:
         one.join()
+        assert one.status != 200  # not drawn to the end

@@ -48,10 +48,10 @@ def test_sizes_are_those_of_the_resolved_transforms():
 
 
 def test_counting_takes_no_longer_for_more():
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SpecError, match="10,000 parts"):
         Expansions(tower(9, 1000)).of_shared("x0")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5  # for ever, if each were counted
     with pytest.raises(SpecError, match="10,000 parts"):
         flatten(reference("x0"), tower(9, 1000))
     nothing = {"type": "list", "specList": []}
@@ -107,7 +107,7 @@ def test_saving_is_refused_at_once(stack):
             answer = put(stack, shared, {**tile(*specs), **BOX}, derive=derive)
             assert answer.status_code == 400, answer.text
             assert "10,000 parts" in answer.text
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 30
     assert requests.get(f"{stack}/tileIds", timeout=60).json() == []
     assert put(stack, tower(2, 10), tile(reference("x0"))).status_code == 201
     tile_json = requests.get(f"{stack}/z/1/tile-specs", timeout=60).json()[0]

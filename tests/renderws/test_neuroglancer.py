@@ -45,7 +45,7 @@ def test_the_state_shows_the_middle_whole(server):
     (layer,) = found["layers"]
     base = f"{server.base}/render-ws/v1/owner/test/project/p/stack/a_b/volume"
     assert layer["source"] == f"precomputed://{base}/precomputed"
-    assert requests.get(f"{base}/precomputed/info", timeout=10).ok
+    assert requests.get(f"{base}/precomputed/info", timeout=60).ok
     assert (layer["name"], found["title"]) == ("a_b", "a_b")
     assert found["position"] == [10 + 150, 20 + 100, 5.5]
     assert found["dimensions"]["z"] == [pytest.approx(40e-9), "m"]
@@ -76,7 +76,7 @@ def test_what_cannot_be_shown_is_said(server, query, stack, status, text):
 
 def test_the_client_of_the_package_is_served(server):
     pytest.importorskip("neuroglancer", reason="neuroglancer is not installed")
-    page = requests.get(server.base + PAGE, timeout=10)
+    page = requests.get(server.base + PAGE, timeout=60)
     assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-cache")
     own = (client_folder() / "index.html").read_text()
     scripts = page.text.partition('data-scripts="')[2].partition('"')[0].split()
@@ -85,7 +85,7 @@ def test_the_client_of_the_package_is_served(server):
     assert "'wasm-unsafe-eval'" in policy and "connect-src 'self'" in policy
     assert "'wasm-unsafe-eval'" not in POLICY_OF_PAGES
     for name in [*scripts, "start.js", next(client_folder().glob("*.wasm")).name]:
-        file = requests.get(server.base + PAGE + name, timeout=10)
+        file = requests.get(server.base + PAGE + name, timeout=60)
         assert file.status_code == 200
         assert file.headers["Content-Security-Policy"] == policy
         is_kept = "immutable" in file.headers["Cache-Control"]
@@ -109,9 +109,9 @@ def test_the_client_of_the_package_is_served(server):
 def test_nothing_but_files_of_the_client_is_served(server, path):
     prepared = requests.Request("GET", server.base).prepare()
     prepared.url = server.base + PAGE + path  # as it is, without being made shorter
-    answer = requests.Session().send(prepared, timeout=10)
+    answer = requests.Session().send(prepared, timeout=60)
     assert answer.status_code == 404
-    assert requests.put(server.base + PAGE, timeout=10).status_code == 405
+    assert requests.put(server.base + PAGE, timeout=60).status_code == 405
 
 
 def test_the_pages_of_another_version_of_the_client_are_found():
@@ -128,9 +128,9 @@ def test_without_the_package_it_is_said_what_to_install(tmp_path):
     (tmp_path / "neuroglancer.py").write_text("raise ImportError('not here')")
     server = ServerProcess(tmp_path, env={"PYTHONPATH": str(tmp_path)})
     try:
-        answer = requests.get(server.base + PAGE, timeout=10)
+        answer = requests.get(server.base + PAGE, timeout=60)
         assert (answer.status_code, answer.text) == (404, MISSING)
-        page = requests.get(f"{server.base}/render-ws/view/viewer.html", timeout=10)
+        page = requests.get(f"{server.base}/render-ws/view/viewer.html", timeout=60)
         assert 'data-neuroglancer="false"' in page.text
     finally:
         server.end()
@@ -139,8 +139,8 @@ def test_without_the_package_it_is_said_what_to_install(tmp_path):
 def test_the_page_needs_the_token(tmp_path):
     server = ServerProcess(tmp_path, "--token", "s3cret")
     try:
-        assert requests.get(server.base + PAGE, timeout=10).status_code == 401
-        known = requests.get(server.base + PAGE, auth=("", "s3cret"), timeout=10)
+        assert requests.get(server.base + PAGE, timeout=60).status_code == 401
+        known = requests.get(server.base + PAGE, auth=("", "s3cret"), timeout=60)
         assert known.status_code == (404 if client_folder() is None else 200)
     finally:
         server.end()

@@ -34,14 +34,14 @@ def test_pages_are_served_with_what_they_load_and_with_a_policy(server):
     view = server.base + VIEW
     loaded = set()
     for name in ("", *(f"{name}.html" for name in PAGES)):
-        page = requests.get(view + name, timeout=10)
+        page = requests.get(view + name, timeout=60)
         assert page.status_code == 200
         assert page.headers["Content-Type"].startswith("text/html")
         assert page.headers["Content-Security-Policy"] == POLICY
         loaded |= set(re.findall(r'(?:src|href)="([\w./-]+\.(?:js|css|svg))"', page.text))
     assert {"style.css", "frame.js", "vendor/openseadragon.min.js"} <= loaded
     for file in [*loaded, "vendor/openseadragon.LICENSE.txt"]:
-        answer = requests.get(view + file, timeout=10)
+        answer = requests.get(view + file, timeout=60)
         assert answer.status_code == 200, file
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -82,7 +82,7 @@ def test_pages_hold_nothing_inline_and_one_navigation(name):
 
 def test_old_names_of_pages_lead_to_new_ones(server):
     for old, new in OLD_NAMES.items():
-        answer = requests.get(f"{server.base}{VIEW}{old}.html?z=3", timeout=10)
+        answer = requests.get(f"{server.base}{VIEW}{old}.html?z=3", timeout=60)
         assert answer.url.endswith(f"{new}.html?z=3") and answer.status_code == 200
 
 
@@ -95,15 +95,15 @@ def test_what_is_no_page_is_404_and_nothing_else_of_the_folder_is_given(server):
         "%2e%2e/pages.py",
         "a.js",
     ):
-        answer = requests.get(server.base + VIEW + name, timeout=10)
+        answer = requests.get(server.base + VIEW + name, timeout=60)
         assert answer.status_code == 404, name
-    assert requests.post(server.base + VIEW, timeout=10).status_code == 405
+    assert requests.post(server.base + VIEW, timeout=60).status_code == 405
 
 
 def test_pages_need_the_token_and_say_where_nothing_can_be_changed(serve_process, tmp_path):
     guarded = serve_process(tmp_path, "--read-only", "--token", "s3cret")
     page = guarded.base + VIEW
-    refused = requests.get(page, timeout=10)
+    refused = requests.get(page, timeout=60)
     assert refused.status_code == 401 and refused.headers["WWW-Authenticate"].startswith("Basic")
     answer = requests.get(page, timeout=10, auth=("", "s3cret"))
     assert answer.status_code == 200 and 'data-read-only="true"' in answer.text

@@ -192,7 +192,7 @@ def test_a_process_serves_until_it_is_told_to_stop(tmp_path, workers):
         base = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
         for _ in range(100):
             try:
-                answer = requests.get(f"{base}/health", timeout=10)
+                answer = requests.get(f"{base}/health", timeout=60)
                 break
             except requests.ConnectionError:
                 time.sleep(0.1)

@@ -46,15 +46,15 @@ def test_a_sharded_volume_is_read_over_http(folder, serve_process):
         if level == 0:
             np.testing.assert_array_equal(found, PIXELS[1, 20:60, 30:80])
     shard = f"{url}/0/c/1/0/0"
-    whole = requests.get(shard, timeout=10)
-    part = requests.get(shard, headers={"Range": "bytes=-100"}, timeout=10)
+    whole = requests.get(shard, timeout=60)
+    part = requests.get(shard, headers={"Range": "bytes=-100"}, timeout=60)
     assert (part.status_code, part.content) == (206, whole.content[-100:])
     assert part.headers["Content-Range"].startswith(f"bytes {len(whole.content) - 100}-")
     assert part.headers["Access-Control-Allow-Origin"] == "*"
-    assert requests.head(shard, timeout=10).headers["Content-Length"] == str(len(whole.content))
-    asked = requests.options(shard, timeout=10)
+    assert requests.head(shard, timeout=60).headers["Content-Length"] == str(len(whole.content))
+    asked = requests.options(shard, timeout=60)
     assert "Range" in asked.headers["Access-Control-Allow-Headers"]
-    assert requests.get(f"{url}/zarr.json", timeout=10).json()["node_type"] == "group"
+    assert requests.get(f"{url}/zarr.json", timeout=60).json()["node_type"] == "group"
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_nothing_else_is_served(folder, serve_process, path):
     with requests.Session() as session:
         request = requests.Request("GET", server.base).prepare()
         request.url = f"{server.base}/render-ws/volumes/{path}"
-        assert session.send(request, timeout=10).status_code == 404
-        assert requests.post(f"{server.base}/render-ws/volumes/x", timeout=10).status_code == 405
+        assert session.send(request, timeout=60).status_code == 404
+        assert requests.post(f"{server.base}/render-ws/volumes/x", timeout=60).status_code == 405
 
 
 def test_the_token_is_needed_here_too(folder, serve_process):
     server = serve_process(folder.parent, "--token", "abc", image_roots=[folder])
     url = f"{server.base}/render-ws/volumes/a%20b/v.ome.zarr/zarr.json"
-    assert requests.get(url, timeout=10).status_code == 401
-    answer = requests.get(url, headers={"Authorization": "Bearer abc"}, timeout=10)
+    assert requests.get(url, timeout=60).status_code == 401
+    answer = requests.get(url, headers={"Authorization": "Bearer abc"}, timeout=60)
     assert answer.status_code == 200

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from server_process import ServerProcess
+from waiting import wait_until
 
 from renderws.warming import warm_up, warm_up_aside
 
@@ -21,16 +22,13 @@ def compiler_is_loaded(process):
 def test_the_compiler_is_loaded_at_the_start_unless_told_otherwise(tmp_path):
     server = ServerProcess(tmp_path, warm_up=True)
     try:
-        end = time.monotonic() + 60
-        while not compiler_is_loaded(server.process.pid):
-            assert time.monotonic() < end, "never loaded"
-            time.sleep(0.05)
-        assert requests.get(f"{server.base}/health", timeout=10).ok
+        wait_until(lambda: compiler_is_loaded(server.process.pid), "never loaded")
+        assert requests.get(f"{server.base}/health", timeout=60).ok
     finally:
         assert server.end() == 0
     server = ServerProcess(tmp_path)
     try:
-        assert requests.get(f"{server.base}/render-ws/view/", timeout=10).ok
+        assert requests.get(f"{server.base}/render-ws/view/", timeout=60).ok
         time.sleep(0.5)
         assert not compiler_is_loaded(server.process.pid)
     finally:

@@ -130,7 +130,7 @@ def test_pairs_equal_those_of_the_definition(seed, corners, factor):
 
 def test_pairs_of_ten_thousand_tiles_take_seconds():
     layers = (grid(10, 20, float(z)) for z in range(50))
-    start = time.perf_counter()
+    start = time.process_time()
     count = sum(len(batch) for batch in neighbour_pairs(layers, NeighbourParameters(z_distance=2)))
     assert count == pytest.approx(112_000, rel=0.1)
-    assert time.perf_counter() - start < 20  # 100,000 must stay below 60 s on a free machine
+    assert time.process_time() - start < 20  # 100,000 must stay below 60 s on a free machine

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import slow_module
 from layered_stacks import layers
 from server_process import ServerProcess
 from slow_module import SlowCount
+from waiting import wait_until
 
 import renderapi
 from renderapi.jobs import get_job, get_jobs
@@ -155,25 +155,27 @@ def started(render, **more):
     )
 
 
-def wait_for(render, condition):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+def seen_running(render):
+    """The run, once it is under way."""
+
+    def found():
         runs = get_jobs(render=render)
-        if runs and condition(runs[0]):
-            return runs[0]
-        time.sleep(0.05)
-    raise AssertionError(runs)
+        under_way = runs and runs[0]["state"] == "running" and "progress" in runs[0]
+        return runs[0] if under_way else None
+
+    return wait_until(found)
 
 
 @pytest.mark.parametrize(
     "how, state", [(signal.SIGKILL, "killed"), (signal.SIGINT, "stopped"), (None, "complete")]
 )
-def test_others_see_a_run_go_on_and_how_it_ended(stored, how, state):
-    process = started(stored, seconds=1.2 if how is None else 30)
+def test_others_see_a_run_go_on_and_how_it_ended(stored, tmp_path, how, state):
+    process = started(stored, seconds=100, until=tmp_path / "seen")
     try:
-        seen = wait_for(stored, lambda run: run["state"] == "running" and "progress" in run)
-        assert seen["progress"]["total"] == 3
-        if how is not None:
+        assert seen_running(stored)["progress"]["total"] == 3
+        if how is None:
+            (tmp_path / "seen").touch()
+        else:
             process.send_signal(how)
         _, errors = process.communicate(timeout=60)
     finally:

@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorstore
 import tifffile
+from waiting import children, is_alive, wait_until
 
 import renderapi
 from renderapi.tilespec import ImagePyramid, MipMap, TileSpec
@@ -40,13 +40,22 @@ from renderapps.materialize.export_volume import ExportVolume
 ExportVolume.main()
 """
 EXPORTED_BY_WORKERS = """
+import os, sys, time
+
+target = sys.argv.pop(1)
+
+def watch(event, arguments):
+    # it is never done: a fast machine would be before anybody looks
+    if event == "os.rename" and os.fspath(arguments[1]) == target:
+        time.sleep(600)
+
+sys.addaudithook(watch)
 from renderapps.materialize import export_volume
 from renderapps.module.effort import ALWAYS
 export_volume.DRAWN = ALWAYS  # however little there is to draw
 export_volume.ExportVolume.main()
 """
 SIDE, COLUMNS, LAYERS = 256, 4, 8
-SECONDS = 100  # for a worker to notice, on a machine that is busy
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"
@@ -66,39 +75,12 @@ if __name__ == "__main__":
 """
 
 
-def children(process):
-    """Numbers of the processes that a process has started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == process and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
-def alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(what, otherwise):
-    end = time.monotonic() + SECONDS
-    while not what():
-        assert time.monotonic() < end, otherwise
-        time.sleep(0.02)
-
-
 def killed(process):
     """Kill a process, and wait until those that it started are gone."""
     workers = children(process.pid)
     process.kill()
     process.wait()
-    wait_until(lambda: not any(map(alive, workers)), "its workers go on without it")
+    wait_until(lambda: not any(map(is_alive, workers)), "its workers go on without it")
     return workers
 
 
@@ -189,7 +171,7 @@ def test_a_killed_generation_of_mipmaps_leaves_whole_files_and_is_completed(stor
 def test_a_killed_export_leaves_no_volume_and_is_completed(store, tmp_path):
     volume = tmp_path / "out" / "v.ome.zarr"
     options = {"output_volume": str(volume), "chunk": [1, 64, 64], "shard": [1, 128, 128]}
-    command = [sys.executable, "-c", EXPORTED_BY_WORKERS]
+    command = [sys.executable, "-c", EXPORTED_BY_WORKERS, str(volume)]
     with run_of(command, store, tmp_path / "export.json", options) as process:
         parts = lambda: volume.parent.glob(".*/records/*")  # noqa: E731
         wait_until(lambda: any(parts()) or process.poll() is not None, "nothing was drawn")

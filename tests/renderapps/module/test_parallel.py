@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from waiting import children, wait_until
 
 from renderapps.module import RenderModuleException, TaskFailure, map_tasks
 from renderapps.module.parallel import cpu_count
@@ -262,7 +263,7 @@ def test_the_keyboard_stops_all_workers_without_their_tracebacks(tmp_path):
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        wait_until(lambda program=program: children(program.pid) >= 2)
+        wait_until(lambda program=program: len(children(program.pid)) >= 2)
         wait_until(lambda least=started: len(list(pids.iterdir())) >= least)
         os.killpg(program.pid, signal.SIGINT)
         _, told = program.communicate(timeout=60)
@@ -300,18 +301,6 @@ def test_the_keyboard_reaches_the_workers_where_only_the_program_is_told(tmp_pat
     assert told.count(b"Traceback") == 1
     assert [path.suffix for path in marks.iterdir()] == [".tidy"] * 2
     assert not any(Path(f"/proc/{path.stem}").exists() for path in marks.iterdir())
-
-
-def children(pid):
-    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-
-
-def wait_until(condition):
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("not within a minute")
 
 
 SCRIPT = """

@@ -144,7 +144,7 @@ def test_what_cannot_be_saved_changes_nothing(server, folder, more, status, word
     ],
 )
 def test_no_path_leads_out_of_the_folder(server, name):
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     for path in (f"polygons/{name}", f"polygons/{name}/image", name):
         connection.request("GET", f"/{server.token}/{path}")
         answer = connection.getresponse()
@@ -160,17 +160,17 @@ def test_no_path_leads_out_of_the_folder(server, name):
 def test_only_this_page_on_this_machine_is_answered(server, folder):
     assert server.server_address[0] == "127.0.0.1"
     base = f"http://127.0.0.1:{server.server_port}/"
-    assert requests.get(base, timeout=10).status_code == 404
-    assert requests.get(base + "wrong/polygons", timeout=10).status_code == 404
+    assert requests.get(base, timeout=60).status_code == 404
+    assert requests.get(base + "wrong/polygons", timeout=60).status_code == 404
     get(server, "polygons", 403, headers={"Host": "elsewhere.invalid"})
     wrong = {"Origin": "http://elsewhere.invalid"}
     post(server, f"polygons/{ONE}", change(server, ONE), 403, headers=wrong)
     own = {"Origin": f"http://127.0.0.1:{server.server_port}"}
-    plain = requests.post(server.url + f"polygons/{ONE}", data="{}", timeout=10)
+    plain = requests.post(server.url + f"polygons/{ONE}", data="{}", timeout=60)
     assert plain.status_code == 415
     assert not (folder / "backups").exists()
     post(server, f"polygons/{ONE}", change(server, ONE), headers=own)
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     connection.putrequest("POST", f"/{server.token}/polygons/{ONE}")
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(LARGEST_BODY + 1))
@@ -209,11 +209,11 @@ def test_the_command_line_serves_until_the_page_has_finished(folder, tmp_path, c
         printed += capfd.readouterr().out
         run.join(0.05)
     url = next(word for word in printed.split() if word.startswith("http://127.0.0.1:"))
-    found = requests.get(f"{url}polygons/{ONE}", timeout=10).json()
+    found = requests.get(f"{url}polygons/{ONE}", timeout=60).json()
     body = {"version": found["version"], "reviewed": True, "ring": TRIANGLE}
-    assert requests.post(f"{url}polygons/{ONE}", json=body, timeout=10).ok
-    assert requests.post(f"{url}finish", json={}, timeout=10).ok
-    run.join(20)
+    assert requests.post(f"{url}polygons/{ONE}", json=body, timeout=60).ok
+    assert requests.post(f"{url}finish", json={}, timeout=60).ok
+    run.join(60)
     assert status == [0]
     report = json.loads(out.read_text())
     assert report["ended"] == "finished on the page"

@@ -48,7 +48,7 @@ def page(browser, folder):
     thread.start()
     context = browser.new_context(viewport={"width": 1000, "height": 700})
     page, heard = context.new_page(), []
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(100_000)
     page.on("pageerror", lambda error: heard.append(str(error)))
     page.on("console", lambda message: heard.append(message.text))
     page.goto(server.url)

@@ -6,6 +6,7 @@ import requests
 import tifffile
 from dashboard_stacks import until
 from server_process import ServerProcess
+from waiting import wait_until
 
 import renderapi
 from renderapi.tilespec import TileSpec
@@ -54,14 +55,14 @@ def tell(owner):
     """Qualities, and what belongs to box 1."""
     for number, quality in QUALITIES.items():
         url = f"{owner}/project/tiers/stack/rough_{number}/hierarchicalData"
-        data = requests.get(url, timeout=10).json() | {"alignmentQuality": quality}
+        data = requests.get(url, timeout=60).json() | {"alignmentQuality": quality}
         if number == 1:
             place = {"owner": "lab", "project": "tiers"}
             data["alignedStackId"] = {**place, "stack": "aligned"}
             data["warpTilesStackId"] = {**place, "stack": "rough_tier_1_warp"}
             data["matchCollectionId"] = {"owner": "lab", "name": "box_1"}
             data["savedMatchPairCount"] = 1
-        requests.put(url, json=data, timeout=10).raise_for_status()
+        requests.put(url, json=data, timeout=60).raise_for_status()
     ends = {"p": [[1, 2], [3, 4]], "q": [[1, 2], [3, 4]], "w": [1, 1]}
     pairs = [
         {"pGroupId": "0.0", "pId": f"a_set_{n}", "qGroupId": "0.0", "qId": f"b_set_{n}",
@@ -69,7 +70,7 @@ def tell(owner):
         for n in (0, 1)
     ]  # fmt: skip
     matches = f"{owner}/matchCollection/box_1/matches"
-    requests.put(matches, json=pairs, timeout=10).raise_for_status()
+    requests.put(matches, json=pairs, timeout=60).raise_for_status()
 
 
 def test_the_boxes_of_a_tier_are_shown_with_their_qualities(tab, tiers):
@@ -93,7 +94,8 @@ def test_the_boxes_of_a_tier_are_shown_with_their_qualities(tab, tiers):
         "4", "2.5", "0.5", NONE,
     ]  # fmt: skip
     page.wait_for_selector("#view[data-whole=true]")
-    assert colours(page) == {"red": True, "green": True, "picture": True}
+    every = {"red": True, "green": True, "picture": True}
+    wait_until(lambda: colours(page) == every, pause=0.1)
 
 
 def colours(page):
@@ -132,7 +134,7 @@ def test_a_box_says_what_there_is_of_it_and_leads_there(tab, tiers):
         .get_attribute("href")
         .endswith("/z/1/affineWarpFieldTransformDebug")
     )
-    answer = requests.get(page.locator("#debug a").get_attribute("href"), timeout=10)
+    answer = requests.get(page.locator("#debug a").get_attribute("href"), timeout=60)
     assert answer.json()["stacks"][0]["tierColumn"] == 1
     page.locator("#box a", has_text="box in the section viewer").click()
     page.wait_for_url("**/viewer.html?**renderStack=rough&**x=232.0**")
@@ -188,7 +190,7 @@ def test_boxes_are_shown_where_it_is_not_known_which_layers_lack_matches(tab, ti
     matches = f"{tiers}/render-ws/v1/owner/lab/matchCollection/box_1"
     ends = {"p": [[1], [3]], "q": [[1], [3]], "w": [1]}
     odd = {"pGroupId": "odd", "pId": "a", "qGroupId": "odd", "qId": "b", "matches": ends}
-    requests.put(f"{matches}/matches", json=[odd], timeout=10).raise_for_status()
+    requests.put(f"{matches}/matches", json=[odd], timeout=60).raise_for_status()
     opened = tab(tiers)
     page = opened.open(f"hierarchical-data.html?{ROUGH}")
     assert "group id 'odd' of box_1 is no number" in page.locator("#message.error").inner_text()
@@ -197,4 +199,4 @@ def test_boxes_are_shown_where_it_is_not_known_which_layers_lack_matches(tab, ti
     assert lines.nth(1).locator("td").all_inner_texts() == ["0, 1", "rough_1", "4", NONE]
     assert all("status of 400" in text for text in opened.errors)
     opened.errors.clear()
-    requests.delete(f"{matches}/pGroup/odd/matches", timeout=10).raise_for_status()
+    requests.delete(f"{matches}/pGroup/odd/matches", timeout=60).raise_for_status()

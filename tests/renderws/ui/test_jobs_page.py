@@ -61,7 +61,7 @@ def test_runs_are_listed_the_newest_first_with_how_they_stand(tab, runs):
     runs.say("bad", state="failed", error="section 2 is bad")
     progress = {"description": "sections", "done": 3, "total": 12}
     runs.say("now", state="running", elapsed=2.0, progress=progress)
-    runs.say("dead", state="running", elapsed=5.0, process=process() | {"started": "0"})
+    runs.say("dead", state="running", elapsed=40.0, process=process() | {"started": "0"})
     page = tab(runs.base).open("jobs.html")
     states = [lines(page).nth(n).locator(".state").inner_text() for n in range(4)]
     assert states == ["running", "killed", "failed", "complete"]
@@ -109,7 +109,7 @@ def test_the_page_keeps_up_with_a_run_until_it_is_over(tab, runs):
     runs.say("a", number=3, log=["first line", "last line"], summary="levels are set")
     panel.get_by_text("levels are set").wait_for()
     assert panel.get_by_text("last line").is_visible()
-    assert lines(page).locator(".state").inner_text() == "complete"
+    lines(page).locator(".state", has_text="complete").wait_for()
     panel.get_by_role("button", name="Close").click()
     assert panel.is_hidden() and "run=" not in page.url
 

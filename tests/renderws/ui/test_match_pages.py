@@ -16,10 +16,10 @@ def collections(stitched):
     """Address of the match collections of the owner; those that a test makes are removed."""
     base = f"{stitched}/render-ws/v1/owner/lab"
     yield f"{base}/matchCollection"
-    for entry in requests.get(f"{base}/matchCollections", timeout=10).json():
+    for entry in requests.get(f"{base}/matchCollections", timeout=60).json():
         if entry["collectionId"]["name"] != "cells_montage":
             name = entry["collectionId"]["name"]
-            requests.delete(f"{base}/matchCollection/{name}", timeout=10)
+            requests.delete(f"{base}/matchCollection/{name}", timeout=60)
 
 
 def pair_url(p, q):
@@ -100,7 +100,7 @@ def test_a_trial_is_run_compared_and_saved(look, collections):
     assert rows.count() == 2
     assert {rows.nth(n).locator("td").last.inner_text() for n in (0, 1)} == {"0.9", "0.6"}
     base = collections.rsplit("/", 1)[0]
-    trial = requests.get(f"{base}/matchTrial/{page.url.split('matchTrialId=')[1][:24]}", timeout=10)
+    trial = requests.get(f"{base}/matchTrial/{page.url.split('matchTrialId=')[1][:24]}", timeout=60)
     found = sum(map(len, (one["w"] for one in trial.json()["matches"])))
     assert page.locator("#sets").inner_text().startswith(f"{found} matches in")
     assert found > 10
@@ -109,7 +109,7 @@ def test_a_trial_is_run_compared_and_saved(look, collections):
     page.keyboard.press("Enter")
     page.get_by_text("saved to tried").wait_for()
     between = f"{collections}/tried/group/0.0/matchesWith/upper"
-    (saved,) = requests.get(between, timeout=10).json()
+    (saved,) = requests.get(between, timeout=60).json()
     assert np.allclose(saved["matches"]["p"], saved["matches"]["q"], atol=0.5)
     assert saved["matchCount"] == found
 
@@ -122,10 +122,10 @@ def test_a_review_is_kept_beside_the_matches_and_can_be_undone(look, collections
     ids = [one[-2:] for one in name]
     every = [float(t) for t in page.locator("#pairs td:nth-child(2)").all_inner_texts()]
     assert every == sorted(every, reverse=True) and residual == every[0] > 0.5
-    (matched,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=10).json()
+    (matched,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=60).json()
 
     def edits():
-        answer = requests.get(f"{collections}/cells_montage_edits/{pair_url(*ids)}", timeout=10)
+        answer = requests.get(f"{collections}/cells_montage_edits/{pair_url(*ids)}", timeout=60)
         return answer.json()[0]["matches"] if answer.ok and answer.json() else None
 
     assert edits() is None
@@ -149,9 +149,9 @@ def test_a_review_is_kept_beside_the_matches_and_can_be_undone(look, collections
     page.reload()
     page.wait_for_selector("body[data-ready]", state="attached")
     assert page.locator("#status").inner_text().startswith("edited: 37 of 37")
-    kept = requests.get(f"{collections}/cells_montage_edits/metadata", timeout=10).json()
+    kept = requests.get(f"{collections}/cells_montage_edits/metadata", timeout=60).json()
     assert kept["edits_of"] == "cells_montage" and kept["local_transforms"] == 0
-    (unchanged,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=10).json()
+    (unchanged,) = requests.get(f"{collections}/cells_montage/{pair_url(*ids)}", timeout=60).json()
     assert unchanged == matched
 
 
@@ -167,7 +167,7 @@ def test_keys_that_come_too_fast_decide_about_no_pair_that_was_not_shown(look, c
     words = f"{collections}/cells_montage_edits/group/0.0/matchesWithinGroup"
 
     def decided():
-        answer = requests.get(words, timeout=10)
+        answer = requests.get(words, timeout=60)
         return {(d["pId"], d["qId"]) for d in answer.json()} if answer.ok else set()
 
     shown = page.locator("#pairs tbody tr td:first-child").all_inner_texts()
@@ -206,5 +206,5 @@ def test_neighbours_without_matches_are_reviewed_too(look, collections):
         page.mouse.click(box["x"] + part * box["width"], box["y"] + 0.5 * box["height"])
     until(page, "document.querySelector('#status').textContent.startsWith('edited: 1 of 1')")
     pair = pair_url(lacking["pId"][-2:], lacking["qId"][-2:])
-    (saved,) = requests.get(f"{collections}/few_edits/{pair}", timeout=10).json()
+    (saved,) = requests.get(f"{collections}/few_edits/{pair}", timeout=60).json()
     assert saved["matches"]["w"] == [1] and saved["matches"]["p"][1] == saved["matches"]["q"][1]
