@@ -11,8 +11,9 @@ Points are (x, y) in pixels of each picture; maps are (3, 3) arrays from pixels 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from renderapi.matching.significance import log_false_alarms
 
 EMPTY = np.empty((0, 2))
 WAYS = ("features", "correlation")
+EXPECTED = "sections between"
+"""Way by which a match was found that was expected."""
 BELIEVED = -5.0
 """Decimal logarithm of the number of false alarms below which sections correspond."""
 
@@ -132,7 +135,11 @@ class SectionMatch:
 
 
 def match_sections(
-    p: View, q: View, parameters: SectionParameters | None = None, mirrored: bool = True
+    p: View,
+    q: View,
+    parameters: SectionParameters | None = None,
+    mirrored: bool = True,
+    expected: Matrix | None = None,
 ) -> SectionMatch:
     """Match two pictures of whole sections.
 
@@ -143,11 +150,17 @@ def match_sections(
     parameters : SectionParameters, optional
     mirrored : bool
         Also try q left to right, where nothing is found as it is.
+    expected : (3, 3) array, optional
+        Where sections in between say that q is: tried first, and has to prove itself as any other
+        candidate. Only the first of the ways is then tried besides, and q as it is.
     """
     parameters = parameters or SectionParameters()
     for name, view in (("first", p), ("second", q)):
         if not view.mask.any():
             return SectionMatch(reason=f"the {name} section shows nothing")
+    if expected is not None:
+        one_way = replace(parameters, ways=parameters.ways[:1])
+        return _first_believed(p, q, one_way, [(EXPECTED, expected)])
     found = _first_believed(p, q, parameters)
     if found.accepted or not mirrored:
         return found
@@ -163,10 +176,15 @@ def _unmirrored(found: SectionMatch, width: int) -> SectionMatch:
     return replace(found, q=apply(back, found.q), matrix=matrix, mirrored=True)
 
 
-def _first_believed(p: View, q: View, parameters: SectionParameters) -> SectionMatch:
+def _first_believed(
+    p: View,
+    q: View,
+    parameters: SectionParameters,
+    before: Sequence[tuple[str, Matrix]] = (),
+) -> SectionMatch:
     """What the first candidate gives that is believed; else the best reason."""
     tried, best = 0, SectionMatch(reason="no orientation of the sections stands out")
-    for way, matrix in _candidates(p, q, parameters):
+    for way, matrix in chain(before, _candidates(p, q, parameters)):
         tried += 1
         found = _verified(p, q, matrix, parameters)
         if found.accepted:

@@ -9,6 +9,7 @@ full resolution follow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from renderapps.alignment.section_links import (
     Link,
     connected,
     contradictions,
+    map_along,
     mirrored_sections,
     pairs_within,
 )
@@ -140,7 +142,7 @@ class MatchSectionsRough(RenderModule):
         tiles = {z: self.tile_of(z) for z in zs}
         self.outlines, without = read_outlines(self.args, {drawn_z(t) for t in tiles.values()})
         pairs = pairs_within(zs, self.args["neighbours"], self.args["long_range"])
-        rows, found = self.matched(pairs, tiles)
+        rows, found = self.matched(zs, pairs, tiles)
         report = self.judged(zs, rows, found) | {"missing_polygon_zs": without}
         self.output(report)
         self.refuse_failures(report)
@@ -162,26 +164,47 @@ class MatchSectionsRough(RenderModule):
         return document
 
     def matched(
-        self, pairs: list[tuple[float, float]], tiles: dict[float, dict[str, Any]]
+        self, zs: list[float], pairs: list[tuple[float, float]], tiles: dict[float, dict[str, Any]]
     ) -> tuple[list[dict[str, Any]], dict[tuple[float, float], Any]]:
-        """A row of the report for each pair, and what was found of those that were tried."""
-        from renderapps.alignment.rough_pairs import RoughSettings, match_chunk, row_of
+        """A row of the report for each pair, and what was found of those that were tried.
+
+        Sections next to each other first: they say where those further apart are to be found.
+        """
+        from renderapps.alignment.rough_pairs import row_of
+
+        at = {z: k for k, z in enumerate(zs)}
+        near = [(p, q) for p, q in pairs if at[q] == at[p] + 1]
+        outcomes = self.tried(near, tiles, {})
+        links = {(link.p, link.q): link for link in links_of(outcomes)}
+        far = [pair for pair in pairs if pair not in outcomes]
+        expected = {(p, q): map_along(zs[at[p] : at[q] + 1], links) for p, q in far}
+        outcomes |= self.tried(far, tiles, expected)
+        ids = {pair: (tiles[pair[0]]["tileId"], tiles[pair[1]]["tileId"]) for pair in pairs}
+        rows = [row_of(pair, ids[pair], outcomes[pair]) for pair in pairs]
+        return rows, {k: v for k, v in outcomes.items() if not isinstance(v, str)}
+
+    def tried(
+        self,
+        pairs: list[tuple[float, float]],
+        tiles: dict[float, dict[str, Any]],
+        expected: dict[tuple[float, float], Any],
+    ) -> dict[tuple[float, float], Any]:
+        """What was found of each pair, a text where it could not be tried."""
+        from renderapps.alignment.rough_pairs import RoughSettings, match_chunk
 
         size = max(1, -(-len(pairs) // (2 * self.at_once())))
         chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-        work = [[(pair, tuple(tiles[z] for z in pair)) for pair in chunk] for chunk in chunks]
+        work = [
+            [((tiles[p], tiles[q]), expected.get((p, q))) for p, q in chunk] for chunk in chunks
+        ]
         settings = RoughSettings.of(self.args, self.outlines)
         results = self.map_tasks(partial(match_chunk, settings), work, "matching")
-        rows, found = [], {}
+        found: dict[tuple[float, float], Any] = {}
         for chunk, result in zip(chunks, results, strict=True):
-            failed = isinstance(result, TaskFailure)
-            for at, pair in enumerate(chunk):
-                outcome = result.reason if failed else result[at]
-                ids = tuple(tiles[z]["tileId"] for z in pair)
-                rows.append(row_of(pair, ids, outcome))
-                if not isinstance(outcome, str):
-                    found[pair] = outcome
-        return rows, found
+            if isinstance(result, TaskFailure):
+                result = [result.reason] * len(chunk)
+            found |= dict(zip(chunk, result, strict=True))
+        return found
 
     def judged(
         self,
@@ -190,11 +213,7 @@ class MatchSectionsRough(RenderModule):
         found: dict[tuple[float, float], Any],
     ) -> dict[str, Any]:
         """The report: what the links say together; rows learn whether they are stored."""
-        links = [
-            Link(*pair, match.matrix, match.size, match.found.mirrored)
-            for pair, match in found.items()
-            if match.found.accepted
-        ]
+        links = links_of(found)
         wrong = contradictions(links, CLOSES)
         links = [link for link in links if (link.p, link.q) not in wrong]
         for row in rows:
@@ -286,6 +305,15 @@ class MatchSectionsRough(RenderModule):
             )
         if report["sections_total"] == 1:
             self.logger.warning("there is one section: nothing to match")
+
+
+def links_of(found: Mapping[tuple[float, float], Any]) -> list[Link]:
+    """What was found of pairs and is believed."""
+    return [
+        Link(*pair, match.matrix, match.size, match.found.mirrored)
+        for pair, match in found.items()
+        if not isinstance(match, str) and match.found.accepted
+    ]
 
 
 if __name__ == "__main__":

@@ -81,27 +81,38 @@ def _placed(spec: CanvasSpec) -> np.ndarray:
 
 
 def match_chunk(
-    settings: RoughSettings, chunk: Sequence[tuple[tuple[float, float], tuple[Json, Json]]]
+    settings: RoughSettings, chunk: Sequence[tuple[tuple[Json, Json], np.ndarray | None]]
 ) -> list[PairOfSections | str]:
-    """What was found of each pair; a text where it could not be tried."""
+    """What was found of each pair; a text where it could not be tried.
+
+    Parameters
+    ----------
+    chunk : sequence of (tiles, map)
+        The map is where the second section is expected, post-local coordinates; None: anywhere.
+    """
     from renderapi.matching.cv2_threads import cv2_threads
 
     cache = ViewCache(settings.cache_bytes)
     found: list[PairOfSections | str] = []
     with cv2_threads(1):  # the chunks run side by side
-        for _, tiles in chunk:
+        for tiles, expected in chunk:
             try:
-                found.append(_matched(settings, cache, *tiles))
+                found.append(_matched(settings, cache, tiles, expected))
             except RenderError as error:
                 found.append(str(error))
     return found
 
 
-def _matched(settings: RoughSettings, cache: ViewCache, p: Json, q: Json) -> PairOfSections:
+def _matched(
+    settings: RoughSettings,
+    cache: ViewCache,
+    tiles: tuple[Json, Json],
+    expected: np.ndarray | None,
+) -> PairOfSections:
     import shapely
 
     specs, views = [], []
-    for tile in (p, q):
+    for tile in tiles:
         spec = canvas_spec(tile, None, settings.local_transforms, settings.scale, settings.channel)
         outline = settings.outlines.get(drawn_z(tile))
         if outline is not None:
@@ -110,8 +121,10 @@ def _matched(settings: RoughSettings, cache: ViewCache, p: Json, q: Json) -> Pai
         view.mask &= ~empty(view.image)
         specs.append(spec)
         views.append(view)
-    found = match_sections(views[0], views[1], settings.parameters, settings.mirrored)
-    return PairOfSections(found, specs[0], specs[1])
+    if expected is not None:
+        expected = np.linalg.inv(_placed(specs[1])) @ expected @ _placed(specs[0])
+    found = match_sections(views[0], views[1], settings.parameters, settings.mirrored, expected)
+    return PairOfSections(found, *specs)
 
 
 def drawn_z(tile: Json) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,25 @@ def pairs_within(
     steps = sorted({*range(1, neighbours + 1), *further})
     count = len(zs)
     return [(zs[i], zs[i + step]) for i in range(count) for step in steps if i + step < count]
+
+
+def map_along(
+    zs: Sequence[float], links: Mapping[tuple[float, float], Link]
+) -> NDArray[np.float64] | None:
+    """Map from the first section to the last, from each to the next; None where that is not linked.
+
+    Parameters
+    ----------
+    zs : sequence of float
+    links : mapping of (p, q) to Link
+        Those that are mirrored are passed over.
+    """
+    matrix = np.eye(3)
+    for pair in pairwise(zs):
+        if pair not in links or links[pair].mirrored:
+            return None
+        matrix = links[pair].matrix @ matrix
+    return matrix
 
 
 def connected(zs: Sequence[float], links: Iterable[Link]) -> list[list[float]]:

@@ -10,13 +10,16 @@ from layered_stacks import run
 from section_series import put_sections, tissue, turned
 
 import renderapi
+from renderapi.matching.canvases import View
 from renderapi.matching.documents import oriented_points
 from renderapi.matching.models import apply
+from renderapi.matching.whole_sections import SectionParameters, match_sections
 from renderapps.alignment.match_sections_rough import MatchSectionsRough
 from renderapps.alignment.section_links import (
     Link,
     connected,
     contradictions,
+    map_along,
     mirrored_sections,
     pairs_within,
 )
@@ -53,6 +56,8 @@ def test_matches_are_where_the_sections_were_turned_to(render, tmp_path, picture
     assert report["unmatched_sections"] == [4.0]
     assert report["groups"] == [[0.0, 1.0, 2.0, 3.0], [4.0]]
     assert rows[2, 4]["reason"]
+    assert [rows[key]["way"] for key in ((0, 1), (1, 2))] == ["features"] * 2
+    assert rows[0, 2]["way"] == "sections between"
     for p, q in ((0, 1), (0, 2), (1, 2)):
         truth = pictures[q][1] @ np.linalg.inv(pictures[p][1])
         (document,) = [
@@ -79,6 +84,21 @@ def test_orientations_are_found_without_features(pictures):
     found = orientations(p, p > 0, q, q > 0)
     away = [np.hypot(*(apply(m, corners) - apply(truth, corners)).T).max() for m in found]
     assert min(away) < 6
+
+
+def test_what_is_expected_has_to_prove_itself(pictures):
+    (p, to_p), (q, to_q) = pictures[0], pictures[2]
+    truth = to_q @ np.linalg.inv(to_p)
+    away = np.array([[0, -1.0, p.shape[0]], [1, 0, 0], [0, 0, 1]])  # a quarter turn
+    features = SectionParameters(ways=("features",))
+    for expected, way in ((truth, "sections between"), (away @ truth, "features")):
+        found = match_sections(*(View(v, v > 0) for v in (p, q)), features, expected=expected)
+        assert found.way == way
+        missed = apply(found.matrix, found.p) - apply(truth, found.p)
+        assert np.hypot(*missed.T).max() < 1
+    stranger = pictures[4][0]
+    views = [View(v, v > 0) for v in (p, stranger)]
+    assert not match_sections(*views, features, expected=truth).accepted
 
 
 def test_nothing_in_common_is_a_failure_with_a_report(render, tmp_path, capsys, pictures):
@@ -174,6 +194,13 @@ def test_pairs_of_a_series_are_with_those_that_follow_and_some_further_on():
     further = pairs_within([float(z) for z in range(6)], 2, [4, 2, 9])
     assert [q - p for p, q in further if p == 0] == [1, 2, 4]
     assert (1.0, 5.0) in further and len(further) == 5 + 4 + 2
+
+
+def test_maps_follow_each_other_along_a_series():
+    links = {(p, p + 1): link(p, p + 1, 0.1 * p, mirrored=p == 3) for p in range(5)}
+    np.testing.assert_allclose(map_along([0, 1, 2, 3], links), link(0, 3, 0.3).matrix, atol=1e-12)
+    assert map_along([2, 3, 4], links) is None  # one is left to right
+    assert map_along([0, 2], links) is None
 
 
 def test_groups_and_mirrored_sections():
