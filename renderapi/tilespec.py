@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import numpy as np
 
 from renderapi import shown
 from renderapi.channel import Channel
-from renderapi.errors import NotFoundError, RenderError, SpecError
+from renderapi.errors import NotFoundError, RenderError
 from renderapi.image_pyramid import ImagePyramid, MipMap, MipMapLevel
 from renderapi.jsontext import collection_paused
 from renderapi.layers import layer_tile_specs
@@ -20,6 +19,7 @@ from renderapi.layout import Layout
 from renderapi.render import Render, format_preamble, renderaccess
 from renderapi.stack import get_z_values_for_stack
 from renderapi.transform import TransformList, estimate_dstpts, load_transform_json
+from renderapi.transform.stored_specs import checked_spec, copied_spec
 from renderapi.transform.transform import document_of
 from renderapi.utils import get_json
 from renderapi.web import box_text, join, number
@@ -49,18 +49,6 @@ _REQUESTS_AT_ONCE = 4
 _BOX = ("minX", "minY", "maxX", "maxY")
 _STORED = ("meshCellSize", "mipmapPathBuilder")
 _OLD_LEVELS = ((1, "scale1Url"), (2, "scale2Url"), (3, "scale3Url"))
-_REQUIRED_KEYS = {
-    "leaf": ("className", "dataString"),
-    "list": ("specList",),
-    "ref": ("refId",),
-    "interpolated": ("a", "b", "lambda"),
-}
-# written with six numbers by release 2.4.2, which is what an affine has
-_SPECIAL_AFFINES = frozenset(
-    package + name
-    for package in ("mpicbg.trakem2.transform.", "mpicbg.models.")
-    for name in ("TranslationModel2D", "RigidModel2D", "SimilarityModel2D")
-)
 
 
 class TileSpec:
@@ -270,7 +258,7 @@ class TileSpec:
         self.meshCellSize = get("meshCellSize")
         self.mipmapPathBuilder = get("mipmapPathBuilder")
         specs = () if d["transforms"] is None else d["transforms"]["specList"]
-        self._specs = [_checked(spec, self.tileId) for spec in specs]
+        self._specs = [checked_spec(spec, self.tileId) for spec in specs]
         self.labels = list(get("labels") or ())
         self.groupId = get("groupId")
         self.inputfilters = []
@@ -280,7 +268,7 @@ class TileSpec:
 
     def _transform_specs(self) -> list[Any]:
         if self._specs is not None:
-            return [_copied(spec) for spec in self._specs]
+            return [copied_spec(spec) for spec in self._specs]
         return [document_of(transform) for transform in self._tforms]
 
 
@@ -288,55 +276,6 @@ def tiles_of(specs: Iterable[Mapping[str, Any]]) -> list[TileSpec]:
     """Tiles of many JSON objects."""
     with collection_paused():
         return [TileSpec(json=spec) for spec in specs]
-
-
-def _checked(spec: Mapping[str, Any], tile: Any) -> dict[str, Any]:
-    """Copy of a transform's JSON as the transform made of it will write it.
-
-    SpecError naming the tile if no transform can be made of it.
-    """
-    kind = spec.get("type", "leaf")
-    if kind not in _REQUIRED_KEYS:
-        raise SpecError(f"tile {tile} has a transform of unknown type {kind!r}")
-    for key in _REQUIRED_KEYS[kind]:
-        if key not in spec:
-            raise SpecError(f"tile {tile} has a transform ({kind}) without {key}")
-    copy = {"type": kind, **spec}
-    if len(copy) > 1 + len(_REQUIRED_KEYS[kind]):
-        _tidy(copy)
-    if kind == "leaf":
-        if copy["className"] in _SPECIAL_AFFINES and str(copy["dataString"]).count(" ") > 3:
-            with contextlib.suppress(RenderError):
-                copy["className"] = load_transform_json(copy).className
-    elif kind == "list":
-        copy["specList"] = [_checked(inner, tile) for inner in spec["specList"]]
-    elif kind == "interpolated":
-        copy["a"], copy["b"] = _checked(spec["a"], tile), _checked(spec["b"], tile)
-    return copy
-
-
-def _tidy(spec: dict[str, Any]) -> None:
-    """Take out an id of None, and labels and metaData that say nothing."""
-    if spec.get("id", "") is None:
-        del spec["id"]
-    if "metaData" in spec:
-        metadata = spec["metaData"] or {}
-        if metadata.get("labels", "") is None:
-            metadata = {key: value for key, value in metadata.items() if key != "labels"}
-        if metadata:
-            spec["metaData"] = metadata
-        else:
-            del spec["metaData"]
-
-
-def _copied(spec: dict[str, Any]) -> dict[str, Any]:
-    """Copy of the JSON of a transform that shares no dict or list but its metaData."""
-    copy = spec.copy()
-    if "specList" in copy:
-        copy["specList"] = [_copied(inner) for inner in copy["specList"]]
-    elif "a" in copy:
-        copy["a"], copy["b"] = _copied(copy["a"]), _copied(copy["b"])
-    return copy
 
 
 def _pyramid(

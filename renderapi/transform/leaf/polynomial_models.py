@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from renderapi.errors import ConversionError, EstimationError, SpecError
 from renderapi.transform.leaf import polynomials
-from renderapi.transform.leaf.affine_models import AffineModel, invert_matrix, map_affine
+from renderapi.transform.leaf.affine_matrices import invert_matrix, map_affine
+from renderapi.transform.leaf.affine_model import AffineModel
 from renderapi.transform.leaf.common import (
     FirstOrderProperties,
     calc_first_order_properties,
