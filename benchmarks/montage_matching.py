@@ -144,7 +144,7 @@ def _by_engine(scene: Scene) -> dict[tuple[str, str], NDArray[np.float64]]:
     from renderapi.matching.canvases import canvas_spec
     from renderapi.matching.chance import CERTAIN
     from renderapi.matching.neighbours import Pair
-    from renderapi.matching.pairs import PairParameters
+    from renderapi.matching.pair_parameters import PairParameters
 
     canvases = {name: canvas_spec(scene.tile(name), None) for name in scene.true}
     tasks = [PairTask(Pair("0.0", p, "", "0.0", q, "", None)) for p, q in scene.pairs]

@@ -15,12 +15,9 @@ from renderapi.matching.chance import unrelated_significances
 from renderapi.matching.coarse_pairs import match_coarse_pair
 from renderapi.matching.models import Matrix
 from renderapi.matching.neighbours import Pair
-from renderapi.matching.pairs import (
-    PairMatch,
-    PairParameters,
-    match_layers_pair,
-    match_montage_pair,
-)
+from renderapi.matching.pair_outcome import PairMatch
+from renderapi.matching.pair_parameters import PairParameters
+from renderapi.matching.pairs import match_layers_pair, match_montage_pair
 from renderapi.matching.stage import StageRule, shifted_map
 
 DEFAULT_RADIUS = 0.1

@@ -11,7 +11,9 @@ from renderapi.matching.canvases import View
 from renderapi.matching.coarse import coarse_shift
 from renderapi.matching.frames import common_frame, overlap_box
 from renderapi.matching.models import Matrix
-from renderapi.matching.pairs import PairMatch, PairParameters, of_one_shift, rejected
+from renderapi.matching.one_shift import of_one_shift
+from renderapi.matching.pair_outcome import PairMatch, rejected
+from renderapi.matching.pair_parameters import PairParameters
 
 COARSE = "coarse content"
 """Name of this way to match."""

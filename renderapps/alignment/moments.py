@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from renderapi.matching.pairs import USUAL_ERROR
+from renderapi.matching.one_shift import USUAL_ERROR
 from renderapps.alignment.models import Floats, Model, scaled_points
 
 Ints = NDArray[np.int64]

@@ -15,7 +15,7 @@ from renderapps.module.fields import OneOrMore
 
 if TYPE_CHECKING:
     from renderapi.matching.candidates import TranslationLimits
-    from renderapi.matching.pairs import PairParameters
+    from renderapi.matching.pair_parameters import PairParameters
 
 MODELS = ("translation", "rigid", "similarity", "affine")
 FIXED_SIGNIFICANCE = 6.0  # where nothing tells what unrelated pairs reach
@@ -145,7 +145,7 @@ def pair_parameters(args: dict[str, Any], limits: TranslationLimits) -> PairPara
     """The engine's parameters, in pixels of the drawn tiles."""
     from renderapi.matching.features import FeatureParameters
     from renderapi.matching.models import Model
-    from renderapi.matching.pairs import PairParameters
+    from renderapi.matching.pair_parameters import PairParameters
     from renderapi.matching.ransac import RansacParameters
 
     scale, radius = args["scale"], args["coverage_radius"]

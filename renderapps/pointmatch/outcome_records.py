@@ -12,7 +12,7 @@ from renderapi.base64arrays import decodeBase64, encodeBase64
 from renderapi.matching.batches import PairOutcome
 from renderapi.matching.candidates import Band, Candidate, Chance
 from renderapi.matching.neighbours import Pair
-from renderapi.matching.pairs import PairMatch
+from renderapi.matching.pair_outcome import PairMatch
 
 Json = dict[str, Any]
 

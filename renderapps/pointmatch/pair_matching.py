@@ -20,7 +20,7 @@ from renderapi.matching.neighbours import Layer, Pair, relative_positions
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome, PairTask
-    from renderapi.matching.pairs import PairParameters
+    from renderapi.matching.pair_parameters import PairParameters
 
 FEW_PAIRS = 32
 """A worker is given no fewer pairs than this where there is enough for all: it would read tiles

@@ -8,7 +8,7 @@ from renderapi.matching.batches import PairTask, ViewCache, expected_map, match_
 from renderapi.matching.canvases import canvas_spec
 from renderapi.matching.models import apply
 from renderapi.matching.neighbours import Pair
-from renderapi.matching.pairs import PairParameters
+from renderapi.matching.pair_parameters import PairParameters
 from renderapi.matching.stage import StageRule
 from renderapi.urls import path_to_url
 

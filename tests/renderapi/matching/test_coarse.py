@@ -9,7 +9,7 @@ from renderapi.matching.canvases import View
 from renderapi.matching.coarse import chance_of, coarse_shift, independent_values
 from renderapi.matching.coarse_pairs import COARSE, match_coarse_pair
 from renderapi.matching.correlation import match_translation
-from renderapi.matching.pairs import PairParameters
+from renderapi.matching.pair_parameters import PairParameters
 from renderapi.matching.scales import Scale
 
 SIDE = 256

@@ -10,12 +10,8 @@ from renderapi.matching.canvases import View
 from renderapi.matching.contrast import content_mask
 from renderapi.matching.features import FeatureParameters
 from renderapi.matching.models import Model, apply
-from renderapi.matching.pairs import (
-    PairParameters,
-    grid_points,
-    match_layers_pair,
-    match_montage_pair,
-)
+from renderapi.matching.pair_parameters import PairParameters
+from renderapi.matching.pairs import match_layers_pair, match_montage_pair
 
 
 def view(image):
@@ -164,19 +160,6 @@ def test_the_same_pair_gives_the_same_matches(texture):
     for parameters in (settings("affine"), settings("affine", use_correlation=False)):
         first, again = (match_montage_pair(p, q, moved(148, 0), parameters) for _ in range(2))
         assert (first.p == again.p).all() and (first.q == again.q).all()
-
-
-def test_grid_points_fill_the_overlap_in_its_shape():
-    common = np.zeros((300, 200), bool)
-    common[:, 190:] = True
-    points = grid_points(common)
-    assert len(points) == 36 and (points[:, 0] >= 190).all()
-    assert len(np.unique(points[:, 0])) == 3 and len(np.unique(points[:, 1])) == 12
-    assert len(np.unique(grid_points(np.ones((90, 90), bool))[:, 0])) == 6
-    single = np.zeros((50, 50), bool)
-    single[7, 9] = True
-    assert grid_points(single).tolist() == [[9.0, 7.0]]
-    assert not len(grid_points(np.zeros((5, 5), bool)))
 
 
 def test_tem_tiles_agree_better_than_the_published_montage(real_data):

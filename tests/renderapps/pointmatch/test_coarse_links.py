@@ -9,7 +9,7 @@ import renderapi
 from renderapi.matching.batches import PairOutcome
 from renderapi.matching.coarse_pairs import COARSE
 from renderapi.matching.neighbours import Pair
-from renderapi.matching.pairs import PairMatch
+from renderapi.matching.pair_outcome import PairMatch
 from renderapi.urls import path_to_url
 from renderapps.pointmatch.create_tilepairs import CreateTilePairs
 from renderapps.pointmatch.generate_point_matches import GeneratePointMatches

@@ -4,7 +4,7 @@ import numpy as np
 
 from renderapi.matching.batches import PairOutcome, PairTask
 from renderapi.matching.neighbours import Layer, NeighbourParameters, neighbour_pairs
-from renderapi.matching.pairs import PairMatch
+from renderapi.matching.pair_outcome import PairMatch
 from renderapps.pointmatch.match_report import match_report, pair_row
 from renderapps.pointmatch.pair_matching import TilePlaces, chunks_of, second_look
 

@@ -7,7 +7,7 @@ import tifffile
 import renderapi
 from renderapi.matching.batches import PairOutcome, PairTask
 from renderapi.matching.neighbours import Layer, NeighbourParameters, neighbour_pairs
-from renderapi.matching.pairs import PairMatch
+from renderapi.matching.pair_outcome import PairMatch
 from renderapps.pointmatch import stage_lessons
 from renderapps.pointmatch.create_tilepairs import CreateTilePairs
 from renderapps.pointmatch.generate_point_matches import GeneratePointMatches
