@@ -65,8 +65,9 @@ def timed(shape: tuple[int, int, int], solver: str) -> tuple[float, float, float
     begin = time.process_time()
     moments = reduced(trusted(points, model, tolerance), model, *unit_sizes(corners))
     problem = Problem(corners, moments, model, Stiffness(), solver=solver, sections=sections)
-    matrix = problem.pattern.matrix(problem.hold, moments.pp, moments.qq, -moments.pq)
-    right = problem.pattern.sums(-moments.pd, moments.qd).reshape(-1, 2)
+    pattern, w = problem.pattern, problem.strengths
+    matrix = pattern.matrix(problem.hold, moments.pp, moments.qq, moments.pq, (w, w, -w))
+    right = pattern.sums(moments.pd, moments.qd, (-w, w)).reshape(-1, 2)
     assembled = time.process_time() - begin
     begin = time.process_time()
     problem.solver.solve(matrix, right, np.zeros_like(right))

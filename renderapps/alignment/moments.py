@@ -89,8 +89,13 @@ class Moments:
     first, second, counts : (L,) int
     given : (L,) float64
         Sum of the weights as given.
-    grams : (L, 2 K + 2, 2 K + 2) float64
-        Weighted sums of products of the columns f_k(p), f_k(q), d_x, d_y.
+    pp, qq, pq : (L, K, K) float64
+        Weighted sums of the products of the functions at p with each other, of those at q, and of
+        those at p (rows) with those at q.
+    pd, qd : (L, K, 2) float64
+        Those of the functions at p, and at q, with the gap.
+    dd : (L,) float64
+        Weighted sums of the squared gaps.
     scatters : (L,) float64
         Root mean squared distance of the points from their own best common movement, pixels: a
         shift, a similarity (rigid models too) or an affine of one side to the other.
@@ -102,49 +107,24 @@ class Moments:
     second: Ints
     counts: Ints
     given: Floats
-    grams: Floats
+    pp: Floats
+    qq: Floats
+    pq: Floats
+    pd: Floats
+    qd: Floats
+    dd: Floats
     scatters: Floats
     doubted: Ints
 
     @property
     def terms(self) -> int:
         """Number K of functions."""
-        return (self.grams.shape[1] - 2) // 2
+        return self.pp.shape[1]
 
     @property
     def totals(self) -> Floats:
         """(L,) sums of the scaled weights."""
         return self.given / (self.given + HALF_TRUST)
-
-    @property
-    def pp(self) -> Floats:
-        """(L, K, K) products of the functions at p."""
-        return self.grams[:, : self.terms, : self.terms]
-
-    @property
-    def qq(self) -> Floats:
-        """(L, K, K) products of the functions at q."""
-        return self.grams[:, self.terms : -2, self.terms : -2]
-
-    @property
-    def pq(self) -> Floats:
-        """(L, K, K) products of those at p (rows) with those at q."""
-        return self.grams[:, : self.terms, self.terms : -2]
-
-    @property
-    def pd(self) -> Floats:
-        """(L, K, 2) products of the functions at p with the gap."""
-        return self.grams[:, : self.terms, -2:]
-
-    @property
-    def qd(self) -> Floats:
-        """(L, K, 2) products of the functions at q with the gap."""
-        return self.grams[:, self.terms : -2, -2:]
-
-    @property
-    def dd(self) -> Floats:
-        """(L,) sums of the squared gaps."""
-        return self.grams[:, -2, -2] + self.grams[:, -1, -1]
 
     @property
     def shifts(self) -> Floats:
@@ -153,10 +133,8 @@ class Moments:
 
     def with_terms(self, terms: int) -> Moments:
         """Those of the first functions alone."""
-        k = self.terms
-        kept = np.r_[0:terms, k : k + terms, 2 * k : 2 * k + 2]
-        grams = self.grams[:, kept][:, :, kept]
-        return replace(self, grams=grams)
+        squares = {name: getattr(self, name)[:, :terms, :terms] for name in ("pp", "qq", "pq")}
+        return replace(self, **squares, pd=self.pd[:, :terms], qd=self.qd[:, :terms])
 
     def shift_errors(self, unknowns: int) -> Floats:
         """(L,) standard error of the common movement of each pair, pixels."""
@@ -170,9 +148,9 @@ class Moments:
 def joined_moments(parts: Sequence[Moments], model: Model) -> Moments:
     """Moments of all parts one after the other; of no pair where there is none."""
     if not parts:
-        side = 2 * model.terms + 2
         none, zero = np.zeros(0, int), np.zeros(0)
-        return Moments(none, none, none, zero, np.zeros((0, side, side)), zero, none)
+        pp, qq, pq, pd, qd, dd = _tables(0, model.terms)
+        return Moments(none, none, none, zero, pp, qq, pq, pd, qd, dd, zero, none)
     names = Moments.__slots__
     return Moments(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
@@ -183,7 +161,7 @@ def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) ->
         return joined_moments([], model)
     side = 2 * model.terms + 2
     number = len(points.counts)
-    grams = np.empty((number, side, side))
+    tables = _tables(number, model.terms)
     given, scatters = np.empty(number), np.empty(number)
     ends = np.cumsum(points.counts)
     for count in np.unique(points.counts):
@@ -194,9 +172,27 @@ def reduced(points: PairPoints, model: Model, centres: Floats, sizes: Floats) ->
             rows = (ends[part] - count)[:, None] + np.arange(count)
             total, means, sums = _products(points, part, rows, model, centres, sizes)
             scatters[part] = _scatters(sums, model, sizes[points.first[part]])
-            given[part], grams[part] = total, _restored(sums, means)
+            given[part] = total
+            for table, found in zip(tables, _parts(_restored(sums, means)), strict=True):
+                table[part] = found
     doubted = np.zeros(number, int) if points.doubted is None else points.doubted
-    return Moments(points.first, points.second, points.counts, given, grams, scatters, doubted)
+    pp, qq, pq, pd, qd, dd = tables
+    ids = points.first, points.second, points.counts
+    return Moments(*ids, given, pp, qq, pq, pd, qd, dd, scatters, doubted)
+
+
+def _tables(number: int, terms: int) -> list[Floats]:
+    """Room for the sums of so many pairs, as `Moments` has them."""
+    squares = [np.empty((number, terms, terms)) for _ in range(3)]
+    return [*squares, *(np.empty((number, terms, 2)) for _ in range(2)), np.empty(number)]
+
+
+def _parts(grams: Floats) -> list[Floats]:
+    """The same from sums of the products of all columns with each other."""
+    k = (grams.shape[1] - 2) // 2
+    p, q, d = slice(0, k), slice(k, -2), slice(-2, None)
+    parts = [grams[:, rows, columns] for rows, columns in ((p, p), (q, q), (p, q), (p, d), (q, d))]
+    return [*parts, grams[:, -2, -2] + grams[:, -1, -1]]
 
 
 def _products(

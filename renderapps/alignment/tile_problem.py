@@ -198,15 +198,18 @@ class Problem:
 
     def gaps(self) -> Floats:
         """(L,) weighted sum of the squared distances of each link's points as things are."""
-        grams, k = self.moments.grams, self.model.terms
-        total = np.empty(len(grams))
-        for begin in range(0, len(grams), AT_ONCE):
+        m, dd = self.moments, self.moments.dd
+        tables = (m.pp, m.qq, m.pq, m.pd, m.qd)
+        total = np.empty(len(dd))
+        for begin in range(0, len(dd), AT_ONCE):
             part = slice(begin, begin + AT_ONCE)
-            combined = np.empty((len(grams[part]), grams.shape[1], 2))  # of p, q and the gap
-            combined[:, :k] = self.terms[self.first[part]]
-            combined[:, k:-2] = -self.terms[self.second[part]]
-            combined[:, -2:] = np.eye(2)
-            total[part] = np.einsum("lia,lia->l", combined, grams[part] @ combined)
+            pp, qq, pq, pd, qd = (table[part] for table in tables)
+            one, two = self.terms[self.first[part]], self.terms[self.second[part]]
+            # what all points together are still apart, seen from each end
+            at_p = pp @ one - pq @ two + pd
+            at_q = np.swapaxes(pq, 1, 2) @ one - qq @ two + qd
+            shares = one * (at_p + pd) - two * (at_q + qd)
+            total[part] = shares.sum(axis=(1, 2)) + dd[part]
         return np.maximum(total, 0)
 
     def residuals(self) -> Floats:
@@ -230,9 +233,8 @@ class Problem:
     def _separate(self, weights: Floats) -> Floats:
         """Both axes have the same matrix, and the solution does not depend on where one is."""
         m, free = self.moments, self.pattern.free
-        w = weights[:, None, None]
-        matrix = self.pattern.matrix(self.hold, w * m.pp, w * m.qq, -w * m.pq)
-        right = self.pattern.sums(-w * m.pd, w * m.qd) + (self.hold @ self.prior)[free]
+        matrix = self.pattern.matrix(self.hold, m.pp, m.qq, m.pq, (weights, weights, -weights))
+        right = self.pattern.sums(m.pd, m.qd, (-weights, weights)) + (self.hold @ self.prior)[free]
         solution = self.solver.solve(matrix, right.reshape(-1, 2), self.terms[free].reshape(-1, 2))
         result = self.terms.copy()
         result[free] = solution.reshape(len(free), self.model.terms, 2)
