@@ -52,7 +52,8 @@ class Pace:
 
 
 def next_rows(given: int, done: int, seconds: float) -> int:
-    """How many rows the next piece may have: fewer after one that took too long, else more."""
-    if seconds > GOAL:
-        return max(FEWEST, int(done * GOAL / seconds))
-    return max(given, done * 2)
+    """How many rows the next piece may have: as many as would have taken its time, at most twice as
+    many; none fewer after one that was in time.
+    """
+    fitting = int(done * min(2.0, GOAL / max(seconds, 1e-9)))
+    return max(FEWEST, fitting) if seconds > GOAL else max(given, fitting)
