@@ -8,19 +8,7 @@ Documents are UTF-8 JSON `bytes`, written as they were accepted (references unre
 absent, unknown keys dropped by the route); the columns beside them exist to find them. Ids are
 ordered by UTF-8 bytes, z by number.
 
-Errors: their text names owner, project and stack (or collection, or the file) and says what to do.
-
-StoreError                  500, root: the store could not do it (damage, failed disk)
- +- Invalid                 400, the request makes no sense, whatever the store holds
- +- NotFound                404, no such stack, tile, section, transform or collection
- +- Conflict                409, the state of the stack forbids it
- +- StoreBusy               503, another process has held the store for too long
- +- StoreFull               507, no room left on the disk; nothing has changed
- +- StoreGone               503, the file was moved, deleted or replaced while it is open
- +- Damaged                 500, what the file holds makes no sense
- +- CannotOpen              500, the file cannot be opened as a store
-     +- NewerStore          it was written by a newer version of this software
-     +- NetworkFileSystem   it lies on a file system that cannot lock reliably
+What it raises is in `errors`, what it takes and gives in `records`; both are to be had here too.
 
 Reading from a stack that does not exist (or is OFFLINE) gives what an empty stack gives, unless
 said otherwise; `has_tiles` tells the two apart.
@@ -31,317 +19,72 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
-
-import numpy as np
-
-Json = dict[str, Any]
-
-
-class StoreError(Exception):
-    """Root of the errors a store raises on purpose."""
-
-    status = 500
-
-
-class Invalid(StoreError):
-    """The request makes no sense, whatever the store holds."""
-
-    status = 400
-
-
-class NotFound(StoreError):
-    """No such stack, tile, section, transform or collection."""
-
-    status = 404
-
-
-class Conflict(StoreError):
-    """The state of the stack forbids the operation."""
-
-    status = 409
-
-
-class StoreBusy(StoreError):
-    """Another process has held the store for longer than a request may wait."""
-
-    status = 503
-
-
-class StoreFull(StoreError):
-    """The disk has no room left; nothing has changed."""
-
-    status = 507
-
-
-class StoreGone(StoreError):
-    """The path of the store does not lead to the file that is open."""
-
-    status = 503
-
-
-class Damaged(StoreError):
-    """The file is damaged."""
-
-
-class CannotOpen(StoreError):
-    """The file cannot be opened as a store."""
-
-
-class NewerStore(CannotOpen):
-    """The file was written by a newer version of this software."""
-
-
-class NetworkFileSystem(CannotOpen):
-    """The file lies on a file system shared between machines, where locks and shared memory do
-    not hold.
-    """
-
-
-class StackId(NamedTuple):
-    """Identity of a stack."""
-
-    owner: str
-    project: str
-    stack: str
-
-
-class CollectionId(NamedTuple):
-    """Identity of a match collection."""
-
-    owner: str
-    name: str
-
-
-class TileRecord(NamedTuple):
-    """A tile document and the columns it is found by.
-
-    `flat` says that the document's transforms hold neither references nor nested lists, so that the
-    stored bytes are also its flattened form. The box is in world pixels.
-    """
-
-    tile_id: str
-    z: float | None
-    min_x: float
-    min_y: float
-    max_x: float
-    max_y: float
-    section_id: str | None
-    group_id: str | None
-    flat: bool
-    document: bytes
-
-
-class TileDocument(NamedTuple):
-    """What of a `TileRecord` it takes to answer with a tile."""
-
-    tile_id: str
-    flat: bool
-    document: bytes
-
-
-class Contents(NamedTuple):
-    """Shared transforms a tile refers to directly, and the names of its channels, each once and
-    in order.
-    """
-
-    references: tuple[str, ...]
-    channels: tuple[str, ...]
-
-
-class NewTiles(NamedTuple):
-    """Tiles to be saved, column by column: what `TileRecord` holds, and their contents.
-
-    Attributes
-    ----------
-    places : (N, 5) float64 array
-        z of each, NaN for none, and its box: min_x, min_y, max_x, max_y in world pixels.
-    """
-
-    tile_ids: Sequence[str]
-    places: np.ndarray
-    section_ids: Sequence[str | None]
-    group_ids: Sequence[str | None]
-    flat: Sequence[bool]
-    documents: Sequence[bytes]
-    contents: Sequence[Contents]
-
-
-@dataclass(frozen=True, slots=True)
-class TileQuery:
-    """Which tiles of a stack: every condition given must hold; the default is all of them.
-
-    `box` is (min_x, min_y, max_x, max_y), inclusive on all sides. `min_z` and `max_z` are
-    inclusive.
-    """
-
-    z: float | None = None
-    min_z: float | None = None
-    max_z: float | None = None
-    box: tuple[float, float, float, float] | None = None
-    group_id: str | None = None
-    section_id: str | None = None
-    tile_ids: Sequence[str] | None = None
-
-
-class TileBounds(NamedTuple):
-    """Where a tile is, without its document."""
-
-    tile_id: str
-    z: float | None
-    min_x: float
-    min_y: float
-    max_x: float
-    max_y: float
-    section_id: str | None
-
-
-class SectionData(NamedTuple):
-    """Tiles that share a sectionId and a z."""
-
-    section_id: str
-    z: float
-    tile_count: int
-    min_x: float
-    min_y: float
-    max_x: float
-    max_y: float
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The point matches of one pair of canvases.
-
-    p and q are float64 arrays of shape (2, N) (row 0 is x), w is float64 of shape (N,). What was
-    sent point by point is kept so: (N, 2).
-    `consensus_set` is the consensusSetData object as sent, or None. With `exclude details` a query
-    leaves p, q, w None and sets `count` only.
-    """
-
-    p_group_id: str
-    p_id: str
-    q_group_id: str
-    q_id: str
-    p: np.ndarray | None
-    q: np.ndarray | None
-    w: np.ndarray | None
-    count: int
-    consensus_set: Json | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MatchQuery:
-    """Which matches of a collection. Exactly one of the shapes of the contract:
-
-    p_group | within | outside | (group, other_group) | (group, id) | (group, id, other_group)
-    | (group, id, other_group, other_id) | all of them (nothing given). Groups and ids of a pair may
-    be given in either order.
-    """
-
-    p_group: str | None = None
-    within: str | None = None
-    outside: str | None = None
-    group: str | None = None
-    id: str | None = None
-    other_group: str | None = None
-    other_id: str | None = None
-
-
-class CollectionChange(NamedTuple):
-    """A match collection that was built beside another takes its place, or its pairs come into it.
-
-    Attributes
-    ----------
-    source, to : CollectionId
-        The collection that was built, which then is no more, and the one whose place it takes (it
-        need not exist).
-    keep : bool
-        Pairs of `to` that `source` does not have stay; what is recorded with `source`, if anything
-        is, is then recorded with `to`.
-    """
-
-    source: CollectionId
-    to: CollectionId
-    keep: bool = False
-
-
-class StackChange(NamedTuple):
-    """A stack that was built beside another takes its place, or some of its sections do.
-
-    Attributes
-    ----------
-    source, to : StackId
-        The stack that was built, which then is no more, and the one whose place it takes (it need
-        not exist).
-    zs : sequence of float or None
-        Sections of `to` that go, when those of `source` come in; None: all, and its metadata.
-    keep : bool
-        Only those tiles of these sections go whose ids tiles of `source` have.
-    state : str
-        State of `to` afterwards: LOADING, COMPLETE or READ_ONLY.
-    version : dict or None
-        Its `currentVersion` afterwards; None: that of `to`, or of `source` where all is replaced.
-    tiles : int or None
-        How many tiles `source` must have, where that is known.
-    """
-
-    source: StackId
-    to: StackId
-    zs: Sequence[float] | None = None
-    keep: bool = False
-    state: str = "COMPLETE"
-    version: Json | None = None
-    tiles: int | None = None
-
-
-class JobEntry(NamedTuple):
-    """What a run of a module says of itself.
-
-    Attributes
-    ----------
-    owner, project : str or None
-        Whose stacks it works on.
-    elapsed : float
-        Seconds since it was started.
-    number : int
-        Grows with everything that the run says; what has a smaller one comes too late.
-    document, details : bytes
-        JSON for lists of runs, and what only those get who ask for this run.
-    """
-
-    owner: str | None
-    project: str | None
-    elapsed: float
-    number: int
-    document: bytes
-    details: bytes
-
-
-class JobRecord(NamedTuple):
-    """What is known of a run: `started` and `seen` (when it last said something) are milliseconds
-    since 1970, by the clock of the store; `details` are empty in lists.
-    """
-
-    id: str
-    owner: str | None
-    project: str | None
-    started: int
-    seen: int
-    document: bytes
-    details: bytes = b""
-
-
-class DroppedStack(NamedTuple):
-    """A stack that was deleted or taken OFFLINE and whose rows are still there.
-
-    `dropped` is a timestamp in the contract's text format, `state` the one it had before.
-    """
-
-    stack: StackId
-    state: str
-    tile_count: int
-    dropped: str
+from typing import Any, Protocol
+
+from renderws.store.errors import (
+    CannotOpen,
+    Conflict,
+    Damaged,
+    Invalid,
+    NetworkFileSystem,
+    NewerStore,
+    NotFound,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreGone,
+)
+from renderws.store.records import (
+    CollectionChange,
+    CollectionId,
+    Contents,
+    DroppedStack,
+    JobEntry,
+    JobRecord,
+    Json,
+    Match,
+    MatchQuery,
+    NewTiles,
+    SectionData,
+    StackChange,
+    StackId,
+    TileBounds,
+    TileDocument,
+    TileQuery,
+    TileRecord,
+)
+
+__all__ = [
+    "CannotOpen",
+    "CollectionChange",
+    "CollectionId",
+    "Conflict",
+    "Contents",
+    "Damaged",
+    "DroppedStack",
+    "Invalid",
+    "JobEntry",
+    "JobRecord",
+    "Json",
+    "Match",
+    "MatchQuery",
+    "NetworkFileSystem",
+    "NewTiles",
+    "NewerStore",
+    "NotFound",
+    "SectionData",
+    "StackChange",
+    "StackId",
+    "Store",
+    "StoreBusy",
+    "StoreError",
+    "StoreFull",
+    "StoreGone",
+    "TileBounds",
+    "TileDocument",
+    "TileQuery",
+    "TileRecord",
+]
 
 
 class Store(Protocol):
