@@ -312,6 +312,18 @@ def _port(port: int | str | None) -> int | str:
     return str(int(_needed("port", None)))
 
 
+def filled(function: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of a function, those of the connection filled in as `render` says where it is one of
+    them; ValueError where it is no Render object.
+    """
+    render = keywords.get("render")
+    if isinstance(render, Render):
+        return render.make_kwargs(**keywords)
+    if render is not None:
+        raise ValueError(f"{function}: render={render!r} is not a Render object")
+    return keywords
+
+
 def renderaccess(f: Callable[P, T]) -> Callable[P, T]:
     """Decorator: `render=` fills the connection keywords of a function that are not given.
 
@@ -325,11 +337,7 @@ def renderaccess(f: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(f)
     def with_connection(*args: P.args, **kwargs: P.kwargs) -> T:
         fitted, keywords = fit_arguments(function, names, required, args, kwargs)
-        render: Any = keywords.get("render")
-        if isinstance(render, Render):
-            keywords = render.make_kwargs(**keywords)
-        elif render is not None:
-            raise ValueError(f"{function}: render={render!r} is not a Render object")
+        keywords = filled(function, keywords)
         if keywords.get("session") is not None:
             return f(*fitted, **keywords)
         with new_session() as session:

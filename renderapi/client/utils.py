@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from renderapi.client.running import require_script
 from renderapi.errors import ClientScriptError
-from renderapi.render import Render, script_of
+from renderapi.render import filled, script_of
 from renderapi.utils import fit_arguments, fitargspec, positional_names
 
 __all__ = ["ClientScriptError", "clientkeywords", "fitargspec", "renderclientaccess"]
@@ -48,10 +48,7 @@ def _with_keywords(f: Callable[P, T], check_script: bool) -> Callable[P, T]:
     def with_client(*args: P.args, **kwargs: P.kwargs) -> T:
         fitted, keywords = fit_arguments(function, names, required, args, kwargs)
         render: Any = keywords.get("render")
-        if isinstance(render, Render):
-            keywords = render.make_kwargs(**keywords)
-        elif render is not None:
-            raise ValueError(f"{function}: render={render!r} is not a Render object")
+        keywords = filled(function, keywords)
         script = script_of(keywords.get("client_script"), keywords.get("client_scripts"))
         if check_script and getattr(render, "validate_client", True):
             require_script(script)

@@ -18,6 +18,19 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
+    _add_place(parser)
+    _add_permissions(parser)
+    _add_process(parser)
+    _add_settings(parser)
+    if limits:
+        from renderws.limits import add_options
+
+        add_options(parser)
+    parser.set_defaults(run=run_serve)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """What is served, and where."""
     add_store_option(
         parser,
         "store file, made when there is none, or postgresql://user@host/database (default:"
@@ -33,6 +46,10 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
         help="folder below which images may be opened for clients; may be given several times "
         "(default: the working folder)",
     )
+
+
+def _add_permissions(parser: argparse.ArgumentParser) -> None:
+    """Who may do what."""
     parser.add_argument(
         "--token",
         help="secret that every request must carry (default: RENDER_TOKEN); auto: a new one, in a "
@@ -58,6 +75,10 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
         metavar="HOST",
         help="host from which http(s) images may be read; may be given several times",
     )
+
+
+def _add_process(parser: argparse.ArgumentParser) -> None:
+    """How the work is done."""
     parser.add_argument("--threads", type=int, help="threads that serve requests")
     parser.add_argument("--workers", type=int, default=1, help="processes that serve requests")
     parser.add_argument(
@@ -70,12 +91,6 @@ def add_serve(verbs: Any, limits: bool = True) -> None:
     parser.add_argument(
         "--access-log", action="store_true", help="write a JSON line about every request to stderr"
     )
-    _add_settings(parser)
-    if limits:
-        from renderws.limits import add_options
-
-        add_options(parser)
-    parser.set_defaults(run=run_serve)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

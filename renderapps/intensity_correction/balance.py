@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -97,8 +98,7 @@ def balanced(
 
 
 def _gains(count: int, overlaps: Sequence[Overlap]) -> Floats:
-    from scipy.sparse import coo_matrix, diags
-    from scipy.sparse.linalg import spsolve
+    from scipy.sparse import coo_matrix
 
     told = [(o, *o.spreads) for o in overlaps]
     told = [part for part in told if min(part[1], part[2]) > LEAST_SPREAD]
@@ -113,12 +113,9 @@ def _gains(count: int, overlaps: Sequence[Overlap]) -> Floats:
     matrix = coo_matrix(
         (np.r_[ones, -ones], (np.r_[rows, rows], ends.T.ravel())), (len(told), count)
     ).tocsr()
-    weights, logs = trust, np.zeros(count)
-    keep = diags(np.full(count, 1e-3 * trust.mean()))  # tiles that nothing is known of: gain 1
-    for _ in range(ROUNDS):
-        weighted = matrix.T @ diags(weights)
-        logs = np.atleast_1d(spsolve((weighted @ matrix + keep).tocsc(), weighted @ ratios))
-        weights = trust * _huber(ratios - matrix @ logs, across, LEAST_ERROR)
+    system = _System(matrix, ratios, trust, across)
+    penalty = np.full(count, 1e-3 * trust.mean())  # tiles that nothing is known of: gain 1
+    logs = system.solved(penalty, np.zeros(count), LEAST_ERROR)
     return np.exp(logs - logs.mean())
 
 
@@ -126,14 +123,25 @@ def _offsets(
     count: int, overlaps: Sequence[Overlap], gains: Floats, degree: int, levels: Floats
 ) -> Floats:
     """Coefficients of the offsets, (count, terms)."""
-    from scipy.sparse import coo_matrix, diags
-    from scipy.sparse.linalg import spsolve
-
     width = len(powers(degree))
     start = np.zeros((count, width))
     start[:, 0] = levels - gains * levels  # where nothing else is known the level stays
     if not overlaps:
         return start * 0
+    system = _differences(count, overlaps, gains, degree)
+    told = np.maximum(abs(system.matrix).T @ system.trust, 1.0).reshape(count, width)
+    penalty = np.outer(told.max(axis=1), [CONSTANT_PENALTY] + [FIELD_PENALTY] * (width - 1)).ravel()
+    least = max(LEAST_ERROR * float(np.median([o.spreads for o in overlaps])), LEAST_SPREAD)
+    result = system.solved(penalty, start.ravel(), least).reshape(count, width)
+    result[:, 0] += (levels - gains * levels - result[:, 0]).mean()
+    return result
+
+
+def _differences(count: int, overlaps: Sequence[Overlap], gains: Floats, degree: int) -> _System:
+    """What offsets have to make up for in each place of an overlap, once gains are applied."""
+    from scipy.sparse import coo_matrix
+
+    width = len(powers(degree))
     blocks, rows, columns, wanted, trust, across = [], [], [], [], [], []
     row = 0
     for o in overlaps:
@@ -150,26 +158,30 @@ def _offsets(
     shape = (row, count * width)
     where = (np.concatenate(rows), np.concatenate(columns))
     matrix = coo_matrix((np.concatenate(blocks), where), shape).tocsr()
-    target, trusted = np.concatenate(wanted), np.concatenate(trust)
-    per_tile = np.maximum(abs(matrix).T @ trusted, 1.0).reshape(count, width).max(axis=1)
-    penalty = np.outer(per_tile, [CONSTANT_PENALTY] + [FIELD_PENALTY] * (width - 1)).ravel()
-    keep = diags(penalty)
-    weights, found = trusted, start.ravel()
-    least = max(LEAST_ERROR * float(np.median([o.spreads for o in overlaps])), LEAST_SPREAD)
-    for _ in range(ROUNDS):
-        weighted = matrix.T @ diags(weights)
-        right = weighted @ target + penalty * _constant_only(start)
-        found = np.atleast_1d(spsolve((weighted @ matrix + keep).tocsc(), right))
-        weights = trusted * _huber(target - matrix @ found, np.concatenate(across), least)
-    result = found.reshape(count, width)
-    result[:, 0] += (levels - gains * levels - result[:, 0]).mean()
-    return result
+    return _System(matrix, *map(np.concatenate, (wanted, trust, across)))
 
 
-def _constant_only(start: Floats) -> Floats:
-    kept = np.zeros_like(start)
-    kept[:, 0] = start[:, 0]
-    return kept.ravel()
+class _System(NamedTuple):
+    """Equations, each with the trust in it and whether it is across sections."""
+
+    matrix: Any
+    target: Floats
+    trust: Floats
+    across: NDArray[np.bool_]
+
+    def solved(self, penalty: Floats, start: Floats, least: float) -> Floats:
+        """Least squares with Huber's weights; the penalty draws each unknown towards its start."""
+        from scipy.sparse import diags
+        from scipy.sparse.linalg import spsolve
+
+        weights, found = self.trust, start
+        for _ in range(ROUNDS):
+            weighted = self.matrix.T @ diags(weights)
+            left = (weighted @ self.matrix + diags(penalty)).tocsc()
+            found = np.atleast_1d(spsolve(left, weighted @ self.target + penalty * start))
+            residuals = self.target - self.matrix @ found
+            weights = self.trust * _huber(residuals, self.across, least)
+        return found
 
 
 def _trust(overlap: Overlap) -> float:

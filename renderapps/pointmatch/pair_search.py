@@ -112,8 +112,6 @@ class PairSearch(RenderModule):
         pairs teach where the stage has the others.
         """
         from renderapi.matching.batches import PairTask
-        from renderapps.pointmatch.loose_tiles import unlinked
-        from renderapps.pointmatch.pair_matching import confirmed, second_look
 
         self.relocated: list[Relocation] = []
         self.chance: dict[Any, Any] = {}
@@ -135,8 +133,20 @@ class PairSearch(RenderModule):
         more, failed = self.map_pairs(rest, places, "search", self.limits(self.chance))
         found |= more
         failures += failed
-        if self.args["method"] == "features":
-            return [found[pair] for pair in pairs if pair in found], failures
+        if self.args["method"] != "features":
+            failures += self.look_further(found, places)
+        return [found[pair] for pair in pairs if pair in found], failures
+
+    def look_further(
+        self, found: dict[Pair, PairOutcome], places: TilePlaces
+    ) -> list[dict[str, Any]]:
+        """Look where other pairs say that those are which were not found; puts outcomes into
+        `found`. The failures of whole chunks.
+        """
+        from renderapps.pointmatch.loose_tiles import unlinked
+        from renderapps.pointmatch.pair_matching import confirmed, second_look
+
+        failures: list[dict[str, Any]] = []
         if self.args["learn_stage"]:
             again = second_look(found.values(), places)
             limits = self.limits(self.chance_limits(again, places))
@@ -150,7 +160,7 @@ class PairSearch(RenderModule):
             failures += self.look_again(loose, places, "coarse", self.limits({}), found)
         if self.args["relocate_tiles"]:
             failures += self.relocate(found, places)
-        return [found[pair] for pair in pairs if pair in found], failures
+        return failures
 
     def match_clear(
         self, tasks: list[PairTask], places: TilePlaces
