@@ -23,8 +23,12 @@ _LIST = re.compile(r"IN \(SELECT value FROM json_each\(\?\)\)")
 def postgres_sql(sql: str) -> str:
     """The statement without the names of indices, which PostgreSQL chooses by itself, with its
     lists as arrays and its parameters as psycopg wants them.
+
+    It is not told how many rows at most are wanted: where it expects no more than these, since
+    nothing is known of how many there are, it would read and sort all, however many they are.
     """
-    return _LIST.sub("= ANY(?)", _HINT.sub("", sql)).replace("%", "%%").replace("?", "%s")
+    plain = _LIST.sub("= ANY(?)", _HINT.sub("", sql)).replace("LIMIT ?", "LIMIT (SELECT ?)")
+    return plain.replace("%", "%%").replace("?", "%s")
 
 
 class PostgresConnection:

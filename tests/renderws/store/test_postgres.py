@@ -296,3 +296,46 @@ def test_statistics_from_before_a_stack_was_made_mislead_nobody(address):
             ):
                 plan = [line for (line,) in reader.execute(f"EXPLAIN {sql}", (key,))]
                 assert any(f"using {index}" in line for line in plan), plan
+
+
+SOME_PAIRS = """
+INSERT INTO match (collection, count, p_group, q_group, p_id, q_id, points)
+SELECT max(key), 1, 'a', 'a', 't' || n, 't' || n, '' FROM collection, generate_series(1, 10000) n
+GROUP BY n
+"""
+SOME_TILES = """
+INSERT INTO tile (stack, z, tile_id, min_x, min_y, max_x, max_y, width_class, flat, document)
+SELECT max(key), 1, 'u' || n, 0, 0, 1, 1, 0, true, '' FROM stack, generate_series(1, 10000) n
+GROUP BY n
+"""
+
+
+@pytest.mark.parametrize(
+    ("some", "delete"),
+    [
+        (SOME_PAIRS, lambda store: store.delete_collection(COLLECTION)),
+        (SOME_TILES, lambda store: store.delete_stack(STACK)),
+    ],
+)
+def test_no_piece_sorts_all_that_is_left(opened, monkeypatch, some, delete):
+    """Of 10,000 rows it expects fewer than a piece has, so that to sort them looks cheaper."""
+    loading(opened, tile("a", 1.0))
+    opened.save_matches(COLLECTION, all_pairs())
+    with opened._source.write() as connection:
+        connection.execute(some)
+    delete(opened)
+    executed, execute = [], PostgresConnection.execute
+
+    def traced(self, sql, parameters=()):
+        executed.append((sql, parameters))
+        return execute(self, sql, parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresConnection, "execute", traced)
+        assert opened.reclaim() >= 500
+    pieces = [one for one in executed if "ORDER BY" in one[0] and one[0].endswith("LIMIT ?")]
+    assert pieces
+    with opened._source.write() as connection:
+        for sql, parameters in pieces:
+            plan = [line for (line,) in connection.execute(f"EXPLAIN {sql}", parameters)]
+            assert not [line for line in plan if "Sort" in line], plan
