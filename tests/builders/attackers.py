@@ -29,9 +29,9 @@ class Attacker(threading.Thread):
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.server.port), timeout=10)
 
-    def picture(self, document):
+    def picture(self, document, seconds=20):
         url = f"{self.server.base}/render-ws/v1/owner/o/png-image"
-        requests.put(url, json=document, timeout=20)
+        requests.put(url, json=document, timeout=seconds)
 
 
 class Idler(Attacker):
@@ -77,7 +77,7 @@ class HeavyFilters(Attacker):
         super().__init__(server, stopped)
         self.url = url
 
-    def attack(self, times=40):
+    def attack(self, times=40, seconds=20):
         prefix = "org.janelia.alignment.filter."
         heavy = {"className": prefix + "Rank", "parameters": {"radius": "60", "filterType": "4"}}
         rolling = {"className": prefix + "RollingBallSubtraction", "parameters": {"radius": "90"}}
@@ -86,7 +86,8 @@ class HeavyFilters(Attacker):
             "mipmapLevels": {"0": {"imageUrl": self.url}},
         }  # fmt: skip
         filters = [heavy, rolling] * times
-        self.picture({"width": 100, "height": 80, "filterSpecs": filters, "tileSpecs": [tile]})
+        document = {"width": 100, "height": 80, "filterSpecs": filters, "tileSpecs": [tile]}
+        self.picture(document, seconds)
 
 
 class Pipe(HeavyFilters):

@@ -23,7 +23,7 @@ def connected(server, *sent):
         opened = []
         for data in sent:
             address = ("127.0.0.1", server.port)
-            opened.append(stack.enter_context(socket.create_connection(address, timeout=30)))
+            opened.append(stack.enter_context(socket.create_connection(address, timeout=60)))
             opened[-1].sendall(data)
         yield opened
 

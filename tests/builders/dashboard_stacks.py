@@ -91,7 +91,7 @@ def _channels(base, folder):
         ("PUT", "/resolvedTiles?deriveData=true", {"tileIdToSpecMap": {"t": tile}}),
         ("PUT", "/state/COMPLETE", None),
     ):
-        requests.request(method, stack + path, json=body, timeout=30).raise_for_status()
+        requests.request(method, stack + path, json=body, timeout=60).raise_for_status()
 
 
 def _polygon(folder):

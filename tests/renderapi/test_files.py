@@ -66,7 +66,7 @@ def test_a_pipe_receives_the_bytes_and_stays_a_pipe(tmp_path):
     reading = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
     reading.start()
     atomic_write(pipe, data)
-    reading.join(30)
+    reading.join(100)
     assert got == [data]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 

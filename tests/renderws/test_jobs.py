@@ -141,8 +141,8 @@ def test_a_report_is_shown_where_the_service_may_read_it(tmp_path, serve_process
         if content is not None:
             path.write_text(content)
         said = SAID | {"report": str(path), "state": "complete"}
-        requests.put(f"{server.base}/render-ws/v1/jobs/a", json=said, timeout=30)
-        found = requests.get(f"{server.base}/render-ws/v1/jobs/a/report", timeout=30)
+        requests.put(f"{server.base}/render-ws/v1/jobs/a", json=said, timeout=60)
+        found = requests.get(f"{server.base}/render-ws/v1/jobs/a/report", timeout=60)
         return found.status_code, found.text
 
     text = orjson.dumps(report).decode()
@@ -155,25 +155,25 @@ def test_a_report_is_shown_where_the_service_may_read_it(tmp_path, serve_process
         assert answer(folder / "r.json", content)[0] == 404
     os.mkfifo(folder / "pipe.json")
     assert answer(folder / "pipe.json", None)[0] == answer(folder / "none.json", None)[0] == 404
-    assert requests.get(f"{server.base}/render-ws/v1/jobs/b/report", timeout=30).status_code == 404
+    assert requests.get(f"{server.base}/render-ws/v1/jobs/b/report", timeout=60).status_code == 404
 
 
 def test_saying_and_forgetting_need_the_token_and_respect_read_only(tmp_path, serve_process):
     server = serve_process(tmp_path, "--token", "s3cret")
     run = f"{server.base}/render-ws/v1/jobs/a"
     secret = {"Authorization": "Bearer s3cret"}
-    assert requests.put(run, json=SAID, timeout=30).status_code == 401
-    assert requests.put(run, json=SAID, timeout=30, headers=secret).status_code == 200
-    assert requests.get(run, timeout=30).status_code == 401
-    assert requests.delete(run, timeout=30).status_code == 401
+    assert requests.put(run, json=SAID, timeout=60).status_code == 401
+    assert requests.put(run, json=SAID, timeout=60, headers=secret).status_code == 200
+    assert requests.get(run, timeout=60).status_code == 401
+    assert requests.delete(run, timeout=60).status_code == 401
     foreign = secret | {"Origin": "http://evil.example"}
-    assert requests.delete(run, timeout=30, headers=foreign).status_code == 403
+    assert requests.delete(run, timeout=60, headers=foreign).status_code == 403
     server.end()
     server = serve_process(tmp_path, "--read-only")
     run = f"{server.base}/render-ws/v1/jobs/a"
-    assert requests.put(run, json=SAID, timeout=30).status_code == 403
-    assert requests.delete(run, timeout=30).status_code == 403
-    found = requests.get(run, timeout=30).json()
+    assert requests.put(run, json=SAID, timeout=60).status_code == 403
+    assert requests.delete(run, timeout=60).status_code == 403
+    found = requests.get(run, timeout=60).json()
     assert found["module"] == "m"
     assert time.time() - 60 < _seconds(found["seen"]) < time.time() + 60
 

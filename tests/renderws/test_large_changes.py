@@ -95,7 +95,7 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
 
     def wait_for_the_other(*arguments):
         begun.set()
-        assert imported.wait(30)
+        assert imported.wait(100)
         return do(*arguments)
 
     monkeypatch.setattr(exchangeviews if module is arrivals else module, "LARGE", 10)
@@ -107,8 +107,8 @@ def test_another_client_imports_meanwhile(base, monkeypatch, module, step, metho
         )
     )
     large.start()
-    assert begun.wait(30)
-    small = requests.put(f"{base}{SMALL}/resolvedTiles", json=body("x"), timeout=20)
+    assert begun.wait(100)
+    small = requests.put(f"{base}{SMALL}/resolvedTiles", json=body("x"), timeout=60)
     assert not answers
     imported.set()
     large.join()

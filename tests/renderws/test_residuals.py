@@ -154,6 +154,6 @@ def test_polygons_elsewhere_than_below_an_image_root_are_refused(serve_process, 
     server = serve_process(tmp_path, image_roots=[roots])
     for folder in (secret, roots):
         url = f"{server.base}/render-ws/v1/sectionPolygons"
-        answer = requests.get(url, params={"directory": str(folder)}, timeout=30)
+        answer = requests.get(url, params={"directory": str(folder)}, timeout=60)
         assert answer.status_code == 400, answer.text
         assert "image root" in answer.text

@@ -189,19 +189,19 @@ def test_bands_change_nothing(local, monkeypatch):
 def test_answers_are_kept_until_the_stack_changes(server, folder, local):
     fill(local, folder, "changing", [1.0])
     path = f"{server.base}/render-ws/v1{OWNER}/changing/volume/zarr/1/c/0/0/0"
-    first = requests.get(path, timeout=30)
+    first = requests.get(path, timeout=60)
     assert first.headers["Cache-Control"].endswith("no-cache")
     assert first.headers["Access-Control-Allow-Origin"] == "*"
-    again = requests.get(path, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    again = requests.get(path, headers={"If-None-Match": first.headers["ETag"]}, timeout=60)
     assert (again.status_code, again.content) == (304, b"")
-    head = requests.head(path, timeout=30)
+    head = requests.head(path, timeout=60)
     assert int(head.headers["Content-Length"]) == len(first.content) == 512 * 302
     local.must("PUT S:changing/state/LOADING")
-    assert requests.get(path, timeout=30).status_code == 400
+    assert requests.get(path, timeout=60).status_code == 400
     shown = tile("d", 1.0, folder, np.uint8, ()) | {"maxIntensity": 100}
     local.must("PUT S:changing/resolvedTiles", {"tileIdToSpecMap": {"d1": shown}})
     local.must("PUT S:changing/state/COMPLETE")
-    changed = requests.get(path, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    changed = requests.get(path, headers={"If-None-Match": first.headers["ETag"]}, timeout=60)
     assert (changed.status_code, len(changed.content)) == (200, len(first.content))
     assert changed.content != first.content
 
@@ -244,25 +244,25 @@ def test_levels_that_take_too_many_pixels_are_not_offered(folder, local):
 @pytest.mark.parametrize("chunk", ["zarr/0/c/0/0/0", "precomputed/4_4_40/-32-480_12-524_3-4"])
 def test_parts_of_chunks_are_answered(server, chunk):
     path = f"{server.base}/render-ws/v1{OWNER}/grey/volume/{chunk}"
-    whole = requests.get(path, timeout=30)
+    whole = requests.get(path, timeout=60)
     assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
     size = len(whole.content)
     for text, begin, end in (("bytes=1000-1999", 1000, 2000), ("bytes=-300", size - 300, size)):
-        answer = requests.get(path, headers={"Range": text}, timeout=30)
+        answer = requests.get(path, headers={"Range": text}, timeout=60)
         assert (answer.status_code, answer.content) == (206, whole.content[begin:end])
         assert answer.headers["Content-Range"] == f"bytes {begin}-{end - 1}/{size}"
         assert answer.headers["ETag"] == whole.headers["ETag"]
-    behind = requests.get(path, headers={"Range": f"bytes={size}-"}, timeout=30)
+    behind = requests.get(path, headers={"Range": f"bytes={size}-"}, timeout=60)
     assert (behind.status_code, behind.headers["Content-Range"]) == (416, f"bytes */{size}")
-    head = requests.head(path, headers={"Range": "bytes=0-9"}, timeout=30)
+    head = requests.head(path, headers={"Range": "bytes=0-9"}, timeout=60)
     assert (head.status_code, head.headers["Accept-Ranges"]) == (200, "bytes")
     assert int(head.headers["Content-Length"]) == size
     known = {"Range": "bytes=0-9", "If-None-Match": whole.headers["ETag"]}
-    assert requests.get(path, headers=known, timeout=30).status_code == 304
+    assert requests.get(path, headers=known, timeout=60).status_code == 304
     asked = {"Origin": "http://elsewhere", "Access-Control-Request-Headers": "range"}
     assert (
         "Range"
-        in requests.options(path, headers=asked, timeout=30).headers["Access-Control-Allow-Headers"]
+        in requests.options(path, headers=asked, timeout=60).headers["Access-Control-Allow-Headers"]
     )
 
 

@@ -92,7 +92,9 @@ def attack(tmp_path, serve_process, seconds):
     attackers += [SlowBody(server, stopped) for _ in range(4)]
     attackers += [Trickler(server, stopped) for _ in range(2)] + [Nested(server, stopped)]
     attackers += [HeavyFilters(server, stopped, f"file:{tmp_path}/a.png") for _ in range(2)]
-    attackers[-1].attack(times=1)  # what is compiled or loaded once has no part in this
+    attackers[-1].attack(
+        times=1, seconds=100
+    )  # what is compiled or loaded once has no part in this
     attackers += [Pipe(server, stopped, f"file:{tmp_path}/pipe.png")]
     clients = [Honest(server, number, seconds) for number in range(CLIENTS)]
     try:

@@ -45,7 +45,7 @@ def test_it_leaves_no_files(tmp_path, monkeypatch):
 def test_a_service_starts_where_it_cannot_be_done(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     done = []
-    warm_up_aside(then=lambda: done.append(True)).join(30)
+    warm_up_aside(then=lambda: done.append(True)).join(100)
     assert "drawing was not made ready ahead" in caplog.text and done == [True]
 
 

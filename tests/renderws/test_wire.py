@@ -19,7 +19,7 @@ def connect(filled_server):
     opened = []
 
     def connection():
-        opened.append(socket.create_connection(("127.0.0.1", filled_server.port), timeout=30))
+        opened.append(socket.create_connection(("127.0.0.1", filled_server.port), timeout=60))
         return opened[-1]
 
     yield connection

@@ -59,7 +59,7 @@ def view(folder, monkeypatch):
     yield start
     for process in started:
         process.terminate()
-        process.wait(30)
+        process.wait(100)
         process.stdout.close()
 
 

@@ -97,7 +97,7 @@ def test_two_that_want_one_name_at_once_both_get_what_they_made(
 
     def work(value):
         def make(_):
-            barrier.wait(10)
+            barrier.wait(100)
             return [PIXELS + np.uint8(value)]
 
         image = DerivedImage(source, {"added": value}, tmp_path / "out.png")

@@ -53,13 +53,13 @@ def server(folder):
 
 
 def get(server, path, status=200, **more):
-    answer = requests.get(server.url + path, timeout=10, **more)
+    answer = requests.get(server.url + path, timeout=60, **more)
     assert answer.status_code == status, answer.text
     return answer
 
 
 def post(server, path, body, status=200, **more):
-    answer = requests.post(server.url + path, json=body, timeout=10, **more)
+    answer = requests.post(server.url + path, json=body, timeout=60, **more)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -178,7 +178,7 @@ def test_only_this_page_on_this_machine_is_answered(server, folder):
     assert connection.getresponse().status == 413
     connection.close()
     bad = requests.post(
-        server.url + "finish", data="{", headers={"Content-Type": "application/json"}, timeout=10
+        server.url + "finish", data="{", headers={"Content-Type": "application/json"}, timeout=60
     )
     assert bad.status_code == 400
     assert not server.finished.is_set()

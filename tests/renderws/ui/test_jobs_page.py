@@ -23,11 +23,11 @@ class Runs:
         self.url = f"{base}/render-ws/v1/jobs"
 
     def say(self, job, **more):
-        requests.put(f"{self.url}/{job}", json=SAID | more, timeout=30).raise_for_status()
+        requests.put(f"{self.url}/{job}", json=SAID | more, timeout=60).raise_for_status()
 
     def forget_all(self):
-        for run in requests.get(self.url, timeout=30).json():
-            requests.delete(f"{self.url}/{run['id']}", timeout=30)
+        for run in requests.get(self.url, timeout=60).json():
+            requests.delete(f"{self.url}/{run['id']}", timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_what_is_over_can_be_forgotten_after_a_question(tab, runs):
     page.get_by_role("button", name="Forget those that are over").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget").click()
     page.get_by_text("2 runs are forgotten").wait_for()
-    assert [run["id"] for run in requests.get(runs.url, timeout=30).json()] == ["now"]
+    assert [run["id"] for run in requests.get(runs.url, timeout=60).json()] == ["now"]
 
 
 def test_nothing_that_a_run_says_becomes_part_of_the_page(tab, runs):

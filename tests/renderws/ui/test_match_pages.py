@@ -189,11 +189,11 @@ def test_keys_that_come_too_fast_decide_about_no_pair_that_was_not_shown(look, c
 
 def test_neighbours_without_matches_are_reviewed_too(look, collections):
     every = f"{collections}/cells_montage/group/0.0/matchesWithinGroup"
-    documents = requests.get(every, timeout=30).json()
+    documents = requests.get(every, timeout=60).json()
     lacking = next(d for d in documents if d["pId"].endswith("p07"))
     rest = [d for d in documents if d is not lacking]
     for word, body in (("matches", rest), ("metadata", {"local_transforms": 0})):
-        requests.put(f"{collections}/few/{word}", json=body, timeout=30).raise_for_status()
+        requests.put(f"{collections}/few/{word}", json=body, timeout=60).raise_for_status()
     few = MONTAGED.replace("=cells_montage", "=few")
     page = look(f"match-review.html?{few}&unmatched=true")
     assert page.locator("#summary").inner_text().startswith("40 pairs, 0 reviewed")

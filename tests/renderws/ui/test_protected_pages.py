@@ -39,7 +39,7 @@ def hostile(tmp_path_factory):
         ("PUT", f"{base}/matchCollection/m/matches", [pair]),
         ("PUT", f"{base}/matchCollection/m/metadata", {"local_transforms": 0}),
     ):
-        requests.request(method, url, json=body, timeout=30).raise_for_status()
+        requests.request(method, url, json=body, timeout=60).raise_for_status()
     yield server.base
     server.end()
 
@@ -62,7 +62,7 @@ def test_names_of_data_are_text_on_every_page(tab, hostile, name):
 def test_a_read_only_service_offers_no_changes(tab, serve_process, tmp_path):
     folder = tmp_path
     server = serve_process(folder)
-    requests.post(f"{server.base}/render-ws/v1/owner/o/project/p/stack/s", json={}, timeout=30)
+    requests.post(f"{server.base}/render-ws/v1/owner/o/project/p/stack/s", json={}, timeout=60)
     server.end()
     server = serve_process(folder, "--read-only", "--token", "s3cret")
     opened = tab(server.base, http_credentials={"username": "", "password": "s3cret"})

@@ -40,7 +40,7 @@ def test_the_viewer_shows_the_pixels_of_the_service_where_the_address_says(look,
     x, y = 600 - width / 2, 400 - height / 2  # pixel (0, 0) of the view is centred on it
     box = f"{int(x)},{int(y)},{width},{height},1"
     url = f"{stitched}/render-ws/v1/owner/lab/project/cells/stack/montaged/z/0/box/{box}/png-image"
-    with Image.open(io.BytesIO(requests.get(url, timeout=30).content)) as picture:
+    with Image.open(io.BytesIO(requests.get(url, timeout=60).content)) as picture:
         expected = np.asarray(picture.convert("L")).astype(int)[::7, ::7]
 
     def is_shown():
