@@ -55,6 +55,14 @@ from renderapps.module.effort import ALWAYS
 export_volume.DRAWN = ALWAYS  # however little there is to draw
 export_volume.ExportVolume.main()
 """
+GENERATED_WITHOUT_END = """
+import time
+from renderapps.dataimport.generate_mipmaps import GenerateMipMaps
+from renderapps.module import OutputStack
+
+OutputStack.write = lambda *_, **__: time.sleep(600)  # it is never done, either
+GenerateMipMaps.main()
+"""
 SIDE, COLUMNS, LAYERS = 256, 4, 8
 
 pytestmark = pytest.mark.skipif(
@@ -123,11 +131,6 @@ def store(tmp_path):
     return path
 
 
-def started(module, store, folder, **options):
-    command = [sys.executable, "-m", "renderapps", "run", module, "--quiet"]
-    return run_of(command, store, folder / f"{module}.json", options)
-
-
 def run_of(command, store, path, options):
     """A command that is running with parameters from a file."""
     render = {"host": "local", "owner": "o", "project": "p"}
@@ -151,10 +154,11 @@ def leftovers(folder):
 def test_a_killed_generation_of_mipmaps_leaves_whole_files_and_is_completed(store, tmp_path):
     output = tmp_path / "mipmaps"
     options = {"output_stack": "reduced", "output_directory": str(output), "levels": 2}
-    name = "dataimport.generate_mipmaps"
-    with started(name, store, tmp_path, **options) as process:
+    command = [sys.executable, "-c", GENERATED_WITHOUT_END]
+    with run_of(command, store, tmp_path / "generate.json", options) as process:
         there = lambda: any(output.rglob("*.tif")) or process.poll() is not None  # noqa: E731
         wait_until(there, "no mipmap was made")
+        assert process.poll() is None
         process.send_signal(signal.SIGSTOP)
         killed(process)
     for path in output.rglob("[!.]*.tif"):
