@@ -63,9 +63,9 @@ def windowed_products(
     shape = [fft.next_fast_len(side + radius, True) for side in a.shape]
     other = fft.rfft2(b, shape)
     lags = np.arange(-radius, radius + 1)
-    result = np.zeros((len(lags), len(lags), *wanted.shape), np.float32)
+    result = np.zeros((*wanted.shape, len(lags), len(lags)), np.float32)
     for row, column in zip(*np.nonzero(wanted), strict=True):
         part = a * along_y[row][:, None] * along_x[column]
         found = fft.irfft2(np.conj(fft.rfft2(part, shape)) * other, shape)
-        result[:, :, row, column] = found[lags][:, lags]
-    return result.reshape(-1, *wanted.shape)
+        result[row, column] = found[lags][:, lags]
+    return np.moveaxis(result.reshape(*wanted.shape, -1), -1, 0)
