@@ -304,7 +304,7 @@ class AlignSectionsFine(StackEditModule):
             if np.isfinite(matrix).all():
                 size = float(flow.x[-1]), float(flow.y[-1])
                 error = float(np.median(distances(matrix, here, there)))
-                links.append(Link(*pair, matrix, size, error=error))
+                links.append(Link(*pair, matrix, size, error=error, trust=len(here)))
         side = max((max(link.size) for link in links), default=1.0)
         return contradictions(links, 2 * LEAST_WRONG / side)
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from renderapi.matching.models import apply
 
+WEAK = 1 / 3
+"""A link is weak beside others where less than this share of what they show was found."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -33,6 +36,8 @@ class Link:
         Width and height of the picture of p.
     error : float
         By how much places that correspond miss the map as a rule: what it cannot follow, pixels.
+    trust : float
+        How much was found of one on the other, in any unit.
     """
 
     p: float
@@ -41,6 +46,7 @@ class Link:
     size: tuple[float, float]
     mirrored: bool = False
     error: float = 0.0
+    trust: float = 1.0
 
 
 def pairs_within(
@@ -121,9 +127,10 @@ def mirrored_sections(zs: Sequence[float], links: Sequence[Link]) -> list[float]
 def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float, float], str]:
     """Links that cannot be true with the others, by their sections, with the reason.
 
-    Three links in a triangle must lead round it to where one started. The link that takes part in
-    most triangles that do not close, and in fewest that do, is given up first, until all close. A
-    triangle of which nothing else is known accuses none.
+    Three links in a triangle must lead round it to where one started. Given up first is a link of
+    which less than a third as much was found as of the two others of a triangle that does not
+    close, the least one before others; then the one that takes part in most of these and in fewest
+    that do close, until all do. A triangle of which nothing else is known accuses none.
 
     Parameters
     ----------
@@ -136,11 +143,16 @@ def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float,
     given_up: dict[tuple[float, float], str] = {}
     while True:
         good, bad = _triangles(left, tolerance)
-        accused = [key for key in left if bad[key] and len(bad[key]) > len(good[key])]
-        accused = [key for key in accused if any(_is_else_trusted(t, key, good) for t in bad[key])]
-        if not accused:
+        doubted = [key for key in left if bad[key] and len(bad[key]) > len(good[key])]
+        weak = [key for key in doubted if any(_is_weakest(t, key, left) for t in bad[key])]
+        accused = [key for key in doubted if any(_is_else_trusted(t, key, good) for t in bad[key])]
+        if not weak and not accused:
             return given_up
-        worst = max(accused, key=lambda key: (len(bad[key]) - len(good[key]), key))
+        if weak:
+            worst = min(weak, key=lambda key: (left[key].trust, key))
+        else:
+            ranks = [(len(bad[key]) - len(good[key]), -left[key].trust, key) for key in accused]
+            worst = max(ranks)[-1]
         others = sorted({z for triangle in bad[worst] for z in triangle} - set(worst))
         given_up[worst] = "contradicts the links of both sections with z=" + ", ".join(
             f"{z:g}" for z in others
@@ -149,6 +161,14 @@ def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float,
 
 
 Triangle = tuple[float, float, float]
+
+
+def _is_weakest(
+    triangle: Triangle, key: tuple[float, float], links: Mapping[tuple[float, float], Link]
+) -> bool:
+    """Whether much less was found of one side of a triangle than of the two others."""
+    others = [links[side].trust for side in combinations(triangle, 2) if side != key]
+    return links[key].trust < WEAK * min(others)
 
 
 def _is_else_trusted(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,6 +184,20 @@ def test_maps_of_warped_sections_need_not_agree_better_than_they_fit():
 
     assert contradictions(with_one_off_by(12.0), 1 / 16) == {}
     assert list(contradictions(with_one_off_by(30.0), 1 / 16)) == [(2, 3)]
+
+
+def test_what_little_was_found_of_does_not_outvote_neighbours():
+    # where two sections have been torn apart, little is found of those beyond, and that is wrong
+    links = [link(p, q) for p in range(6) for q in (p + 1, p + 2) if q < 6]
+    wrong = {(1, 3), (2, 4)}
+    alike = [link(*wrong_one, 1.0 + sum(wrong_one)) for wrong_one in sorted(wrong)]
+    rest = [k for k in links if (k.p, k.q) not in wrong]
+
+    def found(trust):
+        return set(contradictions([*rest, *(replace(k, trust=trust) for k in alike)], 1 / 16))
+
+    assert found(0.2) == wrong
+    assert (2, 3) in found(1.0)  # as much was found of all: more speak against it
 
 
 def test_one_triangle_alone_accuses_nobody():
