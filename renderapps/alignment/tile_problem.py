@@ -205,11 +205,9 @@ class Problem:
             part = slice(begin, begin + AT_ONCE)
             pp, qq, pq, pd, qd = (table[part] for table in tables)
             one, two = self.terms[self.first[part]], self.terms[self.second[part]]
-            # what all points together are still apart, seen from each end
-            at_p = pp @ one - pq @ two + pd
-            at_q = np.swapaxes(pq, 1, 2) @ one - qq @ two + qd
-            shares = one * (at_p + pd) - two * (at_q + qd)
-            total[part] = shares.sum(axis=(1, 2)) + dd[part]
+            at_p, at_q = pp @ one + 2 * (pd - pq @ two), qq @ two - 2 * qd
+            squares = np.einsum("lka,lka->l", one, at_p) + np.einsum("lka,lka->l", two, at_q)
+            total[part] = squares + dd[part]
         return np.maximum(total, 0)
 
     def residuals(self) -> Floats:
