@@ -153,6 +153,12 @@ class AlignSectionsFine(StackEditModule):
         settings = replace(self.settings(window), outlines=outlines)
         flows = self.compared(settings, pairs)
         rows = {pair: self.row(pair, flow) for pair, flow in flows.items()}
+        self.series = self.comparable(rows)
+        more = pairs_within(self.series, self.args["neighbours"], self.args["long_range"])
+        more = [pair for pair in more if pair not in flows]
+        flows |= self.compared(settings, more)
+        rows |= {pair: self.row(pair, flows[pair]) for pair in more}
+        pairs = sorted(flows)
         good = [pair for pair in pairs if rows[pair]["accepted"]]
         against = self.contradicting(flows, good)
         for pair, reason in against.items():
@@ -161,8 +167,10 @@ class AlignSectionsFine(StackEditModule):
         self.refuse_nothing(pairs, rows, good)
         self.fields: dict[float, Field] = {}
         self.about: dict[float, dict[str, Any]] = {}
-        wrong = self.relaxed(settings, flows, rows, good) if good else []
+        wrong: list[Pair] = []
         if good:
+            self.cuts = np.zeros((len(self.zs), *flows[good[0]].flow.shift.shape), bool)
+            wrong = self.settled(settings, flows, rows, good)
             self.compared_again(settings, flows, rows, [p for p in good if p not in wrong])
         links = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in good if pair not in wrong]
         self.found: dict[str, Any] = {
@@ -180,6 +188,11 @@ class AlignSectionsFine(StackEditModule):
         }
         self.output(self.found)
         self.warn_of_groups()
+
+    def comparable(self, rows: dict[Pair, dict[str, Any]]) -> list[float]:
+        """Sections that are linked with any other: one that is not counts as if it were missing."""
+        linked = {z for pair, row in rows.items() if row["accepted"] for z in pair}
+        return [z for z in self.zs if z in linked]
 
     @property
     def stride(self) -> float:
@@ -268,7 +281,7 @@ class AlignSectionsFine(StackEditModule):
                         ),
                         "correlation_aligned": _rounded(flow.correlation),
                     }
-            self.relaxed(settings, flows, rows, links)
+            self.settled(settings, flows, rows, links)
 
     def row(self, pair: Pair, found: PairFlow) -> dict[str, Any]:
         """Entry of a pair in the report, and whether it is a link."""
@@ -333,7 +346,7 @@ class AlignSectionsFine(StackEditModule):
 
         x, y = flows[good[0]].flow.x, flows[good[0]].flow.y
         rules = self.rules()
-        result = relax(x, y, len(self.zs), self.matches(flows, good), rules)
+        result = relax(x, y, len(self.zs), self.matches(flows, good), rules, self.cuts)
         medians = np.array([np.median(r) for r in result.residuals])
         limit = max(LEAST_WRONG, WRONG * float(np.median(medians)))
         wrong = [pair for pair, m in zip(good, medians, strict=True) if m > limit]
@@ -346,7 +359,7 @@ class AlignSectionsFine(StackEditModule):
                     "reason": "its displacements do not fit those of the other pairs",
                 }
         if wrong and left:
-            result = relax(x, y, len(self.zs), self.matches(flows, left), rules)
+            result = relax(x, y, len(self.zs), self.matches(flows, left), rules, self.cuts)
         elif wrong:
             left = good
         for pair, residual, trust in zip(left, result.residuals, result.trust, strict=True):
@@ -362,11 +375,21 @@ class AlignSectionsFine(StackEditModule):
         from renderapps.alignment.relaxation import Matches
 
         place = {z: k for k, z in enumerate(self.zs)}
+        votes = self.votes(pairs)
         found = []
         for p, q in pairs:
             here, there, weights = flows[p, q].points()
-            away = place[q] - place[p]
-            found.append(Matches(place[p], place[q], here, there, weights / away))
+            vote = votes[p][q]
+            found.append(Matches(place[p], place[q], here, there, weights * vote, vote))
+        return found
+
+    def votes(self, pairs: list[Pair]) -> dict[float, dict[float, float]]:
+        """Of each section, how much those count that it is linked with: less further away."""
+        place = {z: k for k, z in enumerate(self.series)}
+        found: dict[float, dict[float, float]] = {}
+        for p, q in pairs:
+            vote = 1 / (place[q] - place[p])
+            found.setdefault(p, {})[q] = found.setdefault(q, {})[p] = vote
         return found
 
     def rules(self) -> RelaxationParameters:
@@ -384,7 +407,7 @@ class AlignSectionsFine(StackEditModule):
     def keep(self, settings: FineSettings, x: Any, y: Any, result: Any) -> None:
         """The field of each section in the world, and what the report says of it."""
         from renderapps.alignment.drawn_sections import DrawnSections
-        from renderapps.alignment.section_warps import Field, folded
+        from renderapps.alignment.section_warps import Field
 
         window, scale = settings.window, self.args["scale"]
         offset = DrawnSections(self.render, self.z_stack, window).offset
@@ -392,16 +415,62 @@ class AlignSectionsFine(StackEditModule):
             window.x + float(x[0]) / scale + offset,
             window.y + float(y[0]) / scale + offset,
         )
+        self.meshes: dict[float, tuple[Any, Any]] = {}
         for z, shift, springs in zip(self.zs, result.shift, result.springs, strict=True):
-            field = Field(origin, self.stride, np.moveaxis(shift, -1, 0) / scale)
-            lengths = np.hypot(*field.shift)
-            self.fields[z] = field
-            self.about[z] = {
-                "median_shift": _rounded(np.median(lengths)),
-                "largest_shift": _rounded(lengths.max()),
-                "nodes_at_cracks": int((springs < 0.5).sum()),
-                "folded_cells": folded(field.shift, field.stride),
-            }
+            self.meshes[z] = shift, springs < 0.5
+            self.about[z] = {"nodes_at_cracks": int((springs < 0.5).sum())}
+            self.fields[z] = Field(origin, self.stride, np.zeros(0))
+            self.keep_field(z, self.stride, shift / scale)
+
+    def keep_field(self, z: float, stride: float, shift: Any) -> None:
+        """The field of a section, (rows, columns, 2) world pixels, and what the report says."""
+        from renderapps.alignment.section_warps import folded
+
+        field = self.fields[z]._replace(stride=stride, shift=np.moveaxis(shift, -1, 0))
+        lengths = np.hypot(*field.shift)
+        self.fields[z] = field
+        self.about[z] |= {
+            "median_shift": _rounded(np.median(lengths)),
+            "largest_shift": _rounded(lengths.max()),
+            "folded_cells": folded(field.shift, stride),
+        }
+
+    def settled(
+        self,
+        settings: FineSettings,
+        flows: dict[Pair, PairFlow],
+        rows: dict[Pair, dict[str, Any]],
+        links: list[Pair],
+    ) -> list[Pair]:
+        """Relax, make cracks sharp, and relax again by what is then known of them. Wrong links."""
+        wrong = self.relaxed(settings, flows, rows, links)
+        left = [pair for pair in links if pair not in wrong]
+        if self.sharpened(settings, left):
+            self.relaxed(settings, flows, rows, left)
+            self.sharpened(settings, left)
+        return wrong
+
+    def sharpened(self, settings: FineSettings, links: list[Pair]) -> bool:
+        """Finer fields that jump, for sections that fit better by these; whether more gave way."""
+        from renderapps.alignment.sharp_cracks import cracked_sections, sharp_field
+
+        rules, scale = self.rules(), self.args["scale"]
+        sections = cracked_sections(self.meshes, self.votes(links), rules.jump)
+        results = self.map_tasks(
+            partial(sharp_field, self.render, settings), sections, "looking at cracks"
+        )
+        before = self.cuts.copy()
+        for section, found in zip(sections, results, strict=True):
+            if isinstance(found, str | TaskFailure):
+                reason = found.reason if isinstance(found, TaskFailure) else found
+                raise RenderModuleException(
+                    f"cracks of section z={section.z:g} cannot be looked at: {reason}"
+                )
+            if found is not None:
+                self.cuts[self.zs.index(section.z)] |= found.cuts
+                self.keep_field(section.z, found.stride / scale, found.shift / scale)
+                self.about[section.z]["stride_at_cracks"] = found.stride / scale
+        return bool((self.cuts & ~before).any())
 
     def warn_of_groups(self) -> None:
         """Sections that nothing connects keep their rough places against each other."""

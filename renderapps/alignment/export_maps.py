@@ -55,7 +55,7 @@ class ExportMaps(RenderModule):
     def run(self) -> None:
         """Read the warps, check that they share one grid, and write."""
         from renderapps.alignment.map_files import MapDescription, inverted, write_map
-        from renderapps.alignment.section_warps import field_of
+        from renderapps.alignment.section_warps import field_of, finer, same_span
 
         stack = self.args["input_stack"]
         zs = chosen_zs(
@@ -74,16 +74,15 @@ class ExportMaps(RenderModule):
             raise RenderModuleException(
                 f"no section of stack {stack} ends in a warp: was it made by align_sections_fine?"
             )
-        like = there[0][1]
+        like = min((field for _, field in there), key=lambda field: field.stride)
         for z, field in there:
-            same = field.shift.shape == like.shift.shape and np.allclose(
-                (*field.origin, field.stride), (*like.origin, like.stride)
-            )
-            if not same:
+            if not same_span(field, like):
                 raise RenderModuleException(
                     f"the warps of z={there[0][0]:g} and z={z:g} of stack {stack} are on other "
                     "grids: export them to files of their own (zs)"
                 )
+        # a section that is torn has a finer grid; the others are the same field on that one
+        fields = {z: None if f is None else finer(f, like) for z, f in fields.items()}
         scale, inverse = self.args["scale"], self.args["direction"] == "inverse"
         values = np.zeros((2, len(zs), *like.shift.shape[1:]), np.float32)
         for k, z in enumerate(zs):

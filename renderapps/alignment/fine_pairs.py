@@ -25,6 +25,7 @@ from renderapi.matching.block_flow import (
     warped,
 )
 from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
+from renderapps.alignment.field_grids import as_fine, on_nodes, torn_at
 from renderapps.materialize.section_pictures import Window, section_tiles
 
 VERSION = 4  # of the method: files of another one are made again
@@ -40,7 +41,8 @@ class FineSettings:
     stack, window, parameters, channel, folder
     shifts : dict, optional
         Displacements (rows, columns, 2) of the sections that are known already, by z, pixels of the
-        pictures at nodes `parameters.spacing` apart: sections are compared as they lie after these.
+        pictures at nodes `parameters.spacing` apart, or on a finer grid from the first node to the
+        last: sections are compared as they lie after these.
     outlines : mapping of z to bytes
         WKB of the outline of a section, world pixels: what is outside of it does not count.
     """
@@ -70,8 +72,8 @@ class PairFlow:
     was_there : bool
         Read from a file.
     back : (2, rows, columns, 2) array, optional
-        Displacements from the pictures of p and q as they were compared to those as drawn, at the
-        nodes of the flow; absent where they were compared as drawn.
+        Displacements from the pictures of p and q as they were compared to those as drawn, on a
+        grid from the first node of the flow to the last; absent where they were compared as drawn.
     """
 
     flow: Flow
@@ -80,14 +82,20 @@ class PairFlow:
     back: NDArray[np.float64] | None = None
 
     def points(self) -> tuple[NDArray, NDArray, NDArray]:
-        """N x 2 places on p and on q as they are drawn, and N weights, of the blocks found."""
+        """N x 2 places on p and on q as they are drawn, and N weights, of the blocks found.
+
+        Those on a crack that the pictures were drawn across belong to neither side.
+        """
         here, there, weights = self.flow.points()
-        if self.back is not None:
-            here, there = (
-                points + interpolated(self.flow.x, self.flow.y, back, points)
-                for points, back in zip((here, there), self.back, strict=True)
-            )
-        return here, there, weights
+        if self.back is None:
+            return here, there, weights
+        axes = as_fine(self.flow.x, self.flow.y, self.back[0])
+        kept = np.ones(len(here), bool)
+        places = []
+        for points, back in zip((here, there), self.back, strict=True):
+            places.append(points + interpolated(*axes, back, points))
+            kept &= ~torn_at(*axes, back, points)
+        return places[0][kept], places[1][kept], weights[kept]
 
 
 def compare_chunk(
@@ -126,7 +134,9 @@ def _compared(
     back = None
     if settings.shifts is not None:
         x, y = (grid_axis(side, settings.parameters.spacing) for side in p[0].shape[1::-1])
-        back = np.stack([backward(x, y, settings.shifts[z]) for z in pair])
+        shifts = [settings.shifts[z] for z in pair]
+        x, y = as_fine(x, y, max(shifts, key=np.size))
+        back = np.stack([backward(x, y, on_nodes(shift, len(y), len(x))) for shift in shifts])
         p, q = (warped(*one, x, y, grid) for one, grid in zip((p, q), back, strict=True))
     flow = find_flow(*p, *q, settings.parameters)
     found = PairFlow(flow, correlation_of(p, q), False, back)

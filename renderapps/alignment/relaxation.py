@@ -5,7 +5,8 @@ x + u(x), bilinear between nodes. Minimised is the sum of
 
 * matches: w |x + u_p(x) - y - u_q(y)|^2 for the place x of p found at y of q;
 * bending: `bending` times the squared second differences of u along rows and columns, and
-  `stretching` times the squared first differences;
+  `stretching` times the squared first differences; less where a section is compared with fewer
+  others than most are, as at the ends of a series, so that it follows what each says as closely;
 * drift: `anchor` |u|^2, which pulls every section towards where it was.
 
 Weights of matches fall with their distance (S. Geman and D. McClure, 1987), so that what several
@@ -46,6 +47,8 @@ class Matches(NamedTuple):
     here, there : (N, 2) float64
         Nodes of p, and where they were found on q, pixels of the common frame.
     weights : (N,) float64
+    vote : float
+        How much q has a say where p lies, and p where q lies; it is part of the weights already.
     """
 
     p: int
@@ -53,6 +56,7 @@ class Matches(NamedTuple):
     here: Floats
     there: Floats
     weights: Floats
+    vote: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ def relax(
     sections: int,
     matches: Sequence[Matches],
     parameters: RelaxationParameters | None = None,
+    cuts: NDArray[np.bool_] | None = None,
 ) -> Relaxed:
     """Displacements that fit the matches best.
 
@@ -114,6 +119,8 @@ def relax(
     sections : int
     matches : sequence of Matches
     parameters : RelaxationParameters, optional
+    cuts : (sections, rows, columns, 2) boolean array, optional
+        Springs that gave way before: from a node to the next of its row, and of its column.
     """
     parameters = parameters or RelaxationParameters()
     mesh = _Mesh(x, y, sections)
@@ -124,12 +131,16 @@ def relax(
     rows, wanted, weights = mesh.links(matches)
     weights = weights / (weights.sum() / max(1, len(np.unique(mesh.nodes_of(matches)))))
     first, second, ends = mesh.springs()
-    told = gives = _jumps(mesh, matches, ends, parameters.jump)
+    stiff = _stiffness(mesh, matches)[ends[:, 0] // mesh.nodes]
+    told = _jumps(mesh, matches, ends, parameters.jump)
+    if cuts is not None:
+        told[np.concatenate([cuts[:, :, :-1, 0].ravel(), cuts[:, :-1, :, 1].ravel()])] = GIVING_WAY
+    gives = told
     shift = np.zeros((mesh.count, 2))
     trust = np.ones(len(weights))
     for turn in range(ROUNDS):
         shift = _solved(
-            mesh, rows, wanted, weights * trust, first, second, gives, parameters, shift
+            mesh, rows, wanted, weights * trust, first, second, gives, stiff, parameters, shift
         )
         away = np.hypot(*(rows @ shift - wanted).T)
         limit = max(parameters.residual, 3 * float(np.median(away)))
@@ -143,6 +154,15 @@ def relax(
         np.split(trust, ends_at),
         mesh.least(gives, ends),
     )
+
+
+def _stiffness(mesh: _Mesh, matches: Sequence[Matches]) -> Floats:
+    """Of each section, 1 where it has as many votes as any: so each vote bends a mesh as much."""
+    votes = np.zeros(mesh.sections)
+    for m in matches:
+        if len(m.weights):
+            votes[[m.p, m.q]] += m.vote
+    return np.where(votes > 0, votes / max(votes.max(), 1e-9), 1.0)
 
 
 def _weak(difference: Floats, jump: float) -> Floats:
@@ -159,6 +179,7 @@ def _solved(
     first: Any,
     second: tuple[Any, NDArray[np.intp]],
     gives: Floats,
+    stiff: Floats,
     parameters: RelaxationParameters,
     start: Floats,
 ) -> Floats:
@@ -166,11 +187,11 @@ def _solved(
     from scipy import sparse
 
     curved, edges = second
-    bends = np.minimum(gives[edges[:, 0]], gives[edges[:, 1]])
+    bends = stiff[edges[:, 0]] * np.minimum(gives[edges[:, 0]], gives[edges[:, 1]])
     anchor = 2.0 / parameters.anchor_sections**2
     normal = (
         rows.T @ sparse.diags(weights) @ rows
-        + parameters.stretching * (first.T @ sparse.diags(gives) @ first)
+        + parameters.stretching * (first.T @ sparse.diags(stiff * gives) @ first)
         + parameters.bending * (curved.T @ sparse.diags(bends) @ curved)
         + anchor * sparse.identity(mesh.count)
     ).tocsc()

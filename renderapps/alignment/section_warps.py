@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from renderapi.transform import AffineWarpFieldTransform
 from renderapi.transform.specs import flatten
+from renderapps.alignment.field_grids import on_nodes, turned_over
 from renderapps.module import RenderModuleException, Section
 
 LABEL = "section_warp"
@@ -85,6 +86,20 @@ def field_of(section: Section) -> Field | None:
     return Field(origin, stride, np.array(warp.values[4:]))
 
 
+def same_span(field: Field, like: Field) -> bool:
+    """Whether two fields have the first and the last nodes in common, on grids fine or coarse."""
+    ends, others = (
+        [*f.origin, *((n - 1) * f.stride for n in f.shift.shape[1:])] for f in (field, like)
+    )
+    return bool(np.allclose(ends, others))
+
+
+def finer(field: Field, like: Field) -> Field:
+    """A field on the nodes of one that is finer and has the same first and last nodes."""
+    shift = on_nodes(np.moveaxis(field.shift, 0, -1), *like.shift.shape[1:])
+    return Field(like.origin, like.stride, np.moveaxis(shift, -1, 0))
+
+
 def _last_warp(tile: Mapping[str, Any], shared: Mapping[str, Any]) -> str | None:
     """Id of the last shared transform of a tile that is the warp of a section."""
     specs: Sequence[Any] = (tile.get("transforms") or {}).get("specList") or []
@@ -100,8 +115,4 @@ def _last_warp(tile: Mapping[str, Any], shared: Mapping[str, Any]) -> str | None
 
 def folded(shift: NDArray[np.float64], stride: float) -> int:
     """Number of cells that a field turns over: its map is not one to one there."""
-    dx = np.diff(shift, axis=2) / stride
-    dy = np.diff(shift, axis=1) / stride
-    along, down = dx[:, :-1], dy[:, :, :-1]
-    area = (1 + along[0]) * (1 + down[1]) - along[1] * down[0]
-    return int((area <= 0).sum())
+    return int(turned_over(np.moveaxis(shift, 0, -1), stride).sum())

@@ -77,6 +77,25 @@ def test_what_comes_out_is_what_went_in(render, given, tmp_path):
     np.testing.assert_allclose(moved(render, "warped", 1, POINTS), wanted(1, POINTS), atol=1e-4)
 
 
+def test_fields_of_one_span_go_out_on_the_finest_grid(render, given, tmp_path):
+    """As those of a stack of which one section is torn."""
+    run(ImportMaps, render, **given | {"zs": [0, 1]})
+    fine = np.zeros((2, 1, 2 * ROWS - 1, 2 * COLUMNS - 1), np.float32)
+    fine[0, 0, :, COLUMNS:] = 8  # jumps between two nodes
+    np.save(tmp_path / "fine.npy", fine)
+    second = given | {"map_file": str(tmp_path / "fine.npy"), "map_zs": [4], "zs": [4]}
+    run(ImportMaps, render, **second | {"stride": STRIDE / 2})
+    out = {"input_stack": "warped", "map_file": str(tmp_path / "out.npy"), "scale": 0.5}
+    status, report = run(ExportMaps, render, **out)
+    assert (status, report["stride"]) == (0, STRIDE / 2), report
+    values = np.load(tmp_path / "out.npy")
+    np.testing.assert_allclose(values[:, 2], fine[:, 0], atol=1e-5)
+    coarse = np.load(given["map_file"])[:, 0]
+    np.testing.assert_allclose(values[:, 1, ::2, ::2], coarse, atol=1e-5)
+    halves = (coarse[:, :, :-1] + coarse[:, :, 1:]) / 2
+    np.testing.assert_allclose(values[:, 1, ::2, 1::2], halves, atol=1e-5)
+
+
 def test_an_inverse_map_leads_back(render, given, tmp_path):
     run(ImportMaps, render, **given)
     out = {"input_stack": "warped", "map_file": str(tmp_path / "back.npy"), "direction": "inverse"}

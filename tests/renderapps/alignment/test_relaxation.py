@@ -49,6 +49,38 @@ def test_displacements_are_found_and_a_tear_stays_a_tear():
     assert set(np.argwhere(result.springs < 0.5)[:, 2]) == {4, 5}
 
 
+def test_springs_that_gave_way_before_let_a_small_jump_stay():
+    """Found in the pictures: a jump that is too small to be seen in the displacements alone."""
+    shifts = true_shifts()
+    shifts[TORN, :, 5:, 1] -= TEAR - 4
+    cuts = np.zeros((*shifts.shape[:3], 2), bool)
+    cuts[TORN, :, 4, 0] = True
+    whole, cut = (relax(X, Y, COUNT, matches_of(shifts), cuts=c) for c in (None, cuts))
+    beside = np.s_[TORN, :, 4:6]
+    assert np.median(errors(cut, shifts)[beside]) < 0.5 * np.median(errors(whole, shifts)[beside])
+    assert set(np.argwhere(cut.springs < 0.5)[:, 2]) == {4, 5}
+    assert not (whole.springs < 0.5).any()
+
+
+def test_a_section_that_one_other_votes_on_is_bent_by_it_as_much_as_by_many():
+    """The same matches, once of a pair and once between many: stiffness is as that of a vote."""
+    rng = np.random.default_rng(3)
+    points = GRID.reshape(-1, 2)
+    bent = np.stack([12 * np.sin(points[:, 1] / 40), np.zeros(len(points))], axis=-1)
+    noise = rng.normal(0, 0.1, points.shape)
+    ends = []
+    for sections in (2, 5):  # 4 links to each but the last, which has one
+        found = [
+            Matches(p, q, points, points, np.ones(len(points)))
+            for p in range(sections - 1)
+            for q in range(p + 1, sections - 1)
+        ]
+        last = Matches(sections - 2, sections - 1, points, points + bent + noise, np.ones(81))
+        shift = relax(X, Y, sections, [*found, last]).shift
+        ends.append(np.ptp((shift[-1] - shift[-2])[..., 0]))
+    assert abs(ends[1]) > 0.9 * abs(ends[0])
+
+
 def test_a_wrong_link_is_left_alone_by_the_others():
     shifts = true_shifts()
     found = matches_of(shifts, wrong={(1, 2)})
