@@ -14,7 +14,8 @@ from renderapi.errors import RenderError
 from renderapi.matching.block_flow import WINDOW, Grid, grid_axis, warped
 from renderapi.matching.contrast import FloatImage, Mask, normalised
 from renderapi.matching.repeats import without_repeats
-from renderapps.alignment.crack_sides import compare, crack_cells, sharpened
+from renderapps.alignment.crack_cells import crack_cells
+from renderapps.alignment.crack_sides import compare, sharpened
 from renderapps.alignment.field_grids import jumps_between, without_folds
 
 if TYPE_CHECKING:

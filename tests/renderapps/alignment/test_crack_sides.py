@@ -6,7 +6,8 @@ from section_series import tissue
 
 from renderapi.matching.block_flow import interpolated
 from renderapi.matching.contrast import normalised
-from renderapps.alignment.crack_sides import compare, crack_cells, sharpened
+from renderapps.alignment.crack_cells import crack_cells
+from renderapps.alignment.crack_sides import compare, sharpened
 from renderapps.alignment.field_grids import (
     jumps_between,
     on_nodes,
