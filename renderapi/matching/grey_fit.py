@@ -42,6 +42,10 @@ Float32 = NDArray[np.float32]
 def refine_grey(p: NDArray, q: NDArray, mask: Mask, start: tuple[float, float]) -> Refined:
     """Fraction of a pixel by which `q` lies beside `p`, and its standard error.
 
+    These hold in a few rows as well: where not all terms of light can be told apart, only what
+    gradients say beside them counts. What is left unexplained does not: with fewer rows than the
+    light has terms next to nothing is left, whatever the pictures show.
+
     Parameters
     ----------
     p, q : (H, W) arrays

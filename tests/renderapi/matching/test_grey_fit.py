@@ -68,6 +68,18 @@ def test_few_rows_tell_a_shift_though_not_all_of_the_light(overlapping):
     assert found.error < 0.02
 
 
+@pytest.mark.parametrize("rows", [4, 6, 9])
+def test_the_error_is_honest_in_fewer_rows_than_the_light_has_terms(overlapping, rows):
+    p, q = (picture[30 : 30 + rows] for picture in overlapping(0.3, -0.2, side=200))
+    shown, rng = np.ones(p.shape, bool), np.random.default_rng(0)
+    fits = [
+        refine_grey(p + rng.normal(0, 8, p.shape), q + rng.normal(0, 8, q.shape), shown, (0, 0))
+        for _ in range(30)
+    ]
+    away = np.array([np.subtract(fit.rest, (0.3, -0.2)) for fit in fits])
+    assert 0.4 < np.mean([fit.error for fit in fits]) / np.sqrt((away**2).mean(0)).max() < 2.5
+
+
 def test_a_picture_that_light_would_explain_tells_no_shift():
     y, x = (np.linspace(-1, 1, side) for side in (60, 80))
     slope = 100 + 20 * x + 10 * x**2 - 5 * y[:, None]
