@@ -2,7 +2,8 @@
 
 The same matching as that of generate_point_matches, of the same pairs, with every combination of
 the search radii, scales and methods given. Nothing is stored. A long run then starts with a radius
-that is large enough, at the scale that is exact enough, and takes no longer than it must.
+that is large enough, at the scale that is exact enough, and takes no longer than it must. Where
+features were needed, the best setting is tried with fewer of `feature_scales` as well.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ AGREE = 1.0  # settings whose offsets of a pair differ by more pixels than this 
 LOSS = 0.02  # share of the pairs that a cheaper setting may lose
 LESS_EXACT, EXACT = 1.5, 0.02  # residual: so many times the best one, or so many pixels
 ROOM = 0.8  # share of the search radius that offsets may reach
+
+SETTING = ("search_radius", "scale", "method")
 
 Json = dict[str, Any]
 
@@ -93,14 +96,14 @@ class TuneMatching(PairSearch):
         tasks = in_order([PairTask(pair) for pair in present], places)
         sample = [task.pair for task in evenly(tasks, self.args["sample_pairs"])]
         self.find_outlines(sample, places)
-        rows, offsets = [], []
-        for setting in self.settings(sample, places.boxes):
-            row, found = self.tried(setting, sample, places)
-            rows.append(row)
-            offsets.append(found)
-        for row, count in zip(rows, contradictions(offsets), strict=True):
-            row["contradicting"] = count
-        best, reason = recommended(rows)
+        rows: list[Json] = []
+        offsets: list[dict[tuple[str, str], np.ndarray]] = []
+        best, reason = self.compared(
+            self.settings(sample, places.boxes), rows, offsets, sample, places
+        )
+        fewer = fewer_scales(best, rows)
+        if fewer:
+            best, reason = self.compared(fewer, rows, offsets, sample, places)
         self.output(
             {
                 "stack": self.args["stack"],
@@ -115,6 +118,23 @@ class TuneMatching(PairSearch):
         if best is None:
             raise RenderModuleException(reason)
 
+    def compared(
+        self,
+        settings: Sequence[Json],
+        rows: list[Json],
+        offsets: list[dict[tuple[str, str], np.ndarray]],
+        sample: list[Pair],
+        places: Any,
+    ) -> tuple[Json | None, str]:
+        """Try settings, add to rows and offsets, and say which of all tried is best, and why."""
+        for setting in settings:
+            row, found = self.tried(setting, sample, places)
+            rows.append(row)
+            offsets.append(found)
+        for row, count in zip(rows, contradictions(offsets), strict=True):
+            row["contradicting"] = count
+        return recommended(rows)
+
     def settings(self, sample: Sequence[Pair], boxes: Mapping[str, np.ndarray]) -> list[Json]:
         """Every combination that is to be tried."""
         args = self.args
@@ -123,7 +143,12 @@ class TuneMatching(PairSearch):
         radii = args["search_radii"] or [radius / 2, radius, radius * 2]
         scales = args["scales"] or [args["scale"], args["scale"] / 2]
         return [
-            {"search_radius": round(float(r), 2), "scale": s, "method": m}
+            {
+                "search_radius": round(float(r), 2),
+                "scale": s,
+                "method": m,
+                "feature_scales": args["feature_scales"],
+            }
             for r, s, m in product(radii, scales, args["methods"] or [args["method"]])
         ]
 
@@ -152,7 +177,24 @@ class TuneMatching(PairSearch):
             for o in good
             if o.match.offset is not None
         }
-        return setting | summary(outcomes, seconds), offsets
+        tried = {"tried_feature_scales": setting["feature_scales"]}
+        return setting | tried | summary(outcomes, seconds), offsets
+
+
+def fewer_scales(best: Json | None, rows: Sequence[Json]) -> list[Json]:
+    """The best setting with the scales alone at which its pairs were accepted, and with each one.
+
+    Pairs stop at the first scale that will do: no other one is needed. None where features decided
+    no pair.
+    """
+    if best is None:
+        return []
+    row = next(row for row in rows if all(row[key] == best[key] for key in SETTING))
+    given = row["tried_feature_scales"]
+    used = [scale for scale in given if f"{scale:g}" in row["feature_scales"]]
+    choices = [used, *([scale] for scale in used)]
+    unlike = [c for n, c in enumerate(choices) if c and c != given and c not in choices[:n]]
+    return [best | {"feature_scales": choice} for choice in unlike]
 
 
 def summary(outcomes: Sequence[PairOutcome], seconds: float) -> Json:
@@ -191,6 +233,11 @@ def contradictions(offsets: Sequence[Mapping[Any, np.ndarray]]) -> list[int]:
     ]
 
 
+def setting_of(row: Json) -> Json:
+    """The parameters of generate_point_matches that a row was tried with."""
+    return {key: row[key] for key in SETTING} | {"feature_scales": row["tried_feature_scales"]}
+
+
 def recommended(rows: Sequence[Json]) -> tuple[Json | None, str]:
     """The fastest setting that loses no pairs and no exactness, and why.
 
@@ -223,7 +270,7 @@ def recommended(rows: Sequence[Json]) -> tuple[Json | None, str]:
     )
     if not roomy:
         reason += "; offsets reach the edge of every search radius that was tried: try larger ones"
-    return {key: best[key] for key in ("search_radius", "scale", "method")}, reason
+    return setting_of(best), reason
 
 
 if __name__ == "__main__":

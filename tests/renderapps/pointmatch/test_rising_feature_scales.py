@@ -151,12 +151,16 @@ def test_what_is_kept_of_an_interrupted_run_tells_the_same(acquired):
     assert again == first and row["feature_scale"] == 0.5
 
 
-def test_settings_that_are_tried_tell_which_scales_were_needed(acquired):
+def test_settings_that_are_tried_tell_which_scales_are_needed(acquired):
     given = {"search_radii": [80], "scales": [1.0], "feature_scales": [0.1, 0.5]}
     module = TuneMatching(input_data=acquired | given, args=[])
     module.run()
-    (row,) = module.result["settings"]
+    row, fewer = module.result["settings"]
     assert row["accepted"] == 1 and row["feature_scales"] == {"0.5": 1}
+    assert (fewer["accepted"], fewer["tried_feature_scales"]) == (1, [0.5])
+    assert fewer["median_residual"] == row["median_residual"]
+    quicker = min(row, fewer, key=lambda setting: setting["seconds"])
+    assert module.result["recommended"]["feature_scales"] == quicker["tried_feature_scales"]
 
 
 def test_scales_that_do_not_rise_are_refused(acquired):

@@ -16,6 +16,7 @@ from renderapps.pointmatch.tune_matching import (
     TuneMatching,
     TuneMatchingParameters,
     contradictions,
+    fewer_scales,
     recommended,
 )
 
@@ -31,6 +32,7 @@ def paired(acquisition, tmp_path):
 
 def row(**more):
     usual = {"search_radius": 20.0, "scale": 1.0, "method": "auto", "pairs": 100, "accepted": 90}
+    usual |= {"feature_scales": {}, "tried_feature_scales": [0.5, 1.0]}
     usual |= {"median_residual": 0.01, "largest_offset": 9.0, "contradicting": 0, "seconds": 5.0}
     return usual | more
 
@@ -45,8 +47,28 @@ def test_the_fastest_of_those_that_lose_nothing_is_recommended():
         row(seconds=3.5, search_radius=10.0),
     ]
     best, reason = recommended(rows)
-    assert best == {"search_radius": 20.0, "scale": 1.0, "method": "auto"}
+    usual = {"search_radius": 20.0, "scale": 1.0, "method": "auto"}
+    assert best == usual | {"feature_scales": [0.5, 1.0]}
     assert "90 of 100 pairs in 4 s" in reason and "edge" not in reason
+
+
+@pytest.mark.parametrize(
+    ("counts", "tried"),
+    [
+        ({}, []),
+        ({"0.25": 3, "0.5": 2, "1": 1}, [[0.25], [0.5], [1.0]]),
+        ({"0.5": 2, "1": 1}, [[0.5, 1.0], [0.5], [1.0]]),
+        ({"1": 4}, [[1.0]]),
+    ],
+)
+def test_the_best_setting_is_tried_with_the_scales_that_were_needed(counts, tried):
+    others = row(search_radius=40.0, seconds=9.0, tried_feature_scales=[0.25, 0.5, 1.0])
+    rows = [others, row(feature_scales=counts, tried_feature_scales=[0.25, 0.5, 1.0])]
+    best, _ = recommended(rows)
+    more = fewer_scales(best, rows)
+    assert [setting.pop("feature_scales") for setting in more] == tried
+    assert all(s == {"search_radius": 20.0, "scale": 1.0, "method": "auto"} for s in more)
+    assert fewer_scales(None, rows) == []
 
 
 def test_radii_that_are_too_small_and_settings_that_match_nothing_are_told():
@@ -77,7 +99,8 @@ def test_settings_are_tried_and_nothing_is_stored(paired):
     assert small["accepted"] < enough["accepted"] == 7
     assert enough["contradicting"] == 0 and enough["median_residual"] < 0.05
     assert largest_of(acquired) == pytest.approx(enough["largest_offset"], abs=0.05)
-    assert module.result["recommended"] == {"search_radius": 12, "scale": 1.0, "method": "auto"}
+    best = {"search_radius": 12, "scale": 1.0, "method": "auto", "feature_scales": [0.5, 1.0]}
+    assert module.result["recommended"] == best
     with pytest.raises(NotFoundError):
         renderapi.pointmatch.get_match_groupIds("matches", render=acquired.render)
 
