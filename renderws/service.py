@@ -219,6 +219,8 @@ class Service:
                     answer = await self._run(direct, route, path, request)
         except HttpError as error:
             answer = refusal(error, request)
+        except asyncio.CancelledError:  # only at the end of the service
+            answer = Answer(503, b"the service is stopping", TEXT, {"Connection": "close"})
         await self._send(answer, request, direct, send)
         if _ACCESS.isEnabledFor(logging.INFO):
             _ACCESS.info("%s", _access_line(request, answer, time.perf_counter() - started))

@@ -240,3 +240,28 @@ def test_more_requests_than_may_wait_are_turned_away(tmp_path):
     status, headers, _ = ask(application, [], ("127.0.0.1", 1))
     assert (status, headers["retry-after"]) == (503, "1")
     application.close()
+
+
+def test_a_request_that_is_given_up_since_the_service_stops_is_answered(tmp_path):
+    application = Service(serve.open_store(tmp_path / "a.db"), Settings())
+    sent = []
+
+    async def waiting(*_):
+        task.cancel()
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    async def ask_and_cancel():
+        nonlocal task
+        scope = {"type": "http", "method": "GET", "path": "/openapi.json", "headers": []}
+        task = asyncio.create_task(application(scope, None, send))
+        await asyncio.wait_for(task, 30)
+
+    task = None
+    application._run = waiting
+    asyncio.run(ask_and_cancel())
+    assert sent[0]["status"] == 503
+    assert sent[1]["body"] == b"the service is stopping"
+    application.close()
