@@ -50,7 +50,7 @@ def torn_at(x: NDArray, y: NDArray, grid: Grid, points: NDArray) -> NDArray[np.b
     return np.asarray(apart > TORN * (x[1] - x[0]))
 
 
-def jumps_between(shift: Grid, factor: int, stride: float) -> NDArray[np.bool_]:
+def jumps_between(shift: Grid, factor: int, stride: float, least: float) -> NDArray[np.bool_]:
     """Between which nodes of a grid a field that is `factor` times finer jumps: (rows, columns, 2).
 
     From each node to the next of its row, and of its column; that of the last is False.
@@ -59,14 +59,18 @@ def jumps_between(shift: Grid, factor: int, stride: float) -> NDArray[np.bool_]:
     ----------
     stride : float
         Distance of the finer nodes, in the units of the displacements.
+    least : float
+        What changes by less in steep cells is no jump.
     """
     found = np.zeros((*((n - 1) // factor + 1 for n in shift.shape[:2]), 2), bool)
     for k, axis in enumerate((1, 0)):
         on = np.take(shift, np.arange(0, shift.shape[1 - axis], factor), axis=1 - axis)
-        apart = np.hypot(*np.moveaxis(np.diff(on, axis=axis), -1, 0)) > TORN * stride
-        most = np.logical_or.reduceat(apart, np.arange(0, apart.shape[axis], factor), axis=axis)
+        steps = np.diff(on, axis=axis)
+        steep = np.hypot(*np.moveaxis(steps, -1, 0)) > TORN * stride
+        starts = np.arange(0, steps.shape[axis], factor)
+        apart = np.add.reduceat(np.where(steep[..., None], steps, 0.0), starts, axis=axis)
         part = np.s_[:, :-1, 0] if k == 0 else np.s_[:-1, :, 1]
-        found[part] = most
+        found[part] = np.hypot(*np.moveaxis(apart, -1, 0)) > least
     return found
 
 

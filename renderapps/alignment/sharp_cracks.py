@@ -122,7 +122,7 @@ def sharp_field(
         return None
     stride = settings.parameters.spacing / factor
     shift = without_folds(jumping, stride)
-    return SharpField(shift, stride, jumps_between(shift, factor, stride))
+    return SharpField(shift, stride, jumps_between(shift, factor, stride, section.jump / 2))
 
 
 def finer(shape: tuple[int, ...], spacing: float) -> int:

@@ -132,7 +132,8 @@ def test_a_finer_grid_is_the_same_field_and_says_where_it_jumps():
     flat = np.zeros((13, 17, 2))
     flat[:, 7:, 1] = 9  # between the second and the third column
     flat[5:, :, 0] -= 9  # between the second and the third row
-    across = jumps_between(flat, 4, 2.0)
+    assert not jumps_between(flat, 4, 2.0, least=10).any()
+    across = jumps_between(flat, 4, 2.0, least=3)
     assert across[..., 0].tolist() == [[False, True, False, False, False]] * 4
     assert across[..., 1].tolist() == [[False] * 5, [True] * 5, [False] * 5, [False] * 5]
     points = np.array([[13.0, 3.0], [11.0, 3.0], [11.0, 9.0]])
