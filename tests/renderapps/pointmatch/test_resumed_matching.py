@@ -215,8 +215,11 @@ def test_other_limits_of_chance_are_other_parameters(paired, compared):
     again = generate(acquired)
     whole = generate(acquired, matchCollection="at_once")
     assert again["chance_limits"] == whole["chance_limits"] != []
-    different = ("pairs_kept", "matchCollection")
+    different = ("pairs_kept", "pairs_emptied", "matchCollection")
     assert without(again, *different) == without(whole, *different)
+    first = ["1.0", "z1_r0_c0", "1.0"]  # it had matches there before it was blank
+    assert again["pairs_emptied"] == [[*first, "z1_r0_c1"], [*first, "z1_r1_c0"]]
+    assert whole["pairs_emptied"] == []
 
 
 def test_processes_keep_what_they_find_too(paired, compared):
