@@ -17,6 +17,7 @@ from renderapps.module import (
     parameter,
     written,
 )
+from renderapps.module.exchange_by_names import settle_first
 from renderapps.module.lists import Numbers
 from renderapps.module.stack_edit import ZSpellings
 from renderapps.module.stacks import stack_metadata, stack_zs, version_of
@@ -57,6 +58,7 @@ class DeleteSection(RenderModule):
     def run(self) -> None:
         """Check, then remove all in one step."""
         stack = self.args["input_stack"]
+        settle_first(self.render, [stack])
         state = stack_metadata(self.render, stack)["state"]
         available = stack_zs(self.render, stack, every_tile=False)
         doomed, absent = self.choose(available)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 import renderapi
+from renderapi import stackchanges
 from renderapi.errors import RenderError
 
 _KEPT = re.compile(r"(?P<stack>.+)_replaced_(?P<run>[0-9a-f]{8})")
@@ -42,6 +43,14 @@ def exchange_names(
             renderapi.stack.set_stack_state(stack, state, render=render)
     for stack in old:
         renderapi.stack.delete_stack(f"{stack}_replaced_{run}", render=render)
+
+
+def settle_first(render: renderapi.Render, stacks: Sequence[str]) -> None:
+    """Before a run looks at stacks that it changes: settle what a killed one may have left, where
+    the service has no better way than to exchange names.
+    """
+    if "stackChanges" not in stackchanges.additions(render=render):
+        settle(render, stacks)
 
 
 def settle(render: renderapi.Render, stacks: Sequence[str]) -> None:

@@ -276,9 +276,11 @@ def written(outputs: Sequence[OutputStack], module: str) -> Iterator[Run]:
     names = [(o.render.DEFAULT_PROJECT, o.stack) for o in outputs]
     if double := next((stack for p, stack in names if names.count((p, stack)) > 1), None):
         raise RenderModuleException(f"stack {double} is the output twice: name two stacks")
-    for output in outputs:
-        output.check()
     offered = stackchanges.additions(render=outputs[0].render)
+    for output in outputs:
+        if "stackChanges" not in offered:
+            settle(output.render, [output.stack])
+        output.check()
     for output in outputs:
         output.offered = offered
         where = output.render
@@ -288,9 +290,6 @@ def written(outputs: Sequence[OutputStack], module: str) -> Iterator[Run]:
         locks = all_locked(run, [(o.render, o.stack, o.scope()) for o in outputs])
     with locks:
         try:
-            if "stackChanges" not in offered:
-                for output in outputs:
-                    settle(output.render, [output.stack])
             for output in outputs:
                 output.open(run)
             yield run

@@ -12,6 +12,7 @@ from marshmallow import Schema
 from renderapi.jsontext import collection_paused
 from renderapps.module.effort import DOCUMENTS, Effort
 from renderapps.module.errors import ParameterError, RenderModuleException
+from renderapps.module.exchange_by_names import settle_first
 from renderapps.module.fields import parameter
 from renderapps.module.output_parameters import EXISTING, OutputStackParameters
 from renderapps.module.output_stack import OutputStack, written
@@ -200,6 +201,8 @@ class StackEditModule(SectionModule):
 
     def planned(self) -> list[OutputStack]:
         """Check everything that can be, and say what will be written."""
+        if self.in_place:
+            settle_first(self.render, [self.output_stack])
         self.zs = self.select_zs()
         self.prepare()
         names = {role: self.args[role] for role in self.outputs[1:] if self.args.get(role)}

@@ -19,6 +19,7 @@ from renderapps.module import (
     written,
 )
 from renderapps.module.effort import DOCUMENTS, about_tiles
+from renderapps.module.exchange_by_names import settle_first
 from renderapps.module.lists import Names, Numbers
 from renderapps.module.section_module import chosen_zs
 from renderapps.module.stacks import stack_metadata, stack_zs, version_of
@@ -73,6 +74,7 @@ class SwapZs(RenderModule):
     def run(self) -> None:
         """Check all pairs, build the sections that each stack gets, let all stacks change."""
         pairs = list(zip(self.args["source_stack"], self.args["target_stack"], strict=True))
+        settle_first(self.render, [stack for pair in pairs for stack in pair])
         outputs = {pair: (self.output_of(pair), self.output_of(pair[::-1])) for pair in pairs}
         for pair in pairs:
             self.check(pair)
