@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,10 +15,12 @@ from renderapi.rendering import levels, mesh
 from renderapi.rendering.limits import OWN, DrawingLimits, go_on
 from renderapi.rendering.mesh import Array, PixelMap
 from renderapi.rendering.parameters import Window, optional_number
+from renderapi.transform.leaf.affine_warp_field import SECTION_WARP
 
 if TYPE_CHECKING:
     from renderapi.rendering.cache import SourceView
 
+_FINEST_DRAWN = 2.0  # canvas pixels of a mesh cell; smaller ones would show nothing more
 _CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
 _GRID = np.array([(x / 8, y / 8) for x in range(9) for y in range(9)])
 
@@ -30,6 +33,11 @@ def transform_leaves(tile: Mapping[str, Any]) -> list[Any]:
     SpecError
         Naming the tile and what is wrong with which transform.
     """
+    return _leaves_and_cell(tile)[0]
+
+
+def _leaves_and_cell(tile: Mapping[str, Any]) -> tuple[list[Any], float]:
+    """The same, and the size of the cells of a section's warp among them, else infinity."""
     from renderapi.transform import specs
 
     document = tile.get("transforms") or {"type": "list", "specList": []}
@@ -39,9 +47,19 @@ def transform_leaves(tile: Mapping[str, Any]) -> list[Any]:
         flat = document.get("specList", [])
         if document.get("type") != "list" or not all(specs.is_flat(spec) for spec in flat):
             flat = specs.flatten(document, None)
-        return specs.leaves(flat)
+        found = specs.leaves(flat)
     except RenderError as error:
         raise type(error)(f"tile {tile.get('tileId')}: {error}") from None
+    cells = [_cell_of(*pair) for pair in zip(flat, found, strict=True) if "metaData" in pair[0]]
+    return found, min(cells, default=math.inf)
+
+
+def _cell_of(spec: Mapping[str, Any], transform: Any) -> float:
+    """Cell size of the warp of a section; infinite for other transforms."""
+    about = spec["metaData"]
+    labels = about.get("labels") if isinstance(about, Mapping) else None
+    is_warp = isinstance(labels, list) and SECTION_WARP in labels
+    return float(getattr(transform, "finest", math.inf)) if is_warp else math.inf
 
 
 @dataclass
@@ -59,6 +77,8 @@ class Placement:
         Of the mesh.
     check_stop : callable
         Called between transforms; raises to have the work end.
+    warp_cell : float
+        Size of the cells of the warp of its section; infinite where it has none.
     """
 
     tile_id: str | None
@@ -67,6 +87,7 @@ class Placement:
     transforms: list[Any]
     limits: DrawingLimits = OWN
     check_stop: Callable[[], None] = field(default=go_on, repr=False)
+    warp_cell: float = math.inf
 
     @cached_property
     def matrix(self) -> Array | None:
@@ -105,12 +126,22 @@ class Placement:
             return mesh.quadrilateral_map(self.matrix, scale, level, *size)
         full_width = self.width if self.width is not None else size[0] << level
         width, height = size
+        full_height = full_width * height / max(width, 1)
+        cell_size = self._drawn_cell(cell_size, scale, full_width * full_height)
         cells = full_width / cell_size
         self.limits.check_cells(cells * max(1.0, cells * height / max(width, 1)), width, height)
         columns = mesh.columns_of_cells(full_width, cell_size)
         vertices, triangles = mesh.triangle_mesh(*size, columns)
         target = self.to_world(mesh.level_to_full(vertices, level)) * scale
         return mesh.triangle_map(vertices, target, triangles)
+
+    def _drawn_cell(self, asked: float, scale: float, area: float) -> float:
+        """Side of the mesh's cells: as asked for, or as the warp of a section needs it.
+
+        The jump at a crack is else drawn as a ramp as wide as a cell.
+        """
+        most = math.sqrt(area / self.limits.mesh_cells) * 1.01
+        return min(asked, max(self.warp_cell, _FINEST_DRAWN / scale, most))
 
     def may_touch(self, window: tuple[float, float, float, float]) -> bool:
         """Whether the tile can have pixels in a world box; generous, to skip what is far away."""
@@ -142,7 +173,8 @@ class Placement:
 def placement_of(tile: Mapping[str, Any], sources: SourceView | None = None) -> Placement:
     """Placement of a tile spec, under the bounds of the picture that it is for."""
     width, height = (optional_number(tile, key) for key in ("width", "height"))
-    found = Placement(tile.get("tileId"), width, height, transform_leaves(tile))
+    transforms, cell = _leaves_and_cell(tile)
+    found = Placement(tile.get("tileId"), width, height, transforms, warp_cell=cell)
     if sources is not None:
         found.limits, found.check_stop = sources.limits, sources.check_stop
     return found

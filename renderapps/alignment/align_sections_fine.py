@@ -486,7 +486,7 @@ class AlignSectionsFine(StackEditModule):
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its warp."""
-        from renderapps.alignment.section_warps import warp_document
+        from renderapps.alignment.section_warps import follow, warp_document
         from renderapps.rough_align.ApplyLowRes2HighRes import free_id
 
         (section,) = sections
@@ -496,6 +496,8 @@ class AlignSectionsFine(StackEditModule):
         section.transforms[name] = warp_document(name, self.fields[section.z])
         for tile in section.tiles:
             append_reference(tile, name)
+            if "stride_at_cracks" in self.about[section.z]:  # places are looked for as exactly
+                follow(tile, self.fields[section.z].stride)
         return section, {"warp": name, **self.about[section.z]}
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapi.rendering.parameters import DEFAULT_MESH_CELL_SIZE
 from renderapi.transform import AffineWarpFieldTransform
+from renderapi.transform.leaf.affine_warp_field import SECTION_WARP
 from renderapi.transform.specs import flatten
 from renderapps.alignment.field_grids import on_nodes, turned_over
 from renderapps.module import RenderModuleException, Section
 
-LABEL = "section_warp"
+MOST_CELLS = 256
+"""Cells of a tile's mesh in a row, which the service goes through for its box and for places."""
 
 
 class Field(NamedTuple):
@@ -49,11 +52,17 @@ def warp_document(name: str, field: Field) -> dict[str, Any]:
         (field.origin[0] - half, field.origin[1] - half),
         (columns * field.stride, rows * field.stride),
         np.stack([one, zero, zero, one, field.shift[0], field.shift[1]]),
-        labels=[LABEL],
+        labels=[SECTION_WARP],
         transformId=name,
     )
     document: dict[str, Any] = warp.to_dict()
     return {**document, "id": name, "type": "leaf"}
+
+
+def follow(tile: dict[str, Any], stride: float) -> None:
+    """Give a tile mesh cells that follow a field; no more than `MOST_CELLS` in a row."""
+    cell = max(stride, tile.get("width", 0.0) / MOST_CELLS, tile.get("height", 0.0) / MOST_CELLS)
+    tile["meshCellSize"] = min(tile.get("meshCellSize", DEFAULT_MESH_CELL_SIZE), cell)
 
 
 def field_of(section: Section) -> Field | None:
@@ -108,7 +117,7 @@ def _last_warp(tile: Mapping[str, Any], shared: Mapping[str, Any]) -> str | None
         if name in shared:
             leaves = flatten(shared[name], shared)
             labels = (leaves[-1].get("metaData") or {}).get("labels") or [] if leaves else []
-            if len(leaves) == 1 and LABEL in labels:
+            if len(leaves) == 1 and SECTION_WARP in labels:
                 return str(name)
     return None
 

@@ -20,6 +20,9 @@ NEAREST = _FACTORIES + "NearestNeighborInterpolatorFactory"
 #: as many numbers as this are written in base 64
 ENCODED_FROM = 64
 
+#: label of a field that is drawn as it is, however large the cells of a picture's mesh are
+SECTION_WARP = "section_warp"
+
 
 class AffineWarpFieldTransform(CoordinateTransform):
     """Affine warp field.
@@ -113,6 +116,12 @@ class AffineWarpFieldTransform(CoordinateTransform):
     def _canonical(self) -> str:
         positive = type(self)(self.offset, self.size, self.values + 0.0, self.factory)
         return super(AffineWarpFieldTransform, positive)._canonical()
+
+    @property
+    def finest(self) -> float:
+        """Smaller side of a cell of the field."""
+        _, rows, columns = self.values.shape
+        return float(min(self.size[0] / columns, self.size[1] / rows))
 
     def affines_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Interpolated m00, m10, m01, m11, m02, m12 (6 x N) at N x 2 points."""

@@ -18,6 +18,7 @@ from renderapps.alignment.fine_pairs import backward
 
 SIDE, TEAR, RIM = 224, 12.0, 24
 TORN, MISSING, STRANGE = 3, 5, 7
+BESIDE = 0.85  # correlation of neighbours beside the tear, at least; drawn as a ramp it is 0.56
 ZS = [z for z in range(9) if z != MISSING]
 
 
@@ -49,6 +50,12 @@ def made(seed):
 def parameters(**more):
     given = {"input_stack": "rough", "output_stack": "fine", "pool_size": 1, "levels": 2}
     return given | {"spacing": 16, "block_size": 32, "bending": 1.0, "crack": 4, **more}
+
+
+def drawn(render, z):
+    """Grey levels of the frame of a section of the result."""
+    picture = renderapi.image.get_bb_image("fine", z, 0, 0, SIDE, SIDE, render=render)
+    return picture[..., 0].astype(float)
 
 
 def errors(render, stack, fields, places, side=SIDE):
@@ -93,6 +100,10 @@ def test_warped_sections_come_back_onto_each_other(render, tmp_path, series, pla
     about = {entry["z"]: entry for entry in report["sections"]}
     assert about[TORN]["nodes_at_cracks"] > 10
     assert about[TORN]["stride_at_cracks"] == 2  # the field is finer where it jumps
+    assert documents_of(render, "fine", TORN)["meshCellSize"] == 2
+    # and pictures show it: tissue beside the tear is that of the next section
+    beside = [drawn(render, z)[32:-32, SIDE // 2 - 24 : SIDE // 2 + 24] for z in (TORN, TORN + 1)]
+    assert np.corrcoef(*map(np.ravel, beside))[0, 1] > BESIDE
     assert all(about[z]["nodes_at_cracks"] == 0 for z in intact if z not in (TORN, 0, 8))
     assert all(entry["folded_cells"] == 0 for entry in about.values())
     rejected = {(r["p_z"], r["q_z"]) for r in report["pairs"] if not r["accepted"]}
