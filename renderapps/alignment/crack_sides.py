@@ -36,26 +36,6 @@ GAIN = 0.01
 """Least gain in correlation by which a field that jumps is better than one that does not."""
 CHANCE = 0.1
 """Least correlation besides what the choice between sides reaches in the mirrored neighbours."""
-WIDE, MEDIANS = 13, 2
-"""Boundaries of sides are straightened by medians of so many nodes of the fine grid, so often."""
-BLUR = 0.7
-"""Standard deviation, nodes of the fine grid."""
-GAIN = 0.01
-"""Least gain in correlation by which a field that jumps is better than one that does not."""
-CHANCE = 0.1
-"""Least correlation besides what the choice between sides reaches in the mirrored neighbours."""
-BLUR = 0.7
-"""Standard deviation, nodes of the fine grid."""
-GAIN = 0.01
-"""Least gain in correlation by which a field that jumps is better than one that does not."""
-CHANCE = 0.1
-"""Least correlation besides what the choice between sides reaches in the mirrored neighbours."""
-GAIN = 0.01
-"""Least gain in correlation by which a field that jumps is better than one that does not."""
-CHANCE = 0.1
-"""Least correlation besides what the choice between sides reaches in the mirrored neighbours."""
-CHANCE = 0.1
-"""Least correlation besides what the choice between sides reaches in the mirrored neighbours."""
 
 
 def compare(

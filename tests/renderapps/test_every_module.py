@@ -207,8 +207,10 @@ def test_services_that_do_not_answer_are_named(name, refused, given):
     refused(name, given(name) | {"render": nobody}, 1, "no connection to 127.0.0.1:1", "check host")
 
 
-INPUTS = "stack|input_stack|input_stack1|input_stack2|stack1|stack2|base_stack|stack_in"
-INPUTS = {*INPUTS.split("|"), "prestitchedStack", "poststitchedStack"}
+INPUTS = {
+    "stack", "input_stack", "input_stack1", "input_stack2", "stack1", "stack2", "base_stack",
+    "stack_in", "prestitchedStack", "poststitchedStack",
+}  # fmt: skip
 LISTS = {"stacks", "input_stacks", "source_stack", "target_stack", "stack"}
 
 
