@@ -20,7 +20,6 @@ from renderapps.alignment.series_parameters import FINE_ROUNDS, long_range_field
 from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
 from renderapps.pointmatch.section_outlines import SectionOutlineParameters, read_outlines
-from renderapps.stack.affine import append_reference
 
 if TYPE_CHECKING:
     from renderapps.alignment.fine_pairs import FineSettings, PairFlow
@@ -486,18 +485,14 @@ class AlignSectionsFine(StackEditModule):
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its warp."""
-        from renderapps.alignment.section_warps import follow, warp_document
+        from renderapps.alignment.section_warps import give_warp
         from renderapps.rough_align.ApplyLowRes2HighRes import free_id
 
         (section,) = sections
         if section.z not in self.fields:
             return section, {"warp": None, "reason": "there is no other section to compare with"}
         name = free_id(f"fine_{self.output_stack}_{section.z:g}", section)
-        section.transforms[name] = warp_document(name, self.fields[section.z])
-        for tile in section.tiles:
-            append_reference(tile, name)
-            if "stride_at_cracks" in self.about[section.z]:  # places are looked for as exactly
-                follow(tile, self.fields[section.z].stride)
+        give_warp(section, name, self.fields[section.z])
         return section, {"warp": name, **self.about[section.z]}
 
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:

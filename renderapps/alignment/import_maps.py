@@ -12,7 +12,6 @@ from marshmallow.validate import Length, OneOf, Range
 from renderapps.alignment.export_maps import DIRECTIONS
 from renderapps.module import RenderModuleException, Section, parameter
 from renderapps.module.stack_edit import StackEditModule, TileEditParameters
-from renderapps.stack.affine import append_reference
 
 BESIDE = "as the .json beside the map says, else"
 
@@ -106,7 +105,7 @@ class ImportMaps(StackEditModule):
         """The section with its warp."""
         from renderapi.matching.block_flow import filled
         from renderapps.alignment.map_files import inverted, read_map
-        from renderapps.alignment.section_warps import Field, folded, warp_document
+        from renderapps.alignment.section_warps import Field, folded, give_warp
         from renderapps.rough_align.ApplyLowRes2HighRes import free_id
 
         (section,) = sections
@@ -128,9 +127,7 @@ class ImportMaps(StackEditModule):
                 shift=np.moveaxis(filled(np.moveaxis(field.shift, 0, -1)), -1, 0)
             )
         name = free_id(f"map_{self.output_stack}_{section.z:g}", section)
-        section.transforms[name] = warp_document(name, field)
-        for tile in section.tiles:
-            append_reference(tile, name)
+        give_warp(section, name, field)
         return section, {
             "warp": name,
             "unknown_nodes": unknown,

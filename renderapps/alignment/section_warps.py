@@ -20,6 +20,7 @@ from renderapi.transform.leaf.affine_warp_field import SECTION_WARP
 from renderapi.transform.specs import flatten
 from renderapps.alignment.field_grids import on_nodes, turned_over
 from renderapps.module import RenderModuleException, Section
+from renderapps.stack.affine import append_reference
 
 MOST_CELLS = 256
 """Cells of a tile's mesh in a row, which the service goes through for its box and for places."""
@@ -59,10 +60,16 @@ def warp_document(name: str, field: Field) -> dict[str, Any]:
     return {**document, "id": name, "type": "leaf"}
 
 
-def follow(tile: dict[str, Any], stride: float) -> None:
-    """Give a tile mesh cells that follow a field; no more than `MOST_CELLS` in a row."""
-    cell = max(stride, tile.get("width", 0.0) / MOST_CELLS, tile.get("height", 0.0) / MOST_CELLS)
-    tile["meshCellSize"] = min(tile.get("meshCellSize", DEFAULT_MESH_CELL_SIZE), cell)
+def give_warp(section: Section, name: str, field: Field) -> None:
+    """Let all tiles of a section end with a field, and their mesh cells be as small as its own: no
+    more than `MOST_CELLS` in a row.
+    """
+    section.transforms[name] = warp_document(name, field)
+    for tile in section.tiles:
+        append_reference(tile, name)
+        sides = (tile.get("width") or 0.0, tile.get("height") or 0.0)
+        cell = max(field.stride, *(side / MOST_CELLS for side in sides))
+        tile["meshCellSize"] = min(tile.get("meshCellSize", DEFAULT_MESH_CELL_SIZE), cell)
 
 
 def field_of(section: Section) -> Field | None:

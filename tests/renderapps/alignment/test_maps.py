@@ -58,6 +58,8 @@ def test_a_map_moves_points_as_it_says(render, given):
     np.testing.assert_allclose(moved(render, "warped", 0, POINTS), POINTS)
     for z in (1, 4):
         np.testing.assert_allclose(moved(render, "warped", z, POINTS), wanted(z, POINTS), atol=1e-4)
+    cells = {key: tile["meshCellSize"] for key, tile in documents(render, "warped").items()}
+    assert cells == {"s0": 64, "s1": STRIDE / 0.5, "s4": STRIDE / 0.5}  # as small as the map's
 
 
 def test_what_comes_out_is_what_went_in(render, given, tmp_path):
