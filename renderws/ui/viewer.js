@@ -114,17 +114,25 @@ async function nameTiles(world, stack) {
   at("side").hidden = false;
 }
 
-function remember() {
+function placeSeen() {
   const { x, y, zoom } = first.seen();
-  const place = { x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z };
-  put(place);
-  offerNeuroglancer(place);
+  return { x: x.toFixed(1), y: y.toFixed(1), zoom: zoom.toPrecision(5), z: layers.z };
 }
 
-const offerNeuroglancer = (place) => at("neuroglancer").replaceChildren(neuroglancerLink(chosen.metadata, place) ?? "");
+function remember() {
+  put(placeSeen());
+  leadToNeuroglancer();
+}
+
+// the link stays the same element, so that a click that is under way is not lost
+function leadToNeuroglancer() {
+  const now = at("neuroglancer").querySelector("a");
+  if (now) now.href = neuroglancerLink(chosen.metadata, placeSeen()).href;
+}
 
 let remembering = 0;
 function moved(from) {
+  leadToNeuroglancer();
   if (beside) {
     const to = from === first ? second : first;
     if (from.leading !== false) {
@@ -262,12 +270,13 @@ begin(async () => {
   options(at("compare"), chosen.stacks.map(({ stackId }) => stackId.stack).filter((name) => name !== stack.stack), get("compare"), "with none");
   offerChannels(at("channels"), chosen.metadata.stats?.channelNames ?? [], () => attempt(showSection));
   side(flag("side", innerWidth >= 900) === false);
-  offerNeuroglancer({ z: layers.z }); // before the view is measured: a link that came later would make it lower
+  // before the view is measured: a link that came later would make it lower
+  at("neuroglancer").replaceChildren(neuroglancerLink(chosen.metadata, { x: get("x"), y: get("y"), zoom: get("zoom"), z: layers.z }) ?? "");
   first = makeView(at("first"), onFirst);
   await new Promise((resolve) => { requestAnimationFrame(resolve); });
-  const box = await boundsOf(stack, layers.z);
   if (number("x") !== null && number("y") !== null && number("zoom") > 0) first.look({ x: number("x"), y: number("y"), zoom: number("zoom") });
-  else first.fit(box);
+  else first.fit(await boundsOf(stack, layers.z));
+  remember();
   listen();
   await showComparison();
 });

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -117,16 +117,29 @@ def test_neuroglancer_shows_the_pixels_of_the_stack(view, webgl):
     assert abs(levels.mean() - 128) < 15
 
 
+# where the link leads as soon as the page says that it is ready, before anything else runs
+LINK_WHEN_READY = """
+new MutationObserver(() => {
+  const link = document.querySelector("body[data-ready] #neuroglancer a");
+  if (link) globalThis.linkWhenReady ??= link.href;
+}).observe(document, {attributes: true, subtree: true, attributeFilter: ["data-ready"]});
+"""
+
+
 def test_the_section_viewer_leads_to_the_same_place_in_neuroglancer(folder, webgl):
     """With a token too, which the browser sends to its own server by itself."""
     server = ServerProcess(folder, "--token", "s3cret")
     try:
         page, errors = page_of(webgl, http_credentials={"username": "", "password": "s3cret"})
+        page.add_init_script(LINK_WHEN_READY)
         page.goto(
             f"{server.base}/render-ws/view/viewer.html?owner=me&project=brain&stack=grey"
             "&z=2&x=260&y=250&zoom=2"
         )
         page.wait_for_selector("body[data-ready]", state="attached")
+        link = parse_qs(urlsplit(page.evaluate("linkWhenReady")).query)
+        seen = {name: float(link[name][0]) for name in ("x", "y", "z", "zoom")}
+        assert seen == {"x": 260, "y": 250, "z": 2, "zoom": 2}
         page.locator("#neuroglancer a").click()
         page.wait_for_url("**/neuroglancer/v/stack/**#!**")
         shown_levels(page)
