@@ -7,130 +7,30 @@ one shared transform at the end of the lists of its tiles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from argschema.fields import Float, Int, OutputDir, Str
-from marshmallow.validate import Range
 
+from renderapps.alignment.fine_parameters import (
+    AlignSectionsFineParameters,
+    flow_parameters,
+    relaxation_parameters,
+    stride_of,
+)
 from renderapps.alignment.section_links import Link, connected, pairs_within
-from renderapps.alignment.series_parameters import FINE_ROUNDS, long_range_field
-from renderapps.module import RenderModuleException, Section, TaskFailure, parameter
-from renderapps.module.stack_edit import StackEditModule, TileEditParameters
-from renderapps.pointmatch.section_outlines import SectionOutlineParameters, read_outlines
+from renderapps.module import RenderModuleException, Section, TaskFailure
+from renderapps.module.stack_edit import StackEditModule
+from renderapps.pointmatch.section_outlines import read_outlines
 
 if TYPE_CHECKING:
+    from renderapps.alignment.fine_links import FineLinks, Pair
+    from renderapps.alignment.fine_meshes import FineMeshes
     from renderapps.alignment.fine_pairs import FineSettings, PairFlow
-    from renderapps.alignment.relaxation import Matches, RelaxationParameters
     from renderapps.alignment.section_warps import Field
-
-Pair = tuple[float, float]
-WRONG = 4.0  # a link whose median residual is so many times that of all links is wrong
-LEAST_WRONG = 4.0  # and above so many pixels of the pictures
-
-
-class AlignSectionsFineParameters(SectionOutlineParameters, TileEditParameters):
-    """Parameters of align_sections_fine."""
-
-    polygon_stack = parameter(
-        Str,
-        "stack in whose world the outlines of polygon_dir are, such as that of the montage: they "
-        "are moved with the tiles",
-        default=None,
-        default_text="input_stack",
-    )
-
-    scale = parameter(
-        Float,
-        "scale at which sections are drawn for comparison",
-        default=1.0,
-        validate=Range(min=0, max=1, min_inclusive=False),
-    )
-    neighbours = parameter(
-        Int,
-        "each section is compared with so many on either side, which vote",
-        default=2,
-        aliases=["neighbors", "z_neighbours"],
-        validate=Range(min=1),
-    )
-    long_range = long_range_field("compared")
-    spacing = parameter(
-        Float,
-        "distance of the nodes of the meshes, world pixels",
-        default=None,
-        default_text="32 pixels of the drawn sections",
-        validate=Range(min=0, min_inclusive=False),
-    )
-    block_size = parameter(
-        Int,
-        "side of the blocks that are compared, pixels of the drawn sections; coarser levels have "
-        "as many pixels",
-        default=64,
-        validate=Range(min=16),
-    )
-    levels = parameter(
-        Int,
-        "comparison starts at 1 / 2^levels of the drawn scale",
-        default=3,
-        validate=Range(min=0, max=8),
-    )
-    search_radius = parameter(
-        Float,
-        "how far off a place may be, world pixels",
-        default=None,
-        default_text="128 pixels of the drawn sections with 3 levels",
-        validate=Range(min=0, min_inclusive=False),
-    )
-    rounds = parameter(
-        Int,
-        "sections are compared so many times: after the first time as they lie by then",
-        default=FINE_ROUNDS,
-        validate=Range(min=1),
-    )
-    min_correlation = parameter(
-        Float,
-        "least correlation of a block, besides what blocks reach in the mirrored section",
-        default=0.1,
-        validate=Range(min=0, max=1),
-    )
-    bending = parameter(
-        Float,
-        "stiffness of the meshes against bending; 1 is the weight of the matches of a node",
-        default=1.0,
-        validate=Range(min=0, min_inclusive=False),
-    )
-    stretching = parameter(
-        Float, "their stiffness against stretching", default=0.02, validate=Range(min=0)
-    )
-    crack = parameter(
-        Float,
-        "displacements that jump by more than this from node to node, world pixels, are a crack "
-        "or fold, which is not smoothed over",
-        default=None,
-        default_text="6 pixels of the drawn sections",
-        validate=Range(min=0, min_inclusive=False),
-    )
-    anchor_sections = parameter(
-        Float,
-        "drift is held by the rough places: a shift decays to 1 / e after so many sections",
-        default=20.0,
-        validate=Range(min=1),
-    )
-    min_found = parameter(
-        Float,
-        "two sections are linked where at least this share of the blocks is found",
-        default=0.05,
-        validate=Range(min=0, max=1),
-    )
-    flow_directory = parameter(
-        OutputDir,
-        "folder for what was found of each pair: a run that was stopped, or one with other "
-        "stiffness, takes what is there",
-        default=None,
-    )
-    channel = parameter(Str, "channel to compare", default=None, default_text="the first")
+    from renderapps.alignment.sharp_cracks import CrackedSection, SharpField
 
 
 class AlignSectionsFine(StackEditModule):
@@ -144,61 +44,42 @@ class AlignSectionsFine(StackEditModule):
 
     def prepare(self) -> None:
         """Compare and relax: the field of every section."""
-        from renderapps.alignment.drawn_sections import common_window
-
-        window = common_window(self.render, self.z_stack, self.args["scale"])
-        pairs = pairs_within(self.zs, self.args["neighbours"], self.args["long_range"])
-        outlines, without = self.outlines()
-        settings = replace(self.settings(window), outlines=outlines)
-        flows = self.compared(settings, pairs)
-        rows = {pair: self.row(pair, flow) for pair, flow in flows.items()}
-        self.series = self.comparable(rows)
-        more = pairs_within(self.series, self.args["neighbours"], self.args["long_range"])
-        more = [pair for pair in more if pair not in flows]
-        flows |= self.compared(settings, more)
-        rows |= {pair: self.row(pair, flows[pair]) for pair in more}
-        pairs = sorted(flows)
-        good = [pair for pair in pairs if rows[pair]["accepted"]]
-        against = self.contradicting(flows, good)
-        for pair, reason in against.items():
-            rows[pair] |= {"wrong": True, "accepted": False, "reason": reason}
-        good = [pair for pair in good if pair not in against]
-        self.refuse_nothing(pairs, rows, good)
+        settings, without = self.settings()
+        links, series = self.first_links(settings)
+        good = links.accepted()
+        self.refuse_nothing(links, good)
         self.fields: dict[float, Field] = {}
         self.about: dict[float, dict[str, Any]] = {}
-        wrong: list[Pair] = []
+        left: list[Pair] = []
         if good:
-            self.cuts = np.zeros((len(self.zs), *flows[good[0]].flow.shift.shape), bool)
-            wrong = self.settled(settings, flows, rows, good)
-            self.compared_again(settings, flows, rows, [p for p in good if p not in wrong])
-        links = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in good if pair not in wrong]
-        self.found: dict[str, Any] = {
-            "window": {
-                "x": window.x,
-                "y": window.y,
-                "width": window.width,
-                "height": window.height,
-            },
-            "stride": self.stride,
-            "pairs": list(rows.values()),
-            "wrong_links": [row for row in rows.values() if row.get("wrong")],
-            "groups": connected(self.zs, links),
-            "missing_polygon_zs": without,
-        }
+            meshes = self.meshes(settings, links, series)
+            wrong = meshes.follow(links, good)
+            left = [pair for pair in good if pair not in wrong]
+            for _ in range(self.args["rounds"] - 1):
+                self.compare_again(settings, meshes.fields, links, left)
+                meshes.follow(links, left)
+            self.fields, self.about = meshes.fields, meshes.about
+        self.found = self.findings(settings, links, left) | {"missing_polygon_zs": without}
         self.output(self.found)
         self.warn_of_groups()
 
-    def comparable(self, rows: dict[Pair, dict[str, Any]]) -> list[float]:
-        """Sections that are linked with any other: one that is not counts as if it were missing."""
-        linked = {z for pair, row in rows.items() if row["accepted"] for z in pair}
-        return [z for z in self.zs if z in linked]
+    def settings(self) -> tuple[FineSettings, list[float]]:
+        """What the pairs have in common, and the sections that have no outline."""
+        from renderapps.alignment.drawn_sections import common_window
+        from renderapps.alignment.fine_pairs import FineSettings
 
-    @property
-    def stride(self) -> float:
-        """Distance of the nodes, world pixels."""
-        return round((self.args["spacing"] or 0) * self.args["scale"] or 32) / float(
-            self.args["scale"]
+        args = self.args
+        window = common_window(self.render, self.z_stack, args["scale"])
+        outlines, without = self.outlines()
+        settings = FineSettings(
+            self.z_stack,
+            window,
+            flow_parameters(args),
+            args["channel"],
+            args["flow_directory"],
+            outlines=outlines,
         )
+        return settings, without
 
     def outlines(self) -> tuple[dict[float, bytes], list[float]]:
         """Outlines of the sections in the world of the input, and the sections that have none."""
@@ -210,25 +91,24 @@ class AlignSectionsFine(StackEditModule):
             found = moved_outlines(self.render, found, drawn_on, self.z_stack)
         return found, without
 
-    def settings(self, window: Any) -> FineSettings:
-        """What the pairs have in common."""
-        from renderapi.matching.block_flow import FlowParameters
-        from renderapps.alignment.fine_pairs import FineSettings
+    def first_links(self, settings: FineSettings) -> tuple[FineLinks, list[float]]:
+        """Links between the sections as they came, and the sections that are linked with any.
 
-        args, scale = self.args, self.args["scale"]
-        radius = 16
-        if args["search_radius"] is not None:
-            radius = max(3, int(np.ceil(args["search_radius"] * scale / 2 ** args["levels"])))
-        parameters = FlowParameters(
-            spacing=max(4, round(self.stride * scale)),
-            size=args["block_size"],
-            radius=radius,
-            levels=args["levels"],
-            correlation=args["min_correlation"],
-        )
-        return FineSettings(
-            self.z_stack, window, parameters, args["channel"], args["flow_directory"]
-        )
+        One that is not counts as if it were missing: those beside it are compared as well.
+        """
+        from renderapps.alignment.fine_links import FineLinks
+
+        links = FineLinks(self.args["scale"], self.args["min_found"])
+        links.add(self.compared(settings, self.pairs_of(self.zs)))
+        series = links.linked(self.zs)
+        more = [pair for pair in self.pairs_of(series) if pair not in links.flows]
+        links.add(self.compared(settings, more))
+        links.give_up_contradicting()
+        return links, series
+
+    def pairs_of(self, zs: list[float]) -> list[Pair]:
+        """The pairs of a series that are compared."""
+        return pairs_within(zs, self.args["neighbours"], self.args["long_range"])
 
     def compared(self, settings: FineSettings, pairs: list[Pair]) -> dict[Pair, PairFlow]:
         """What was found of every pair; an error where some could not be tried."""
@@ -251,225 +131,94 @@ class AlignSectionsFine(StackEditModule):
                 flows[pair] = found
         return flows
 
-    def compared_again(
-        self,
-        settings: FineSettings,
-        flows: dict[Pair, PairFlow],
-        rows: dict[Pair, dict[str, Any]],
-        links: list[Pair],
-    ) -> None:
-        """Compare linked sections as they lie now, and relax by what is found; fields change.
-
-        Sections then hardly differ in shape: finer levels find more, and every place is found by
-        what is around it, whatever the sections were like before.
-        """
-        for _ in range(self.args["rounds"] - 1):
-            known = {
-                z: np.moveaxis(field.shift, 0, -1) * self.args["scale"]
-                for z, field in self.fields.items()
-            }
-            nearby = replace(settings.parameters, radius=settings.parameters.fine_radius)
-            near = replace(settings, parameters=nearby, shifts=known)
-            for pair, flow in self.compared(near, links).items():
-                if self.row(pair, flow)["accepted"]:
-                    flows[pair] = flow
-                    rows[pair] |= {
-                        "found_again": int(flow.flow.found.sum()),
-                        "block_correlation": _rounded(
-                            np.median(flow.flow.correlation[flow.flow.found])
-                        ),
-                        "correlation_aligned": _rounded(flow.correlation),
-                    }
-            self.settled(settings, flows, rows, links)
-
-    def row(self, pair: Pair, found: PairFlow) -> dict[str, Any]:
-        """Entry of a pair in the report, and whether it is a link."""
-        flow, scale = found.flow, self.args["scale"]
-        blocks, tried = int(flow.found.sum()), int(flow.tried.sum())
-        row: dict[str, Any] = {
-            "p_z": pair[0],
-            "q_z": pair[1],
-            "blocks": tried,
-            "found": blocks,
-            "correlation": _rounded(found.correlation),
-            "taken_from_file": found.was_there,
-            "accepted": blocks >= max(3, self.args["min_found"] * tried),
-        }
-        if not row["accepted"]:
-            return row | {"reason": f"only {blocks} of {tried} blocks were found"}
-        shift = flow.shift[flow.found] / scale
-        return row | {
-            "block_correlation": _rounded(np.median(flow.correlation[flow.found])),
-            "median_shift": [_rounded(v) for v in np.median(shift, axis=0)],
-        }
-
-    def contradicting(self, flows: dict[Pair, PairFlow], good: list[Pair]) -> dict[Pair, str]:
-        """Links that do not close with others around triangles, by their affine maps."""
-        from renderapi.matching.models import Model, distances
-        from renderapps.alignment.section_links import contradictions
-
-        links = []
-        for pair in good:
-            flow = flows[pair].flow
-            here, there, weights = flows[pair].points()
-            matrix = np.asarray(Model("affine").fit(here, there, weights), float)
-            if np.isfinite(matrix).all():
-                size = float(flow.x[-1]), float(flow.y[-1])
-                error = float(np.median(distances(matrix, here, there)))
-                links.append(Link(*pair, matrix, size, error=error, trust=len(here)))
-        side = max((max(link.size) for link in links), default=1.0)
-        return contradictions(links, 2 * LEAST_WRONG / side)
-
-    def refuse_nothing(
-        self, pairs: list[Pair], rows: dict[Pair, dict[str, Any]], good: list[Pair]
-    ) -> None:
+    def refuse_nothing(self, links: FineLinks, good: list[Pair]) -> None:
         """Where there are pairs and none is a link, there is nothing to align by."""
-        if pairs and not good:
-            self.output({"pairs": list(rows.values()), "groups": [[z] for z in self.zs]})
-            p, q = pairs[0]
+        if links.rows and not good:
+            self.output({"pairs": list(links.rows.values()), "groups": [[z] for z in self.zs]})
+            p, q = min(links.rows)
             raise RenderModuleException(
                 f"no two sections of stack {self.z_stack} could be compared; z={p:g} - z={q:g}: "
-                f"{rows[p, q]['reason']} (are they roughly aligned? try a smaller scale or a "
+                f"{links.rows[p, q]['reason']} (are they roughly aligned? try a smaller scale or a "
                 "larger search_radius)"
             )
 
-    def relaxed(
-        self,
-        settings: FineSettings,
-        flows: dict[Pair, PairFlow],
-        rows: dict[Pair, dict[str, Any]],
-        good: list[Pair],
-    ) -> list[Pair]:
-        """Fill in the fields, in two goes: wrong links are found in the first. Those."""
-        from renderapps.alignment.relaxation import relax
-
-        x, y = flows[good[0]].flow.x, flows[good[0]].flow.y
-        rules = self.rules()
-        result = relax(x, y, len(self.zs), self.matches(flows, good), rules, self.cuts)
-        medians = np.array([np.median(r) for r in result.residuals])
-        limit = max(LEAST_WRONG, WRONG * float(np.median(medians)))
-        wrong = [pair for pair, m in zip(good, medians, strict=True) if m > limit]
-        left = [pair for pair in good if pair not in wrong]
-        for pair, median in zip(good, medians, strict=True):
-            if pair in wrong:
-                rows[pair] |= {
-                    "wrong": True,
-                    "residual": _rounded(median / self.args["scale"]),
-                    "reason": "its displacements do not fit those of the other pairs",
-                }
-        if wrong and left:
-            result = relax(x, y, len(self.zs), self.matches(flows, left), rules, self.cuts)
-        elif wrong:
-            left = good
-        for pair, residual, trust in zip(left, result.residuals, result.trust, strict=True):
-            rows[pair] |= {
-                "residual": _rounded(np.median(residual) / self.args["scale"]),
-                "doubted": int((trust < 0.25).sum()),
-            }
-        self.keep(settings, x, y, result)
-        return wrong
-
-    def matches(self, flows: dict[Pair, PairFlow], pairs: list[Pair]) -> list[Matches]:
-        """Matches of pairs; a neighbour counts the less the further away it is in the series."""
-        from renderapps.alignment.relaxation import Matches
-
-        place = {z: k for k, z in enumerate(self.zs)}
-        votes = self.votes(pairs)
-        found = []
-        for p, q in pairs:
-            here, there, weights = flows[p, q].points()
-            vote = votes[p][q]
-            found.append(Matches(place[p], place[q], here, there, weights * vote, vote))
-        return found
-
-    def votes(self, pairs: list[Pair]) -> dict[float, dict[float, float]]:
-        """Of each section, how much those count that it is linked with: less further away."""
-        place = {z: k for k, z in enumerate(self.series)}
-        found: dict[float, dict[float, float]] = {}
-        for p, q in pairs:
-            vote = 1 / (place[q] - place[p])
-            found.setdefault(p, {})[q] = found.setdefault(q, {})[p] = vote
-        return found
-
-    def rules(self) -> RelaxationParameters:
-        """Stiffness, in pixels of the drawn sections."""
-        from renderapps.alignment.relaxation import RelaxationParameters
-
-        args, scale = self.args, self.args["scale"]
-        return RelaxationParameters(
-            bending=args["bending"],
-            stretching=args["stretching"],
-            anchor_sections=args["anchor_sections"],
-            jump=6.0 if args["crack"] is None else args["crack"] * scale,
-        )
-
-    def keep(self, settings: FineSettings, x: Any, y: Any, result: Any) -> None:
-        """The field of each section in the world, and what the report says of it."""
+    def meshes(self, settings: FineSettings, links: FineLinks, series: list[float]) -> FineMeshes:
+        """Meshes on the nodes at which sections were compared."""
         from renderapps.alignment.drawn_sections import DrawnSections
-        from renderapps.alignment.section_warps import Field
+        from renderapps.alignment.fine_meshes import FineMeshes
 
         window, scale = settings.window, self.args["scale"]
         offset = DrawnSections(self.render, self.z_stack, window).offset
-        origin = (
-            window.x + float(x[0]) / scale + offset,
-            window.y + float(y[0]) / scale + offset,
+        flow = next(iter(links.flows.values())).flow
+        return FineMeshes(
+            self.zs,
+            series,
+            flow.x,
+            flow.y,
+            (
+                window.x + float(flow.x[0]) / scale + offset,
+                window.y + float(flow.y[0]) / scale + offset,
+            ),
+            stride_of(self.args),
+            scale,
+            relaxation_parameters(self.args),
+            partial(self.look_at_cracks, settings),
         )
-        self.meshes: dict[float, tuple[Any, Any]] = {}
-        for z, shift, springs in zip(self.zs, result.shift, result.springs, strict=True):
-            self.meshes[z] = shift, springs < 0.5
-            self.about[z] = {"nodes_at_cracks": int((springs < 0.5).sum())}
-            self.fields[z] = Field(origin, self.stride, np.zeros(0))
-            self.keep_field(z, self.stride, shift / scale)
 
-    def keep_field(self, z: float, stride: float, shift: Any) -> None:
-        """The field of a section, (rows, columns, 2) world pixels, and what the report says."""
-        from renderapps.alignment.section_warps import folded
+    def look_at_cracks(
+        self, settings: FineSettings, sections: list[CrackedSection]
+    ) -> Sequence[SharpField | None]:
+        """Sharp fields of sections with cracks, None where they do not fit better."""
+        from renderapps.alignment.sharp_cracks import sharp_field
 
-        field = self.fields[z]._replace(stride=stride, shift=np.moveaxis(shift, -1, 0))
-        lengths = np.hypot(*field.shift)
-        self.fields[z] = field
-        self.about[z] |= {
-            "median_shift": _rounded(np.median(lengths)),
-            "largest_shift": _rounded(lengths.max()),
-            "folded_cells": folded(field.shift, stride),
-        }
-
-    def settled(
-        self,
-        settings: FineSettings,
-        flows: dict[Pair, PairFlow],
-        rows: dict[Pair, dict[str, Any]],
-        links: list[Pair],
-    ) -> list[Pair]:
-        """Relax, make cracks sharp, and relax again by what is then known of them. Wrong links."""
-        wrong = self.relaxed(settings, flows, rows, links)
-        left = [pair for pair in links if pair not in wrong]
-        if self.sharpened(settings, left):
-            self.relaxed(settings, flows, rows, left)
-            self.sharpened(settings, left)
-        return wrong
-
-    def sharpened(self, settings: FineSettings, links: list[Pair]) -> bool:
-        """Finer fields that jump, for sections that fit better by these; whether more gave way."""
-        from renderapps.alignment.sharp_cracks import cracked_sections, sharp_field
-
-        rules, scale = self.rules(), self.args["scale"]
-        sections = cracked_sections(self.meshes, self.votes(links), rules.jump)
         results = self.map_tasks(
             partial(sharp_field, self.render, settings), sections, "looking at cracks"
         )
-        before = self.cuts.copy()
         for section, found in zip(sections, results, strict=True):
             if isinstance(found, str | TaskFailure):
                 reason = found.reason if isinstance(found, TaskFailure) else found
                 raise RenderModuleException(
                     f"cracks of section z={section.z:g} cannot be looked at: {reason}"
                 )
-            if found is not None:
-                self.cuts[self.zs.index(section.z)] |= found.cuts
-                self.keep_field(section.z, found.stride / scale, found.shift / scale)
-                self.about[section.z]["stride_at_cracks"] = found.stride / scale
-        return bool((self.cuts & ~before).any())
+        return results
+
+    def compare_again(
+        self,
+        settings: FineSettings,
+        fields: dict[float, Field],
+        links: FineLinks,
+        pairs: list[Pair],
+    ) -> None:
+        """Compare linked sections as they lie now.
+
+        Sections then hardly differ in shape: finer levels find more, and every place is found by
+        what is around it, whatever the sections were like before.
+        """
+        known = {
+            z: np.moveaxis(field.shift, 0, -1) * self.args["scale"] for z, field in fields.items()
+        }
+        nearby = replace(settings.parameters, radius=settings.parameters.fine_radius)
+        near = replace(settings, parameters=nearby, shifts=known)
+        links.add_again(self.compared(near, pairs))
+
+    def findings(
+        self, settings: FineSettings, links: FineLinks, left: list[Pair]
+    ) -> dict[str, Any]:
+        """What the report says of all sections together; left are the links that are right."""
+        window = settings.window
+        edges = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in left]
+        return {
+            "window": {
+                "x": window.x,
+                "y": window.y,
+                "width": window.width,
+                "height": window.height,
+            },
+            "stride": stride_of(self.args),
+            "pairs": list(links.rows.values()),
+            "wrong_links": links.wrong_rows(),
+            "groups": connected(self.zs, edges),
+        }
 
     def warn_of_groups(self) -> None:
         """Sections that nothing connects keep their rough places against each other."""
@@ -498,10 +247,6 @@ class AlignSectionsFine(StackEditModule):
     def finish(self, sections: list[dict[str, Any]]) -> dict[str, Any]:
         """What was found of the pairs."""
         return self.found
-
-
-def _rounded(value: Any, digits: int = 4) -> float | None:
-    return round(float(value), digits) if np.isfinite(value) else None
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class EstimateLens(StackEditModule):
         import numpy as np
 
         from renderapps.alignment.lens_map import panels_of
-        from renderapps.alignment.solve_report import rounded
+        from renderapps.module.result import rounded
 
         fit, names = self.fit, data.names
         rejected = np.flatnonzero(~fit.accepted)

@@ -13,6 +13,7 @@ from renderapi.matching.batches import ViewCache
 from renderapi.matching.canvases import CanvasSpec, canvas_spec, within
 from renderapi.matching.contrast import Mask
 from renderapi.matching.whole_sections import SectionMatch, SectionParameters, match_sections
+from renderapps.module.result import rounded
 from renderapps.pointmatch.pair_matches import PairMatches
 from renderapps.rough_align.low_resolution import recorded
 
@@ -156,22 +157,18 @@ def row_of(pair: tuple[float, float], ids: tuple[str, str], outcome: PairOfSecti
         "mirrored": found.mirrored,
         "way": found.way or None,
         "matches": len(found.p),
-        "log10_false_alarms": _rounded(found.log_alarms, 1),
+        "log10_false_alarms": rounded(found.log_alarms, 1),
     }
     if not found.accepted:
         return row | {"reason": found.reason}
     return row | {
-        "angle": _rounded(found.angle, 3),
-        "scale": _rounded(found.scale * outcome.p.scale / outcome.q.scale, 5),
-        "residual": _rounded(found.residual / outcome.q.scale, 3),
-        "coverage": _rounded(found.coverage, 3),
-        "correlation": _rounded(found.correlation, 3),
-        "p_to_q": [[_rounded(v, 6) for v in line] for line in outcome.matrix[:2].tolist()],
+        "angle": rounded(found.angle, 3),
+        "scale": rounded(found.scale * outcome.p.scale / outcome.q.scale, 5),
+        "residual": rounded(found.residual / outcome.q.scale, 3),
+        "coverage": rounded(found.coverage, 3),
+        "correlation": rounded(found.correlation, 3),
+        "p_to_q": [[rounded(v, 6) for v in line] for line in outcome.matrix[:2].tolist()],
     }
-
-
-def _rounded(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if np.isfinite(value) else None
 
 
 def pair_matches(p: Json, q: Json, found: PairOfSections) -> PairMatches:

@@ -12,6 +12,7 @@ from renderapps.alignment.solving import Solution
 from renderapps.alignment.stack_placing import FIXED, StackPlaced
 from renderapps.alignment.stage_model import MATCHES, STAGE
 from renderapps.alignment.volume import Volume
+from renderapps.module.result import rounded
 from renderapps.module.wording import listed
 
 Json = dict[str, Any]
@@ -19,11 +20,6 @@ WORST = 20
 """Pairs and tiles that are listed as the worst."""
 DISTORTED = 0.02
 """A tile whose scale differs by more than this from the median of all is named."""
-
-
-def rounded(value: Any, digits: int = 4) -> float | None:
-    """A number for JSON; None where it is none."""
-    return round(float(value), digits) if np.isfinite(value) else None
 
 
 def spread_of(values: Floats) -> Json:

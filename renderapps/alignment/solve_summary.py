@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from renderapps.alignment.solve_report import WORST, rounded, spread_of
+from renderapps.alignment.solve_report import WORST, spread_of
+from renderapps.module.result import rounded
 
 Json = dict[str, Any]
 _COUNTS = ("used_pairs", "rejected_pairs", "unchecked_pairs", "points_doubted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,11 @@ from typing import Any
 import orjson
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_INDENT_2
+
+
+def rounded(value: Any, digits: int = 4) -> float | None:
+    """A number for a report; None where it is none."""
+    return round(float(value), digits) if math.isfinite(value) else None
 
 
 def to_json(value: Any) -> bytes:

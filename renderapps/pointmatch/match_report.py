@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from renderapps.module.result import rounded
 
 if TYPE_CHECKING:
     from renderapi.matching.batches import PairOutcome
@@ -141,15 +141,15 @@ def pair_row(outcome: PairOutcome, refusals: Mapping[str, str] | None = None) ->
         "method": match.method or None,
         "feature_scale": match.feature_scale,
         "matches": len(match.p),
-        "residual": _rounded(match.residual),
-        "coverage": _rounded(match.coverage, 1),
-        "offset": None if match.offset is None else [_rounded(v) for v in match.offset],
-        "search_radius": _rounded(outcome.search_radius, 1),
+        "residual": rounded(match.residual),
+        "coverage": rounded(match.coverage, 1),
+        "offset": None if match.offset is None else [rounded(v) for v in match.offset],
+        "search_radius": rounded(outcome.search_radius, 1),
     }
     if match.candidates:
         best = match.candidates[0]
-        row["correlation"] = _rounded(best.correlation)
-        row["significance"] = _rounded(best.significance, 1)
+        row["correlation"] = rounded(best.correlation)
+        row["significance"] = rounded(best.significance, 1)
     if match.accepted:
         before = [(stage, why) for stage, why in (refusals or {}).items() if stage != outcome.stage]
         before += [(outcome.stage, why) for why in match.refused]
@@ -158,15 +158,10 @@ def pair_row(outcome: PairOutcome, refusals: Mapping[str, str] | None = None) ->
         row["reason"] = match.reason
         row["candidates"] = [
             {
-                "shift": [_rounded(v) for v in candidate.shift],
-                "correlation": _rounded(candidate.correlation),
-                "significance": _rounded(candidate.significance, 1),
+                "shift": [rounded(v) for v in candidate.shift],
+                "correlation": rounded(candidate.correlation),
+                "significance": rounded(candidate.significance, 1),
             }
             for candidate in match.candidates
         ]
     return row
-
-
-def _rounded(value: float, digits: int = 4) -> float | None:
-    """Number for the report; None for what is not one."""
-    return round(float(value), digits) if np.isfinite(value) else None

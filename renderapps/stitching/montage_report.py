@@ -12,6 +12,7 @@ from renderapps.alignment.moments import Moments
 from renderapps.alignment.placing import Placed
 from renderapps.alignment.solving import Solution
 from renderapps.alignment.stage_model import MATCHES, SHIFT, STAGE, STAGE_MODEL
+from renderapps.module.result import rounded
 from renderapps.module.wording import counted, listed
 
 Json = dict[str, Any]
@@ -47,12 +48,12 @@ def section_report(
         "stage_model": {
             "kind": placed.stage.kind,
             "linear": placed.stage.linear.round(8).tolist(),
-            "spread": _rounded(placed.stage.spread),
+            "spread": rounded(placed.stage.spread),
             "tiles": placed.stage.tiles,
         },
-        "tolerance": _rounded(solution.tolerance),
-        "median_residual": _rounded(np.median(used)) if len(used) else None,
-        "worst_residual": _rounded(used.max()) if len(used) else None,
+        "tolerance": rounded(solution.tolerance),
+        "median_residual": rounded(np.median(used)) if len(used) else None,
+        "worst_residual": rounded(used.max()) if len(used) else None,
         "used_pairs": int(solution.accepted.sum()),
         "rejected_pairs": int((~solution.accepted).sum()),
         "unchecked_pairs": int(solution.bridges.sum()),
@@ -61,18 +62,14 @@ def section_report(
     }
 
 
-def _rounded(value: Any) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
-
-
 def _pair_row(k: int, names: Sequence[str], links: Moments, solution: Solution) -> Json:
     row: Json = {
         "pId": names[links.first[k]],
         "qId": names[links.second[k]],
         "points": int(links.counts[k]),
         "points_doubted": int(links.doubted[k]),
-        "residual": _rounded(solution.misfits[k]),
-        "scatter": _rounded(solution.scatters[k]),
+        "residual": rounded(solution.misfits[k]),
+        "scatter": rounded(solution.scatters[k]),
         "accepted": bool(solution.accepted[k]),
     }
     if not solution.accepted[k]:
@@ -164,7 +161,7 @@ def _tile_rows(
         name: {
             "pairs": int(total[i]),
             "accepted_pairs": int(used[i]),
-            "residual": _rounded(np.sqrt(squares[i] / used[i])) if used[i] else None,
+            "residual": rounded(np.sqrt(squares[i] / used[i])) if used[i] else None,
             "group": int(solution.components[i]),
             "placed_by": placed.rules[i],
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from renderapps.module.result import to_json
+from renderapps.module.result import rounded, to_json
 
 
 def test_numpy_values_paths_and_sets_are_written():
@@ -51,3 +51,13 @@ def test_what_is_not_a_number_is_null_so_that_the_file_is_json():
 def test_what_cannot_be_written_is_an_error():
     with pytest.raises(TypeError):
         to_json({"a": object()})
+
+
+def test_numbers_are_rounded_and_what_is_none_is_null():
+    assert [rounded(v) for v in (np.float32(0.25), 1 / 3, np.nan, -np.inf)] == [
+        0.25,
+        0.3333,
+        None,
+        None,
+    ]
+    assert rounded(2.25, 1) == 2.2
