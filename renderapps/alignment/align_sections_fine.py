@@ -50,16 +50,14 @@ class AlignSectionsFine(StackEditModule):
         self.refuse_nothing(links, good)
         self.fields: dict[float, Field] = {}
         self.about: dict[float, dict[str, Any]] = {}
-        left: list[Pair] = []
         if good:
             meshes = self.meshes(settings, links, series)
-            wrong = meshes.follow(links, good)
-            left = [pair for pair in good if pair not in wrong]
+            good = meshes.follow(links, good)
             for _ in range(self.args["rounds"] - 1):
-                self.compare_again(settings, meshes.fields, links, left)
-                meshes.follow(links, left)
+                self.compare_again(settings, meshes.fields, links, good)
+                good = meshes.follow(links, good)
             self.fields, self.about = meshes.fields, meshes.about
-        self.found = self.findings(settings, links, left) | {"missing_polygon_zs": without}
+        self.found = self.findings(settings, links, good) | {"missing_polygon_zs": without}
         self.output(self.found)
         self.warn_of_groups()
 
@@ -202,11 +200,11 @@ class AlignSectionsFine(StackEditModule):
         links.add_again(self.compared(near, pairs))
 
     def findings(
-        self, settings: FineSettings, links: FineLinks, left: list[Pair]
+        self, settings: FineSettings, links: FineLinks, right: list[Pair]
     ) -> dict[str, Any]:
-        """What the report says of all sections together; left are the links that are right."""
+        """What the report says of all sections together; by the links that are right."""
         window = settings.window
-        edges = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in left]
+        edges = [Link(*pair, np.eye(3), (1.0, 1.0)) for pair in right]
         return {
             "window": {
                 "x": window.x,

@@ -68,35 +68,33 @@ class FineMeshes:
         self._cuts = np.zeros((len(self.zs), len(self.y), len(self.x), 2), bool)
 
     def follow(self, links: FineLinks, pairs: list[Pair]) -> list[Pair]:
-        """Relax all meshes by what was found of some links; those of them that are wrong.
+        """Relax all meshes by what was found of some links; those of them that are right.
 
-        1. Meshes are relaxed, links that do not fit the others are given up (`_relax`).
+        1. Meshes are relaxed; links that do not fit the others are given up (`_relax`).
         2. Sections with cracks are looked at: their fields get sharp, and it is known better then
            which springs are cut (`_sharpen`).
         3. Where more springs are cut by that, meshes are relaxed again with these cut from the
            start, and the cracks of what comes of it made sharp.
 
-        Fields and what is said of sections are made anew each time. That a link is wrong counts
-        from 1, where no crack is known that was not before.
+        Fields and what is said of sections are made anew each time; springs stay cut.
         """
-        wrong = self._relax(links, pairs)
-        left = [pair for pair in pairs if pair not in wrong]
-        if self._sharpen(left):
-            self._relax(links, left)
-            self._sharpen(left)
-        return wrong
+        right = self._relax(links, pairs)
+        if self._sharpen(right):
+            right = self._relax(links, right)
+            self._sharpen(right)
+        return right
 
     def _relax(self, links: FineLinks, pairs: list[Pair]) -> list[Pair]:
-        """Relax by some links, but for those that do not fit the others; these."""
+        """Relax by some links but for those that do not fit the others; the ones that do."""
         relaxed = self._relaxed(links, pairs)
         wrong = misfits(pairs, relaxed)
-        left = [pair for pair in pairs if pair not in wrong]
+        right = [pair for pair in pairs if pair not in wrong]
         if wrong:
-            relaxed = self._relaxed(links, left)
+            relaxed = self._relaxed(links, right)
         links.tell_wrong(wrong)
-        links.tell_residuals(left, relaxed)
+        links.tell_residuals(right, relaxed)
         self._keep(relaxed)
-        return list(wrong)
+        return right
 
     def _relaxed(self, links: FineLinks, pairs: list[Pair]) -> Relaxed:
         matches = matches_of(links.flows, pairs, votes_of(pairs, self.series), self.zs)

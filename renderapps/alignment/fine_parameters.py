@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from renderapi.matching.block_flow import FlowParameters
     from renderapps.alignment.relaxation import RelaxationParameters
 
+SPACING, LEAST_SPACING = 32, 4
+"""Distance of the nodes, pixels of the drawn sections: usual, and least."""
+
 
 class AlignSectionsFineParameters(SectionOutlineParameters, TileEditParameters):
     """Parameters of align_sections_fine."""
@@ -46,9 +49,10 @@ class AlignSectionsFineParameters(SectionOutlineParameters, TileEditParameters):
     long_range = long_range_field("compared")
     spacing = parameter(
         Float,
-        "distance of the nodes of the meshes, world pixels",
+        f"distance of the nodes of the meshes, world pixels; {LEAST_SPACING} pixels of the drawn "
+        "sections at least",
         default=None,
-        default_text="32 pixels of the drawn sections",
+        default_text=f"{SPACING} pixels of the drawn sections",
         validate=Range(min=0, min_inclusive=False),
     )
     block_size = parameter(
@@ -123,7 +127,13 @@ class AlignSectionsFineParameters(SectionOutlineParameters, TileEditParameters):
 
 def stride_of(args: Mapping[str, Any]) -> float:
     """Distance of the nodes of the meshes, world pixels: a whole number of drawn pixels."""
-    return round((args["spacing"] or 0) * args["scale"] or 32) / float(args["scale"])
+    return _spacing(args) / float(args["scale"])
+
+
+def _spacing(args: Mapping[str, Any]) -> int:
+    if args["spacing"] is None:
+        return SPACING
+    return max(LEAST_SPACING, round(args["spacing"] * args["scale"]))
 
 
 def flow_parameters(args: Mapping[str, Any]) -> FlowParameters:
@@ -134,7 +144,7 @@ def flow_parameters(args: Mapping[str, Any]) -> FlowParameters:
     if args["search_radius"] is not None:
         radius = max(3, int(np.ceil(args["search_radius"] * args["scale"] / 2 ** args["levels"])))
     return FlowParameters(
-        spacing=max(4, round(stride_of(args) * args["scale"])),
+        spacing=_spacing(args),
         size=args["block_size"],
         radius=radius,
         levels=args["levels"],

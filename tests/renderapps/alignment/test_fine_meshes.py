@@ -26,7 +26,7 @@ def linked(flows, scale=0.5):
 def test_fields_are_what_links_ask_for_in_world_pixels():
     links = linked({(0.0, 1.0): flow((3.0, -1.0)), (1.0, 2.0): flow((1.0, 2.0))})
     made = meshes(lambda sections: [None for _ in sections])
-    assert made.follow(links, links.accepted()) == []
+    assert made.follow(links, links.accepted()) == [(0.0, 1.0), (1.0, 2.0)]
     first, second, third = (made.fields[z] for z in ZS)
     assert (first.origin, first.stride) == ((5.0, 7.0), 20.0)
     # what lies at x of a section is at x + shift of the next: fields are those that meet
@@ -59,6 +59,18 @@ def test_a_sharp_field_takes_the_place_of_the_smooth_one_and_cuts_springs_from_t
         np.testing.assert_array_equal(made.fields[z].shift, 8.0)
     made.follow(links, links.accepted())
     assert len(seen) == 3
+
+
+def test_a_link_that_gets_wrong_when_it_is_compared_again_is_given_up_from_then_on():
+    links = linked({(0.0, 1.0): flow(), (1.0, 2.0): flow(), (0.0, 2.0): flow()}, 1.0)
+    made = meshes(lambda sections: [None for _ in sections], 1.0)
+    right = made.follow(links, links.accepted())
+    assert right == [(0.0, 1.0), (0.0, 2.0), (1.0, 2.0)]
+    links.add_again({(0.0, 2.0): flow((40.0, 0.0))})
+    right = made.follow(links, right)
+    assert right == [(0.0, 1.0), (1.0, 2.0)]
+    assert [row["residual"] > 4 for row in links.wrong_rows()] == [True]
+    np.testing.assert_allclose(made.fields[2.0].shift, 0, atol=0.1)
 
 
 def test_what_is_told_wrong_is_far_off_by_the_others_and_by_pixels():

@@ -21,6 +21,7 @@ from renderapps.pointmatch.polygon_files import polygon_name, roi_of, write_poly
 
 SIDE, EDGE = 224, 130  # masked is what lies below EDGE
 SHIFT = np.array([6.0, -4.0])  # by which the tissue of the second section is moved
+FINE = {"levels": 1, "spacing": 16, "block_size": 32, "pool_size": 1}
 
 
 @pytest.fixture
@@ -124,29 +125,57 @@ def test_a_chain_runs_a_step_again_when_its_outlines_have_changed(tmp_path, outl
     assert kept()
 
 
-def test_outlines_from_the_command_line(tmp_path, outlined):
-    (tmp_path / polygon_name(1.0)).unlink()
+def commanded(tmp_path, module, *more):
+    """What a module did that was run from the command line on the stacks of these tests."""
     place = ["--render.host", "local", "--render.store", str(tmp_path / "render.db")]
     place += ["--render.owner", "test", "--render.project", "project"]
-    words = [sys.executable, "-m", "renderapps.alignment.match_sections_rough", "--quiet", *place]
-    words += ["--input_stack", "low", "--matchCollection", "found", "--ways", "['features']"]
-    words += ["--polygon_dir", str(tmp_path), "--output_json", str(tmp_path / "out.json")]
-    done = subprocess.run(words, capture_output=True, text=True)
+    words = [sys.executable, "-m", f"renderapps.alignment.{module}", "--quiet", *place]
+    words += ["--polygon_dir", str(tmp_path), "--output_json", str(tmp_path / "out.json"), *more]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def test_outlines_from_the_command_line(tmp_path, outlined):
+    (tmp_path / polygon_name(1.0)).unlink()
+    words = ["match_sections_rough", "--input_stack", "low", "--matchCollection", "found"]
+    words += ["--ways", "['features']"]
+    done = commanded(tmp_path, *words)
     assert done.returncode == 1
     assert "no polygon of 1 of 2 sections (z=1)" in done.stderr
     assert "Traceback" not in done.stderr
-    kept = [*words, "--missing_polygon", "keep"]
-    done = subprocess.run(kept, capture_output=True, text=True)
+    done = commanded(tmp_path, *words, "--missing_polygon", "keep")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads((tmp_path / "out.json").read_text())["missing_polygon_zs"] == [1.0]
-    done = subprocess.run([*words, "--missing_polygon", "skip"], capture_output=True, text=True)
+    done = commanded(tmp_path, *words, "--missing_polygon", "skip")
     assert done.returncode == 2 and "missing_polygon" in done.stderr
 
 
+def test_outlines_of_the_fine_step_from_the_command_line(render, tmp_path, outlined):
+    """One section has an outline, of the world before tiles were moved: dirt takes no part."""
+    (tmp_path / polygon_name(1.0)).unlink()
+    images = [tifffile.imread(tmp_path / f"low_{z}.tif") for z in (0, 1)]
+    moved = [[AffineModel(B0=500.0, B1=EDGE)]] * 2
+    put_sections(render, "moved", images, tmp_path / "again", tforms=moved)
+    words = ["align_sections_fine", "--input_stack", "moved", "--output_stack", "fine"]
+    words += ["--missing_polygon", "keep"]
+    words += [text for name, value in FINE.items() for text in (f"--{name}", str(value))]
+    done = commanded(tmp_path, *words, "--polygon_stack", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr and "Traceback" not in done.stderr
+    done = commanded(tmp_path, *words, "--polygon_stack", "low")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["missing_polygon_zs"] == [1.0]
+    check_moved(render, report)
+
+
 def check_fine(render, stack, **more):
-    given = {"input_stack": stack, "output_stack": "fine", "levels": 1, "pool_size": 1, **more}
-    status, report = run(AlignSectionsFine, render, **given, spacing=16, block_size=32)
+    given = {"input_stack": stack, "output_stack": "fine", **FINE, **more}
+    status, report = run(AlignSectionsFine, render, **given)
     assert status == 0, report
+    check_moved(render, report)
+
+
+def check_moved(render, report):
     places = np.stack(np.meshgrid(np.arange(30.0, 200, 20), np.arange(30.0, 200, 20)), -1)
     moved = []
     for z, there in ((0, 0), (1, SHIFT)):
