@@ -34,8 +34,8 @@ class Drawings:
         return Stop(self._seconds)
 
     @contextmanager
-    def under_way(self, stop: Stop) -> Iterator[None]:
-        """Begin the time of a picture; within, it is stopped with all others.
+    def under_way(self, stop: Stop) -> Iterator[Stop]:
+        """Begin the time of a picture, or of a wait; within, it is stopped with all others.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class Drawings:
         try:
             stop.begin()
             stop.check()
-            yield
+            yield stop
         except BaseException as error:
             _release_pixels(error)
             raise

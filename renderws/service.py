@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -28,13 +28,15 @@ from renderws.caching import cache_headers
 from renderws.drawings import Drawings, stopped_when_gone
 from renderws.freed_memory import give_freed_memory_back
 from renderws.kept import KeptVolumes
+from renderws.moving import Moving
 from renderws.ranges import compressed_tag, cut, is_known
 from renderws.request import Receive, Request, Scope, has_body
 from renderws.routes.answers import TEXT, Answer, HttpError
 from renderws.routes.call import Call
 from renderws.routes.router import Route
 from renderws.settings import Settings
-from renderws.store.protocol import Store, StoreError
+from renderws.store.protocol import StillMoving, Store, StoreError
+from renderws.store.settling import moved_by_others
 from renderws.values_of_json import check_values
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Service:
         self.bodies = Bodies(settings, give_freed_memory_back)
         self.drawings = Drawings(settings.picture_seconds)
         self.volumes = KeptVolumes()
+        self.moving = Moving(self.drawings, self._in_data_pool)
         self._new_stop = self.drawings.stop
         self._waiting = 0
         self._painting = 0
@@ -138,7 +141,10 @@ class Service:
         return self.router.find("GET" if method == "HEAD" else method, raw_path)
 
     def answer(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
-        """Run a handler, up to the first part of a streamed body: it may still fail until then."""
+        """Run a handler, up to the first part of a streamed body: it may still fail until then.
+
+        Within `moved_by_others` it raises `StillMoving` where a change is to be tried again.
+        """
         try:
             if request.body or route.pixels:
                 with self._parsing(request.body), self._drawing(route, request):
@@ -146,8 +152,15 @@ class Service:
             return self._answered(route, path, request)
         except _DAMAGE as error:  # what clients send was told to be wrong before
             return refusal(self.store.damaged(error), request)
+        except StillMoving:
+            raise
         except Exception as error:
             return refusal(error, request)
+
+    def _changed(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
+        """The same for a change in one of the pools, of which others are not to wait for rows."""
+        with moved_by_others():
+            return self.answer(route, path, request)
 
     def _answered(self, route: Route, path: dict[str, Any], request: Request) -> Answer:
         if route.is_change or not route.consistent:
@@ -214,9 +227,9 @@ class Service:
                     answer = await self._with_body(direct, route, path, request, receive)
                 elif route.pixels and not direct:
                     async with stopped_when_gone(request.stop, receive):
-                        answer = await self._run(direct, route, path, request)
+                        answer = await self._run(direct, route, path, request, receive)
                 else:
-                    answer = await self._run(direct, route, path, request)
+                    answer = await self._run(direct, route, path, request, receive)
         except HttpError as error:
             answer = refusal(error, request)
         except asyncio.CancelledError:  # only at the end of the service
@@ -233,19 +246,24 @@ class Service:
             request.body = (await receive()).get("body", b"")
             if len(request.body) > limit:
                 raise too_large(limit)
-            return await self._run(direct, route, path, request)
+            return await self._run(direct, route, path, request, receive)
         lease = self.bodies.begin()
         try:
             request.body = await gather(receive, limit, self.bodies, lease)
             if not route.pixels:
-                return await self._run(direct, route, path, request)
+                return await self._run(direct, route, path, request, receive)
             async with stopped_when_gone(request.stop, receive):
-                return await self._run(direct, route, path, request)
+                return await self._run(direct, route, path, request, receive)
         finally:
             self.bodies.end(lease)
 
     async def _run(
-        self, direct: bool, route: Route, path: dict[str, Any], request: Request
+        self,
+        direct: bool,
+        route: Route,
+        path: dict[str, Any],
+        request: Request,
+        receive: Receive,
     ) -> Answer:
         if direct:
             return self.answer(route, path, request)
@@ -257,6 +275,9 @@ class Service:
         try:
             if at_once:
                 answer = self.answer(route, path, request)
+            elif route.is_change and not route.pixels:
+                change = partial(self._in_pool, route, self._changed, route, path, request)
+                answer = await self._tried(change, request, receive)
             else:
                 answer = await self._in_pool(route, self.answer, route, path, request)
             if self._compresses(answer, request):
@@ -264,6 +285,18 @@ class Service:
             return answer
         finally:
             self._waiting -= 1
+
+    async def _tried(
+        self, change: Callable[[], Awaitable[Answer]], request: Request, receive: Receive
+    ) -> Answer:
+        """Answer of a change, which is made when no rows of what it is about are being moved."""
+        try:
+            return await self.moving.tried(change, receive)
+        except Exception as error:
+            return refusal(error, request)
+
+    async def _in_data_pool(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._data_pool, function)
 
     async def _in_pool(self, route: Route, function: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ StoreError                  500, root: the store could not do it (damage, failed
  +- NotFound                404, no such stack, tile, section, transform or collection
  +- Conflict                409, the state of the stack forbids it
  +- StoreBusy               503, another process has held the store for too long
+     +- StillMoving         rows of what is to be changed are still being moved
  +- StoreFull               507, no room left on the disk; nothing has changed
  +- StoreGone               503, the file was moved, deleted or replaced while it is open
  +- Damaged                 500, what the file holds makes no sense
@@ -16,6 +17,8 @@ StoreError                  500, root: the store could not do it (damage, failed
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 
 class StoreError(Exception):
@@ -46,6 +49,21 @@ class StoreBusy(StoreError):
     """Another process has held the store for longer than a request may wait."""
 
     status = 503
+
+
+class StillMoving(StoreBusy):
+    """Rows of what is to be changed are still being moved, and that was left to others
+    (`settling.moved_by_others`); nothing has changed.
+
+    Attributes
+    ----------
+    piece : callable
+        Moves some of them, in a transaction of its own; returns how many, 0: none is left.
+    """
+
+    def __init__(self, text: str, piece: Callable[[], int]) -> None:
+        super().__init__(text)
+        self.piece = piece
 
 
 class StoreFull(StoreError):

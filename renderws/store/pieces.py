@@ -28,8 +28,13 @@ def in_pieces(piece: Callable[[], int]) -> None:
         done = piece()
         if done:
             taken = time.perf_counter() - start
-            time.sleep(PAUSE if number % EVERY == 0 else min(PAUSE, taken))
+            time.sleep(pause_after(number, taken))
         number += 1
+
+
+def pause_after(number: int, seconds: float) -> float:
+    """How long others have their turn after a piece, by its number and the time it took."""
+    return PAUSE if number % EVERY == 0 else min(PAUSE, seconds)
 
 
 def remove_some(remove: Callable[[int], int], limit: int) -> int:

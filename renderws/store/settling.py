@@ -3,24 +3,40 @@ few at a time, before anything else changes.
 
 A note with the stack or the collection says which rows these are. From then on everybody sees it as
 if they were moved. Whoever changes the same stack or collection next finishes first what is left,
-and so does the service now and then.
+or, where others must not wait behind that, is told how (`moved_by_others`); and so does the service
+now and then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from renderws.store.collectionrows import CollectionRow
 from renderws.store.pace import Pace
 from renderws.store.pieces import MOST, in_pieces
-from renderws.store.protocol import CollectionId, StackId, StoreError
+from renderws.store.protocol import CollectionId, StackId, StillMoving, StoreError
 from renderws.store.source import Connection, Name, Row, Source
 from renderws.store.stackrows import StackRow
 
 N = TypeVar("N", StackId, CollectionId)
+
+_by_others: ContextVar[bool] = ContextVar("moved_by_others", default=False)
+
+
+@contextmanager
+def moved_by_others() -> Iterator[None]:
+    """Within it, what this thread wants to change while rows of it are still being moved raises
+    `StillMoving`, in place of moving them all first. What was changed meanwhile is finished.
+    """
+    before = _by_others.set(True)
+    try:
+        yield
+    finally:
+        _by_others.reset(before)
 
 
 class Work(NamedTuple):
@@ -106,18 +122,34 @@ class Settling(Generic[N]):
                     return
 
     def settle(self, source: Source, *names: N) -> None:
-        """Move all rows of what is named that are still to be moved."""
-        with source.read() as connection:
-            rows = self._rows(connection, names)
-        for row in rows:
-            for work in self._works:
-                if getattr(row, work.notes[0]) is not None:
-                    in_pieces(partial(do_piece, source, work, row.key))
+        """Move all rows of what is named that are still to be moved; `StillMoving` where that is
+        left to others.
+        """
+        for piece in self._left(source, names):
+            if _by_others.get():
+                raise StillMoving(
+                    f"rows of {' or '.join('/'.join(name) for name in names)} are still being"
+                    " moved; try again",
+                    piece,
+                )
+            in_pieces(piece)
 
     def finish(self, source: Source, *names: N) -> None:
         """Settle what was changed a moment ago; where that fails, others do what is left."""
         with suppress(StoreError):
-            self.settle(source, *names)
+            for piece in self._left(source, names):
+                in_pieces(piece)
+
+    def _left(self, source: Source, names: Sequence[N]) -> list[Callable[[], int]]:
+        """What moves some rows, for each work that is left to be done with what is named."""
+        with source.read() as connection:
+            rows = self._rows(connection, names)
+        return [
+            partial(do_piece, source, work, row.key)
+            for row in rows
+            for work in self._works
+            if getattr(row, work.notes[0]) is not None
+        ]
 
     def settle_some(self, source: Source) -> int:
         """Move some rows, of whatever stack or collection; returns how many, 0: there are none."""

@@ -6,11 +6,8 @@ import threading
 
 import pytest
 import requests
-import uvicorn
+from served_store import LARGE, OWNER, PAIRS, SMALL, body, fill, served
 
-from renderws import serve
-from renderws.app import create_app
-from renderws.settings import Settings
 from renderws.store import (
     arrivals,
     exchangeviews,
@@ -22,10 +19,6 @@ from renderws.store import (
     stacks,
 )
 
-OWNER = "/render-ws/v1/owner/o"
-LARGE, SMALL = f"{OWNER}/project/p/stack/large", f"{OWNER}/project/p/stack/small"
-BUILT = f"{OWNER}/project/p/stack/built"
-PAIRS, NEW = f"{OWNER}/matchCollection/m", f"{OWNER}/matchCollection/new"
 STACKS = [{"project": "p", "stack": name} for name in ("built", "large")]
 BODIES = {
     f"{LARGE}/section/1.0/z": 5,
@@ -36,41 +29,9 @@ BODIES = {
 
 @pytest.fixture
 def base(tmp_path):
-    """A service in a thread of this process, with a stack and a collection."""
-    app = create_app(serve.open_store(tmp_path / "render.db"), Settings(image_roots=(tmp_path,)))
-    listener = serve._listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    fill(url)
-    yield url
-    server.should_exit = True
-    thread.join()
-    listener.close()
-
-
-def body(*names, z=1):
-    box = {"minX": 0, "minY": 0, "maxX": 9, "maxY": 9, "z": z, "layout": {"sectionId": f"{z}.0"}}
-    return {"tileIdToSpecMap": {name: box for name in names}}
-
-
-def fill(url):
-    for stack in (LARGE, SMALL, BUILT):
-        assert requests.post(url + stack, json={}, timeout=60).ok
-    tiles = body(*(f"t{n}" for n in range(30)))
-    for stack in (LARGE, BUILT):
-        assert requests.put(f"{url}{stack}/resolvedTiles", json=tiles, timeout=60).ok
-    rest = body("rest", z=2)
-    assert requests.put(f"{url}{LARGE}/resolvedTiles", json=rest, timeout=60).ok
-    points = {"p": [[1, 2], [3, 4]], "q": [[5, 6], [7, 8]], "w": [1, 1]}
-    pairs = [
-        {"pGroupId": "a", "pId": f"a{n}", "qGroupId": q, "qId": "b", "matches": points}
-        for n in range(30)
-        for q in ("a", "b")
-    ]
-    for collection in (PAIRS, NEW):
-        assert requests.put(f"{url}{collection}/matches", json=pairs, timeout=60).ok
+    with served(tmp_path / "render.db", tmp_path) as (_, url):
+        fill(url)
+        yield url
 
 
 @pytest.mark.parametrize(
