@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from benchmarks._index_depth import postgres_pages, sqlite_pages
 from benchmarks._large_figures import Figure, Subject, filled, median, memory, seconds_of
 from benchmarks._processor_time import used
 from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
-from benchmarks._server import OWNER, STACK
+from benchmarks._server import OWNER, STACK, Connection
 from renderapi.databases import is_database
 from renderws.store.opening import open_store
 from renderws.store.pieces import in_pieces
@@ -168,6 +170,20 @@ def renumber(subject: Subject) -> Iterator[Figure]:
     subject.ask("DELETE", WIDE_ONE)
 
 
+def moving(subject: Subject) -> Iterator[Figure]:
+    """Import into a stack of which the rows of 50,000 tiles are still being removed."""
+    ask = subject.ask
+    _fill_wide(subject)
+    with ThreadPoolExecutor(1) as pool, closing(Connection(subject.port)) as deletes:
+        deleted = pool.submit(deletes, "DELETE", f"{WIDE_ONE}/z/0.0")
+        while orjson.loads(ask("GET", f"{WIDE_ONE}/zValues")):
+            continue
+        save = partial(ask, "PUT", f"{WIDE_ONE}/resolvedTiles{DERIVE}", body(1, 10))
+        yield from subject.watched("import where 50,000 tiles are still being removed", save)
+        deleted.result()
+    ask("DELETE", WIDE_ONE)
+
+
 def _fill_wide(subject: Subject) -> None:
     subject.ask("POST", WIDE_ONE, b"{}")
     for part in range(WIDE // SECTION):
@@ -294,8 +310,8 @@ def size(subject: Subject) -> Iterator[Figure]:
 
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
-    "size": size, "wide": wide, "renumber": renumber, "alone": alone, "exchange": exchange,
-    "export": export, "clone": clone, "delete": delete, "pairs": pairs,
+    "size": size, "wide": wide, "moving": moving, "renumber": renumber, "alone": alone,
+    "exchange": exchange, "export": export, "clone": clone, "delete": delete, "pairs": pairs,
     "pair_questions": pair_questions, "exchange_pairs": exchange_pairs,
     "delete_pairs": delete_pairs,
 }  # fmt: skip
