@@ -4,7 +4,7 @@ import { BASE, collectionPath, element, enc, getJson, stackPath } from "./api.js
 import { Layers } from "./layers.js";
 import { neuroglancerLink } from "./neuroglancer-link.js";
 import { drawTiles } from "./overlays.js";
-import { at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
+import { at, attempt, begin, chooseStack, fail, options, say, turns } from "./page.js";
 import { SectionView } from "./section-view.js";
 import { flag, get, link, number, put } from "./state.js";
 import { SortedTable } from "./table.js";
@@ -33,10 +33,12 @@ const table = new SortedTable(at("boxes"), [
   { title: "No matches", number: true, value: ({ missing }) => missing?.length ?? null, show: ({ missing }) => (missing ? `${missing.length} z` : "–") },
 ], { sort: null, onrow: (box) => attempt(() => select(box)), empty: "This tier has no boxes.", rowClass: (box) => (box === selected ? "chosen" : "") });
 
+const showing = turns();
 async function showLayer() {
+  const late = showing();
   const z = layers.z;
   const [bounds, found] = await Promise.all([getJson(`${path()}/z/${z}/bounds`), at("tiles").checked ? getJson(`${path()}/z/${z}/tileBounds`) : []]);
-  if (z !== layers.z) return;
+  if (late()) return;
   tiles = found;
   view.show({ key: `${z}`, stack: rough.stackId, z, bounds, channels: [{ name: "", colour: "#ffffff", min: get("minIntensity"), max: get("maxIntensity") }] }, []);
   showDebug();
@@ -50,8 +52,11 @@ function showDebug() {
   at("debug").replaceChildren(...(aligned ? [element("a", { href: field }, `warp field of z ${layers.z} (JSON)`)] : []));
 }
 
+const choosing = turns();
 async function showTier() {
+  const late = choosing();
   await addMissingLayers(rough.stackId.owner, tier).catch(fail); // the boxes are shown without
+  if (late()) return;
   const values = tier.boxes.map(quality).filter((value) => value !== null);
   const most = Math.max(1e-9, ...values);
   at("threshold").max = most;

@@ -3,7 +3,7 @@
 import { deletePath, element, enc, getJson, readOnly } from "./api.js";
 import { by, outputLinks, outputNames, progressBar, share, stateChip } from "./job-parts.js";
 import { JobPanel } from "./job-panel.js";
-import { ask, at, begin, changeButton, fail, say } from "./page.js";
+import { ask, at, begin, changeButton, fail, say, turns } from "./page.js";
 import { get, put } from "./state.js";
 import { SortedTable } from "./table.js";
 import { duration, localTime } from "./times.js";
@@ -132,8 +132,12 @@ async function choose(id, { scroll = true } = {}) {
 }
 
 // ask once how everything stands
+const looking = turns();
 async function look() {
-  runs = await getJson(`/jobs${get("all") === "true" ? "" : `?limit=${MOST}`}`);
+  const late = looking();
+  const found = await getJson(`/jobs${get("all") === "true" ? "" : `?limit=${MOST}`}`);
+  if (late()) return;
+  runs = found;
   showFilters();
   show();
   if (panel.id) await showJob();

@@ -114,9 +114,9 @@ async function open(index) {
   const [found, p] = await Promise.all([getJson(pairPath(matches(), one)), getJson(`${stackPath(stack())}/tile/${enc(one.pId)}`)]);
   if (pair() !== one) return;
   const room = at("pair").parentElement.clientWidth - 40;
-  view.scale = Number(Math.min(3, Math.max(0.05, room / (2 * (p.width ?? 1000)))).toFixed(3));
+  const scale = Number(Math.min(3, Math.max(0.05, room / (2 * (p.width ?? 1000)))).toFixed(3));
   try {
-    await view.load([one.pId, one.qId].map((id) => ({ url: pictureUrl(stack(), id, options, view.scale), name: id })));
+    await view.load([one.pId, one.qId].map((id) => ({ url: pictureUrl(stack(), id, options, scale), name: id })), scale);
   } catch (error) {
     at("status").textContent = "its pictures cannot be shown, so nothing can be decided about it";
     throw error;

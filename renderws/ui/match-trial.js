@@ -60,12 +60,11 @@ function forbidden() {
 async function showPictures() {
   const urls = ["p", "q"].map((side) => new URL(trial.parameters[`${side}RenderParametersUrl`], location.href));
   const scale = Number(get("viewScale") ?? Math.min(1, Number(urls[0].searchParams.get("scale") ?? 1)));
-  view.scale = scale;
   await view.load(urls.map((url, n) => {
     const parameters = new URLSearchParams(url.search);
     parameters.set("scale", scale);
     return { url: `${url.pathname.replace("render-parameters", "jpeg-image")}?${parameters}`, name: idsOf(trial)[n] };
-  }));
+  }), scale);
   const sets = trial.matches.map(({ p, q, w }) => w.map((_, n) => [p[0][n], p[1][n], q[0][n], q[1][n]]));
   view.points = sets.flat();
   const setOf = sets.flatMap((points, n) => points.map(() => n));

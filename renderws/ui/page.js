@@ -24,6 +24,16 @@ export async function attempt(work) {
   }
 }
 
+// where one work is asked for again before it is done, only the last one may show what it found: call what this returns at
+// the beginning of each, and what that returns after each wait, which says whether another one has begun since
+export function turns() {
+  let last = 0;
+  return () => {
+    const mine = (last += 1);
+    return () => mine !== last;
+  };
+}
+
 // start a page: says that it is loading until it is done
 export async function begin(work) {
   say("loading…", "loading");

@@ -1,6 +1,8 @@
 // Two pictures beside (or above) each other with points that match, on one canvas.
 // Points are [px, py, qx, qy] in pixels of the full-scale picture that a tile has for matching, whose corner is (0, 0).
 
+import { turns } from "./page.js";
+
 const GAP = 24;
 const NEAR = 9;
 
@@ -18,16 +20,22 @@ export class PairView {
     this.lines = true;
     this.below = false; // q below p
     this.scale = 1;
+    this.loading = turns();
     this.mark = null; // {side, x, y}: one end of a point that is being added
   }
 
-  async load(urls) {
-    this.images = await Promise.all(urls.map(async ({ url, name }) => {
+  // pictures {url, name} of p and q, at this scale
+  async load(urls, scale) {
+    const late = this.loading();
+    const images = await Promise.all(urls.map(async ({ url, name }) => {
       const answer = await fetch(url);
       if (!answer.ok) throw new Error(`no picture of ${name}: ${await answer.text()}`);
       return createImageBitmap(await answer.blob());
     }));
-    const [p, q] = this.images;
+    if (late()) return;
+    this.images = images;
+    this.scale = scale;
+    const [p, q] = images;
     this.canvas.width = this.below ? Math.max(p.width, q.width) : p.width + GAP + q.width;
     this.canvas.height = this.below ? p.height + GAP + q.height : Math.max(p.height, q.height);
   }

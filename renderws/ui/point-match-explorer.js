@@ -3,7 +3,7 @@
 // Parameters as of render's page of this name: startZ, endZ.
 
 import { collectionPath, element, enc, getJson, stackPath } from "./api.js";
-import { at, attempt, begin, chooseStack, say } from "./page.js";
+import { at, attempt, begin, chooseStack, say, turns } from "./page.js";
 import { get, link, number, put } from "./state.js";
 import { SortedTable } from "./table.js";
 
@@ -20,11 +20,14 @@ const measured = (one) => (measures[at("measure").value] ?? ((each) => each[at("
 const rows = () => Math.max(1, ...links.map(({ distance }) => distance)) + 1;
 const find = (column, row) => links.find(({ from, distance }) => from === column && distance === row);
 
+const loading = turns();
 async function load() {
+  const late = loading();
   const query = new URLSearchParams({ matchOwner: chosen.matchOwner });
   if (at("start").value !== "") query.set("minZ", at("start").value);
   if (at("end").value !== "") query.set("maxZ", at("end").value);
   const found = await getJson(`${stackPath(chosen.metadata.stackId)}/sectionLinks/${enc(chosen.matchCollection)}?${query}`);
+  if (late()) return;
   sections = found.sections.sort((a, b) => a.z - b.z || a.sectionId.localeCompare(b.sectionId));
   const index = new Map(sections.map(({ sectionId }, n) => [sectionId, n]));
   links = found.links.map((one) => {

@@ -5,7 +5,7 @@ import { countText, loadTileSets } from "./clusters.js";
 import { missingConnections } from "./connections.js";
 import { Layers } from "./layers.js";
 import { drawTiles } from "./overlays.js";
-import { at, attempt, begin, chooseStack, fail, say } from "./page.js";
+import { at, attempt, begin, chooseStack, fail, say, turns } from "./page.js";
 import { SectionView } from "./section-view.js";
 import { flag, get, link, number, put } from "./state.js";
 
@@ -55,14 +55,15 @@ async function showPictures() {
   if (sets.flat().length) view.show(await layer(z), []);
 }
 
+const looking = turns();
 async function showMissing() {
+  const late = looking();
   missing = [];
   at("connections").textContent = "";
   if (at("missing").checked) {
     if (!chosen.matchCollection) throw new Error("choose the matches of which connections may be missing, above");
-    const z = layers.z;
-    const found = await missingConnections(stack(), z, chosen.matchOwner, chosen.matchCollection, Number(at("threshold").value) || 0, sets);
-    if (z !== layers.z) return;
+    const found = await missingConnections(stack(), layers.z, chosen.matchOwner, chosen.matchCollection, Number(at("threshold").value) || 0, sets);
+    if (late()) return;
     missing = found;
     const none = missing.filter(({ count }) => !count).length;
     at("connections").textContent = `${none.toLocaleString()} neighbours without matches, ${(missing.length - none).toLocaleString()} with few`;

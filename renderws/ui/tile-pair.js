@@ -36,8 +36,8 @@ function draw() {
 
 async function showPictures() {
   const options = await pictureOptions(owner, collection);
-  view.scale = Number(at("scale").value);
-  await view.load([pair.pId, pair.qId].map((id) => ({ url: pictureUrl(stack, id, options, view.scale), name: id })));
+  const scale = Number(at("scale").value);
+  await view.load([pair.pId, pair.qId].map((id) => ({ url: pictureUrl(stack, id, options, scale), name: id })), scale);
   at("files").replaceChildren(...[pair.pId, pair.qId].flatMap((id) => [element("a", { href: parametersUrl(stack, id, options) }, id), " "]));
   draw();
 }

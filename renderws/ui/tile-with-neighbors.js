@@ -2,7 +2,7 @@
 // Parameters as of render's page of this name: tileId, renderScale, neighborSizeFactor.
 
 import { collectionPath, enc, getJson, stackPath } from "./api.js";
-import { at, attempt, begin, chooseStack } from "./page.js";
+import { at, attempt, begin, chooseStack, turns } from "./page.js";
 import { colourOf, orientedPoints } from "./pair-view.js";
 import { flag, get, link, number, put } from "./state.js";
 import { pictureOptions, pictureUrl } from "./tile-pictures.js";
@@ -13,6 +13,7 @@ let chosen = {};
 let tiles = []; // {tile, z, left, top, width, height, image}
 let pairs = [];
 let middle = null;
+const showing = turns();
 
 const path = () => stackPath(chosen.metadata.stackId);
 const group = (tile) => tile.layout?.sectionId ?? chosen.matchCollection;
@@ -104,11 +105,11 @@ async function loadPictures(options, scale) {
   }));
 }
 
-async function loadPairs() {
-  pairs = [];
+async function loadPairs(late) {
   if (!chosen.matchCollection) return;
   const mine = group(middle.tile);
   const found = await getJson(`${collectionPath(chosen.matchOwner, chosen.matchCollection)}/group/${enc(mine)}/id/${enc(middle.tile.tileId)}`);
+  if (late()) return;
   const places = new Map(tiles.map((one) => [JSON.stringify([group(one.tile), one.tile.tileId]), one]));
   for (const pair of found) {
     const first = pair.pId === middle.tile.tileId && pair.pGroupId === mine;
@@ -122,8 +123,11 @@ async function loadPairs() {
 async function show(tileId) {
   put({ tileId });
   at("title").textContent = tileId;
+  at("count").textContent = "…";
+  const late = showing();
   const { tile, found } = await collect(tileId);
   const options = await pictureOptions(chosen.matchOwner, chosen.matchCollection);
+  if (late()) return;
   const blocks = found.length;
   if (at("scale").value === "") {
     const room = (at("around").parentElement.clientWidth - 60) / blocks;
@@ -139,8 +143,9 @@ async function show(tileId) {
   put({ z: tile.z });
   draw();
   await loadPictures(options, scale);
-  await loadPairs();
-  draw();
+  if (late()) return;
+  await loadPairs(late);
+  if (!late()) draw();
 }
 
 function under(event) {

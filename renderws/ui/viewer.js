@@ -5,7 +5,7 @@ import { countText, loadTileSets } from "./clusters.js";
 import { Layers } from "./layers.js";
 import { drawMatches, drawPolygons, drawResiduals, drawTiles } from "./overlays.js";
 import { neuroglancerLink } from "./neuroglancer-link.js";
-import { ask, at, attempt, begin, chooseStack, fail, options, say } from "./page.js";
+import { ask, at, attempt, begin, chooseStack, fail, options, say, turns } from "./page.js";
 import { SectionView } from "./section-view.js";
 import { flag, get, link, number, put } from "./state.js";
 import { channelsOfPage, offerChannels } from "./viewer-channels.js";
@@ -58,14 +58,16 @@ async function showSection() {
 }
 
 // what is drawn over the section is asked for once it is wanted
+const loading = turns();
 async function loadOverlays() {
+  const late = loading();
   const z = layers.z;
   for (const stack of [chosen.metadata.stackId, other()].filter(Boolean)) {
     const wanted = { sets: [], pairs: [], polygons: [] };
     if (shows.has("outlines") || shows.has("ids")) wanted.sets = await loadTileSets(stack, z, chosen.matchOwner, chosen.matchCollection);
     if (shows.has("matches") || shows.has("residuals")) wanted.pairs = await loadPairs(stack, z);
     if (shows.has("polygons")) wanted.polygons = await loadPolygons(z);
-    if (z !== layers.z) return;
+    if (late()) return;
     overs.set(stack.stack, wanted);
     if (stack === chosen.metadata.stackId) {
       at("tiles").textContent = [wanted.sets.length ? countText(wanted.sets) : "", wanted.pairs.length ? `${wanted.pairs.length.toLocaleString()} pairs` : ""].filter(Boolean).join(", ");

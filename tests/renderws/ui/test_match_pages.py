@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import requests
 from dashboard_stacks import until
+from late_answers import late_answer
 
 CELLS = "renderStackOwner=lab&renderStackProject=cells"
 MONTAGED = f"{CELLS}&renderStack=montaged&matchOwner=lab&matchCollection=cells_montage"
@@ -68,9 +69,45 @@ def test_a_tile_with_its_neighbours_moves_on_by_click_and_keys(look):
     page.locator("h1", has_text="ImageName_t01_p18").wait_for()
     page.locator("#count", has_text="144 matches").wait_for()
     page.check("#layers")
+    page.locator("#count", has_text="144 matches").wait_for()
     box = page.locator("#around").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2 - 5, box["y"] + box["height"] / 5)
     page.locator("h1", has_text="ImageName_t01_p17").wait_for()
+
+
+def test_of_two_tiles_that_were_asked_for_the_last_one_stays(look):
+    page = look(f"tile-with-neighbors.html?{MONTAGED}&tileId=ImageName_t01_p13")
+    with late_answer(page, "**/tile/ImageName_t01_p18/withNeighbors/**"):
+        page.keyboard.press("ArrowRight")
+        page.locator("h1", has_text="ImageName_t01_p18").wait_for()
+        page.keyboard.press("ArrowUp")
+        page.locator("h1", has_text="ImageName_t01_p12").wait_for()
+        page.locator("#count", has_text="144 matches").wait_for()
+        shown = page.locator("#viewer").get_attribute("href")
+    assert page.locator("#viewer").get_attribute("href") == shown
+    assert page.locator("h1").inner_text() == "ImageName_t01_p12"
+
+
+def test_a_limit_that_was_changed_again_shows_what_is_missing_by_the_last_one(look):
+    page = look(f"tile-layer.html?{MONTAGED}&missing=true&threshold=0")
+    with late_answer(page, "**/layoutFile**"):
+        page.fill("#threshold", "36")
+        page.keyboard.press("Tab")
+        page.fill("#threshold", "0")
+        page.keyboard.press("Tab")
+        page.get_by_text("0 neighbours without matches, 0 with few").wait_for()
+    assert page.locator("#connections").inner_text().endswith(", 0 with few")
+
+
+def test_sections_that_were_asked_for_first_do_not_come_back(look):
+    page = look(f"point-match-explorer.html?{MONTAGED}")
+    with late_answer(page, "**/sectionLinks/**"):
+        page.fill("#start", "7")
+        page.keyboard.press("Tab")
+        page.fill("#start", "0")
+        page.keyboard.press("Tab")
+        page.locator("#summary", has_text="1 section, 40 pairs").wait_for()
+    assert page.locator("#summary").inner_text().startswith("1 section, 40 pairs")
 
 
 def test_the_explorer_counts_the_links_of_sections_and_leads_to_pairs(look):
