@@ -6,6 +6,7 @@ Grids are arrays (rows, columns, 2), x first. See `crack_sides` for the method a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -118,21 +119,29 @@ def crack_cells(shift: Floats, cracked: Bools, jump: float) -> list[CrackCell]:
         Nodes from which a spring gave way.
     jump : float
     """
+    from scipy.ndimage import binary_dilation
+
     at = cracked[:-1, :-1] | cracked[1:, :-1] | cracked[:-1, 1:] | cracked[1:, 1:]
+    cracks = cracked, binary_dilation(cracked, np.ones((3, 3)))
     cells = []
     for row, column in np.argwhere(at):
-        sides = _sides(shift, cracked, int(row), int(column), jump)
+        sides = _sides(shift, cracks, int(row), int(column), jump)
         if sides:
             cells.append(CrackCell(int(row), int(column), sides))
     return cells
 
 
-def _sides(shift: Floats, cracked: Bools, row: int, column: int, jump: float) -> list[Side]:
-    """The sides at a cell; none where there are not two, or where they hardly differ."""
-    from scipy.ndimage import binary_dilation, label
+def _sides(
+    shift: Floats, cracks: tuple[Bools, Bools], row: int, column: int, jump: float
+) -> list[Side]:
+    """The sides at a cell; none where there are not two, or where they hardly differ.
 
-    longer = binary_dilation(cracked, np.ones((3, 3)))
-    for reach, crack in [(r, cracked) for r in REACHES] + [(r, longer) for r in REACHES]:
+    They are looked for on either side of the first cracks; of the second, which are longer, where
+    sides meet around the ends of the first.
+    """
+    from scipy.ndimage import label
+
+    for crack, reach in product(cracks, REACHES):
         top, left = max(0, row - reach), max(0, column - reach)
         part = np.s_[top : row + 2 + reach, left : column + 2 + reach]
         labels, count = label(~crack[part])

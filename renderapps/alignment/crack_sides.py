@@ -16,10 +16,9 @@ x + shift(x), pixels of the common frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderapi.matching.block_flow import interpolated
 from renderapi.matching.contrast import FloatImage, Mask
@@ -65,10 +64,10 @@ def compare(
     factor : int
         A cell has factor + 1 places along each side.
     """
-    pictures = neighbour, (neighbour[0][:, ::-1].copy(), neighbour[1][:, ::-1])
+    grey, shown = neighbour[0], neighbour[1].astype(np.float32)
+    pictures = [(grey, shown), (grey[:, ::-1].copy(), shown[:, ::-1].copy())]
     for cell in cells:
-        found = [_correlations(cell, axes, shift, section, p, sigma, factor) for p in pictures]
-        cell.add(np.array(found), weight)
+        cell.add(_correlations(cell, axes, shift, section, pictures, sigma, factor), weight)
 
 
 def _correlations(
@@ -76,11 +75,13 @@ def _correlations(
     axes: tuple[Floats, Floats],
     shift: Floats,
     section: tuple[FloatImage, Mask],
-    neighbour: tuple[FloatImage, Mask],
+    neighbours: Sequence[tuple[FloatImage, FloatImage]],
     sigma: float,
     factor: int,
 ) -> Floats:
-    """Correlations (sides + 1, n, n) in windows about the places of a cell; NaN: not seen."""
+    """Correlations (neighbours, sides + 1, n, n) in windows about the places of a cell; NaN: not
+    seen. Neighbours are pictures, and how much of each pixel is seen, 0 to 1.
+    """
     import cv2
 
     x, y = axes
@@ -95,36 +96,47 @@ def _correlations(
     places = np.stack(
         np.meshgrid(*(np.arange(u, v, dtype=float) for u, v in zip(low, high, strict=True))), -1
     )
-    axis = np.linspace(0, spacing, factor + 1)
-    i, j = (
-        np.clip(np.rint(axis + first[k] - low[k]), 0, high[k] - low[k] - 1).astype(int)
+    axis, sides = np.linspace(0, spacing, factor + 1), high - low
+    across, down = (
+        _windows(np.clip(np.rint(axis + first[k] - low[k]), 0, sides[k] - 1), sides[k], sigma)
         for k in (0, 1)
     )
     moves = [s.at((places - first) / spacing) for s in cell.sides]
     moves.append(interpolated(x, y, shift, places))
-    results = []
-    for move in moves:
-        at = (places + move).astype(np.float32)
-        b = np.asarray(
-            cv2.remap(neighbour[0], at[..., 0], at[..., 1], cv2.INTER_LINEAR), np.float32
-        )
-        shown = cv2.remap(neighbour[1].astype(np.float32), at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-        both = mask & (shown > 0.99)
-        results.append(_windowed(a, b, both, sigma)[np.ix_(j, i)])
-    return np.array(results)
+    results = np.empty((len(neighbours), len(moves), len(down), len(across)))
+    for move, of_move in zip(moves, np.swapaxes(results, 0, 1), strict=True):
+        at = np.moveaxis((places + move).astype(np.float32), -1, 0)
+        for (grey, seen), result in zip(neighbours, of_move, strict=True):
+            b, shown = (
+                np.asarray(cv2.remap(v, at[0], at[1], cv2.INTER_LINEAR), np.float32)
+                for v in (grey, seen)
+            )
+            both = mask & (shown > 0.99)
+            result[:] = _windowed(a, b, both, across, down)
+    return results
 
 
-def _windowed(a: FloatImage, b: FloatImage, both: Mask, sigma: float) -> Floats:
-    """Correlation of two pictures in a Gaussian window about every pixel; NaN: not seen."""
-    import cv2
+def _windows(middles: Floats, length: int, sigma: float) -> FloatImage:
+    """Weights (N, length) of the pixels of a line in Gaussian windows about some of them.
 
-    def mean(values: NDArray) -> NDArray:
-        picture = np.where(both, values, 0).astype(np.float32)
-        return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    Windows end at 4 sigma; what is beyond the line is 0 and counts.
+    """
+    reach = round(4 * sigma)
+    whole = np.exp(-((np.arange(-reach, reach + 1) / sigma) ** 2) / 2).sum()
+    away = np.arange(length) - middles[:, None]
+    weights = np.exp(-((away / sigma) ** 2) / 2) / whole
+    return np.where(np.abs(away) <= reach, weights, 0).astype(np.float32)
 
-    share = mean(np.ones_like(a))
-    power = np.maximum(mean(a * a) * mean(b * b), 0)
-    found = mean(a * b) / np.sqrt(np.maximum(power, 1e-12))
+
+def _windowed(
+    a: FloatImage, b: FloatImage, both: Mask, across: FloatImage, down: FloatImage
+) -> Floats:
+    """Correlations (rows, columns) of two pictures in windows (see `_windows`); NaN: not seen."""
+    counted = both.astype(np.float32)
+    a, b = a * counted, b * counted
+    share, aa, bb, ab = down @ np.stack([counted, a * a, b * b, a * b]) @ across.T
+    power = np.maximum(aa * bb, 0)
+    found = ab / np.sqrt(np.maximum(power, 1e-12))
     return np.where(share >= SEEN, found, np.nan)
 
 

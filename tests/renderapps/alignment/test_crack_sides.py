@@ -1,5 +1,6 @@
 """Places beside a crack go with the side that they are on, and nothing is torn that is whole."""
 
+import cv2
 import numpy as np
 import pytest
 from section_series import tissue
@@ -109,6 +110,36 @@ def test_what_is_masked_tells_nothing_and_the_nearer_side_is_taken(pictures):
     (cell,) = (c for c in cells if (c.row, c.column) == (5, 5))
     assert not cell.weights.any()
     assert set(np.unique(cell.choice())) <= {0, 1}
+
+
+def test_correlations_are_those_in_gaussian_windows_of_whole_pictures(pictures):
+    """The second implementation: pictures shifted and blurred as a whole, by OpenCV."""
+    shift, cracked = mesh()
+    (cell,) = (c for c in crack_cells(shift, cracked, 6.0) if (c.row, c.column) == (5, 5))
+    mask = np.ones((SIDE, SIDE), bool)
+    mask[70:100, 30:85] = False
+    sigma = 40.0  # windows about the places of this cell reach over all of the pictures
+    section, neighbour = (pictures[1][0], mask), pictures[0]
+    compare([cell], (AXIS, AXIS), shift, section, neighbour, 1.0, sigma, FACTOR)
+    pixels = np.stack(np.meshgrid(*(np.arange(SIDE, dtype=float),) * 2), axis=-1)
+    moves = [side.at(pixels / SPACING - 5) for side in cell.sides]
+    moves.append(interpolated(AXIS, AXIS, shift, pixels))
+    for mirrored, step in enumerate((1, -1)):
+        grey, shown = (v[:, ::step].astype(np.float32) for v in neighbour)
+        for k, move in enumerate(moves):
+            at = (pixels + move).astype(np.float32)
+            there, seen = (cv2.remap(v, at, None, cv2.INTER_LINEAR) for v in (grey, shown))
+            both = mask & (seen > 0.99)
+            a, b, counted = (np.where(both, v, 0) for v in (section[0], there, 1.0))
+            share, aa, bb, ab = (
+                cv2.GaussianBlur(v.astype(np.float64), (321, 321), sigma, borderType=0)
+                for v in (counted, a * a, b * b, a * b)
+            )
+            expected = np.where(share >= 0.3, ab / np.sqrt(aa * bb), 0)
+            places = np.s_[5 * SPACING : 6 * SPACING + 1 : SPACING // FACTOR]
+            np.testing.assert_allclose(
+                cell.scores[mirrored, k], expected[places, places], rtol=0, atol=1e-5
+            )
 
 
 @pytest.mark.parametrize("closing", [5.0, 12.0])
