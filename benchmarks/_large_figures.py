@@ -15,6 +15,8 @@ from benchmarks._processor_time import family, used, used_now
 from benchmarks._second_client import SecondClient
 from benchmarks._sections import LARGE as SECTION
 from benchmarks._server import Connection, peak_memory
+from renderws.store.opening import open_store
+from renderws.store.pieces import in_pieces
 
 
 class Figure(NamedTuple):
@@ -105,3 +107,32 @@ def median(name: str, subject: Subject, paths: list[str]) -> Iterator[Figure]:
 def memory(subject: Subject, what: str) -> Figure:
     """What the service has needed at most, so far."""
     return Figure(f"peak memory of the server, after {what}", peak_memory(subject.process), "MB")
+
+
+def reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
+    """Remove all rows of what was deleted as the service does, from another process."""
+    pieces: list[float] = []
+    rows: list[int] = []
+
+    def remove() -> None:
+        store = open_store(subject.store)
+
+        def piece() -> int:
+            if sum(pieces) > subject.at_most:
+                return 0
+            pieces.append(seconds_of(lambda: rows.append(store.reclaim())))
+            return rows[-1]
+
+        in_pieces(piece)
+        store.close()
+
+    own, of_database = time.process_time(), used(subject.database) if subject.database else 0.0
+    yield from subject.watched(f"remove the rows of deleted {what}", remove)
+    own = time.process_time() - own
+    of_database = (used(subject.database) if subject.database else 0.0) - of_database
+    yield Figure(f"remove the rows of deleted {what}, core of it", own + of_database, "s")
+    yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
+    yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
+    late = float(np.percentile(pieces, 99))
+    yield Figure(f"remove the rows of deleted {what}, 99 % of pieces at most", late, "s")
+    yield Figure(f"remove the rows of deleted {what}, rows", sum(rows), "")

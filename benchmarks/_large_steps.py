@@ -1,4 +1,4 @@
-"""What is done with a very large stack and collection, step by step, on a running service.
+"""What is done with a very large stack, step by step, on a running service.
 
 Each step gives figures. Steps that fill something go on where an earlier one has stopped, so that
 the whole can be measured in parts.
@@ -10,7 +10,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,22 +20,28 @@ import numpy as np
 import orjson
 
 from benchmarks._index_depth import postgres_pages, sqlite_pages
-from benchmarks._large_figures import Figure, Subject, filled, median, memory, seconds_of
-from benchmarks._processor_time import used
+from benchmarks._large_figures import (
+    Figure,
+    Subject,
+    filled,
+    median,
+    memory,
+    reclaimed,
+    seconds_of,
+)
+from benchmarks._large_pair_steps import PAIR_STEPS
 from benchmarks._sections import LARGE, STEP_X, STEP_Y, Bodies, body
 from benchmarks._server import OWNER, STACK, Connection
 from renderapi.databases import is_database
 from renderws.store.opening import open_store
-from renderws.store.pieces import in_pieces
 
-SECTION, POINTS, CALLS = LARGE, 10, 200
+SECTION, CALLS = LARGE, 200
 WIDE, ALONE = 50_000, 200_000
 """Tiles of a large section, and of the largest import; limits of the service as they are."""
 TILES, WIDE_ONE, COPY = f"{STACK}large", f"{STACK}wide", f"{STACK}copy"
 DERIVE = "?deriveData=true"
-PAIRS, NEW_PAIRS = f"{OWNER}/matchCollection/large", f"{OWNER}/matchCollection/new"
-EXCHANGED, SECTIONS_EXCHANGED = 20, 10
-"""Sections whose pairs, and sections whose tiles, take the place of others."""
+EXCHANGED = 10
+"""Sections whose tiles take the place of others."""
 INDEX = {False: ("tile_layer", "tile_identity"), True: ("tile_layer", "tile_box")}
 
 
@@ -50,60 +55,6 @@ def fill(subject: Subject) -> Iterator[Figure]:
         section = bodies()
         took.append(seconds_of(partial(ask, "PUT", f"{TILES}/resolvedTiles{DERIVE}", section)))
     yield from filled("import", "tiles/s", took, subject.cores() - before)
-
-
-def pairs(subject: Subject) -> Iterator[Figure]:
-    """As many pairs as tiles, of ten points each."""
-    ask, took, first, before = subject.ask, [], _pairs(), subject.cores()
-    there = orjson.loads(ask("GET", f"{OWNER}/matchCollections"))
-    done = sum(one["pairCount"] for one in there) // SECTION
-    for z in range(done, subject.sections):
-        if sum(took) > subject.at_most:
-            break
-        part = _of_section(first, z)
-        took.append(seconds_of(partial(ask, "PUT", f"{PAIRS}/matches", part)))
-    yield from filled("save pairs", "pairs/s", took, subject.cores() - before)
-
-
-def pair_questions(subject: Subject) -> Iterator[Figure]:
-    """Pairs of sections, and the names of all groups."""
-    rng = np.random.default_rng(3)
-    zs = rng.integers(subject.sections, size=20).tolist()
-    groups = [f"{PAIRS}/group/{z}.0/matchesWithinGroup" for z in zs]
-    yield from median("5,000 pairs of a section", subject, groups)
-    yield from median("groups of all pairs", subject, [f"{PAIRS}/groupIds"] * 5)
-
-
-def exchange_pairs(subject: Subject) -> Iterator[Figure]:
-    """Pairs of some sections come into the collection, in place of those of the same tiles."""
-    first = _pairs()
-    for z in range(min(EXCHANGED, subject.sections)):
-        subject.ask("PUT", f"{NEW_PAIRS}/matches", _of_section(first, z))
-    change = {"changes": [{"from": "new", "to": "large", "keep": True}]}
-    path, body = f"{OWNER}/matchChanges", orjson.dumps(change)
-    take = partial(subject.ask, "POST", path, body)
-    yield from subject.watched("let 100,000 pairs take the place of others", take)
-
-
-def delete_pairs(subject: Subject) -> Iterator[Figure]:
-    """Delete the collection, and remove its rows."""
-    delete = partial(subject.ask, "DELETE", PAIRS)
-    yield from subject.watched("delete all pairs, request", delete)
-    yield from _reclaimed(subject, "pairs")
-
-
-def _pairs() -> bytes:
-    points = np.random.default_rng(0).uniform(0, 2000, (2, POINTS)).round(3).tolist()
-    found = {"p": points, "q": points, "w": [1.0] * POINTS}
-    ids = {"pGroupId": "0.0", "qGroupId": "0.0", "matches": found}
-    return orjson.dumps([
-        {"pId": f"tile_0000_{i:05d}", "qId": f"tile_0000_{i + 1:05d}", **ids}
-        for i in range(SECTION)
-    ])  # fmt: skip
-
-
-def _of_section(pairs: bytes, z: int) -> bytes:
-    return pairs.replace(b"tile_0000_", b"tile_%04d_" % z).replace(b'"0.0"', b'"%d.0"' % z)
 
 
 def complete(subject: Subject) -> Iterator[Figure]:
@@ -209,7 +160,7 @@ def alone(subject: Subject) -> Iterator[Figure]:
 
 def exchange(subject: Subject) -> Iterator[Figure]:
     """Sections take the place of others of the large stack, which is derived anew."""
-    zs = range(min(SECTIONS_EXCHANGED, subject.sections))
+    zs = range(min(EXCHANGED, subject.sections))
     subject.ask("POST", f"{STACK}new", b"{}")
     bodies = Bodies(SECTION)
     for _ in zs:
@@ -231,36 +182,7 @@ def clone(subject: Subject) -> Iterator[Figure]:
 def delete(subject: Subject) -> Iterator[Figure]:
     """Delete the clone, and remove its rows."""
     yield from subject.watched("delete, request", lambda: subject.ask("DELETE", COPY))
-    yield from _reclaimed(subject, "tiles")
-
-
-def _reclaimed(subject: Subject, what: str) -> Iterator[Figure]:
-    """Remove all rows of what was deleted as the service does, from another process."""
-    pieces: list[float] = []
-    rows: list[int] = []
-
-    def remove() -> None:
-        store = open_store(subject.store)
-
-        def piece() -> int:
-            if sum(pieces) > subject.at_most:
-                return 0
-            pieces.append(seconds_of(lambda: rows.append(store.reclaim())))
-            return rows[-1]
-
-        in_pieces(piece)
-        store.close()
-
-    own, of_database = time.process_time(), used(subject.database) if subject.database else 0.0
-    yield from subject.watched(f"remove the rows of deleted {what}", remove)
-    own = time.process_time() - own
-    of_database = (used(subject.database) if subject.database else 0.0) - of_database
-    yield Figure(f"remove the rows of deleted {what}, core of it", own + of_database, "s")
-    yield Figure(f"remove the rows of deleted {what}, pieces", len(pieces), "")
-    yield Figure(f"remove the rows of deleted {what}, longest piece", max(pieces), "s")
-    late = float(np.percentile(pieces, 99))
-    yield Figure(f"remove the rows of deleted {what}, 99 % of pieces at most", late, "s")
-    yield Figure(f"remove the rows of deleted {what}, rows", sum(rows), "")
+    yield from reclaimed(subject, "tiles")
 
 
 def export(subject: Subject) -> Iterator[Figure]:
@@ -311,7 +233,5 @@ def size(subject: Subject) -> Iterator[Figure]:
 STEPS: dict[str, Callable[[Subject], Iterator[Figure]]] = {
     "fill": fill, "complete": complete, "questions": questions, "listing": listing,
     "size": size, "wide": wide, "moving": moving, "renumber": renumber, "alone": alone,
-    "exchange": exchange, "export": export, "clone": clone, "delete": delete, "pairs": pairs,
-    "pair_questions": pair_questions, "exchange_pairs": exchange_pairs,
-    "delete_pairs": delete_pairs,
+    "exchange": exchange, "export": export, "clone": clone, "delete": delete, **PAIR_STEPS,
 }  # fmt: skip
