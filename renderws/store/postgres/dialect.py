@@ -16,7 +16,9 @@ from renderws.store.source import Row, Statement
 
 FIRST_ROWS, MORE_ROWS = 256, 2_048
 _HINT = re.compile(r"\s(?:NOT INDEXED|INDEXED BY \w+)\b")
-_LIST = re.compile(r"IN \(SELECT value FROM json_each\(\?\)\)")
+_LIST = re.compile(r"(\w+) IN \(SELECT value FROM json_each\(\?\)\)")
+_NUMBERS = {"key": "bigint", "reference_set": "bigint", "z": "float8"}
+"""Columns that lists hold values of which are no texts."""
 
 
 @lru_cache(maxsize=2048)
@@ -24,11 +26,19 @@ def postgres_sql(sql: str) -> str:
     """The statement without the names of indices, which PostgreSQL chooses by itself, with its
     lists as arrays and its parameters as psycopg wants them.
 
-    It is not told how many rows at most are wanted: where it expects no more than these, since
-    nothing is known of how many there are, it would read and sort all, however many they are.
+    It is not told how many rows at most are wanted, nor how long a list is: where it expects no
+    more rows than these, since nothing is known of how many there are, it would read and sort all,
+    or compare all of a stack with the list, however many they are.
     """
-    plain = _LIST.sub("= ANY(?)", _HINT.sub("", sql)).replace("LIMIT ?", "LIMIT (SELECT ?)")
+    plain = _LIST.sub(_in_array, _HINT.sub("", sql)).replace("LIMIT ?", "LIMIT (SELECT ?)")
+    if "tile_id = ANY" in plain:  # in the order of an index, too, it would look at all of a stack
+        plain = plain.replace("ORDER BY tile.tile_id", "ORDER BY tile.tile_id || ''")
     return plain.replace("%", "%%").replace("?", "%s")
+
+
+def _in_array(found: re.Match[str]) -> str:
+    column = found[1]
+    return f"{column} = ANY((SELECT ?)::{_NUMBERS.get(column, 'text')}[])"
 
 
 class PostgresConnection:

@@ -208,7 +208,7 @@ class PostgresTables:
         _copy_widths(connection, source, target)
         chosen, parameters = "", []
         if zs is not None:
-            chosen, parameters = " AND z = ANY(?)", [[float(z) for z in zs]]
+            chosen, parameters = " AND z = ANY((SELECT ?)::float8[])", [[float(z) for z in zs]]
         try:
             copied = connection.execute(
                 f"INSERT INTO tile (stack, {TILE_COLUMNS}) SELECT ?::bigint, {TILE_COLUMNS}"

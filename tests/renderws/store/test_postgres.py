@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -163,7 +164,9 @@ def test_no_query_reads_a_table_from_end_to_end(opened, monkeypatch):
 
 def test_statements_of_the_parts_are_understood():
     sql = "SELECT a FROM tile INDEXED BY tile_layer WHERE b IN (SELECT value FROM json_each(?))"
-    assert postgres_sql(f"{sql} AND c = ?") == "SELECT a FROM tile WHERE b = ANY(%s) AND c = %s"
+    assert postgres_sql(f"{sql} AND c = ?") == (
+        "SELECT a FROM tile WHERE b = ANY((SELECT %s)::text[]) AND c = %s"
+    )
 
 
 def test_what_cannot_be_stored_is_refused_and_not_found(opened):
@@ -296,6 +299,57 @@ def test_statistics_from_before_a_stack_was_made_mislead_nobody(address):
             ):
                 plan = [line for (line,) in reader.execute(f"EXPLAIN {sql}", (key,))]
                 assert any(f"using {index}" in line for line in plan), plan
+
+
+class Seen(Exception):
+    """The statement that was looked for."""
+
+
+def plan_of(monkeypatch, ask, words):
+    """Plan of the first statement with these words, with the values it came with."""
+
+    def seen(self, sql, parameters=()):
+        if isinstance(sql, tuple):
+            sql, parameters = f"DECLARE c CURSOR FOR {sql[0]}", sql[1]
+        if words in sql:
+            rows = execute(self, f"EXPLAIN {sql}", parameters).fetchall()
+            raise Seen("\n".join(line for (line,) in rows))
+        return execute(self, sql, parameters)
+
+    execute = PostgresConnection.execute
+    monkeypatch.setattr(PostgresConnection, "execute", seen)
+    monkeypatch.setattr(PostgresConnection, "fetch", seen)
+    with pytest.raises(Seen) as found:
+        ask()
+    return str(found.value)
+
+
+NAMES = [f"t{n:04d}" for n in range(600)]
+NEW = [tile(name, 1.0) for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.save_tiles(STACK, new_tiles(NEW), {}),
+        lambda store: list(store.tiles(STACK, TileQuery(tile_ids=NAMES))),
+        lambda store: list(store.tiles(STACK, TileQuery(tile_ids=NAMES[:1]))),
+        lambda store: store.tile_bounds(STACK, TileQuery(tile_ids=NAMES)),
+        lambda store: store.count_tiles(STACK, TileQuery(tile_ids=NAMES)),
+        lambda store: store.delete_tiles(STACK, TileQuery(tile_ids=NAMES)),
+    ],
+)
+def test_what_is_asked_by_ids_looks_at_no_other_tiles(address, opened, monkeypatch, ask):
+    """Though nothing is known of how many a list finds, so that all of a stack look as few."""
+    loading(opened, tile("t1", 1.0))
+    with opened._source.write() as connection:
+        connection.execute(SOME_TILES)
+    connection, schema = raw_connection(address)
+    with connection:
+        connection.execute(f'ANALYZE "{schema}".tile')
+    plan = plan_of(monkeypatch, lambda: ask(opened), "tile_id IN")
+    wanted = r"tile_identity.*\n( .*\n)?.*Index Cond: \(.*stack = .* AND \(.*tile_id = ANY"
+    assert re.search(wanted, plan), plan
 
 
 SOME_PAIRS = """
