@@ -93,7 +93,7 @@ class _Layout(_Strict):
 
 
 class _Spec(Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
-    """As `_Strict`, and a key of dicts."""
+    """As `_Strict`, and hashable: tiles are grouped by the transforms that they have in common."""
 
 
 class _Leaf(_Spec, tag_field="type", tag="leaf", frozen=True):
@@ -164,6 +164,8 @@ class UsualTiles:
             raise Unusual from error
         self.tiles = list(request.tileIdToSpecMap.values())
         groups = _by_shared_transforms(self.tiles)
+        # of each: how many transforms its tiles have before their own, which of these are
+        # references, and places of the tiles in the list
         self._groups = [(len(key), _references(key), places) for key, places in groups.items()]
         self._box_table: np.ndarray | None = None
 

@@ -1,4 +1,10 @@
-"""What a store takes and gives: names, tiles, matches, changes, runs; and the questions to it."""
+"""What a store takes and gives: names, tiles, matches, changes, runs; and the questions to it.
+
+Tiles come in by columns, as `NewTiles`: `renderws.usual_tiles` makes them of requests that look
+like nearly all do, `renderws.saving` of any. They go out as what was asked for of them: with
+columns and document (`TileRecord`), for an answer (`TileDocument`), where they are (`TileBounds`),
+or counted by section (`SectionData`).
+"""
 
 from __future__ import annotations
 
@@ -63,12 +69,16 @@ class Contents(NamedTuple):
 
 
 class NewTiles(NamedTuple):
-    """Tiles to be saved, column by column: what `TileRecord` holds, and their contents.
+    """N tiles to be saved, column by column, each as long as the others.
 
     Attributes
     ----------
+    tile_ids, section_ids, group_ids, flat, documents : sequences of length N
+        As the attributes of `TileRecord`; a document is the JSON that is stored.
     places : (N, 5) float64 array
         z of each, NaN for none, and its box: min_x, min_y, max_x, max_y in world pixels.
+    contents : sequence of Contents, length N
+        What tiles are looked for by that is in their documents.
     """
 
     tile_ids: Sequence[str]

@@ -1,5 +1,9 @@
 """Translation, rigid and similarity transforms: affines that are fitted with less freedom, and read
 fewer numbers.
+
+Each is an AffineModel, whose matrix `M` (3 x 3) takes (x, y, 1) to where that goes, and reads
+either the numbers of its own class or the six of an affine. Its own ones are written again as long
+as the matrix is the one that was read; otherwise it is written as an AffineModel2D.
 """
 
 from __future__ import annotations
@@ -36,6 +40,11 @@ class _FamilyClassName:
 
 
 class _SpecialAffine(AffineModel):
+    """An affine that reads `_count` numbers of its own, or six.
+
+    `_model` is its name in messages, `_numbers_read` how many there were in the data string.
+    """
+
     _numbers_read = 6
     _model = ""
     _count = 0
@@ -70,7 +79,7 @@ class _SpecialAffine(AffineModel):
 
 
 class TranslationModel(_SpecialAffine):
-    """Translation; takes the arguments of AffineModel."""
+    """Translation, data string `tx ty`; takes the arguments of AffineModel."""
 
     className: Any = _FamilyClassName(PACKAGE + "TranslationModel2D")
     _model = "translation"
@@ -85,7 +94,10 @@ class TranslationModel(_SpecialAffine):
     def fit(  # type: ignore[override]
         src: ArrayLike, dst: ArrayLike, weights: ArrayLike | None = None
     ) -> Any:
-        """Difference of the (weighted) means, 3 x 3; without weights the numbers may differ."""
+        """Difference of the means of src (N x 2) and dst (M x 2), as a 3 x 3 matrix.
+
+        M may differ from N, unless there are weights (N), which hold for both.
+        """
         if weights is not None:
             return fit_linear("translation", src, dst, weights)
         (x, y), (to_x, to_y) = _mean(src), _mean(dst)
@@ -109,7 +121,9 @@ def _mean(points: ArrayLike) -> tuple[float, float]:
 
 
 class RigidModel(_SpecialAffine):
-    """Rotation and translation; takes the arguments of AffineModel."""
+    """Rotation and translation, data string `theta tx ty` (radians, x to y); takes the arguments of
+    AffineModel.
+    """
 
     className: Any = _FamilyClassName(PACKAGE + "RigidModel2D")
     _model = "rigid"
@@ -148,7 +162,9 @@ class RigidModel(_SpecialAffine):
 
 
 class SimilarityModel(RigidModel):
-    """Rotation, uniform scale and translation; takes the arguments of AffineModel."""
+    """Rotation, uniform scale and translation, data string `s*cos(theta) s*sin(theta) tx ty`; takes
+    the arguments of AffineModel.
+    """
 
     className: Any = _FamilyClassName(PACKAGE + "SimilarityModel2D")
     _model = "similarity"
