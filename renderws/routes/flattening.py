@@ -54,6 +54,8 @@ def limited(call: Call, stack: StackId, query: TileQuery) -> list[TileDocument]:
 def _limited(call: Call, stack: StackId, query: TileQuery) -> tuple[list[TileDocument], int]:
     """The same, and the bytes of their documents."""
     limit, most = call.settings.max_tiles, call.settings.max_answer_bytes
+    if _is_range(query) and call.store.count_tiles(stack, query) > limit:
+        raise _too_many(stack, limit)  # all of them would be read and sorted before the first
     found = call.store.tile_documents(stack, query)
     records: list[TileDocument] = []
     size, more = 0, True
@@ -61,11 +63,20 @@ def _limited(call: Call, stack: StackId, query: TileQuery) -> tuple[list[TileDoc
         part = list(islice(found, min(_AT_ONCE, limit + 1 - len(records))))
         records += part
         if len(records) > limit:
-            raise Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
+            raise _too_many(stack, limit)
         size += _bytes_of(map(_document, part))
         _check_size(size, most)
         more = len(part) == _AT_ONCE
     return records, size
+
+
+def _is_range(query: TileQuery) -> bool:
+    """Whether tiles are asked for by a range of z alone."""
+    return query == TileQuery(min_z=query.min_z, max_z=query.max_z)
+
+
+def _too_many(stack: StackId, limit: int) -> Invalid:
+    return Invalid(f"more than {limit} tiles of stack '{stack.stack}' match; ask for fewer")
 
 
 def _bytes_of(documents: Iterable[bytes]) -> int:

@@ -16,6 +16,7 @@ from renderws.routes.router import Route
 from renderws.routes.table import routes
 from renderws.serve import is_loopback, served_settings
 from renderws.settings import Settings
+from renderws.store.tiles import Tiles
 
 
 def nothing(call):
@@ -239,6 +240,14 @@ def test_more_tiles_than_one_answer_may_hold(service):
     few = Settings(max_tiles=1)
     for request in ("GET S/z/1/tile-specs", "GET S/z/1/resolvedTiles", f"GET {BOX}/png-image"):
         code, text = ask(service, few, request)
+        assert (code, b"more than 1 tiles" in text) == (400, True)
+
+
+def test_too_wide_a_range_of_z_is_refused_before_a_tile_is_read(service, monkeypatch):
+    """Else all of its tiles would be sorted for the first of them."""
+    monkeypatch.setattr(Tiles, "tile_documents", lambda *_: pytest.fail("tiles are read"))
+    for limits in ("", "?minZ=1", "?maxZ=3", "?minZ=0&maxZ=3"):
+        code, text = ask(service, Settings(max_tiles=1), f"GET S/resolvedTiles{limits}")
         assert (code, b"more than 1 tiles" in text) == (400, True)
 
 

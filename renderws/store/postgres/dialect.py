@@ -19,6 +19,8 @@ _HINT = re.compile(r"\s(?:NOT INDEXED|INDEXED BY \w+)\b")
 _LIST = re.compile(r"(\w+) IN \(SELECT value FROM json_each\(\?\)\)")
 _NUMBERS = {"key": "bigint", "reference_set": "bigint", "z": "float8"}
 """Columns that lists hold values of which are no texts."""
+_BY_OTHERS = re.compile(r"tile_id = ANY|tile\.z [<>]=")
+"""What finds few tiles by an index that does not give them in the order of their ids."""
 
 
 @lru_cache(maxsize=2048)
@@ -31,7 +33,7 @@ def postgres_sql(sql: str) -> str:
     or compare all of a stack with the list, however many they are.
     """
     plain = _LIST.sub(_in_array, _HINT.sub("", sql)).replace("LIMIT ?", "LIMIT (SELECT ?)")
-    if "tile_id = ANY" in plain:  # in the order of an index, too, it would look at all of a stack
+    if _BY_OTHERS.search(plain):  # in the order of ids it would look at all of a stack
         plain = plain.replace("ORDER BY tile.tile_id", "ORDER BY tile.tile_id || ''")
     return plain.replace("%", "%%").replace("?", "%s")
 

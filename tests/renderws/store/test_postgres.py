@@ -324,6 +324,16 @@ def plan_of(monkeypatch, ask, words):
     return str(found.value)
 
 
+def fill_large(store, address):
+    """A stack of 10,000 tiles, and statistics of their number."""
+    loading(store, tile("t1", 1.0))
+    with store._source.write() as connection:
+        connection.execute(SOME_TILES)
+    connection, schema = raw_connection(address)
+    with connection:
+        connection.execute(f'ANALYZE "{schema}".tile')
+
+
 NAMES = [f"t{n:04d}" for n in range(600)]
 NEW = [tile(name, 1.0) for name in NAMES]
 
@@ -341,15 +351,23 @@ NEW = [tile(name, 1.0) for name in NAMES]
 )
 def test_what_is_asked_by_ids_looks_at_no_other_tiles(address, opened, monkeypatch, ask):
     """Though nothing is known of how many a list finds, so that all of a stack look as few."""
-    loading(opened, tile("t1", 1.0))
-    with opened._source.write() as connection:
-        connection.execute(SOME_TILES)
-    connection, schema = raw_connection(address)
-    with connection:
-        connection.execute(f'ANALYZE "{schema}".tile')
+    fill_large(opened, address)
     plan = plan_of(monkeypatch, lambda: ask(opened), "tile_id IN")
     wanted = r"tile_identity.*\n( .*\n)?.*Index Cond: \(.*stack = .* AND \(.*tile_id = ANY"
     assert re.search(wanted, plan), plan
+
+
+@pytest.mark.parametrize("limits", [{"min_z": 5.0}, {"max_z": 6.0}, {"min_z": 5.0, "max_z": 6.0}])
+def test_what_is_asked_by_a_range_of_z_looks_at_no_others(address, opened, monkeypatch, limits):
+    fill_large(opened, address)
+    query = TileQuery(**limits)
+    for ask in (lambda: list(opened.tiles(STACK, query)),
+                lambda: list(opened.tile_ids(STACK, **limits))):  # fmt: skip
+        with monkeypatch.context() as patch:
+            plan = plan_of(patch, ask, "ORDER BY tile.tile_id")
+        assert re.search(
+            r"tile_layer.*\n( .*\n)?.*Index Cond: \(.*stack = .* AND \(z [<>]=", plan
+        ), plan
 
 
 SOME_PAIRS = """
