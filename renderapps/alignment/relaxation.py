@@ -28,6 +28,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from renderapps.alignment.conjugate_gradients import conjugate_gradients
+
 Floats = NDArray[np.float64]
 DIRECT = 1_500
 """Nodes up to which the equations are factored; above, conjugate gradients."""
@@ -35,6 +37,8 @@ ROUNDS = 10
 TOLERANCE = 1e-6
 GIVING_WAY = 1e-3
 """Least weight of a spring."""
+STEPS = 2000
+"""Of conjugate gradients."""
 
 
 class Matches(NamedTuple):
@@ -208,17 +212,15 @@ def _by_gradients(normal: Any, right: Floats, start: Floats, block: int) -> Floa
     ends = range(0, normal.shape[0], block)
     solvers = [linalg.splu(normal[k : k + block, k : k + block].tocsc()) for k in ends]
 
-    def apart(v: Floats) -> Floats:
-        return np.concatenate(
-            [solver.solve(v[k : k + block]) for k, solver in zip(ends, solvers, strict=True)]
-        )
+    def apart(rows: Floats) -> Floats:
+        columns = rows.T
+        parts = [
+            solver.solve(columns[k : k + block]) for k, solver in zip(ends, solvers, strict=True)
+        ]
+        return np.concatenate(parts).T
 
-    leading = linalg.LinearOperator(normal.shape, apart)
-    columns = [
-        linalg.cg(normal, right[:, k], start[:, k], rtol=TOLERANCE, maxiter=2000, M=leading)[0]
-        for k in (0, 1)
-    ]
-    return np.stack(columns, axis=-1)
+    found, _ = conjugate_gradients(normal.tocsr(), right, start, apart, TOLERANCE, STEPS)
+    return np.asarray(linalg.splu(normal).solve(right)) if found is None else found
 
 
 class _Mesh:
