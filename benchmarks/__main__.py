@@ -14,7 +14,7 @@ from rich.table import Table
 
 import benchmarks
 
-LONG = ("large", "memory", "section_alignment")
+LONG = ("chain_plan", "large", "memory", "section_alignment")
 """Run only when they are named."""
 
 
