@@ -11,7 +11,7 @@ import zarr
 import renderapi
 from renderapps.alignment.align_stack import AlignStack
 from renderapps.alignment.chain import Step
-from renderapps.alignment.chain_plan import BEGUN, DRAWN, Size, plan
+from renderapps.alignment.chain_plan import BEGUN, DRAWN, Size, grid_pairs, plan
 from renderapps.alignment.chain_steps import (
     STEPS,
     Wanted,
@@ -212,6 +212,12 @@ def test_a_plan_counts_what_the_fine_step_was_asked_for():
     assert seconds(rounds=1, neighbours=1) - drawing == near((once - drawing) * 5 / pairs)
     far = seconds(rounds=1, long_range=[4]) - drawing
     assert far == near((once - drawing) * (pairs + 2) / pairs)
+
+
+def test_a_plan_counts_the_pairs_of_a_grid():
+    grid = np.arange(3 * 25).reshape(3, 5, 5)  # of three sections of 5 x 5 tiles
+    assert grid_pairs(Size(75, 3, 0.0)) == grid[:, 1:].size + grid[:, :, 1:].size
+    assert grid_pairs(Size(7, 7, 0.0)) == 0
 
 
 def test_a_plan_counts_pixels_of_reduced_sections_and_reads_images_that_are_not_reduced():
