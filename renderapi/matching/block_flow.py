@@ -1,11 +1,13 @@
 """Displacements on a regular grid between two pictures of one frame, coarse to fine.
 
 At every level the second picture is first resampled by what coarser levels found, so that blocks
-are compared after turns and bends are taken out. A block is looked for around where it is expected;
-its place is believed when it fits better than blocks fit the mirrored picture, in which nothing
-corresponds, and when neighbouring blocks agree. Across a crack or a fold neighbours of one side
-only have to agree, so that the jump there stays. Where a finer level finds nothing, what a coarser
-one found is kept, with less weight: fine detail often differs from one section to the next.
+are compared after turns and bends are taken out; all but the finest level are compared twice, as
+what is found depends on how well the picture was resampled before. A block is looked for around
+where it is expected; its place is believed when it fits better than blocks fit the mirrored
+picture, in which nothing corresponds, and when neighbouring blocks agree. Across a crack or a fold
+neighbours of one side only have to agree, so that the jump there stays. Where a finer level finds
+nothing, what a coarser one found is kept, with less weight: fine detail often differs from one
+section to the next.
 
 Pictures are 2-D arrays (rows y, columns x). A displacement (dx, dy) says that the place (x, y) of p
 is at (x + dx, y + dy) of q. Grids are arrays (rows, columns, 2), x first.
@@ -21,13 +23,10 @@ from numpy.typing import NDArray
 
 from renderapi.matching.chance import FEWEST_SAMPLES, extreme_limit
 from renderapi.matching.contrast import FloatImage, Mask, normalised
+from renderapi.matching.flow_grids import Grid, agreeing, filled, smoothed_grid
 from renderapi.matching.repeats import without_repeats
 from renderapi.matching.window_search import Found, best_shifts
 
-Grid = NDArray[np.float64]
-
-NEIGHBOURS = 3
-"""So many of the eight neighbours must agree with a block."""
 WINDOW = 0.29
 """Standard deviation of the weights of a block, a share of its side: as of a square with edges."""
 HOPELESS = 2
@@ -51,6 +50,8 @@ class FlowParameters:
         How far blocks are looked for at the coarsest level, pixels of that level.
     fine_radius : int
         The same at the other levels, about what the coarser level found.
+    again : int
+        The same when a level, other than the finest, is compared a second time; 0: it is not.
     levels : int
         The coarsest level has a scale of 1 / 2**levels; small pictures are reduced less, and looked
         through as far.
@@ -71,6 +72,7 @@ class FlowParameters:
     size: int = 64
     radius: int = 16
     fine_radius: int = 6
+    again: int = 3
     levels: int = 3
     correlation: float = 0.1
     false_alarm: float = 0.02
@@ -159,10 +161,10 @@ def find_flow(
     reach = max(parameters.fine_radius, parameters.radius * 2 ** (parameters.levels - levels))
     images = _pyramid(p, p_mask, levels), _pyramid(q, q_mask, levels)
     for level in range(levels, -1, -1):
-        radius = reach if level == levels else parameters.fine_radius
-        flow = _matched(
-            images[0][level], images[1][level], level, flow, replace(parameters, radius=radius)
-        )
+        first = reach if level == levels else parameters.fine_radius
+        for radius in (first, parameters.again) if level and parameters.again else (first,):
+            near = replace(parameters, radius=radius)
+            flow = _matched(images[0][level], images[1][level], level, flow, near)
         if levels - level >= HOPELESS and not flow.found.any():
             break
     return flow
@@ -228,7 +230,7 @@ def _matched(
     shift[~agreeing(shift, parameters.spacing / factor, parameters.tolerance)] = np.nan
     found = np.isfinite(shift[..., 0])
     correlation = np.where(found, np.where(kept, before.correlation, correlation), np.nan)
-    smooth = smoothed_grid(filled(shift))
+    smooth = smoothed_grid(filled(shift), parameters.tolerance)
     if not found.any() and known:
         smooth = guess
     return Flow(
@@ -321,63 +323,3 @@ def _search(
     """Rests, correlations, and which blocks show enough."""
     sigma = parameters.size * WINDOW
     return best_shifts(one, other, x, y, parameters.radius, sigma, parameters.content)
-
-
-def agreeing(shift: Grid, spacing: float, tolerance: float) -> NDArray[np.bool_]:
-    """Which displacements `NEIGHBOURS` of their eight neighbours agree with.
-
-    Parameters
-    ----------
-    shift : (rows, columns, 2) array, NaN where none was found
-    spacing : float
-        Distance of the grid, in the units of the displacements.
-    tolerance : float
-        Allowed difference, at least a tenth of the distance.
-    """
-    rows, columns = shift.shape[:2]
-    padded = np.pad(shift, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    count, there = np.zeros((rows, columns), int), np.zeros((rows, columns), int)
-    for down in (0, 1, 2):
-        for right in (0, 1, 2):
-            if down == right == 1:
-                continue
-            other = padded[down : down + rows, right : right + columns]
-            away = np.hypot(*np.moveaxis(other - shift, -1, 0))
-            limit = max(tolerance, 0.1 * spacing * np.hypot(down - 1, right - 1))
-            count += away <= limit
-            there += np.isfinite(other[..., 0])
-    enough = np.minimum(NEIGHBOURS, np.maximum(there, 1))
-    return np.isfinite(shift[..., 0]) & (count >= enough)
-
-
-def filled(shift: Grid) -> Grid:
-    """Displacements with gaps filled from around, by ever wider Gaussians; all NaN where none are.
-
-    Parameters
-    ----------
-    shift : (rows, columns, 2) array, NaN in the gaps
-    """
-    from scipy.ndimage import gaussian_filter
-
-    known = np.isfinite(shift[..., 0])
-    result = shift.copy()
-    if not known.any():
-        return result
-    sigma = 1.0
-    while not np.isfinite(result).all():
-        weight = gaussian_filter(known.astype(float), sigma, mode="constant")
-        reached = ~np.isfinite(result[..., 0]) & (weight > 1e-3 * weight.max())
-        for k in (0, 1):
-            values = gaussian_filter(np.where(known, shift[..., k], 0.0), sigma, mode="constant")
-            result[reached, k] = values[reached] / weight[reached]
-        sigma *= 2
-    return result
-
-
-def smoothed_grid(shift: Grid) -> Grid:
-    """Median of 3 x 3: what the next level starts from; jumps stay, single strangers go."""
-    from scipy.ndimage import median_filter
-
-    if not np.isfinite(shift).all():
-        return shift
-    return np.stack([median_filter(shift[..., k], 3, mode="nearest") for k in (0, 1)], axis=-1)

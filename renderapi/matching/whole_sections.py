@@ -231,7 +231,7 @@ def _verified(p: View, q: View, matrix: Matrix, parameters: SectionParameters) -
         return SectionMatch(reason="the sections hardly overlap where they agree")
     side = max(p.image.shape)
     spacing = parameters.spacing or max(8, side // 12)
-    search = FlowParameters(spacing=spacing, size=min(72, max(28, side // 5)))
+    search = FlowParameters(spacing=spacing, size=min(72, max(28, side // 5)), again=0)
     flow = find_flow(p.image, p.mask, image, mask, search)
     here, there, weights = flow.points()
     tried = int((flow.tried & _sampled(mask, flow.x, flow.y)).sum())

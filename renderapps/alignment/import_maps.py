@@ -103,7 +103,7 @@ class ImportMaps(StackEditModule):
 
     def edit(self, sections: tuple[Section, ...]) -> tuple[Section, dict[str, Any]]:
         """The section with its warp."""
-        from renderapi.matching.block_flow import filled
+        from renderapi.matching.flow_grids import filled
         from renderapps.alignment.map_files import inverted, read_map
         from renderapps.alignment.section_warps import Field, folded, give_warp
         from renderapps.rough_align.ApplyLowRes2HighRes import free_id

@@ -123,7 +123,7 @@ def test_other_series_come_back_as_well(render, tmp_path, places, seed):
     assert np.median(np.concatenate(list(away.values()))) < 0.2
     assert max(np.median(v) for v in away.values()) < 0.4  # the last: one side votes
     assert max(v.max() for z, v in away.items() if z != TORN) < 2
-    assert away[TORN].max() < 2.5  # where tear and border meet
+    assert away[TORN].max() < 2
     assert all(entry["folded_cells"] == 0 for entry in report["sections"])
 
 
@@ -227,8 +227,11 @@ def test_comparing_again_places_strongly_warped_sections_better(render, tmp_path
         assert status == 0, report
         off = np.stack(list(errors(render, "fine", fields, where, side).values()))
         found[rounds] = np.median(np.hypot(*np.moveaxis(np.diff(off, axis=0), -1, 0)))
-    assert found[2] < 0.85 * found[1]
-    assert all(row["correlation_aligned"] > row["correlation"] for row in report["pairs"])
+    assert found[2] < 0.75 * found[1]
+    assert found[2] < 0.57  # 0.61 where each level is compared but once
+    links = [row for row in report["pairs"] if row["accepted"]]
+    assert {(0, 1), (1, 2)} <= {(row["p_z"], row["q_z"]) for row in links}
+    assert all(row["correlation_aligned"] > row["correlation"] for row in links)
 
 
 def test_far_sections_that_show_the_same_hold_what_neighbours_add_up_to(render, tmp_path):
