@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -28,6 +29,20 @@ def pytest_collection_modifyitems(items):
     """In workers the long files come first."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items[:] = first_the_long(items)
+
+
+@pytest.fixture(autouse=True)
+def same_log_level():
+    """A test that leaves another level of the log fails, in place of one that comes after it.
+
+    argschema sets it whenever a schema with `log_level` is loaded that was not prepared.
+    """
+    root = logging.getLogger()
+    before = root.level
+    yield
+    after = root.level
+    root.setLevel(before)
+    assert after == before, "the level of the root logger was changed"
 
 
 @pytest.fixture

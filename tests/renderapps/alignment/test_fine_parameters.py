@@ -8,13 +8,14 @@ from renderapps.alignment.fine_parameters import (
     relaxation_parameters,
     stride_of,
 )
+from renderapps.module.fields import prepare
 
 PLACE = {"host": "local", "owner": "o", "project": "p", "client_scripts": ""}
 
 
 def arguments(**given):
     stacks = {"input_stack": "rough", "output_stack": "fine", "render": PLACE}
-    return AlignSectionsFineParameters().load(stacks | given)
+    return prepare(AlignSectionsFineParameters()).load(stacks | given)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from marshmallow import ValidationError
 
 from renderapi.tilespec import TileSpec
 from renderapi.transform import AffineModel, ReferenceTransform
+from renderapps.module.fields import prepare
 from renderapps.module.fitting import FitRules, Placement, fit_and_place
 from renderapps.module.tile_documents import Section
 from renderapps.registration.carrying import carried_targets, carry, tile_grids
@@ -58,7 +59,9 @@ def test_tiles_come_to_lie_where_their_reference_went():
 
 
 def test_the_parameters_of_a_fit():
-    args = FitParameters().load({"transform_type": "rigid", "max_epsilon": 2.0, "min_points": 5})
+    args = prepare(FitParameters()).load(
+        {"transform_type": "rigid", "max_epsilon": 2.0, "min_points": 5}
+    )
     assert fit_rules(args) == FitRules("rigid", 2, 5, None, 2.0)
     with pytest.raises(ValidationError, match="goes with translation"):
-        FitParameters().load({"transform_type": "homography", "max_epsilon": 2.0})
+        prepare(FitParameters()).load({"transform_type": "homography", "max_epsilon": 2.0})
