@@ -29,6 +29,8 @@ from renderapi.matching.window_search import Found, best_shifts
 
 WINDOW = 0.29
 """Standard deviation of the weights of a block, a share of its side: as of a square with edges."""
+FEWEST_PIXELS = 256
+"""That two pictures must have in common for their fine detail to be compared."""
 HOPELESS = 2
 """Pictures of which nothing is found at the coarsest level and so many more are given up."""
 SMALLEST = 1.5
@@ -63,6 +65,9 @@ class FlowParameters:
         Least share of a block that must show something, on both pictures.
     sigma : float
         Of the high-pass (see `contrast.normalised`), pixels of each level.
+    detail : float
+        It is half of that where pictures correlate so by at least this share of what they do
+        otherwise, as they lie by what the coarser level found; 0: never.
     tolerance : float
         Neighbours agree when their displacements differ by no more than this, pixels of the level,
         or by a tenth of their distance.
@@ -78,6 +83,7 @@ class FlowParameters:
     false_alarm: float = 0.02
     content: float = 0.4
     sigma: float = 6.0
+    detail: float = 0.9
     tolerance: float = 2.0
 
 
@@ -195,14 +201,14 @@ def _matched(
     """Displacements found at one level, given those of the coarser one."""
     (p, p_mask), (q, q_mask) = one, other
     factor = 2.0**level
-    known = np.isfinite(before.smooth).all()
+    known = bool(np.isfinite(before.smooth).all())
     guess = before.smooth / factor if known else np.zeros(before.smooth.shape)
     # pixel centres: full-scale x is (x + 0.5) / factor - 0.5 of the level
     x, y = ((axis + 0.5) / factor - 0.5 for axis in (before.x, before.y))
     if known:
         q, q_mask = warped(q, q_mask, x, y, guess)
-    a = normalised(p, p_mask, parameters.sigma), p_mask
-    b = normalised(q, q_mask, parameters.sigma), q_mask
+    pictures = _high_passed((p, p_mask), (q, q_mask), parameters, known)
+    a, b = zip(pictures, (p_mask, q_mask), strict=True)
     step = max(
         1,
         min(
@@ -242,6 +248,33 @@ def _matched(
         tried,
         smooth * factor,
     )
+
+
+def _high_passed(
+    one: tuple[NDArray, Mask], other: tuple[NDArray, Mask], parameters: FlowParameters, near: bool
+) -> tuple[FloatImage, FloatImage]:
+    """Both pictures without what changes slowly; by half the width where that agrees as well.
+
+    Fine detail tells places more exactly than coarse, if it is in both; where it differs from one
+    section to the next, it only hides what is coarser. Pictures that are not `near` each other yet
+    cannot tell.
+    """
+
+    def filtered(sigma: float) -> tuple[FloatImage, FloatImage]:
+        return normalised(*one, sigma), normalised(*other, sigma)
+
+    usual, both = filtered(parameters.sigma), one[1] & other[1]
+    if not near or parameters.detail <= 0 or both.sum() < FEWEST_PIXELS:
+        return usual
+    fine = filtered(parameters.sigma / 2)
+    agree, finely = (_cosine(a[both], b[both]) for a, b in (usual, fine))
+    return fine if finely >= parameters.detail * agree > 0 else usual
+
+
+def _cosine(a: FloatImage, b: FloatImage) -> float:
+    """Correlation of grey levels of mean 0; 0 where there are none."""
+    power = float(np.dot(a, a)) * float(np.dot(b, b))
+    return float(np.dot(a, b)) / power**0.5 if power > 0 else 0.0
 
 
 def _chance(

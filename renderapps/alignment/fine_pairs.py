@@ -28,7 +28,7 @@ from renderapps.alignment.drawn_sections import DrawnSections, correlation_of
 from renderapps.alignment.field_grids import as_fine, on_nodes, torn_at
 from renderapps.materialize.section_pictures import Window, section_tiles
 
-VERSION = 5  # of the method: files of another one are made again
+VERSION = 6  # of the method: files of another one are made again
 STEPS = 20  # in which a field is inverted: each makes the error as much smaller as it is flat
 
 
