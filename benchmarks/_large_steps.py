@@ -81,6 +81,8 @@ def questions(subject: Subject) -> Iterator[Figure]:
     yield from median(
         "section data of one section", subject, [f"{TILES}/z/{z}.0/sectionData" for z in zs]
     )
+    ranges = [f"{TILES}/resolvedTiles?minZ={z}&maxZ={z}" for z in zs[:20]]
+    yield from median("section of 5,000 tiles by a range of z", subject, ranges)
     yield from median("all z values", subject, [f"{TILES}/zValues"] * 10)
     yield from median("section data of all sections", subject, [f"{TILES}/sectionData"] * 10)
     yield from median(
