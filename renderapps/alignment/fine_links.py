@@ -126,7 +126,9 @@ def contradicting(flows: Mapping[Pair, PairFlow], pairs: Iterable[Pair]) -> dict
         if np.isfinite(matrix).all():
             size = float(flow.x[-1]), float(flow.y[-1])
             error = float(np.median(distances(matrix, here, there)))
-            links.append(Link(*pair, matrix, size, error=error, trust=len(here)))
+            # wrong blocks are coarse ones that hardly correlate: many of them say little
+            trust = float(weights.sum())
+            links.append(Link(*pair, matrix, size, error=error, trust=trust))
     side = max((max(link.size) for link in links), default=1.0)
     return contradictions(links, 2 * LEAST_WRONG / side)
 

@@ -37,6 +37,15 @@ def test_a_link_that_does_not_close_around_triangles_is_given_up():
     assert links.accepted() == [pair for pair in pairs if pair != (1.0, 2.0)]
 
 
+def test_blocks_that_hardly_correlate_do_not_outvote_a_link_of_neighbours():
+    links = FineLinks(scale=1.0, least=0.05)
+    right = {pair: flow() for pair in ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0))}
+    wrong = {pair: flow((40.0, 0.0), 16, 0.15) for pair in ((0.0, 2.0), (1.0, 3.0))}
+    links.add(right | wrong)  # 1 - 2 is in both triangles, and neither closes
+    links.give_up_contradicting()
+    assert links.accepted() == sorted(right)
+
+
 def test_votes_count_places_in_the_series_and_weights_are_multiplied_by_them():
     pairs = [(0.0, 1.0), (0.0, 5.0), (1.0, 5.0)]  # what lies between 1 and 5 is linked with nothing
     votes = votes_of(pairs, [0.0, 1.0, 5.0])
