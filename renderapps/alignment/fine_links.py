@@ -15,6 +15,9 @@ from renderapps.module.result import rounded
 
 Pair = tuple[float, float]
 Votes = dict[float, dict[float, float]]
+WEAK_BY_WEIGHT = 1 / 4
+"""A link is weak beside others where its blocks weigh less than this share of theirs: a right one
+of sections two places apart, which are less alike, still weighs a third as much."""
 LEAST_WRONG = 4.0
 """A link whose median residual is above so many pixels of the pictures can be wrong."""
 FEWEST = 3
@@ -130,7 +133,7 @@ def contradicting(flows: Mapping[Pair, PairFlow], pairs: Iterable[Pair]) -> dict
             trust = float(weights.sum())
             links.append(Link(*pair, matrix, size, error=error, trust=trust))
     side = max((max(link.size) for link in links), default=1.0)
-    return contradictions(links, 2 * LEAST_WRONG / side)
+    return contradictions(links, 2 * LEAST_WRONG / side, WEAK_BY_WEIGHT)
 
 
 def votes_of(pairs: Iterable[Pair], series: Sequence[float]) -> Votes:

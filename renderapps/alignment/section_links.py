@@ -124,13 +124,15 @@ def mirrored_sections(zs: Sequence[float], links: Sequence[Link]) -> list[float]
     return sorted(found)
 
 
-def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float, float], str]:
+def contradictions(
+    links: Sequence[Link], tolerance: float, weak_share: float = WEAK
+) -> dict[tuple[float, float], str]:
     """Links that cannot be true with the others, by their sections, with the reason.
 
     Three links in a triangle must lead round it to where one started. Given up first is a link of
-    which less than a third as much was found as of the two others of a triangle that does not
-    close, the least one before others; then the one that takes part in most of these and in fewest
-    that do close, until all do. A triangle of which nothing else is known accuses none.
+    which much less was found than of the two others of a triangle that does not close, the least
+    one before others; then the one that takes part in most of these and in fewest that do close,
+    until all do. A triangle of which nothing else is known accuses none.
 
     Parameters
     ----------
@@ -138,13 +140,17 @@ def contradictions(links: Sequence[Link], tolerance: float) -> dict[tuple[float,
         Distance by which a triangle may fail to close, as a share of the longer side of a picture;
         in any case twice what the three maps miss together, as warped sections need not be more
         alike than that to their linear parts.
+    weak_share : float
+        Less than this of the trust of both others of a triangle is much less.
     """
     left = {(link.p, link.q): link for link in links}
     given_up: dict[tuple[float, float], str] = {}
     while True:
         good, bad = _triangles(left, tolerance)
         doubted = [key for key in left if bad[key] and len(bad[key]) > len(good[key])]
-        weak = [key for key in doubted if any(_is_weakest(t, key, left) for t in bad[key])]
+        weak = [
+            key for key in doubted if any(_is_weakest(t, key, left, weak_share) for t in bad[key])
+        ]
         accused = [key for key in doubted if any(_is_else_trusted(t, key, good) for t in bad[key])]
         if not weak and not accused:
             return given_up
@@ -164,11 +170,14 @@ Triangle = tuple[float, float, float]
 
 
 def _is_weakest(
-    triangle: Triangle, key: tuple[float, float], links: Mapping[tuple[float, float], Link]
+    triangle: Triangle,
+    key: tuple[float, float],
+    links: Mapping[tuple[float, float], Link],
+    weak_share: float,
 ) -> bool:
     """Whether much less was found of one side of a triangle than of the two others."""
     others = [links[side].trust for side in combinations(triangle, 2) if side != key]
-    return links[key].trust < WEAK * min(others)
+    return links[key].trust < weak_share * min(others)
 
 
 def _is_else_trusted(
