@@ -24,6 +24,8 @@ from benchmarks import Row
 
 BUILDERS = Path(__file__).resolve().parents[1] / "tests" / "builders"
 TURN, SHIFT, WARP = 180.0, 30.0, 10.0
+CLOSELY = {"rounds": 3, "spacing": 24}
+"""Parameters of the fine step for serial sections: blocks closer together, compared once more."""
 
 
 def data_folder(name: str) -> Path | None:
@@ -39,7 +41,8 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         serial = data_folder("sstem_30_sections")
         if serial:
-            rows += _rows("serial sections", known_warps(Path(folder) / "serial", serial))
+            found = known_warps(Path(folder) / "serial", serial, **CLOSELY)
+            rows += _rows("serial sections", found)
         whole = data_folder("tem_sections_512nm")
         if whole:
             rows += _rows("whole sections", unaligned(Path(folder) / "whole", whole))
@@ -88,7 +91,9 @@ def module(name: str, place: dict[str, Any], **parameters: Any) -> dict[str, Any
     return made.result or {}
 
 
-def known_warps(folder: Path, data: Path, count: int = 30, pool_size: int = 1) -> dict[str, float]:
+def known_warps(
+    folder: Path, data: Path, count: int = 30, pool_size: int = 1, **fine_step: Any
+) -> dict[str, float]:
     """Sections turned, shifted and warped by known amounts, and recovered.
 
     Two truths: the places of the sections as published (a pixel of each lies on the same pixel of
@@ -126,7 +131,7 @@ def known_warps(folder: Path, data: Path, count: int = 30, pool_size: int = 1) -
         module("alignment.solve", place, preset="rough", **solved, **common)
         module(
             "alignment.align_sections_fine", place, input_stack=rough, output_stack=fine,
-            search_radius=96, **common,
+            search_radius=96, **common, **fine_step,
         )  # fmt: skip
     axis = np.linspace(40, pictures[0].shape[0] - 41, 15)
     places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
