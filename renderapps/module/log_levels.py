@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 FORMAT = "%(levelname)s %(name)s: %(message)s"
 ACCESS = "renderws.access"
+
+_lock = threading.Lock()
+_running: list[int | str] = []  # levels of the modules that run, in the order of their starts
+_before: list[int] = []  # levels of the loggers before the first of these
 
 
 def follow(level: int | str) -> None:
@@ -24,12 +29,23 @@ def follow(level: int | str) -> None:
 
 @contextmanager
 def following(level: int | str) -> Iterator[None]:
-    """`follow` while a module runs; a process may run several."""
+    """`follow` while a module runs; a process may run several, also at once in threads.
+
+    The one that began last is followed; when none is left, loggers are as they were before all.
+    """
     loggers = [logging.getLogger(), logging.getLogger(ACCESS)]
-    before = [logger.level for logger in loggers]
-    try:
+    with _lock:
+        if not _running:
+            _before[:] = [logger.level for logger in loggers]
+        _running.append(level)
         follow(level)
+    try:
         yield
     finally:
-        for logger, one in zip(loggers, before, strict=True):
-            logger.setLevel(one)
+        with _lock:
+            _running.remove(level)
+            if _running:
+                follow(_running[-1])
+            else:
+                for logger, one in zip(loggers, _before, strict=True):
+                    logger.setLevel(one)

@@ -37,6 +37,18 @@ def test_requests_are_told_at_debug_only_and_levels_come_back(level, requests):
     assert (root.level, access.level) == before
 
 
+def test_of_modules_at_once_the_last_one_to_end_brings_the_level_back():
+    root = logging.getLogger()
+    before = root.level
+    first, second = log_levels.following("ERROR"), log_levels.following("INFO")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert root.level == logging.INFO
+    second.__exit__(None, None, None)
+    assert root.level == before
+
+
 def test_workers_say_what_their_module_says():
     done = subprocess.run([sys.executable, "-c", WORKERS_SAY], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
